@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...types import path_segment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import httpx
+
+    from ...client import AuthenticatedClient, Client
+
+
+def build_request(
+    id: str,
+) -> dict[str, Any]:
+    """Build what ``httpx.Client.request(**kwargs)`` takes; the URL lies below the client's base URL"""
+
+    headers: dict[str, Any] = {}
+    headers["Accept"] = "text/event-stream"
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/campaigns/{id}/events".format(
+            id=path_segment("id", id),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+@contextmanager
+def stream(
+    id: str,
+    *,
+    client: AuthenticatedClient | Client,
+) -> Iterator[httpx.Response]:
+    """Follow a campaign live
+
+    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
+    15 s, "event: end" and a close at a terminal status. What the stream of a draft or finished campaign
+    does is not known.
+
+    Yields:
+        The open response, whatever its status, with nothing of its body read. Leaving the block closes
+        it.
+    """
+    with client.get_httpx_client().stream(
+        **build_request(
+            id=id,
+        )
+    ) as response:
+        yield response
+
+
+@asynccontextmanager
+async def astream(
+    id: str,
+    *,
+    client: AuthenticatedClient | Client,
+) -> AsyncIterator[httpx.Response]:
+    """Follow a campaign live
+
+    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
+    15 s, "event: end" and a close at a terminal status. What the stream of a draft or finished campaign
+    does is not known.
+
+    Yields:
+        The open response, whatever its status, with nothing of its body read. Leaving the block closes
+        it.
+    """
+    async with client.get_async_httpx_client().stream(
+        **build_request(
+            id=id,
+        )
+    ) as response:
+        yield response

@@ -1,0 +1,124 @@
+"""The Hub's JSON as typed dictionaries, generated from the specification."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypeAlias, TypedDict
+
+
+KnownCampaignStatus: TypeAlias = Literal[
+    "draft", "scheduled", "running", "paused", "completed", "failed"
+]
+
+
+KnownContactStatus: TypeAlias = Literal[
+    "pending", "in_progress", "completed", "failed", "cancelled"
+]
+
+
+ContactStatusFilter: TypeAlias = KnownContactStatus | str
+
+
+class CampaignCreate(TypedDict):
+    """The form of a new campaign."""
+
+    name: str
+    agent_id: str
+    phone_number_id: str
+    contacts: bytes
+    max_concurrent_calls: NotRequired[int]
+    retries_per_contact: NotRequired[int]
+    retry_delay_seconds: NotRequired[int]
+    scheduled_at: NotRequired[str]
+
+
+class CallLimits(TypedDict):
+    """The caps of the account on calls."""
+
+    concurrent_max: int
+    calls_per_minute: int
+    daily_calls_max: int
+    daily_minutes_max: int
+
+
+CampaignStatus: TypeAlias = KnownCampaignStatus | str
+
+
+ContactStatus: TypeAlias = KnownContactStatus | str
+
+
+class Campaign(TypedDict):
+    """A campaign, without counters."""
+
+    id: str
+    name: str
+    agent_id: str
+    phone_number_id: str
+    status: CampaignStatus
+    max_concurrent_calls: int
+    retries_per_contact: int
+    retry_delay_seconds: int
+    scheduled_at: NotRequired[str | None]
+    started_at: NotRequired[str | None]
+    completed_at: NotRequired[str | None]
+    created_at: str
+    created_by: str
+
+
+class CampaignTransition(TypedDict):
+    """What start, pause, resume and stop answer. It has the campaign's fields, and none is promised."""
+
+    id: NotRequired[str]
+    name: NotRequired[str]
+    agent_id: NotRequired[str]
+    phone_number_id: NotRequired[str]
+    status: NotRequired[CampaignStatus]
+    max_concurrent_calls: NotRequired[int]
+    retries_per_contact: NotRequired[int]
+    retry_delay_seconds: NotRequired[int]
+    scheduled_at: NotRequired[str | None]
+    started_at: NotRequired[str | None]
+    completed_at: NotRequired[str | None]
+    created_at: NotRequired[str]
+    created_by: NotRequired[str]
+
+
+class CampaignList(TypedDict):
+    """The campaigns of the account."""
+
+    campaigns: NotRequired[list[Campaign]]
+
+
+class Contact(TypedDict):
+    """One contact of a campaign."""
+
+    id: NotRequired[str]
+    phone_number: NotRequired[str]
+    custom_fields: NotRequired[dict[str, str]]
+    status: NotRequired[ContactStatus]
+    attempts: NotRequired[int]
+    last_attempt_at: NotRequired[str | None]
+    last_error: NotRequired[str | None]
+
+
+class ContactPage(TypedDict):
+    """One page of contacts."""
+
+    contacts: NotRequired[list[Contact]]
+    page: NotRequired[int]
+    page_size: NotRequired[int]
+    total: NotRequired[int]
+
+
+class CampaignSnapshot(TypedDict):
+    """The data of one frame of the event stream."""
+
+    campaign_id: NotRequired[str]
+    status: NotRequired[CampaignStatus]
+    total: NotRequired[int]
+    pending: NotRequired[int]
+    in_progress: NotRequired[int]
+    completed: NotRequired[int]
+    failed: NotRequired[int]
+    cancelled: NotRequired[int]
+    active_calls: NotRequired[int]
+    timestamp: NotRequired[str]

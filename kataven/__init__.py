@@ -1,0 +1,91 @@
+"""Outbound calling campaigns on the Kataven Hub.
+
+>>> from kataven import KatavenClient
+
+Importing this package loads no HTTP library, no command line and no server: its names are found
+when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from kataven._version import __version__
+
+if TYPE_CHECKING:
+    from kataven._core.observe import CallEvent
+    from kataven._core.operation import Timeout
+    from kataven.campaigns.async_client import AsyncCampaignsClient
+    from kataven.campaigns.client import CampaignsClient
+    from kataven.client import AsyncKatavenClient, KatavenClient
+    from kataven.clock import Clock
+    from kataven.errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        CampaignRunError,
+        ConfigurationError,
+        ConflictError,
+        ContactsError,
+        KatavenError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ResponseFormatError,
+        ServerError,
+        StreamError,
+        WaitTimeoutError,
+    )
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncCampaignsClient",
+    "AsyncKatavenClient",
+    "AuthenticationError",
+    "BadRequestError",
+    "CallEvent",
+    "CampaignRunError",
+    "CampaignsClient",
+    "Clock",
+    "ConfigurationError",
+    "ConflictError",
+    "ContactsError",
+    "KatavenClient",
+    "KatavenError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseFormatError",
+    "ServerError",
+    "StreamError",
+    "Timeout",
+    "WaitTimeoutError",
+    "__version__",
+]
+
+_HOMES: Final = {
+    "AsyncCampaignsClient": "kataven.campaigns.async_client",
+    "AsyncKatavenClient": "kataven.client",
+    "CallEvent": "kataven._core.observe",
+    "CampaignsClient": "kataven.campaigns.client",
+    "Clock": "kataven.clock",
+    "KatavenClient": "kataven.client",
+    "Timeout": "kataven._core.operation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'kataven' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "kataven.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,166 @@
+"""The connection pools, and how a request of ours is written for httpx.
+
+Knows httpx and nothing of operations, retries or budgets. One TLS context serves all pools of a
+client; a loopback base is never sent through a proxy of the environment.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    from kataven._core.operation import Attempt, Timeout
+    from kataven.config import BaseUrl
+
+# A longer life turns every idle close by the server into an "outcome unknown" for a write.
+_LIMITS: Final = httpx.Limits(
+    max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0
+)
+
+sending: ContextVar[bool] = ContextVar("kataven_sending", default=False)
+
+
+class _OursAreLoggedByUs(logging.Filter):
+    """Keeps httpx's own line for each URL out of the log while a request of ours is sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the base's signature
+        return not sending.get()
+
+
+logging.getLogger("httpx").addFilter(_OursAreLoggedByUs())
+
+
+def tls_context(base: BaseUrl) -> ssl.SSLContext:
+    """The TLS context for a base.
+
+    A base on loopback without TLS gets an empty context, which trusts nobody: reading the machine's
+    certificates costs as much as importing httpx, and nothing would use them.
+    """
+    if base.url.startswith("http://"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context()
+
+
+def blocking_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.Client:
+    """A pool for the blocking client."""
+    mounts: dict[str, httpx.BaseTransport | None] = {}
+    if base.loopback:
+        mounts[f"all://{base.host}"] = None
+    return httpx.Client(
+        verify=context,
+        limits=_LIMITS,
+        timeout=None,  # noqa: S113 - each request brings its own
+        mounts=mounts,
+        follow_redirects=False,
+    )
+
+
+def async_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.AsyncClient:
+    """A pool for the async client."""
+    mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
+    if base.loopback:
+        mounts[f"all://{base.host}"] = None
+    return httpx.AsyncClient(
+        verify=context,
+        limits=_LIMITS,
+        timeout=None,  # noqa: S113 - each request brings its own
+        mounts=mounts,
+        follow_redirects=False,
+    )
+
+
+# Parsing a URL is the dearest part of a small request; the same campaign is asked for again and
+# again.
+@lru_cache(maxsize=1024)
+def read_url(url: str) -> httpx.URL:
+    """The URL, parsed."""
+    return httpx.URL(url)
+
+
+def timeouts(timeout: Timeout) -> dict[str, float | None]:
+    """The timeouts as httpx's transports read them."""
+    return {
+        "connect": timeout.connect,
+        "read": timeout.read,
+        "write": timeout.write,
+        "pool": timeout.pool,
+    }
+
+
+class SendTrace:
+    """Watches the transport: sees the first byte go out, and keeps each phase within a limit.
+
+    httpx hands its transport one dict of timeouts, which is read as each phase begins; so what is
+    left of the deadline is written into it just before.
+    """
+
+    __slots__ = ("_attempt", "_left", "_timeouts", "seen")
+
+    def __init__(self, attempt: Attempt, parts: dict[str, float | None], left: Any = None) -> None:
+        self._attempt = attempt
+        self._timeouts = parts
+        self._left = left
+        self.seen = False
+
+    def __call__(self, event: str, info: dict[str, Any]) -> None:
+        """One event of the transport, of a blocking request."""
+        self.seen = True
+        if event.endswith(".started"):
+            if self._left is not None:
+                left = max(0.001, self._left())
+                for part, seconds in self._timeouts.items():
+                    if seconds is None or seconds > left:
+                        self._timeouts[part] = left
+            if event.endswith("send_request_headers.started"):
+                request = info.get("request")
+                # A CONNECT goes to a proxy; the Hub sees nothing of it.
+                if getattr(request, "method", b"") != b"CONNECT":
+                    self._attempt.sent = True
+
+    async def awaited(self, event: str, info: dict[str, Any]) -> None:
+        """One event of the transport, of an async request."""
+        self(event, info)
+
+
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
+
+
+def was_sent(error: Exception, attempt: Attempt, trace: SendTrace | None) -> bool:
+    """Whether the Hub may have seen something of a request that failed.
+
+    Without word from the transport (a caller's own may send none) only errors that surely come
+    before the first byte count as "not sent".
+    """
+    if attempt.sent:
+        return True
+    if trace is not None and trace.seen:
+        return False
+    return not isinstance(error, _NEVER_SENT)
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection to the Hub within the timeout"
+    if isinstance(error, httpx.PoolTimeout):
+        return "no free connection in the client's pool within the timeout"
+    if isinstance(error, httpx.WriteTimeout):
+        return "the request could not be handed over within the timeout"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer within the timeout"
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection to the Hub ({error})"
+    detail = str(error)
+    return f"the connection broke ({detail})" if detail else "the connection broke"

@@ -1,0 +1,141 @@
+"""What the generated client sends through: our pool, auth and URL rule, without repeats.
+
+Two small objects that offer the part of httpx's interface which the generated modules call. A
+request leaves for the client's own base and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from kataven._core import pool
+from kataven._core.body import Body
+from kataven._core.senders import ThreadedUpload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from kataven._core.operation import Timeout
+    from kataven._core.senders import AsyncDriver, BlockingDriver
+    from kataven._core.tokens import Token
+    from kataven._core.wire import Wire
+
+
+def _request(
+    wire: Wire, token: Token, timeout: Timeout, method: str, url: str, options: dict[str, Any]
+) -> httpx.Request:
+    path = str(url)
+    segments = path.partition("?")[0].split("/")
+    if not path.startswith("/") or path.startswith("//") or {".", ".."} & set(segments):
+        raise ValueError(
+            f"{path!r} is no path below the Hub's version, like '/campaigns'; a request with the "
+            "key goes nowhere else"
+        )
+    own = dict(options.pop("headers", None) or {})
+    request = httpx.Request(
+        method,
+        wire.base.url + path,
+        headers=own,
+        extensions={"timeout": pool.timeouts(timeout)},
+        **options,
+    )
+    for name, value in wire.headers(token).raw:
+        # The Accept of an event stream is the generated module's; who calls is ours to say.
+        if name != b"accept" or "accept" not in own:
+            request.headers[name.decode("ascii")] = value.decode("ascii")
+    return request
+
+
+def _response(source: httpx.Response, body: Body) -> httpx.Response:
+    unpacked = body.whole()
+    hidden = {b"content-encoding", b"content-length", b"transfer-encoding"}
+    headers = [(n, v) for n, v in source.headers.raw if n.lower() not in hidden]
+    return httpx.Response(
+        source.status_code, headers=headers, content=unpacked, request=source.request
+    )
+
+
+class RawHttp:
+    """What ``kataven_hub`` calls in the blocking client."""
+
+    def __init__(self, driver: BlockingDriver, timeout: Timeout) -> None:
+        self._driver = driver
+        self._timeout = timeout
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Send once and read the answer, within the bound of its size."""
+        with self._open(method, url, options) as response:
+            body = Body(response.headers.get("content-encoding", ""))
+            for piece in response.iter_raw():
+                body.feed(piece)
+            return _response(response, body)
+
+    @contextmanager
+    def stream(self, method: str, url: str, **options: Any) -> Iterator[httpx.Response]:
+        """Send once and hand over the open answer."""
+        with self._open(method, url, options, streams=True) as response:
+            yield response
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, options: dict[str, Any], *, streams: bool = False
+    ) -> Iterator[httpx.Response]:
+        driver = self._driver
+        client = driver.pool(streams=streams)
+        token = driver.tokens.current()
+        request = _request(driver.wire, token, self._timeout, method, url, options)
+        quiet = pool.sending.set(True)
+        try:
+            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+        finally:
+            pool.sending.reset(quiet)
+        try:
+            yield response
+        finally:
+            response.close()
+
+
+class AsyncRawHttp:
+    """What ``kataven_hub`` calls in the async client."""
+
+    def __init__(self, driver: AsyncDriver, timeout: Timeout) -> None:
+        self._driver = driver
+        self._timeout = timeout
+
+    async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Send once and read the answer, within the bound of its size."""
+        async with self._open(method, url, options) as response:
+            body = Body(response.headers.get("content-encoding", ""))
+            async for piece in response.aiter_raw():
+                body.feed(piece)
+            return _response(response, body)
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Any) -> AsyncIterator[httpx.Response]:
+        """Send once and hand over the open answer."""
+        async with self._open(method, url, options, streams=True) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _open(
+        self, method: str, url: str, options: dict[str, Any], *, streams: bool = False
+    ) -> AsyncIterator[httpx.Response]:
+        driver = self._driver
+        client = driver.pool(streams=streams)
+        token = await driver.tokens.current()
+        uploads = "files" in options
+        request = _request(driver.wire, token, self._timeout, method, url, options)
+        if uploads:
+            request.stream = ThreadedUpload(request.stream)
+        quiet = pool.sending.set(True)
+        try:
+            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        finally:
+            pool.sending.reset(quiet)
+        try:
+            yield response
+        finally:
+            await response.aclose()

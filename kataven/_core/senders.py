@@ -1,0 +1,409 @@
+"""The two drivers: they run any flow, one blocking, one awaited.
+
+A driver carries out what a flow yields and hands back what came of it. It decides nothing: whether
+to repeat, to wait or to give up is the flow's. What a consumer throws at a given item is the
+consumer's and never reaches the flow as an outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from kataven._core import pool
+from kataven._core.operation import (
+    Admit,
+    Denied,
+    Failure,
+    Pause,
+    Renew,
+    Reply,
+    Send,
+    Sleep,
+    Work,
+)
+from kataven._core.wire import BodyReader, Wire, broken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from kataven._core.gate import AsyncGate, Gate
+    from kataven._core.operation import Flow
+    from kataven._core.tokens import AsyncTokenSource, TokenSource
+    from kataven.clock import Clock
+    from kataven.config import BaseUrl
+
+T = TypeVar("T")
+
+TRANSPORT_ERRORS = (httpx.TransportError, httpx.StreamError, httpx.DecodingError)
+# One piece handed from the reading thread to the event loop: large enough that the hop costs
+# little, small enough to keep memory flat.
+_UPLOAD_PIECE = 1024 * 1024
+
+
+class BlockingDriver:
+    """Runs flows in the calling thread.
+
+    Args:
+        base: Where the Hub is.
+        tokens: What to send as the token.
+        clock: How to wait.
+        http_client: A pool of the caller's, which stays open, or None for one of our own.
+        gate: The budget, or None.
+    """
+
+    def __init__(
+        self,
+        base: BaseUrl,
+        tokens: TokenSource,
+        clock: Clock,
+        http_client: httpx.Client | None,
+        gate: Gate | None,
+    ) -> None:
+        self.wire = Wire(base, clock)
+        self.tokens = tokens
+        self.clock = clock
+        self.gate = gate
+        self._given = http_client
+        self._pools = _BlockingPools(base)
+
+    def pool(self, *, streams: bool = False) -> httpx.Client:
+        """The pool for calls, or the one for event streams; made at first use."""
+        self.wire.check_usable()
+        return self._given or self._pools.get(streams=streams)
+
+    def close(self) -> None:
+        """Close the pools of our own."""
+        self.wire.closed = True
+        self._pools.close()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow that gives nothing in between to its end."""
+        lease: Any = None
+        outcome: Any = None
+        raised: BaseException | None = None
+        try:
+            while True:
+                try:
+                    effect = flow.send(outcome) if raised is None else flow.throw(raised)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                outcome, raised = None, None
+                try:
+                    if type(effect) is Send:
+                        try:
+                            outcome = self._send(effect)
+                        finally:
+                            lease = self.release(lease)
+                    elif type(effect) is Admit:
+                        outcome = lease = self.admit(effect)
+                        if type(outcome) is Denied:
+                            lease = None
+                    else:
+                        outcome = self.once(effect)
+                except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
+                    raised = error
+        finally:
+            self.release(lease)
+            flow.close()
+
+    def admit(self, effect: Admit) -> Any:
+        """A lease from the budget, or Denied; None where there is no budget."""
+        return None if self.gate is None else self.gate.admit(effect)
+
+    def release(self, lease: Any) -> None:
+        """Give a lease back."""
+        if lease is not None and self.gate is not None:
+            self.gate.release(lease)
+
+    def keep(self, lease: Any) -> None:
+        """Renew a lease that is held for long."""
+        if lease is not None and self.gate is not None:
+            self.gate.keep(lease)
+
+    def once(self, effect: Any) -> Any:
+        """Carry out one effect that is neither an admission nor a stream's."""
+        if type(effect) is Send:
+            return self._send(effect)
+        if type(effect) is Sleep:
+            return self.clock.sleep(effect.seconds)
+        if type(effect) is Work:
+            return effect.function()
+        if type(effect) is Renew:
+            return self.tokens.renew(effect.token)
+        if type(effect) is Pause:
+            return None if self.gate is None else self.gate.pause(effect)
+        raise TypeError(f"a flow yielded {effect!r}, which no driver knows")
+
+    def _send(self, send: Send) -> Reply | Failure:
+        client = self.pool()
+        token = self.tokens.current()
+        request, trace = self.wire.request(send, token)
+        quiet = pool.sending.set(True)
+        try:
+            try:
+                response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            except TRANSPORT_ERRORS as error:
+                return self.wire.failure(error, send.attempt, trace)
+            send.attempt.sent = True
+            send.attempt.head = (response.status_code, response.headers.raw)
+            try:
+                reader = BodyReader(response, send.timeout, send.limit, self.clock, token)
+                for piece in response.iter_raw():
+                    reader.feed(piece)
+                return reader.reply()
+            except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
+                return broken(response, error)
+            finally:
+                response.close()
+        finally:
+            pool.sending.reset(quiet)
+
+
+class _BlockingPools:
+    """The two pools of a blocking client, each made when it is first needed."""
+
+    def __init__(self, base: BaseUrl) -> None:
+        import threading  # noqa: PLC0415 - loaded by httpx anyway
+
+        self._base = base
+        self._lock = threading.Lock()
+        self._context: Any = None
+        self._clients: dict[bool, httpx.Client] = {}
+
+    def get(self, *, streams: bool) -> httpx.Client:
+        client = self._clients.get(streams)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(streams)
+                if client is None:
+                    self._context = self._context or pool.tls_context(self._base)
+                    client = pool.blocking_pool(self._base, self._context)
+                    self._clients[streams] = client
+        return client
+
+    def close(self) -> None:
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+
+class AsyncDriver:
+    """Runs flows in the running event loop.
+
+    Args:
+        base: Where the Hub is.
+        tokens: What to send as the token.
+        clock: How to wait.
+        http_client: A pool of the caller's, which stays open, or None for one of our own.
+        gate: The budget, or None.
+    """
+
+    def __init__(
+        self,
+        base: BaseUrl,
+        tokens: AsyncTokenSource,
+        clock: Clock,
+        http_client: httpx.AsyncClient | None,
+        gate: AsyncGate | None,
+    ) -> None:
+        self.wire = Wire(base, clock)
+        self.tokens = tokens
+        self.clock = clock
+        self.gate = gate
+        self._given = http_client
+        self._pools = _AsyncPools(base)
+
+    def pool(self, *, streams: bool = False) -> httpx.AsyncClient:
+        """The pool for calls, or the one for event streams; made at first use in each loop."""
+        self.wire.check_usable()
+        return self._given or self._pools.get(streams=streams)
+
+    async def aclose(self) -> None:
+        """Close the pools of our own."""
+        self.wire.closed = True
+        await self._pools.aclose()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow that gives nothing in between to its end."""
+        lease: Any = None
+        outcome: Any = None
+        raised: BaseException | None = None
+        try:
+            while True:
+                try:
+                    effect = flow.send(outcome) if raised is None else flow.throw(raised)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                outcome, raised = None, None
+                try:
+                    if type(effect) is Send:
+                        try:
+                            outcome = await self._send(effect)
+                        finally:
+                            lease = await self.release(lease)
+                    elif type(effect) is Admit:
+                        outcome = lease = await self.admit(effect)
+                        if type(outcome) is Denied:
+                            lease = None
+                    else:
+                        outcome = await self.once(effect)
+                except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
+                    raised = error
+        finally:
+            await self.release(lease)
+            flow.close()
+
+    async def admit(self, effect: Admit) -> Any:
+        """A lease from the budget, or Denied; None where there is no budget."""
+        return None if self.gate is None else await self.gate.admit(effect)
+
+    async def release(self, lease: Any) -> None:
+        """Give a lease back."""
+        if lease is not None and self.gate is not None:
+            await self.gate.release(lease)
+
+    async def keep(self, lease: Any) -> None:
+        """Renew a lease that is held for long."""
+        if lease is not None and self.gate is not None:
+            await self.gate.keep(lease)
+
+    async def once(self, effect: Any) -> Any:
+        """Carry out one effect that is neither an admission nor a stream's."""
+        if type(effect) is Send:
+            return await self._send(effect)
+        if type(effect) is Sleep:
+            waiting = self.clock.sleep(effect.seconds)
+            return await waiting if waiting is not None else None
+        if type(effect) is Work:
+            return await run_in_thread(effect.function)
+        if type(effect) is Renew:
+            return await self.tokens.renew(effect.token)
+        if type(effect) is Pause:
+            return None if self.gate is None else await self.gate.pause(effect)
+        raise TypeError(f"a flow yielded {effect!r}, which no driver knows")
+
+    async def _send(self, send: Send) -> Reply | Failure:
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        if send.limit is None:
+            return await self._send_unbounded(send)
+        left = max(0.0, send.limit - self.clock.now())
+        try:
+            async with asyncio.timeout(left) as bound:
+                return await self._send_unbounded(send)
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            status, raw_headers = send.attempt.head or (None, ())
+            return Failure(
+                error,
+                "no whole answer within the deadline",
+                send.attempt.sent,
+                timed_out=True,
+                status=status,
+                raw_headers=raw_headers,
+            )
+
+    async def _send_unbounded(self, send: Send) -> Reply | Failure:
+        client = self.pool()
+        token = await self.tokens.current()
+        request, trace = self.wire.request(send, token)
+        if trace is not None:
+            request.extensions["trace"] = trace.awaited
+        if send.operation.files is not None:
+            request.stream = ThreadedUpload(request.stream)
+        quiet = pool.sending.set(True)
+        try:
+            try:
+                response = await client.send(
+                    request, stream=True, auth=None, follow_redirects=False
+                )
+            except TRANSPORT_ERRORS as error:
+                return self.wire.failure(error, send.attempt, trace)
+            send.attempt.sent = True
+            send.attempt.head = (response.status_code, response.headers.raw)
+            try:
+                reader = BodyReader(response, send.timeout, send.limit, self.clock, token)
+                async for piece in response.aiter_raw():
+                    reader.feed(piece)
+                return reader.reply()
+            except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
+                return broken(response, error)
+            finally:
+                await response.aclose()
+        finally:
+            pool.sending.reset(quiet)
+
+
+class _AsyncPools:
+    """The two pools of an async client, for each event loop that it is used in."""
+
+    def __init__(self, base: BaseUrl) -> None:
+        import weakref  # noqa: PLC0415 - loaded by asyncio anyway
+
+        self._base = base
+        self._context: Any = None
+        # Connections belong to a loop; a client that outlives asyncio.run() gets new ones.
+        self._clients: Any = weakref.WeakKeyDictionary()
+
+    def get(self, *, streams: bool) -> httpx.AsyncClient:
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        clients = self._clients.setdefault(asyncio.get_running_loop(), {})
+        client: httpx.AsyncClient | None = clients.get(streams)
+        if client is None:
+            self._context = self._context or pool.tls_context(self._base)
+            client = clients[streams] = pool.async_pool(self._base, self._context)
+        return client
+
+    async def aclose(self) -> None:
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        clients = self._clients.pop(asyncio.get_running_loop(), {})
+        for client in clients.values():
+            await client.aclose()
+
+
+class ThreadedUpload(httpx.AsyncByteStream):
+    """A multipart body whose file is read in a thread: a slow disk must not hold up the loop."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self._body)
+        while piece := await run_in_thread(lambda: _next_piece(pieces)):
+            yield piece
+
+
+def _next_piece(pieces: Iterator[bytes]) -> bytes:
+    joined = bytearray()
+    for piece in pieces:
+        joined += piece
+        if len(joined) >= _UPLOAD_PIECE:
+            break
+    return bytes(joined)
+
+
+async def run_in_thread(function: Any) -> Any:
+    """Run a function in a thread; what it opened is closed if the waiting is cancelled."""
+    import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+    future = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_close_result)
+        raise
+
+
+def _close_result(future: Any) -> None:
+    if not future.cancelled() and future.exception() is None:
+        close = getattr(future.result(), "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,168 @@
+"""How an operation is written as an HTTP request, and what a broken answer means.
+
+Knows httpx's request and error types. It sends nothing and decides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from kataven._core.body import Body, BodyError
+from kataven._core.operation import Failure, Reply
+from kataven._core.pool import SendTrace, describe, read_url, timeouts, was_sent
+from kataven._version import __version__
+from kataven.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kataven._core.operation import Attempt, Send, Timeout
+    from kataven._core.tokens import Token
+    from kataven.clock import Clock
+    from kataven.config import BaseUrl
+
+USER_AGENT = f"kataven-python/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+class Wire:
+    """Writes requests for one base URL.
+
+    Args:
+        base: Where the Hub is.
+        clock: Bounds how long a body may take.
+    """
+
+    def __init__(self, base: BaseUrl, clock: Clock) -> None:
+        self.base = base
+        self.clock = clock
+        self.closed = False
+        self._pid = os.getpid()
+        self._headers: tuple[int, httpx.Headers] | None = None
+
+    def check_usable(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ConfigurationError: If the client is closed, or was made before a fork.
+        """
+        if self.closed:
+            raise ConfigurationError("this client is closed; make a new one")
+        if self._pid != os.getpid():
+            raise ConfigurationError(
+                "this client was made before a fork: its connections belong to the parent process, "
+                "and two processes on one connection mix their answers up; make a client in the "
+                "child process"
+            )
+
+    def headers(self, token: Token) -> httpx.Headers:
+        """The headers of every call with this token."""
+        cached = self._headers
+        if cached is None or cached[0] != token.number:
+            cached = (
+                token.number,
+                httpx.Headers(
+                    [
+                        *token.headers,
+                        (b"accept", b"application/json"),
+                        (b"accept-encoding", b"gzip"),
+                        (b"user-agent", USER_AGENT.encode("ascii")),
+                    ]
+                ),
+            )
+            self._headers = cached
+        return cached[1]
+
+    def request(self, send: Send, token: Token) -> tuple[httpx.Request, SendTrace | None]:
+        """The request for one attempt, and the watch on it where one is needed."""
+        operation = send.operation
+        parts = timeouts(send.timeout)
+        extensions: dict[str, Any] = {"timeout": parts}
+        trace: SendTrace | None = None
+        if operation.writes or send.limit is not None:
+            trace = SendTrace(send.attempt, parts, self._left(send.limit))
+            extensions["trace"] = trace
+        request = httpx.Request(
+            operation.method,
+            read_url(self.base.url + operation.target),
+            headers=self.headers(token),
+            files=operation.files,
+            extensions=extensions,
+        )
+        return request, trace
+
+    def _left(self, limit: float | None) -> Any:
+        if limit is None:
+            return None
+        now = self.clock.now
+        return lambda: limit - now()
+
+    def failure(self, error: Exception, attempt: Attempt, trace: SendTrace | None) -> Failure:
+        """What became of a request that got no answer."""
+        return Failure(
+            cause=error,
+            text=describe(error),
+            sent=was_sent(error, attempt, trace),
+            timed_out=isinstance(error, httpx.TimeoutException),
+        )
+
+
+class BodyReader:
+    """Reads one answer's body within its bounds of size and time."""
+
+    __slots__ = ("_body", "_clock", "_response", "_token", "_until")
+
+    def __init__(
+        self,
+        response: httpx.Response,
+        timeout: Timeout,
+        limit: float | None,
+        clock: Clock,
+        token: Token,
+    ) -> None:
+        # A server that trickles a byte a second never meets httpx's own timeout, which starts anew
+        # with each.
+        self._until = clock.now() + timeout.read
+        if limit is not None:
+            self._until = min(self._until, limit)
+        self._clock = clock
+        self._response = response
+        self._token = token
+        encodings = response.headers.get("content-encoding", "")
+        self._body = Body(encodings)
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece; raises BodyError over a bound and TimeoutError past the time."""
+        self._body.feed(piece)
+        if self._clock.now() > self._until:
+            raise TimeoutError
+
+    def reply(self) -> Reply:
+        """The answer, read whole."""
+        response = self._response
+        return Reply(
+            response.status_code, response.headers.raw, self._body.whole(), self._token.number
+        )
+
+
+def broken(response: httpx.Response, error: Exception) -> Failure:
+    """What became of an answer whose head came and whose body did not come whole."""
+    final = False
+    timed_out = isinstance(error, (TimeoutError, httpx.TimeoutException))
+    if isinstance(error, BodyError):
+        text = str(error)
+        final = error.final
+    elif timed_out:
+        text = f"the answer ({response.status_code}) was not whole within the timeout"
+    else:
+        text = f"the answer ({response.status_code}) broke off ({error})"
+    return Failure(
+        cause=error,
+        text=text,
+        sent=True,
+        timed_out=timed_out,
+        status=response.status_code,
+        raw_headers=response.headers.raw,
+        final=final,
+    )

@@ -1,0 +1,323 @@
+"""The open end of an event stream: one response, and how it is ended from anywhere.
+
+Knows httpx's streaming responses and the socket under them. It decides nothing: whether to open
+again is the feed's.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from kataven._core import pool
+from kataven._core.body import Body, BodyError
+from kataven._core.operation import Attempt, Failure, Reply
+from kataven._core.senders import TRANSPORT_ERRORS
+from kataven._core.wire import broken
+from kataven.events.feed import Interrupted, Open, Opened
+
+if TYPE_CHECKING:
+    from kataven._core.senders import AsyncDriver, BlockingDriver
+    from kataven._core.tokens import Token
+    from kataven._core.wire import Wire
+
+_STREAM_HEADERS = {
+    "accept": "text/event-stream",
+    "accept-encoding": "identity",
+    "cache-control": "no-cache",
+}
+
+
+class _Socket:
+    """The socket under a connection, shut down to wake whoever reads from it."""
+
+    __slots__ = ("_stream", "shut_down")
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self.shut_down = False
+
+    def take(self, network_stream: Any) -> None:
+        """Remember the connection; one that came too late is shut down at once."""
+        self._stream = network_stream
+        if self.shut_down:
+            self.shut()
+
+    def shut(self) -> None:
+        """End the connection, from any thread; a read that is blocked on it returns."""
+        self.shut_down = True
+        stream = self._stream
+        raw = None if stream is None else stream.get_extra_info("socket")
+        if raw is not None:
+            try:
+                # Of the class itself: an SSLSocket's own shutdown takes its TLS state away from
+                # the thread that reads.
+                if isinstance(raw, socket.socket):
+                    socket.socket.shutdown(raw, socket.SHUT_RDWR)
+                else:
+                    raw.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed already, which is what was wanted
+
+
+class _Trace:
+    """Learns the connection as soon as it is made, while the answer's head is still awaited."""
+
+    def __init__(self, end: _Socket) -> None:
+        self._end = end
+
+    def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._end.take(info.get("return_value"))
+
+    async def awaited(self, event: str, info: dict[str, Any]) -> None:
+        self(event, info)
+
+
+def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Request:
+    headers = wire.headers(token).copy()
+    headers.update(_STREAM_HEADERS)
+    if effect.last_event_id:
+        # The header takes UTF-8, as browsers send it.
+        headers = httpx.Headers(
+            [*headers.raw, (b"last-event-id", effect.last_event_id.encode("utf-8", "replace"))]
+        )
+    operation = effect.operation
+    return httpx.Request(
+        operation.method,
+        pool.read_url(wire.base.url + operation.target),
+        headers=headers,
+        extensions={"timeout": pool.timeouts(effect.timeout), "trace": trace},
+    )
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return (
+        200 <= response.status_code < 300
+        and response.status_code != 204
+        and kind.partition(";")[0].strip().lower() == "text/event-stream"
+    )
+
+
+def _packed(response: httpx.Response) -> BodyError | None:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return None
+    return BodyError(f"the event stream is packed as {encoding!r:.40}, unasked", final=True)
+
+
+def _set_idle(request: httpx.Request, seconds: float) -> None:
+    # The transport reads its timeout when the body begins, from this very dict.
+    request.extensions["timeout"]["read"] = seconds
+
+
+class BlockingPort:
+    """One stream's connection, blocking."""
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        self._driver = driver
+        self._response: httpx.Response | None = None
+        self._pieces: Any = None
+        self._socket = _Socket()
+        self._timer: threading.Timer | None = None
+        self._lease: Any = None
+
+    def hold(self, lease: Any) -> None:
+        """Keep the budget's lease as long as the connection."""
+        self._lease = lease
+
+    def open(self, effect: Open) -> Opened | Reply | Failure:
+        """Open the stream."""
+        driver = self._driver
+        self._socket = end = _Socket()
+        if effect.limit is not None:
+            left = max(0.0, effect.limit - driver.clock.now())
+            self._timer = threading.Timer(left, end.shut)
+            self._timer.daemon = True
+            self._timer.start()
+        opened = False
+        try:
+            outcome = self._open(effect, end)
+            opened = isinstance(outcome, Opened)
+            return outcome
+        finally:
+            if not opened:
+                self.close()
+
+    def _open(self, effect: Open, end: _Socket) -> Opened | Reply | Failure:
+        driver = self._driver
+        client = driver.pool(streams=True)
+        token = driver.tokens.current()
+        request = _request(driver.wire, token, effect, _Trace(end))
+        quiet = pool.sending.set(True)
+        try:
+            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+        except TRANSPORT_ERRORS as error:
+            return driver.wire.failure(error, Attempt(), None)
+        finally:
+            pool.sending.reset(quiet)
+        self._response = response
+        end.take(response.extensions.get("network_stream"))
+        if _is_stream(response):
+            packed = _packed(response)
+            if packed is not None:
+                return broken(response, packed)
+            _set_idle(request, effect.idle_timeout)
+            self._pieces = response.iter_raw()
+            return Opened()
+        try:
+            body = Body(response.headers.get("content-encoding", ""))
+            for piece in response.iter_raw():
+                body.feed(piece)
+            return Reply(response.status_code, response.headers.raw, body.whole(), token.number)
+        except (*TRANSPORT_ERRORS, BodyError):
+            # The status is what decides here, not its text.
+            return Reply(response.status_code, response.headers.raw, b"", token.number)
+
+    def read(self) -> bytes | Failure | Interrupted | None:
+        """Read on."""
+        response = self._response
+        if response is None:
+            return Interrupted()
+        try:
+            self._driver.keep(self._lease)
+            piece: bytes | None = next(self._pieces, None)
+        except TRANSPORT_ERRORS as error:
+            self.close()
+            return broken(response, error)
+        except BaseException:
+            self.close()
+            raise
+        if piece is None:
+            self.close()
+        return piece
+
+    def shut(self) -> None:
+        """End the connection from any thread, without touching what the reading thread holds."""
+        self._socket.shut()
+
+    def close(self) -> None:
+        """End the connection, from the thread that reads."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        response, self._response, self._pieces = self._response, None, None
+        lease, self._lease = self._lease, None
+        try:
+            if response is not None:
+                self._socket.shut()
+                response.close()
+        finally:
+            self._driver.release(lease)
+
+
+class AsyncPort:
+    """One stream's connection, awaited."""
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+        self._response: httpx.Response | None = None
+        self._pieces: Any = None
+        self._socket = _Socket()
+        self._limit: float | None = None
+        self._lease: Any = None
+
+    def hold(self, lease: Any) -> None:
+        """Keep the budget's lease as long as the connection."""
+        self._lease = lease
+
+    def _bound(self) -> Any:
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        if self._limit is None:
+            return asyncio.timeout(None)
+        return asyncio.timeout(max(0.0, self._limit - self._driver.clock.now()))
+
+    async def open(self, effect: Open) -> Opened | Reply | Failure:
+        """Open the stream."""
+        self._socket = end = _Socket()
+        self._limit = effect.limit
+        opened = False
+        try:
+            async with self._bound():
+                outcome = await self._open(effect, end)
+            opened = isinstance(outcome, Opened)
+            return outcome
+        except TimeoutError as error:
+            return Failure(error, "no answer within the time", sent=True, timed_out=True)
+        finally:
+            if not opened:
+                await self.close()
+
+    async def _open(self, effect: Open, end: _Socket) -> Opened | Reply | Failure:
+        driver = self._driver
+        client = driver.pool(streams=True)
+        token = await driver.tokens.current()
+        request = _request(driver.wire, token, effect, _Trace(end).awaited)
+        quiet = pool.sending.set(True)
+        try:
+            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        except TRANSPORT_ERRORS as error:
+            return driver.wire.failure(error, Attempt(), None)
+        finally:
+            pool.sending.reset(quiet)
+        self._response = response
+        end.take(response.extensions.get("network_stream"))
+        if _is_stream(response):
+            packed = _packed(response)
+            if packed is not None:
+                return broken(response, packed)
+            _set_idle(request, effect.idle_timeout)
+            self._pieces = response.aiter_raw()
+            return Opened()
+        try:
+            body = Body(response.headers.get("content-encoding", ""))
+            async for piece in response.aiter_raw():
+                body.feed(piece)
+            return Reply(response.status_code, response.headers.raw, body.whole(), token.number)
+        except (*TRANSPORT_ERRORS, BodyError):
+            # The status is what decides here, not its text.
+            return Reply(response.status_code, response.headers.raw, b"", token.number)
+
+    async def read(self) -> bytes | Failure | Interrupted | None:
+        """Read on."""
+        response = self._response
+        if response is None:
+            return Interrupted()
+        try:
+            await self._driver.keep(self._lease)
+            if self._limit is None:
+                piece: bytes | None = await anext(self._pieces, None)
+            else:
+                async with self._bound():
+                    piece = await anext(self._pieces, None)
+        except (*TRANSPORT_ERRORS, TimeoutError) as error:
+            await self.close()
+            return broken(response, error)
+        except BaseException:
+            await self.close()
+            raise
+        if piece is None:
+            await self.close()
+        return piece
+
+    def shut(self) -> None:
+        """End the connection at once, without awaiting anything."""
+        self._socket.shut()
+
+    async def close(self) -> None:
+        """End the connection, from the task that reads."""
+        response, self._response, pieces, self._pieces = self._response, None, self._pieces, None
+        lease, self._lease = self._lease, None
+        try:
+            if response is not None:
+                self._socket.shut()
+                if pieces is not None:
+                    await pieces.aclose()
+                await response.aclose()
+        finally:
+            await self._driver.release(lease)
