@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kataven._version import __version__
 
 if TYPE_CHECKING:
+    from kataven._core.budget import RateLimits
     from kataven._core.observe import CallEvent
     from kataven._core.operation import Timeout
     from kataven.campaigns.async_client import AsyncCampaignsClient
@@ -60,6 +61,7 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RateLimits",
     "ResponseFormatError",
     "ServerError",
     "StreamError",
@@ -75,6 +77,7 @@ _HOMES: Final = {
     "CampaignsClient": "kataven.campaigns.client",
     "Clock": "kataven.clock",
     "KatavenClient": "kataven.client",
+    "RateLimits": "kataven._core.budget",
     "Timeout": "kataven._core.operation",
 }
 

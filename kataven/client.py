@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from kataven._core.exchange import exchange
+from kataven._core.gate import AsyncGate, Gate
 from kataven._core.raw import AsyncRawHttp, RawHttp
 from kataven._core.senders import AsyncDriver, BlockingDriver
 from kataven._core.settings import UNCHANGED, Unchanged, changed, read_settings
+from kataven._core.stores import open_store
 from kataven._core.tokens import AsyncTokenSource, TokenSource
 from kataven.campaigns import operations
 from kataven.campaigns.async_client import AsyncCampaignsClient
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
     import kataven_hub
 
+    from kataven._core.budget import Left, RateLimits
     from kataven._core.observe import Hook
     from kataven._core.operation import Timeout
     from kataven.clock import Clock
@@ -53,6 +56,9 @@ class KatavenClient:
         on_request: Called with a ``CallEvent`` before each attempt.
         on_response: Called with a ``CallEvent`` after each attempt.
         on_retry: Called with a ``CallEvent`` before each wait for another attempt.
+        on_wait: Called with a ``CallEvent`` where the budget has no room yet.
+        rate_limits: The request budget to keep to, for example ``RateLimits.documented()``.
+            Default: none, because accounts differ.
         http_client: An ``httpx.Client`` of your own; its proxies, certificates, limits and hooks
             are used, auth, URL, timeouts and "no redirects" stay ours, and it is not closed.
         clock: For tests: what time it is, how to wait, and chance.
@@ -74,6 +80,8 @@ class KatavenClient:
         on_request: Hook | None = None,
         on_response: Hook | None = None,
         on_retry: Hook | None = None,
+        on_wait: Hook | None = None,
+        rate_limits: RateLimits | None = None,
         http_client: httpx.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -88,18 +96,21 @@ class KatavenClient:
             on_request=on_request,
             on_response=on_response,
             on_retry=on_retry,
+            on_wait=on_wait,
+            rate_limits=rate_limits,
             http_client=http_client,
             clock=clock,
             blocking=True,
         )
         self._settings = settings
         self._owns_driver = True
+        time = clock or SystemClock()
         self._driver = BlockingDriver(
             settings.base,
             TokenSource(settings.key.value, settings.account_id),
-            clock or SystemClock(),
+            time,
             http_client,
-            None,
+            None if rate_limits is None else Gate(open_store(rate_limits), time),
         )
 
     @property
@@ -135,6 +146,15 @@ class KatavenClient:
         operation = operations.get_call_limits()
         options = self._settings.options
         return self._driver.run(exchange(operation, options, self._driver.clock))
+
+    @property
+    def rate_limits(self) -> Left | None:
+        """What is left of the request budget now, or None where there is no budget.
+
+        A budget in a file or in Redis is asked for it, which may block for a moment.
+        """
+        gate = self._driver.gate
+        return None if gate is None else gate.left()
 
     def with_options(
         self,
@@ -209,6 +229,9 @@ class AsyncKatavenClient:
         on_request: Called with a ``CallEvent`` before each attempt.
         on_response: Called with a ``CallEvent`` after each attempt.
         on_retry: Called with a ``CallEvent`` before each wait for another attempt.
+        on_wait: Called with a ``CallEvent`` where the budget has no room yet.
+        rate_limits: The request budget to keep to, for example ``RateLimits.documented()``.
+            Default: none, because accounts differ.
         http_client: An ``httpx.AsyncClient`` of your own; its proxies, certificates, limits and
             hooks are used, auth, URL, timeouts and "no redirects" stay ours, and it is not closed.
         clock: For tests: what time it is, how to wait, and chance.
@@ -230,6 +253,8 @@ class AsyncKatavenClient:
         on_request: Hook | None = None,
         on_response: Hook | None = None,
         on_retry: Hook | None = None,
+        on_wait: Hook | None = None,
+        rate_limits: RateLimits | None = None,
         http_client: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -244,18 +269,21 @@ class AsyncKatavenClient:
             on_request=on_request,
             on_response=on_response,
             on_retry=on_retry,
+            on_wait=on_wait,
+            rate_limits=rate_limits,
             http_client=http_client,
             clock=clock,
             blocking=False,
         )
         self._settings = settings
         self._owns_driver = True
+        time = clock or AsyncSystemClock()
         self._driver = AsyncDriver(
             settings.base,
             AsyncTokenSource(settings.key.value, settings.account_id),
-            clock or AsyncSystemClock(),
+            time,
             http_client,
-            None,
+            None if rate_limits is None else AsyncGate(open_store(rate_limits), time),
         )
 
     @property
@@ -292,6 +320,15 @@ class AsyncKatavenClient:
         operation = operations.get_call_limits()
         options = self._settings.options
         return await self._driver.run(exchange(operation, options, self._driver.clock))
+
+    @property
+    def rate_limits(self) -> Left | None:
+        """What is left of the request budget now, or None where there is no budget.
+
+        A budget in a file or in Redis is asked for it, which may block for a moment.
+        """
+        gate = self._driver.gate
+        return None if gate is None else gate.left()
 
     def with_options(
         self,

@@ -96,7 +96,7 @@ def exchange(
     while True:
         timeout = options.timeout
         if options.budgeted:
-            denied = yield Admit(operation.control, limit)
+            denied = yield admission(operation, options, repeats + 1, limit)
             if isinstance(denied, Denied):
                 raise _too_late(operation, f"the budget has room in {denied.wait:.1f} s", last)
         if limit is not None:
@@ -168,6 +168,22 @@ def exchange(
             if operation.writes:
                 interruption.add_note(f"{operation.method} {operation.path}: {NOTHING_DONE}")
             raise
+
+
+def admission(
+    operation: Operation[Any],
+    options: Options,
+    attempt: int,
+    limit: float | None,
+    *,
+    stream: bool = False,
+) -> Admit:
+    """What the budget is asked before an attempt."""
+
+    def told(seconds: float) -> None:
+        options.observer.wait(CallEvent(operation.method, operation.path, attempt, None, seconds))
+
+    return Admit(operation.control, limit, told, stream)
 
 
 def _too_late(operation: Operation[Any], why: str, last: KatavenError | None) -> APIConnectionError:

@@ -28,7 +28,8 @@ class CallEvent:
         attempt: Which try this is, from 1.
         status: The HTTP status of the answer, or None where there is none.
         seconds: In ``on_response`` how long the attempt took; in ``on_retry`` how long the wait
-            before the next will be; in ``on_request`` 0.
+            before the next will be; in ``on_wait`` how long the budget will be waited for at least;
+            in ``on_request`` 0.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Observer:
     on_request: Hook | None = None
     on_response: Hook | None = None
     on_retry: Hook | None = None
+    on_wait: Hook | None = None
 
     @property
     def active(self) -> bool:
@@ -56,6 +58,7 @@ class Observer:
             self.on_request is not None
             or self.on_response is not None
             or self.on_retry is not None
+            or self.on_wait is not None
             or logger.isEnabledFor(logging.INFO)
         )
 
@@ -87,6 +90,16 @@ class Observer:
             event.seconds,
         )
         _call(self.on_retry, event)
+
+    def wait(self, event: CallEvent) -> None:
+        """The budget has no room yet."""
+        logger.info(
+            "%s %s waits for the request budget, %.1f s at least",
+            event.method,
+            event.path,
+            event.seconds,
+        )
+        _call(self.on_wait, event)
 
 
 SILENT: Final = Observer()

@@ -141,10 +141,12 @@ class Admit:
     """Take a lease from the budget, waiting for it; hands back the lease, or Denied past ``limit``.
 
     A lease for a call is given back with its answer, one for a stream when the stream closes.
+    ``told`` is called once with the seconds, where there is a wait.
     """
 
     control: bool
     limit: float | None
+    told: Callable[[float], None]
     stream: bool = False
 
 
@@ -198,6 +200,32 @@ class Work(Generic[T]):
     """
 
     function: Callable[[], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open the stream; hands back Opened, or a Reply that is no stream, or a Failure."""
+
+    operation: Operation[Any]
+    timeout: Timeout
+    idle_timeout: float
+    last_event_id: str
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The stream is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read on; hands back bytes, None at a clean close, Interrupted, or a Failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The reader was cancelled in the middle of a read, which ended the connection."""
 
 
 @dataclass(frozen=True, slots=True)

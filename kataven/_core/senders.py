@@ -77,6 +77,8 @@ class BlockingDriver:
         """Close the pools of our own."""
         self.wire.closed = True
         self._pools.close()
+        if self.gate is not None:
+            self.gate.store.close()
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow that gives nothing in between to its end."""
@@ -226,6 +228,8 @@ class AsyncDriver:
         """Close the pools of our own."""
         self.wire.closed = True
         await self._pools.aclose()
+        if self.gate is not None:
+            self.gate.store.close()
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow that gives nothing in between to its end."""

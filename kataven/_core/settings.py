@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
 
+from kataven._core.budget import RateLimits
 from kataven._core.exchange import Options
 from kataven._core.observe import Hook, Observer, log_by_environment
 from kataven._core.operation import Timeout, check_seconds
@@ -54,6 +55,7 @@ class Settings:
     account_id: str | None
     base: BaseUrl
     options: Options
+    rate_limits: RateLimits | None
     portable: bool
 
     def rebuild(self, cls: type[Any]) -> tuple[Any, ...]:
@@ -65,9 +67,9 @@ class Settings:
         if not self.portable:
             raise TypeError(
                 f"this {cls.__name__} cannot be pickled: its key was given as an argument, or it "
-                "has a caller's http_client, clock, hooks or budget, and no pickle holds those; "
-                "make the client where it is used (with KATAVEN_API_KEY in the environment it "
-                "pickles)"
+                "has a caller's http_client, clock or hooks, or a budget in memory, and no pickle "
+                "holds those; make the client where it is used (with KATAVEN_API_KEY in the "
+                "environment it pickles)"
             )
         options = self.options
         return _rebuild, (
@@ -79,6 +81,7 @@ class Settings:
                 "max_retries": options.max_retries,
                 "max_retry_wait": options.max_retry_wait,
                 "deadline": options.deadline,
+                "rate_limits": self.rate_limits,
             },
         )
 
@@ -99,6 +102,8 @@ def read_settings(
     on_request: Hook | None,
     on_response: Hook | None,
     on_retry: Hook | None,
+    on_wait: Hook | None,
+    rate_limits: RateLimits | None,
     http_client: Any,
     clock: Any,
     blocking: bool,
@@ -114,7 +119,11 @@ def read_settings(
     account = read_account_id(account_id)
     key = Secret(api_key if callable(api_key) else read_api_key(api_key))
     _check_http_client(http_client, blocking=blocking)
-    observer = Observer(on_request, on_response, on_retry)
+    if rate_limits is not None and not isinstance(rate_limits, RateLimits):
+        raise TypeError(
+            f"rate_limits must be a kataven.RateLimits, not {type(rate_limits).__name__}"
+        )
+    observer = Observer(on_request, on_response, on_retry, on_wait)
     hint = ""
     if base.host == "api.kataven.ai" and base.url.endswith("/api/v1"):
         hint = (
@@ -127,13 +136,16 @@ def read_settings(
             max_retries=max_retries,
             max_retry_wait=max_retry_wait,
             deadline=deadline,
+            budgeted=rate_limits is not None,
             renewable=callable(api_key),
             not_found_hint=hint,
             observer=observer,
         )
     )
     portable = api_key is None and http_client is None and clock is None and observer == Observer()
-    return Settings(key, account, base, options, portable)
+    # A second budget in memory would let both clients spend the whole of it.
+    portable = portable and (rate_limits is None or rate_limits.store != "memory")
+    return Settings(key, account, base, options, rate_limits, portable)
 
 
 def changed(

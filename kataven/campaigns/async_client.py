@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kataven._core.operation import Operation
     from kataven._core.senders import AsyncDriver
     from kataven.contacts.sources import ContactsSource
-    from kataven.events.marks import EventItem
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 
 T = TypeVar("T")
@@ -259,7 +258,7 @@ class AsyncCampaignsClient:
         max_reconnects: int = 5,
         idle_timeout: float = 40.0,
         total_timeout: float | None = None,
-    ) -> AsyncEventStream[EventItem]:
+    ) -> AsyncEventStream:
         """Iterate over the Server-Sent Events of a campaign (``GET /campaigns/{id}/events``).
 
         Lazy: the request goes out when the first item is asked for. The iteration ends when the

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kataven._core.operation import Operation
     from kataven._core.senders import BlockingDriver
     from kataven.contacts.sources import ContactsSource
-    from kataven.events.marks import EventItem
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 
 T = TypeVar("T")
@@ -257,7 +256,7 @@ class CampaignsClient:
         max_reconnects: int = 5,
         idle_timeout: float = 40.0,
         total_timeout: float | None = None,
-    ) -> EventStream[EventItem]:
+    ) -> EventStream:
         """Iterate over the Server-Sent Events of a campaign (``GET /campaigns/{id}/events``).
 
         Lazy: the request goes out when the first item is asked for. The iteration ends when the

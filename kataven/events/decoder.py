@@ -7,8 +7,8 @@
 3. A frame of one ``data`` line with an object, as nearly all are, is parsed when its line comes
    and given when its blank line is; any other line is held or noted until its frame ends. Both
    ways give the same items, only the first is cheap.
-4. Each byte is looked at a bounded number of times and held at most once: an unfinished line and the
-   data lines of an unfinished frame wait in buffers that grow in place.
+4. Each byte is looked at a bounded number of times and held at most once: an unfinished line and
+   the data lines of an unfinished frame wait in buffers that grow in place.
 5. Nothing the other side sends raises, but a frame over the bound. What is not a JSON object comes
    out as its raw lines.
 """
@@ -133,7 +133,7 @@ class EventDecoder:
         return bool(self._line) or self._size > 0
 
     # One long loop, as a call for each line would cost a fifth of the time.
-    def feed(self, chunk: bytes) -> list[EventItem]:  # noqa: C901, PLR0912
+    def feed(self, chunk: bytes) -> list[EventItem]:
         """Take the next bytes of the stream.
 
         Args:

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kataven._core.answers import SHOWN_BODY, failure_error, one_line, status_error
+from kataven._core.exchange import admission
 from kataven._core.operation import (
-    Admit,
     Denied,
     Failure,
     Give,
+    Interrupted,
+    Open,
+    Opened,
     Pause,
+    Read,
     Renew,
     Reply,
     Sleep,
-    Timeout,
     check_seconds,
 )
 from kataven._core.retry import PASSING_STATUSES, limit_reason, read_retry_after
@@ -90,32 +93,6 @@ class StreamState:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Open the stream; hands back Opened, or a Reply that is no stream, or a Failure."""
-
-    operation: Operation[Any]
-    timeout: Timeout
-    idle_timeout: float
-    last_event_id: str
-    limit: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The stream is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read on; hands back bytes, None at a clean close, Interrupted, or a Failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The reader was cancelled in the middle of a read, which ended the connection."""
-
-
 def follow(
     operation: Operation[Any],
     settings: StreamSettings,
@@ -151,7 +128,7 @@ def follow(
     while True:
         _check_time(operation, clock, limit)
         if options.budgeted:
-            denied = yield Admit(control=False, limit=limit, stream=True)
+            denied = yield admission(operation, options, fruitless + 1, limit, stream=True)
             if isinstance(denied, Denied):
                 raise _out_of_time(operation)
         if opened_before:

@@ -14,10 +14,9 @@ import httpx
 
 from kataven._core import pool
 from kataven._core.body import Body, BodyError
-from kataven._core.operation import Attempt, Failure, Reply
+from kataven._core.operation import Attempt, Failure, Interrupted, Open, Opened, Reply
 from kataven._core.senders import TRANSPORT_ERRORS
 from kataven._core.wire import broken
-from kataven.events.feed import Interrupted, Open, Opened
 
 if TYPE_CHECKING:
     from kataven._core.senders import AsyncDriver, BlockingDriver

@@ -1,47 +1,34 @@
-"""The iterators over an event stream, blocking and awaited.
+"""The items of an event stream, as an iterator, blocking and awaited.
 
-They run a flow that opens, reads and heals the stream, hand its items on one by one, and own the
-connection: closing, dropping or cancelling them ends it. They decide nothing about the stream.
+Knows what a reader may ask of a stream beside its items. How it is opened, read and healed is the
+feed's, how it is run and ended the iteration's.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from kataven._core.operation import Admit, Denied, Give, Send, Sleep
-from kataven.events.feed import Open, Read, StreamState
+from kataven._core.iteration import AsyncFlowIterator, FlowIterator
+from kataven.events.marks import EventItem
 from kataven.events.ports import AsyncPort, BlockingPort
 
 if TYPE_CHECKING:
     from kataven._core.operation import Flow
     from kataven._core.senders import AsyncDriver, BlockingDriver
-
-T = TypeVar("T")
-
-# How long a pause is slept through before it is asked whether the iterator was closed meanwhile.
-_NAP = 0.25
+    from kataven.events.feed import StreamState
 
 
-class _Steps(Generic[T]):
-    """What both iterators share: the items at hand, the flow, and where it stands."""
+class EventStream(FlowIterator[EventItem]):
+    """The items of a campaign's event stream, as an iterator.
 
-    def __init__(self, flow: Flow[Any], state: StreamState | None) -> None:
-        self._flow = flow
-        self._state = state or StreamState()
-        self._items: deque[T] = deque()
-        self._closed = False
-        self._finished = False
-        self._result: Any = None
-        # An effect that was cancelled in the middle is carried out anew at the next item.
-        self._effect: Any = None
-        # The budget's lease for a call that the flow makes beside its stream.
-        self._call_lease: Any = None
+    Lazy: the request goes out when the first item is asked for. Use it as a context manager, or
+    close it; dropping it closes it too. It may be closed from another thread while this one waits
+    for an item (on Windows the waiting one may notice only at the next byte).
+    """
 
-    def _let_go(self) -> Any:
-        lease, self._call_lease = self._call_lease, None
-        return lease
+    def __init__(self, driver: BlockingDriver, flow: Flow[Any], state: StreamState) -> None:
+        super().__init__(driver, flow, BlockingPort(driver))
+        self._state = state
 
     @property
     def last_event_id(self) -> str:
@@ -53,271 +40,25 @@ class _Steps(Generic[T]):
         """How often the stream was opened again."""
         return self._state.reconnects
 
-    @property
-    def result(self) -> Any:
-        """What the flow returned, once the iteration has ended."""
-        return self._result
 
-    def _advance(self, outcome: Any, raised: BaseException | None) -> Any:
-        """The flow's next effect, or None at its end."""
-        try:
-            if raised is not None:
-                return self._flow.throw(raised)
-            return self._flow.send(outcome)
-        except StopIteration as end:
-            self._finished = True
-            self._result = end.value
-            return None
-        except BaseException:
-            self._finished = True
-            if self._closed:
-                # Whatever a closed connection broke with is the end that was asked for.
-                return None
-            raise
-
-
-class EventStream(_Steps[T]):
-    """The items of a campaign's event stream, as an iterator.
-
-    Lazy: the request goes out when the first item is asked for. Use it as a context manager, or
-    close it; dropping it closes it too. It may be closed from another thread while this one waits
-    for an item (on Windows the waiting one may notice only at the next byte).
-
-    Attributes:
-        last_event_id: The id of the last frame that had one; ``""`` until one was seen.
-        reconnects: How often the stream was opened again.
-    """
-
-    def __init__(
-        self, driver: BlockingDriver, flow: Flow[Any], state: StreamState | None = None
-    ) -> None:
-        super().__init__(flow, state)
-        self._driver = driver
-        self._port = BlockingPort(driver)
-        self._turn = threading.RLock()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> T:
-        """The next item.
-
-        Raises:
-            StopIteration: The server closed the stream, or this iterator was closed.
-            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: See
-                ``stream_events``.
-        """
-        with self._turn:
-            if self._items:
-                return self._items.popleft()
-            self._run()
-            if self._items:
-                return self._items.popleft()
-            raise StopIteration
-
-    def _run(self) -> None:
-        """Run the flow until it gives items or ends."""
-        outcome: Any = None
-        raised: BaseException | None = None
-        while not self._finished and not self._closed:
-            effect = self._effect
-            if effect is None:
-                effect = self._advance(outcome, raised)
-                outcome, raised = None, None
-            if effect is None:
-                break
-            if type(effect) is Give:
-                self._items.extend(effect.item)
-                return
-            # Stays set where carrying it out is interrupted.
-            self._effect = effect
-            try:
-                outcome = self._perform(effect)
-            except Exception as error:  # noqa: BLE001 - the flow may know what to do
-                raised = error
-            self._effect = None
-        self._end()
-
-    def _perform(self, effect: Any) -> Any:
-        if type(effect) is Read:
-            return self._port.read()
-        if type(effect) is Open:
-            return self._port.open(effect)
-        if type(effect) is Admit:
-            lease = self._driver.admit(effect)
-            if not isinstance(lease, Denied):
-                if effect.stream:
-                    self._port.hold(lease)
-                else:
-                    self._call_lease = lease
-            return lease
-        if type(effect) is Send:
-            try:
-                return self._driver.once(effect)
-            finally:
-                self._driver.release(self._let_go())
-        if type(effect) is Sleep:
-            left = effect.seconds
-            while left > 0 and not self._closed:
-                self._driver.clock.sleep(min(left, _NAP))
-                left -= _NAP
-            return None
-        return self._driver.once(effect)
-
-    def _end(self) -> None:
-        self._finished = True
-        self._items.clear()
-        self._flow.close()
-        self._driver.release(self._let_go())
-        self._port.close()
-
-    def close(self) -> None:
-        """End the iteration and the connection at once; nothing is opened again."""
-        self._closed = True
-        self._port.shut()
-        # While another thread reads, that thread cleans up: it is woken by the shut connection.
-        if self._turn.acquire(blocking=False):
-            try:
-                self._end()
-            finally:
-                self._turn.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_finished", True):
-            self.close()
-
-
-class AsyncEventStream(_Steps[T]):
+class AsyncEventStream(AsyncFlowIterator[EventItem]):
     """The items of a campaign's event stream, as an async iterator.
 
     Lazy: the request goes out when the first item is asked for. Use it as an async context manager,
     or close it with ``aclose()``; dropping it ends the connection too. A cancelled wait for an item
     ends the connection, not the iteration: the next item opens the stream anew.
-
-    Attributes:
-        last_event_id: The id of the last frame that had one; ``""`` until one was seen.
-        reconnects: How often the stream was opened again.
     """
 
-    def __init__(
-        self, driver: AsyncDriver, flow: Flow[Any], state: StreamState | None = None
-    ) -> None:
-        super().__init__(flow, state)
-        self._driver = driver
-        self._port = AsyncPort(driver)
-        self._reading = False
-        self._loop: Any = None
+    def __init__(self, driver: AsyncDriver, flow: Flow[Any], state: StreamState) -> None:
+        super().__init__(driver, flow, AsyncPort(driver))
+        self._state = state
 
-    def __aiter__(self) -> Self:
-        return self
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last frame that had one; ``""`` until one was seen."""
+        return self._state.last_event_id
 
-    async def __anext__(self) -> T:
-        """The next item.
-
-        Raises:
-            StopAsyncIteration: The server closed the stream, or this iterator was closed.
-            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: See
-                ``stream_events``.
-        """
-        if not self._items:
-            if self._reading:
-                raise RuntimeError("another task waits for this stream's next item already")
-            self._reading = True
-            try:
-                await self._run()
-            finally:
-                self._reading = False
-        if self._items:
-            return self._items.popleft()
-        raise StopAsyncIteration
-
-    async def _run(self) -> None:
-        """Run the flow until it gives items or ends."""
-        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
-
-        self._loop = asyncio.get_running_loop()
-        outcome: Any = None
-        raised: BaseException | None = None
-        while not self._finished and not self._closed:
-            effect = self._effect
-            if effect is None:
-                effect = self._advance(outcome, raised)
-                outcome, raised = None, None
-            if effect is None:
-                break
-            if type(effect) is Give:
-                self._items.extend(effect.item)
-                return
-            # Stays set where carrying it out is cancelled.
-            self._effect = effect
-            try:
-                outcome = await self._perform(effect)
-            except Exception as error:  # noqa: BLE001 - the flow may know what to do
-                raised = error
-            self._effect = None
-        await self._end()
-
-    async def _perform(self, effect: Any) -> Any:
-        if type(effect) is Read:
-            return await self._port.read()
-        if type(effect) is Open:
-            return await self._port.open(effect)
-        if type(effect) is Admit:
-            lease = await self._driver.admit(effect)
-            if not isinstance(lease, Denied):
-                if effect.stream:
-                    self._port.hold(lease)
-                else:
-                    self._call_lease = lease
-            return lease
-        if type(effect) is Send:
-            try:
-                return await self._driver.once(effect)
-            finally:
-                await self._driver.release(self._let_go())
-        if type(effect) is Sleep:
-            left = effect.seconds
-            while left > 0 and not self._closed:
-                waiting = self._driver.clock.sleep(min(left, _NAP))
-                if waiting is not None:
-                    await waiting
-                left -= _NAP
-            return None
-        return await self._driver.once(effect)
-
-    async def _end(self) -> None:
-        self._finished = True
-        self._items.clear()
-        self._flow.close()
-        await self._driver.release(self._let_go())
-        await self._port.close()
-
-    async def aclose(self) -> None:
-        """End the iteration and the connection at once; nothing is opened again."""
-        self._closed = True
-        self._port.shut()
-        # While another task reads, that task cleans up: it is woken by the shut connection.
-        if not self._reading:
-            await self._end()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        if getattr(self, "_finished", True):
-            return
-        self._closed = self._finished = True
-        self._port.shut()
-        loop = self._loop
-        if loop is not None and not loop.is_closed() and loop.is_running():
-            closing = self._port.close()
-            loop.call_soon_threadsafe(loop.create_task, closing)
+    @property
+    def reconnects(self) -> int:
+        """How often the stream was opened again."""
+        return self._state.reconnects

@@ -1,0 +1,222 @@
+"""The request budget: how much may be sent, decided in one step.
+
+Knows windows, leases, headroom and the shared pause, on a clock that is handed in. It keeps no
+state beyond the ledger that a store holds, and does no I/O.
+
+Windows slide and are kept a margin longer than the Hub's, for a request that was admitted in time
+may arrive late. Control calls (pause, stop) have reserved headroom: a stop never waits behind a
+bulk read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 86400.0
+
+# What is kept back for control calls, as a share of each limit, rounded down.
+_WINDOW_SHARES: Final = {MINUTE: 1 / 60, HOUR: 1 / 100, DAY: 1 / 100}
+_LEASE_SHARE: Final = 1 / 20
+# Guards the rounding: 1/100 of 1000 must be 10, not 9.
+_EPSILON: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """How much a client may ask of the Hub, kept on this side.
+
+    Off by default, because accounts differ. The documented limits of an account are
+    ``RateLimits.documented()``; an operator may set others, and a key may have its own.
+
+    Args:
+        per_minute: Requests in any 60 seconds, or None for no such limit.
+        per_hour: Requests in any 3,600 seconds, or None.
+        per_day: Requests in any 86,400 seconds, or None.
+        concurrent: Requests in flight at once, open event streams among them, or None.
+        headroom: How much of the default headroom is kept back for ``pause`` and ``stop``: 1 for
+            1 of 60, 10 of 1,000, 100 of 10,000 and 1 of 20 in flight, 0 for none.
+        store: Where the budget is kept: ``"memory"`` (this client alone), the path of an SQLite
+            file (all processes of this machine), or a ``redis://`` URL (a fleet).
+        name: Which budget in a Redis store; one for each account.
+        time_scale: For work against an embedded Hub that runs so many times as fast.
+    """
+
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    concurrent: int | None = None
+    headroom: float = 1.0
+    store: str = "memory"
+    name: str = "default"
+    time_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in ("per_minute", "per_hour", "per_day", "concurrent"):
+            value = getattr(self, field)
+            if value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{field} must be an int or None, not {type(value).__name__}")
+            if value < 1:
+                raise ValueError(f"{field} must be 1 or more, not {value}")
+        if not 0 <= self.headroom <= 10:
+            raise ValueError(f"headroom must be from 0 to 10, not {self.headroom}")
+        if not self.time_scale > 0:
+            raise ValueError(f"time_scale must be more than 0, not {self.time_scale}")
+        if not isinstance(self.store, str) or not self.store:
+            raise TypeError("store must be 'memory', a path or a redis:// URL, as a str")
+
+    @classmethod
+    def documented(cls) -> RateLimits:
+        """The documented limits: 60 a minute, 1,000 an hour, 10,000 a day, 20 in flight.
+
+        Returns:
+            The limits.
+        """
+        return cls(per_minute=60, per_hour=1000, per_day=10_000, concurrent=20)
+
+    def windows(self) -> tuple[Window, ...]:
+        """The windows, their lengths scaled and with their margin."""
+        margin = 1.0 if self.time_scale == 1 else max(1 / self.time_scale, 0.05)
+        limits = ((MINUTE, self.per_minute), (HOUR, self.per_hour), (DAY, self.per_day))
+        return tuple(
+            Window(
+                length / self.time_scale + margin,
+                limit,
+                limit - _reserved(limit, _WINDOW_SHARES[length] * self.headroom),
+            )
+            for length, limit in limits
+            if limit is not None
+        )
+
+    def leases(self) -> tuple[int, int] | None:
+        """How many may be in flight: for control calls, and for all others."""
+        if self.concurrent is None:
+            return None
+        return self.concurrent, self.concurrent - _reserved(
+            self.concurrent, _LEASE_SHARE * self.headroom
+        )
+
+
+def _reserved(limit: int, share: float) -> int:
+    # One is always left for ordinary calls, or nothing would ever be sent.
+    return min(limit - 1, int(limit * share + _EPSILON))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One sliding window: so many requests in so many seconds."""
+
+    seconds: float
+    limit: int
+    bulk_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not now: in ``seconds``, or, where ``busy``, as soon as a lease is given back."""
+
+    seconds: float
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a budget now, for calls that are not control calls.
+
+    Attributes:
+        per_minute: Requests left in the running minute, or None where it has no limit.
+        per_hour: The same for the hour.
+        per_day: The same for the day.
+        concurrent: Requests that may go in flight beside those that are, or None.
+        paused_for: Seconds that a rate-limit answer of the Hub still holds everything back.
+    """
+
+    per_minute: int | None
+    per_hour: int | None
+    per_day: int | None
+    concurrent: int | None
+    paused_for: float
+
+
+class Ledger:
+    """What was admitted and what is in flight, in memory; one step is one method call.
+
+    Args:
+        limits: The limits.
+    """
+
+    __slots__ = ("_leases", "_limits", "_next", "_paused_until", "_stamps", "_windows", "limits")
+
+    def __init__(self, limits: RateLimits) -> None:
+        self.limits = limits
+        self._windows = limits.windows()
+        self._limits = limits.leases()
+        self._stamps: deque[float] = deque()
+        self._leases: set[int] = set()
+        self._paused_until = float("-inf")
+        self._next = 0
+
+    def take(self, now: float, *, control: bool) -> int | Wait:
+        """Admit one request and take a lease for it, or say when to ask again."""
+        if not control and now < self._paused_until:
+            return Wait(self._paused_until - now)
+        if self._limits is not None:
+            most = self._limits[0] if control else self._limits[1]
+            if len(self._leases) >= most:
+                return Wait(0.0, busy=True)
+        stamps = self._stamps
+        wait = 0.0
+        for window in self._windows:
+            limit = window.limit if control else window.bulk_limit
+            if len(stamps) >= limit:
+                wait = max(wait, stamps[-limit] + window.seconds - now)
+        if wait > 0:
+            return Wait(wait)
+        if self._windows:
+            stamps.append(now)
+            longest = self._windows[-1]
+            while len(stamps) > longest.limit or stamps[0] <= now - longest.seconds:
+                stamps.popleft()
+        self._next += 1
+        self._leases.add(self._next)
+        return self._next
+
+    def give_back(self, lease: int) -> None:
+        """The request of this lease has been answered."""
+        self._leases.discard(lease)
+
+    def pause(self, until: float) -> None:
+        """Hold everything back until then, but for control calls."""
+        self._paused_until = max(self._paused_until, until)
+
+    def left(self, now: float) -> Left:
+        """What is left now."""
+        used = {
+            window.seconds: sum(1 for stamp in self._stamps if stamp > now - window.seconds)
+            for window in self._windows
+        }
+        return left_of(
+            self.limits, list(used.values()), len(self._leases), max(0.0, self._paused_until - now)
+        )
+
+
+def left_of(limits: RateLimits, used: list[int], in_flight: int, paused_for: float) -> Left:
+    """What is left, from what each window has used (in the order of ``limits.windows()``)."""
+    rooms = [
+        max(0, window.bulk_limit - count)
+        for window, count in zip(limits.windows(), used, strict=True)
+    ]
+    named = iter(rooms)
+    leases = limits.leases()
+    return Left(
+        per_minute=None if limits.per_minute is None else next(named),
+        per_hour=None if limits.per_hour is None else next(named),
+        per_day=None if limits.per_day is None else next(named),
+        concurrent=None if leases is None else max(0, leases[1] - in_flight),
+        paused_for=paused_for,
+    )

@@ -1,0 +1,176 @@
+"""A budget in Redis, for a fleet.
+
+Each step is one run of one Lua script, on the server's own clock, so that machines whose clocks
+differ agree. Leases have a lifetime, for a process that was killed gives none back. A Redis that
+cannot be reached is an error, never "no limit".
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from kataven._core.budget import Wait, left_of
+from kataven.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kataven._core.budget import Left, RateLimits
+
+try:
+    import redis as _redis
+except ImportError as error:
+    raise ImportError(
+        "a redis:// store needs the extra 'redis': pip install 'kataven[redis]'"
+    ) from error
+
+LEASE_SECONDS: Final = 150.0
+_KEEP_AFTER: Final = 30.0
+
+# KEYS: stamps (sorted set: member = lease, score = time), leases (score = end), pause (a time).
+# ARGV: verb, lease, lifetime, control, most in flight (-1: no limit), then for each window seconds
+# and limit. Times are seconds with microseconds, as strings: Redis cuts Lua numbers to integers.
+_SCRIPT: Final = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local stamps, leases, pause = KEYS[1], KEYS[2], KEYS[3]
+local verb, lease, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function text(number) return string.format('%.6f', number) end
+local function expire(key, seconds) redis.call('EXPIRE', key, math.ceil(seconds) + 60) end
+
+if verb == 'give_back' then
+  redis.call('ZREM', leases, lease)
+  return {'ok', '0'}
+end
+if verb == 'keep' then
+  redis.call('ZADD', leases, text(now + lifetime), lease)
+  expire(leases, lifetime)
+  return {'ok', '0'}
+end
+local paused = tonumber(redis.call('GET', pause) or '0') - now
+if verb == 'pause' then
+  if lifetime > paused then
+    redis.call('SET', pause, text(now + lifetime), 'EX', math.ceil(lifetime) + 60)
+  end
+  return {'ok', '0'}
+end
+
+redis.call('ZREMRANGEBYSCORE', leases, '-inf', text(now))
+if verb == 'left' then
+  local answer = {'ok', text(math.max(0, paused)), tostring(redis.call('ZCARD', leases))}
+  for i = 6, #ARGV, 2 do
+    local since = '(' .. text(now - tonumber(ARGV[i]))
+    answer[#answer + 1] = tostring(redis.call('ZCOUNT', stamps, since, '+inf'))
+  end
+  return answer
+end
+
+local control, most = ARGV[4] == '1', tonumber(ARGV[5])
+if not control and paused > 0 then return {'wait', text(paused)} end
+if most >= 0 and redis.call('ZCARD', leases) >= most then return {'busy', '0'} end
+local wait, longest = 0, 0
+for i = 6, #ARGV, 2 do
+  local seconds, limit = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  local oldest = redis.call('ZREVRANGE', stamps, limit - 1, limit - 1, 'WITHSCORES')
+  if oldest[2] then wait = math.max(wait, tonumber(oldest[2]) + seconds - now) end
+  longest = math.max(longest, seconds)
+end
+if wait > 0 then return {'wait', text(wait)} end
+if longest > 0 then
+  redis.call('ZADD', stamps, text(now), lease)
+  redis.call('ZREMRANGEBYSCORE', stamps, '-inf', text(now - longest))
+  expire(stamps, longest)
+end
+if most >= 0 then
+  redis.call('ZADD', leases, text(now + lifetime), lease)
+  expire(leases, lifetime)
+end
+return {'ok', '0'}
+"""
+
+
+class RedisStore:
+    """A store for many machines.
+
+    Args:
+        limits: The limits, whose ``store`` is the URL and whose ``name`` tells budgets apart.
+
+    Raises:
+        ConfigurationError: If Redis cannot be reached.
+    """
+
+    blocks = True
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self._leases = limits.leases()
+        self._kept: dict[object, float] = {}
+        self._lock = threading.Lock()
+        # One hash tag, so that a cluster keeps the three keys in one place.
+        prefix = f"{{kataven:budget:{limits.name}}}"
+        self._keys = [f"{prefix}:stamps", f"{prefix}:leases", f"{prefix}:pause"]
+        try:
+            self._redis = _redis.Redis.from_url(
+                limits.store, socket_timeout=10.0, socket_connect_timeout=10.0
+            )
+            self._script = self._redis.register_script(_SCRIPT)
+            self._redis.ping()
+        except (ValueError, _redis.RedisError) as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> ConfigurationError:
+        # Not the URL: it may hold a password.
+        return ConfigurationError(
+            f"the budget's Redis cannot be used ({type(error).__name__}: {error}); nothing was "
+            "sent, for without its budget nobody knows what is left"
+        )
+
+    def _run(
+        self, verb: str, lease: str = "", seconds: float = LEASE_SECONDS, *, control: bool = False
+    ) -> list[str]:
+        most = -1 if self._leases is None else self._leases[0 if control else 1]
+        arguments: list[Any] = [verb, lease, repr(float(seconds)), int(control), most]
+        for window in self._limits.windows():
+            arguments += [repr(window.seconds), window.limit if control else window.bulk_limit]
+        try:
+            answer = self._script(keys=self._keys, args=arguments)
+        except _redis.RedisError as error:
+            raise self._unusable(error) from None
+        return [part.decode() if isinstance(part, bytes) else str(part) for part in answer]
+
+    def take(self, now: float, *, control: bool) -> object | Wait:
+        """Admit one request and give a lease, or say when to ask again."""
+        lease = secrets.token_hex(8)
+        word, seconds = self._run("take", lease, control=control)[:2]
+        if word == "ok":
+            with self._lock:
+                self._kept[lease] = now
+            return lease
+        return Wait(float(seconds), busy=word == "busy")
+
+    def give_back(self, lease: object) -> None:
+        """The request of this lease has been answered."""
+        with self._lock:
+            self._kept.pop(lease, None)
+        self._run("give_back", str(lease))
+
+    def keep(self, lease: object, now: float) -> None:
+        """Renew a lease that is still held."""
+        with self._lock:
+            if now - self._kept.get(lease, now) <= _KEEP_AFTER:
+                return
+            self._kept[lease] = now
+        self._run("keep", str(lease))
+
+    def pause(self, now: float, seconds: float) -> None:  # noqa: ARG002 - the server's clock counts
+        """Hold everybody back, but for control calls."""
+        self._run("pause", seconds=seconds)
+
+    def left(self, now: float) -> Left:  # noqa: ARG002 - the server's clock counts
+        """What is left."""
+        _, paused, in_flight, *used = self._run("left")
+        return left_of(self._limits, [int(count) for count in used], int(in_flight), float(paused))
+
+    def close(self) -> None:
+        """Close the connections; what is kept stays."""
+        self._redis.close()

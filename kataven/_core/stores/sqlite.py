@@ -1,0 +1,166 @@
+"""A budget in an SQLite file, for all processes of one machine.
+
+Each step is one transaction that holds the file's write lock from its first read. Leases have a
+lifetime, for a process that was killed gives none back.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from kataven._core.budget import Wait, left_of
+from kataven.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven._core.budget import Left, RateLimits
+
+LEASE_SECONDS: Final = 150.0
+_KEEP_AFTER: Final = 30.0
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS stamps (at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS stamps_at ON stamps (at);
+CREATE TABLE IF NOT EXISTS leases (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pause (id INTEGER PRIMARY KEY CHECK (id = 1), until REAL NOT NULL);
+"""
+
+
+class SQLiteStore:
+    """A store for the processes of one machine.
+
+    Args:
+        limits: The limits, whose ``store`` is the file's path; it is made with mode 0600.
+
+    Raises:
+        ConfigurationError: If the file cannot be opened or is no such store.
+    """
+
+    blocks = True
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self._windows = limits.windows()
+        self._leases = limits.leases()
+        self._lock = threading.Lock()
+        self._kept: dict[object, float] = {}
+        try:
+            # WAL and its index take their mode from the file, so it must be right before they are.
+            os.close(os.open(limits.store, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(
+                limits.store, timeout=30.0, isolation_level=None, check_same_thread=False
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"the budget's store {self._limits.store!r} cannot be used: {error}; nothing was sent. "
+            "Name a file in a folder that can be written, or another store"
+        )
+
+    def _step(self, step: Callable[[sqlite3.Connection], Any]) -> Any:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    outcome = step(self._db)
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise self._unusable(error) from error
+            return outcome
+
+    def take(self, now: float, *, control: bool) -> object | Wait:
+        """Admit one request and give a lease, or say when to ask again."""
+
+        def step(db: sqlite3.Connection) -> object | Wait:
+            if not control:
+                row = db.execute("SELECT until FROM pause WHERE id = 1").fetchone()
+                if row is not None and row[0] > now:
+                    return Wait(row[0] - now)
+            if self._leases is not None:
+                db.execute("DELETE FROM leases WHERE until <= ?", (now,))
+                in_flight = db.execute("SELECT count(*) FROM leases").fetchone()[0]
+                if in_flight >= self._leases[0 if control else 1]:
+                    return Wait(0.0, busy=True)
+            wait = 0.0
+            for window in self._windows:
+                limit = window.limit if control else window.bulk_limit
+                row = db.execute(
+                    "SELECT at FROM stamps ORDER BY at DESC LIMIT 1 OFFSET ?", (limit - 1,)
+                ).fetchone()
+                if row is not None:
+                    wait = max(wait, row[0] + window.seconds - now)
+            if wait > 0:
+                return Wait(wait)
+            if self._windows:
+                db.execute("INSERT INTO stamps VALUES (?)", (now,))
+                longest = self._windows[-1].seconds
+                db.execute("DELETE FROM stamps WHERE at <= ?", (now - longest,))
+            lease = secrets.token_hex(8)
+            if self._leases is not None:
+                db.execute("INSERT INTO leases VALUES (?, ?)", (lease, now + LEASE_SECONDS))
+            return lease
+
+        outcome: object | Wait = self._step(step)
+        if not isinstance(outcome, Wait):
+            self._kept[outcome] = now
+        return outcome
+
+    def give_back(self, lease: object) -> None:
+        """The request of this lease has been answered."""
+        self._kept.pop(lease, None)
+        self._step(lambda db: db.execute("DELETE FROM leases WHERE id = ?", (lease,)))
+
+    def keep(self, lease: object, now: float) -> None:
+        """Renew a lease that is still held."""
+        if now - self._kept.get(lease, now) > _KEEP_AFTER:
+            self._kept[lease] = now
+            statement = "INSERT OR REPLACE INTO leases VALUES (?, ?)"
+            self._step(lambda db: db.execute(statement, (lease, now + LEASE_SECONDS)))
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Hold everybody back, but for control calls."""
+        statement = (
+            "INSERT INTO pause VALUES (1, ?) "
+            "ON CONFLICT (id) DO UPDATE SET until = max(until, excluded.until)"
+        )
+        self._step(lambda db: db.execute(statement, (now + seconds,)))
+
+    def left(self, now: float) -> Left:
+        """What is left."""
+
+        def step(db: sqlite3.Connection) -> Left:
+            used = [
+                db.execute(
+                    "SELECT count(*) FROM stamps WHERE at > ?", (now - window.seconds,)
+                ).fetchone()[0]
+                for window in self._windows
+            ]
+            alive = "SELECT count(*) FROM leases WHERE until > ?"
+            in_flight = db.execute(alive, (now,)).fetchone()[0]
+            row = db.execute("SELECT until FROM pause WHERE id = 1").fetchone()
+            return left_of(self._limits, used, in_flight, max(0.0, row[0] - now) if row else 0.0)
+
+        left: Left = self._step(step)
+        return left
+
+    def close(self) -> None:
+        """Close the file; what it keeps stays."""
+        with self._lock:
+            self._db.close()

@@ -1,0 +1,172 @@
+"""How long a campaign will take and how many calls it will make, before it is started.
+
+Knows arithmetic. Knows no campaign, no clock and no list but its number of rows.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kataven.contacts.mending import CleanReport
+from kataven.contacts.report import ContactsReport
+
+__all__ = ["Estimate", "estimate"]
+
+DAY: Final = 86_400.0
+# Three standard deviations, and as many contacts as make it all but sure that one is left.
+_SIGMAS: Final = 3.0
+_SURE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a campaign is expected to take.
+
+    Args:
+        contacts: The number of contacts.
+        calls: The number of calls in all, (low, high).
+        duration: From the start to the last call's end, in seconds, (low, high).
+    """
+
+    contacts: int
+    calls: tuple[int, int]
+    duration: tuple[float, float]
+
+    def summary(self) -> str:
+        """Sum it up for people.
+
+        Returns:
+            One line.
+        """
+        low, high = self.calls
+        return (
+            f"{self.contacts:,} contacts: {low:,} to {high:,} calls in "
+            f"{_spoken(self.duration[0])} to {_spoken(self.duration[1])}"
+        )
+
+
+def estimate(
+    rows: int | ContactsReport | CleanReport,
+    *,
+    max_concurrent_calls: int = 5,
+    average_call_seconds: float = 35.0,
+    answer_rate: float = 0.67,
+    retries_per_contact: int = 0,
+    retry_delay_seconds: float = 300,
+    calls_per_minute: int | None = None,
+    daily_calls_max: int | None = None,
+) -> Estimate:
+    """Estimate a campaign's duration and number of calls.
+
+    With N contacts, p the answer rate, r the retries, s the seconds of a call, c the calls at
+    the same time (at most N) and d the delay::
+
+        attempts of a contact   m = sum of (1 - p)**k for k = 0..r,  v = their variance
+        calls                   K = N * m -+ 3 * sqrt(N * v), within N and N * (r + 1)
+        lines                   L = (K -+ 3 * sqrt(K)) * s / c       calls differ in length
+        rate                    R = (K - 1) * 60 / calls_per_minute  rounded to whole minutes
+        rounds                  k = the most retries that 10 contacts or more are sure to need
+        low                     max(L, R, k * d)
+        high                    max(L, R) + min(L, R) / 4 + r * d + s * (ln c + 4)
+        day                     D = ceil(K / daily_calls_max) - 1 further days;
+                                low at least D - 1 days (whether a day is a calendar day is not
+                                known), high D days more
+
+    It takes for granted that the account has c calls to spare all the time, and that nobody
+    pauses the campaign.
+
+    Args:
+        rows: The number of contacts, or the report of `check` (its rows) or `clean` (its kept
+            rows).
+        max_concurrent_calls: As given to `create`.
+        average_call_seconds: The mean of all attempts, ringing included; those nobody answers
+            among them.
+        answer_rate: The share of attempts that end a contact, 0 to 1; others are retried.
+        retries_per_contact: As given to `create`.
+        retry_delay_seconds: As given to `create`.
+        calls_per_minute: The account's cap, None for none.
+        daily_calls_max: The account's cap, None for none.
+
+    Returns:
+        Both as (low, high).
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+    contacts = _contacts(rows)
+    for name, value, least in (
+        ("max_concurrent_calls", max_concurrent_calls, 1),
+        ("retries_per_contact", retries_per_contact, 0),
+        ("retry_delay_seconds", retry_delay_seconds, 0),
+        ("calls_per_minute", 1 if calls_per_minute is None else calls_per_minute, 1),
+        ("daily_calls_max", 1 if daily_calls_max is None else daily_calls_max, 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
+    if not 0 <= answer_rate <= 1:
+        raise ValueError(f"answer_rate is a share from 0 to 1, not {answer_rate}")
+    if not average_call_seconds > 0:
+        raise ValueError(f"average_call_seconds must be above 0, not {average_call_seconds}")
+    if contacts == 0:
+        return Estimate(0, (0, 0), (0.0, 0.0))
+    calls = _calls(contacts, answer_rate, retries_per_contact)
+    lines = min(max_concurrent_calls, contacts)
+    per_call = average_call_seconds / lines
+    low = max(
+        (calls[0] - _SIGMAS * math.sqrt(calls[0])) * per_call,
+        _paced(calls[0], calls_per_minute, math.floor),
+        _sure_rounds(contacts, answer_rate, retries_per_contact) * retry_delay_seconds,
+        0.0,
+    )
+    busy = (calls[1] + _SIGMAS * math.sqrt(calls[1])) * per_call
+    paced = _paced(calls[1], calls_per_minute, math.ceil)
+    high = (
+        max(busy, paced)
+        + min(busy, paced) / 4
+        + retries_per_contact * retry_delay_seconds
+        + average_call_seconds * (math.log(lines) + 4)
+    )
+    if daily_calls_max is not None:
+        low = max(low, (math.ceil(calls[0] / daily_calls_max) - 2) * DAY)
+        high += (math.ceil(calls[1] / daily_calls_max) - 1) * DAY
+    return Estimate(contacts, calls, (low, high))
+
+
+def _contacts(rows: int | ContactsReport | CleanReport) -> int:
+    if isinstance(rows, CleanReport):
+        return rows.kept
+    contacts = rows.rows if isinstance(rows, ContactsReport) else rows
+    if contacts < 0:
+        raise ValueError(f"rows must be at least 0, not {contacts}")
+    return contacts
+
+
+def _calls(contacts: int, answer_rate: float, retries: int) -> tuple[int, int]:
+    # The chance that a contact needs more than k attempts is (1 - p)**k.
+    more = [(1 - answer_rate) ** k for k in range(retries + 1)]
+    mean = sum(more)
+    variance = max(0.0, sum((2 * k + 1) * share for k, share in enumerate(more)) - mean**2)
+    spread = _SIGMAS * math.sqrt(contacts * variance)
+    low = max(contacts, math.floor(contacts * mean - spread))
+    high = min(contacts * (retries + 1), math.ceil(contacts * mean + spread))
+    return low, max(low, high)
+
+
+def _paced(calls: int, per_minute: int | None, rounded: Callable[[float], int]) -> float:
+    return 0.0 if per_minute is None else 60.0 * rounded((calls - 1) / per_minute)
+
+
+def _sure_rounds(contacts: int, answer_rate: float, retries: int) -> int:
+    rounds = 0
+    while rounds < retries and contacts * (1 - answer_rate) ** (rounds + 1) >= _SURE:
+        rounds += 1
+    return rounds
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:  # noqa: PLR2004
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"

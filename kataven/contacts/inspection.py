@@ -1,0 +1,285 @@
+"""A list of contacts judged row by row, before anyone is called.
+
+Rules: what is known of the Hub, and where nothing is known our strict choices (see `rules` and the
+page on contacts in the docs). Blocks of rows are checked at C speed; single rows and cells are
+looked at only in blocks with a hit. Changes nothing and sends nothing.
+"""
+
+from contextlib import ExitStack
+from itertools import chain
+from typing import BinaryIO, Final
+
+from kataven.contacts.cells import TextScan, is_formula, is_unprintable
+from kataven.contacts.columns import header_problems, phone_index
+from kataven.contacts.dialect import DELIMITER_NAMES, delimiter_of
+from kataven.contacts.files import position_of
+from kataven.contacts.phones import Phones, all_well_formed, explained, kind_of
+from kataven.contacts.records import Batch, RecordReader
+from kataven.contacts.repeats import FirstRows
+from kataven.contacts.report import KEPT, ContactsReport, Findings
+from kataven.contacts.rules import MAX_BYTES, MAX_ROWS
+from kataven.contacts.sources import ContactsSource, open_source
+from kataven.contacts.text import TextBlocks, WrongByte
+
+__all__ = ["check"]
+
+
+def check(
+    source: ContactsSource, *, region: str | None = None, encoding: str | None = None
+) -> ContactsReport:
+    """Check a list of contacts as the Hub would, row by row, without sending anything.
+
+    The list is judged by what is documented of the Hub and, where nothing is, by our own strict
+    choices: UTF-8 with or without byte order mark, commas, LF or CRLF, quoting by RFC 4180,
+    header names exact, each row as long as the header, numbers of `+` and 7 to 15 digits. The
+    encoding is never guessed.
+
+    Args:
+        source: A binary file (read from where it stands; one that seeks is set back to it), a
+            path, bytes, an iterable of mappings, or a table of pandas, polars or Arrow.
+        region: A country of two letters (`US`), so that messages on numbers without country code
+            show what `clean` would make of them. It changes nothing else.
+        encoding: What to read the list in where no byte order mark says otherwise. The Hub takes
+            UTF-8 only, so another encoding stays an error, but the rows are checked.
+
+    Returns:
+        The report; `.ok` says whether there is no error.
+
+    Raises:
+        ContactsError: A text-mode file, or rows or a table whose numbers are no text.
+        FileNotFoundError: There is no such path.
+        ValueError: The file is closed, or the region is none.
+        LookupError: There is no such encoding.
+        TypeError: It is no source at all.
+        ImportError: A region or a table is given, and the extra `contacts` is not installed.
+    """
+    phones = Phones(region)
+    with ExitStack() as closing:
+        file = open_source(source, closing)
+        back = position_of(file)
+        try:
+            return _Inspection(file, encoding, phones).report()
+        finally:
+            if back is not None:
+                file.seek(back)
+
+
+_CLEAN: Final = "kataven.contacts.clean() writes it anew"
+
+
+class _Inspection:
+    def __init__(self, file: BinaryIO, encoding: str | None, phones: Phones) -> None:
+        self._text = TextBlocks(file, encoding)
+        self._phones = phones
+        self._findings = Findings()
+        self._seen = FirstRows()
+        self._repeats: list[tuple[int, str]] = []
+        self._columns: list[str] | None = None
+        self._phone: int | None = None
+        self._rows = 0
+
+    def report(self) -> ContactsReport:
+        blocks = iter(self._text)
+        first = next(blocks, None)
+        delimiter = ","
+        if first is None:
+            self._findings.add("empty_file", "there is nothing in the list: export it again")
+        else:
+            delimiter = delimiter_of(first.text)
+            self._scan = TextScan(delimiter)
+            if delimiter != ",":
+                self._findings.add(
+                    "delimiter",
+                    f"the columns are separated by {DELIMITER_NAMES[delimiter]}s, the Hub takes "
+                    f"commas: {_CLEAN}",
+                    row=1,
+                )
+            for batch in RecordReader(chain((first,), blocks), delimiter):
+                self._batch(batch)
+        self._whole()
+        self._name_first_rows()
+        mark = "-sig" if self._text.mark and self._text.encoding == "utf-8" else ""
+        return ContactsReport(
+            rows=self._rows,
+            columns=tuple(self._columns or ()),
+            size=self._text.size,
+            encoding=self._text.encoding + mark,
+            delimiter=delimiter,
+            problems=self._findings.problems(),
+            counts=self._findings.counts(),
+        )
+
+    def _batch(self, batch: Batch) -> None:
+        if self._columns is None:
+            self._one_by_one(batch)
+            return
+        rows = batch.rows
+        if (
+            batch.malformed
+            or batch.wrong
+            or self._phone is None
+            or set(map(len, rows)) != {len(self._columns)}
+        ):
+            self._one_by_one(batch)
+            return
+        phone = self._phone
+        numbers = [row[phone] for row in rows]
+        if not all_well_formed(numbers):
+            self._one_by_one(batch)
+            return
+        self._rows += len(rows)
+        if self._scan.may_be_odd(batch.utf8, len(rows)):
+            for number, row in enumerate(rows, batch.first):
+                self._text_of(number, row)
+        self._take(numbers, range(batch.first, batch.first + len(rows)))
+
+    def _one_by_one(self, batch: Batch) -> None:
+        numbers: list[str] = []
+        places: list[int] = []
+        for index, cells in enumerate(batch.rows):
+            row = batch.first + index
+            if not cells:
+                self._findings.add("blank_row", "the row is blank: it is skipped", row=row)
+                continue
+            if index in batch.wrong:
+                self._wrong_byte(row, batch.wrong[index])
+            if self._columns is None:
+                self._header(row, cells, batch.malformed.get(index))
+                continue
+            self._rows += 1
+            if index in batch.malformed:
+                self._findings.add("malformed", batch.malformed[index], row=row, value=cells[0])
+                continue
+            if len(cells) != len(self._columns):
+                self._ragged(row, cells)
+                continue
+            if self._phone is not None and self._number(row, cells[self._phone]):
+                numbers.append(cells[self._phone])
+                places.append(row)
+            self._text_of(row, cells, wrong=index in batch.wrong)
+        self._take(numbers, places)
+
+    def _header(self, row: int, cells: list[str], flaw: str | None) -> None:
+        self._columns = cells
+        if flaw is not None:
+            self._columns = []
+            self._findings.add("malformed", flaw, row=row, value=cells[0])
+            return
+        self._phone = phone_index(cells)
+        for found in header_problems(cells):
+            self._findings.add(
+                found.kind, found.message, row=row, column=found.column, value=found.value
+            )
+        self._text_of(row, cells, formulas=False)
+
+    def _number(self, row: int, value: str) -> bool:
+        kind = kind_of(value)
+        if kind is None:
+            return True
+        if "\0" not in value and self._findings.wanted(kind):
+            message = explained(value, kind, self._phones)
+            column = (self._columns or ())[self._phone or 0]
+            self._findings.keep(kind, message, row=row, column=column, value=value)
+        return False
+
+    def _ragged(self, row: int, cells: list[str]) -> None:
+        width = len(self._columns or ())
+        self._findings.add(
+            "ragged_row",
+            f"the row has {len(cells)} cells, the header {width}: add or take out "
+            f"{'commas' if abs(len(cells) - width) > 1 else 'a comma'}, or quote cells that "
+            "contain one",
+            row=row,
+            value=",".join(cells[:width]),
+        )
+
+    def _text_of(
+        self, row: int, cells: list[str], *, wrong: bool = False, formulas: bool = True
+    ) -> None:
+        columns = self._columns or ()
+        for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
+            if "\0" in cell:
+                self._findings.add(
+                    "nul",
+                    "the cell holds a NUL character; where there are many, the list is UTF-16 "
+                    "without a mark: encoding='utf-16-le' reads it",
+                    row=row,
+                    column=column,
+                    value=cell,
+                )
+            elif not wrong and is_unprintable(cell):
+                self._findings.add(
+                    "unprintable",
+                    "the cell holds characters that nobody sees, or that stand for lost ones: "
+                    "type it anew",
+                    row=row,
+                    column=column,
+                    value=cell,
+                )
+            if formulas and index != self._phone and is_formula(cell):
+                self._findings.add(
+                    "formula",
+                    "a spreadsheet would take the cell for a formula: put a word before it if the "
+                    "list is opened in one",
+                    row=row,
+                    column=column,
+                    value=cell,
+                )
+
+    def _take(self, numbers: list[str], rows: range | list[int]) -> None:
+        for index in self._seen.add(numbers, rows):
+            if self._findings.wanted("duplicate"):
+                self._repeats.append((rows[index], numbers[index]))
+
+    def _name_first_rows(self) -> None:
+        first = self._seen.rows_of(number for _, number in self._repeats[:KEPT])
+        for row, number in self._repeats:
+            self._findings.keep(
+                "duplicate",
+                f"the number stands in row {first[number]} already, and would be called twice: "
+                "delete one of them, or let kataven.contacts.clean() do it",
+                row=row,
+                column=(self._columns or ())[self._phone or 0],
+                value=number,
+            )
+
+    def _wrong_byte(self, row: int, place: WrongByte) -> None:
+        advice = "name the encoding it is in, for example encoding='cp1252' for files of Excel"
+        if self._text.encoding != "utf-8":
+            advice = "the encoding is another one, or the file is damaged"
+        self._findings.add(
+            "bad_encoding",
+            f"byte {place.offset} (0x{place.byte:02x}) is not {self._text.encoding.upper()}: "
+            f"{advice}",
+            row=row,
+        )
+
+    def _whole(self) -> None:
+        text, findings = self._text, self._findings
+        if text.foreign:
+            findings.add(
+                "bad_encoding",
+                f"the list is {text.encoding.upper()}, the Hub takes UTF-8: {_CLEAN}"
+                + ("" if text.mark else f" (with encoding={text.encoding!r})"),
+            )
+        if text.old_mac:
+            findings.add(
+                "malformed",
+                f"the lines end with a bare CR (old Mac), the Hub takes LF or CRLF: {_CLEAN}",
+            )
+        if text.size > MAX_BYTES:
+            findings.add(
+                "too_large",
+                f"the list has {text.size:,} bytes, the Hub takes {MAX_BYTES:,}: cut it with "
+                "kataven.contacts.split()",
+            )
+        if self._rows > MAX_ROWS:
+            findings.add(
+                "too_many_rows",
+                f"the list has {self._rows:,} rows, the Hub speaks of about {MAX_ROWS:,}: cut it "
+                "with kataven.contacts.split(max_rows=...)",
+            )
+        if self._columns is not None and not self._rows:
+            findings.add("no_rows", "there is no row below the header: at least one is needed")
+        elif self._columns is None and not findings.counts()["empty_file"]:
+            findings.add("empty_file", "there is nothing in the list but blank lines")

@@ -1,0 +1,228 @@
+"""Phone numbers: which are well formed, and what can be made of the others.
+
+Knows E.164 and, through phonenumbers (imported at the first number that is not well formed
+already), how people write numbers. A country is never guessed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kataven.contacts.problems import Kind
+from kataven.contacts.rules import E164
+
+__all__ = ["Phone", "Phones", "all_well_formed", "explained", "kind_of"]
+
+# What spreadsheets make of a number: 1.4155550100E+10, 1,41556E+10, 14155550100.0
+_SPREADSHEET: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+|[+-]?[0-9]{4,}[.,]0*")
+_REGION: Final = re.compile(r"[A-Z]{2}")
+# Words that people write in a number, beside the digits. Other letters make it something else:
+# a vanity number, a name, two numbers in one cell.
+_WORDS: Final = re.compile(
+    r"(?i)^tel:|(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)"
+)
+_SHORTEST_LENGTH: Final = 8
+_LONGEST_LENGTH: Final = 16
+
+
+def all_well_formed(numbers: Sequence[str]) -> bool:
+    """Tell whether every one of many cells is a number in E.164, at C speed.
+
+    Args:
+        numbers: The cells' text.
+
+    Returns:
+        True if each is `+` and 7 to 15 ASCII digits, the first not 0; False if one is not.
+    """
+    if not numbers:
+        return True
+    lengths = set(map(len, numbers))
+    if min(lengths) < _SHORTEST_LENGTH or max(lengths) > _LONGEST_LENGTH:
+        return False
+    text = "\n" + "\n".join(numbers)
+    count = len(numbers)
+    if not text.isascii() or text.count("\n+") != count or text.count("+") != count:
+        return False
+    # As many line ends as cells, each before a plus: what is left of them must be digits.
+    return "+0" not in text and text.replace("\n+", "").isdigit()
+
+
+def kind_of(value: str) -> Kind | None:
+    """Judge one cell of the phone number column.
+
+    Args:
+        value: The cell's text.
+
+    Returns:
+        None for a well-formed number, else what is wrong with it.
+    """
+    if E164.fullmatch(value):
+        return None
+    bare = value.strip()
+    if not bare:
+        return "empty_number"
+    return "spreadsheet_number" if _SPREADSHEET.fullmatch(bare) else "bad_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A number in E.164 and its extension.
+
+    Args:
+        number: `+` and 7 to 15 digits.
+        extension: The digits behind `ext.` and the like, empty if there are none.
+    """
+
+    number: str
+    extension: str
+
+
+class Phones:
+    """Makes numbers of what people write.
+
+    Args:
+        region: The country of numbers without a country code, two letters (`US`, `GB`); None to
+            make nothing of them.
+    """
+
+    def __init__(self, region: str | None = None) -> None:
+        """Check the region's form.
+
+        Raises:
+            ValueError: The region is not two letters.
+        """
+        self.region = region.upper() if region is not None else None
+        if self.region is not None and not _REGION.fullmatch(self.region):
+            raise ValueError(f"region must be two letters such as 'US' or 'GB', not {region!r}")
+        self._library: Any = None
+
+    def of(self, value: str) -> Phone | None:
+        """Make a number of a cell's text.
+
+        Args:
+            value: The text.
+
+        Returns:
+            The number, or None if the text is none, is ambiguous, or lacks its country code while
+            no region is given.
+
+        Raises:
+            ValueError: The region is unknown to phonenumbers.
+            ImportError: phonenumbers is not installed, and the text is not in E.164 already.
+        """
+        if E164.fullmatch(value):
+            return Phone(value, "")
+        text = _unwrapped(value)
+        if E164.fullmatch(text):
+            return Phone(text, "")
+        if not _plausible(text):
+            return None
+        if text.startswith("+"):
+            return self._parsed(text, None, possible=False)
+        if text.startswith("00"):
+            return self._abroad(text)
+        return self._parsed(text, self.region, possible=True) if self.region else None
+
+    def _abroad(self, text: str) -> Phone | None:
+        phone = self._parsed("+" + text[2:], None, possible=True)
+        if phone is None or self.region is None:
+            return phone
+        # Where people do not dial 00 to get abroad, it may be something else: only a number that
+        # is really in use is taken for one.
+        if self._parsed(text, self.region, possible=True) == phone:
+            return phone
+        library = self._loaded()
+        return phone if library.is_valid_number(library.parse(phone.number, None)) else None
+
+    def _parsed(self, text: str, region: str | None, *, possible: bool) -> Phone | None:
+        library = self._loaded()
+        try:
+            parsed = library.parse(text, region)
+        except library.NumberParseException:
+            return None
+        if possible and not library.is_possible_number(parsed):
+            return None
+        number = str(library.format_number(parsed, library.PhoneNumberFormat.E164))
+        if not E164.fullmatch(number):
+            return None
+        return Phone(number, str(parsed.extension or ""))
+
+    def _loaded(self) -> Any:  # noqa: ANN401 - phonenumbers is optional
+        if self._library is None:
+            self._library = _phonenumbers()
+            if self.region is not None and self.region not in self._library.SUPPORTED_REGIONS:
+                hint = ": the United Kingdom is 'GB'" if self.region == "UK" else ""
+                raise ValueError(f"region {self.region!r} is unknown to phonenumbers{hint}")
+        return self._library
+
+
+def _phonenumbers() -> Any:  # noqa: ANN401 - phonenumbers is optional
+    try:
+        import phonenumbers  # noqa: PLC0415 - optional, and slow to load
+    except ImportError as missing:
+        raise ImportError(
+            "numbers that are not in E.164 need phonenumbers, which is not installed: "
+            "pip install 'kataven[contacts]'"
+        ) from missing
+    return phonenumbers
+
+
+def _unwrapped(value: str) -> str:
+    """Take off what spreadsheets are told to keep text as text: ="+1..." and '+1..."""
+    text = unicodedata.normalize("NFKC", value).strip()
+    if text.startswith('="') and text.endswith('"'):
+        text = text[2:-1].strip()
+    return text.removeprefix("'").strip()
+
+
+def _plausible(text: str) -> bool:
+    if _SPREADSHEET.fullmatch(text) or "+" in text[1:]:
+        return False
+    return not any(map(str.isalpha, _WORDS.sub("", text)))
+
+
+def explained(value: str, kind: Kind, phones: Phones) -> str:
+    """Say what is wrong with a number, and how to mend it.
+
+    Args:
+        value: The cell's text.
+        kind: What `kind_of` made of it.
+        phones: Knows the region, if one is given.
+
+    Returns:
+        A sentence for people.
+
+    Raises:
+        ValueError: The region is unknown to phonenumbers.
+        ImportError: A region is given, and phonenumbers is not installed.
+    """
+    if kind == "empty_number":
+        return "there is no phone number: fill it in or delete the row"
+    if kind == "spreadsheet_number":
+        return (
+            "a spreadsheet turned the number into a value and may have lost digits: format the "
+            "column as text there, and export it again"
+        )
+    bare = value.strip()
+    if bare.startswith("+"):
+        return (
+            "a number is '+' and 7 to 15 digits, the first not 0, and nothing else: "
+            "kataven.contacts.clean() takes out spaces, brackets and dashes"
+        )
+    if phones.region is None:
+        return (
+            "the number has no '+' and country code: add them, or let kataven.contacts.clean("
+            "region=...) do it for the numbers of one country"
+        )
+    made = phones.of(value)
+    if made is None:
+        return (
+            "the number has no '+' and country code, and is no number of the region "
+            f"{phones.region}: correct it"
+        )
+    return (
+        f"the number has no '+' and country code: with region={phones.region!r} "
+        f"kataven.contacts.clean() makes {made.number} of it"
+    )

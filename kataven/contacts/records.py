@@ -1,0 +1,244 @@
+"""Text in, rows of cells out, strictly by RFC 4180, at C speed where the text allows it.
+
+Rules: what stands outside quotes may hold neither a quote nor a lone CR; behind a closing quote
+comes a delimiter or a line end; a quote that is opened is closed. A record that breaks them is
+handed out as malformed, and reading goes on with the next line. Blank lines are rows without
+cells. Knows row numbers and nothing of what cells mean.
+"""
+
+import csv
+import io
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from kataven.contacts.rules import MAX_BYTES
+from kataven.contacts.text import Block, WrongByte
+
+__all__ = ["Batch", "RecordReader"]
+
+# Blocks are cut at line ends; a record that goes on longer than a whole upload never ends.
+LONGEST_RECORD: Final = MAX_BYTES
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows in order.
+
+    Args:
+        first: The number of the first of them, as a spreadsheet shows it.
+        rows: Their cells; a blank line has none, a malformed record the one cell of its text.
+        utf8: Their text in UTF-8, for searches.
+        malformed: For the index of each malformed record, what is wrong with it.
+        wrong: For the index of each row with bytes that are no text, the first of them.
+    """
+
+    first: int
+    rows: list[list[str]]
+    utf8: bytes
+    malformed: dict[int, str] = field(default_factory=dict)
+    wrong: dict[int, WrongByte] = field(default_factory=dict)
+
+
+class RecordReader:
+    """Cuts blocks of lines into rows.
+
+    Args:
+        blocks: The blocks, in order.
+        delimiter: The character between cells.
+        lenient: Take a quote inside an unquoted cell for what it is, and CR CR LF for a line end;
+            for lists that are written anew.
+    """
+
+    def __init__(
+        self, blocks: Iterable[Block], delimiter: str = ",", *, lenient: bool = False
+    ) -> None:
+        """Start at row 1."""
+        self._blocks = blocks
+        self._delimiter = delimiter
+        mark = re.escape(delimiter)
+        quoted = r'"[^"]*+(?:""[^"]*+)*+"'
+        bare = rf"(?!\")[^{mark}\r\n]*+" if lenient else rf'[^"{mark}\r\n]*+'
+        end = r"\r*\n" if lenient else r"\r?\n"
+        self._field = re.compile(rf"({quoted}|{bare})({mark}|{end}|\Z)")
+        self._blank = re.compile(end)
+        self._bare_end = re.compile(r"\r(?!\r*\n)" if lenient else r'"|\r(?!\n)')
+        self._whole = re.compile(rf"(?:(?:{quoted}|{bare})(?:{mark}|{end}|\Z))*+")
+        self._row = 1
+        self._rest: list[str] = []
+        self._rest_wrong: list[WrongByte] = []
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Read on.
+
+        Yields:
+            Batches without gaps: each begins with the row behind the last one of the one before.
+        """
+        for block in self._blocks:
+            length = sum(map(len, self._rest))
+            if self._rest and '"' not in block.text and length < LONGEST_RECORD:
+                self._keep(block, length)
+                continue
+            batch = self._batch(block, length)
+            if batch.rows:
+                yield batch
+        while self._rest:
+            batch = self._batch(None, 0)
+            if batch.rows:
+                yield batch
+
+    def _keep(self, block: Block, length: int) -> None:
+        self._rest.append(block.text)
+        self._rest_wrong += (WrongByte(w.at + length, w.offset, w.byte) for w in block.wrong)
+
+    def _batch(self, block: Block | None, length: int) -> Batch:
+        """Read what is left over and a block; at the end of the list there is no block."""
+        whole = not self._rest
+        final = block is None
+        if block is not None:
+            self._keep(block, length)
+        text = self._rest[0] if len(self._rest) == 1 else "".join(self._rest)
+        wrong, self._rest, self._rest_wrong = self._rest_wrong, [], []
+        batch = Batch(self._row, [], b"")
+        rest = text
+        if not wrong:
+            batch.rows, rest = self._fast(text, final=final)
+        if rest and not batch.rows:
+            start = self._slow(batch, rest, wrong, final=final)
+            self._rest_wrong = [
+                WrongByte(place.at - start, place.offset, place.byte)
+                for place in wrong
+                if place.at >= start
+            ]
+            rest = rest[start:]
+        if rest:
+            self._rest = [rest]
+        if block is not None and whole and not rest:
+            batch.utf8 = block.utf8
+        elif batch.rows:
+            batch.utf8 = text[: len(text) - len(rest)].encode("utf-8", "surrogatepass")
+        self._row += len(batch.rows)
+        return batch
+
+    def _fast(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:
+        """Read all whole records of a valid text; nothing at all of any other."""
+        returns = text.count("\r")
+        lone = bool(returns) and text.count("\r\n") != returns
+        if '"' in text:
+            return self._quoted(text, final=final, lone=lone)
+        if lone:
+            return [], text
+        if returns:
+            text = text.replace("\r\n", "\n")
+        mark = self._delimiter
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        if "" in lines:
+            return [line.split(mark) if line else [] for line in lines], ""
+        return [line.split(mark) for line in lines], ""
+
+    def _quoted(self, text: str, *, final: bool, lone: bool) -> tuple[list[list[str]], str]:
+        cut = _open_line(text) if text.count('"') % 2 else len(text)
+        if cut < len(text) and final:
+            return [], text
+        whole = text[:cut]
+        lines = whole.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        try:
+            rows = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
+            if len(rows) != len(lines):
+                # Cells hold line ends, which the split has taken away.
+                lines_kept = io.StringIO(whole, newline="")
+                rows = list(csv.reader(lines_kept, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return [], text
+        # The csv module lets a quote pass that stands inside an unquoted cell, and a lone CR.
+        doubtful = lone or '"' in "".join(map("".join, rows))
+        if doubtful and not self._whole.fullmatch(whole):
+            return [], text
+        return rows, text[cut:]
+
+    def _slow(self, batch: Batch, text: str, wrong: list[WrongByte], *, final: bool) -> int:
+        """Read record by record; return where the last one begins that is not whole."""
+        starts: list[int] = []
+        at = 0
+        while at < len(text):
+            cells, end, flaw = self._record(text, at, final=final)
+            if flaw == _OPEN:
+                break
+            if flaw:
+                batch.malformed[len(batch.rows)] = flaw
+            batch.rows.append(cells)
+            starts.append(at)
+            at = end
+        offset = len(batch.rows) - len(starts)
+        for place in wrong:
+            if place.at < at:
+                index = bisect_right(starts, place.at) - 1 + offset
+                batch.wrong.setdefault(index, place)
+        return at
+
+    def _record(self, text: str, at: int, *, final: bool) -> tuple[list[str], int, str]:
+        cells: list[str] = []
+        here = at
+        if blank := self._blank.match(text, at):
+            return cells, blank.end(), ""
+        while True:
+            found = self._field.match(text, here)
+            if found is None:
+                return self._flawed(text, at, here, final=final)
+            cell, end = found.groups()
+            if cell[:1] == '"':
+                cell = cell[1:-1].replace('""', '"')
+            cells.append(cell)
+            here = found.end()
+            if end != self._delimiter:
+                return cells, here, ""
+
+    def _flawed(self, text: str, at: int, here: int, *, final: bool) -> tuple[list[str], int, str]:
+        line_end = _after_line(text, at)
+        if text[here] == '"':
+            closed = _QUOTED.match(text, here)
+            if closed is None:
+                if not final and len(text) - at < LONGEST_RECORD:
+                    return [], at, _OPEN
+                return [text[at:line_end].rstrip("\r\n")], line_end, _UNCLOSED
+            # Where the closing quote stands on a later line, the opening one was the mistake.
+            end = line_end if closed.end() > line_end else _after_line(text, closed.end())
+            return [text[at:end].rstrip("\r\n")], end, _BEHIND
+        wrong = self._bare_end.search(text, here)
+        flaw = _INSIDE if wrong and wrong.group() == '"' else _LONE_CR
+        end = _after_line(text, wrong.start() if wrong else here)
+        return [text[at:end].rstrip("\r\n")], end, flaw
+
+
+_OPEN: Final = "open"
+_UNCLOSED: Final = (
+    'a quote is opened here and never closed: close it, or write "" for a quote inside a cell'
+)
+_BEHIND: Final = 'there is text behind a closing quote: write "" for a quote inside a quoted cell'
+_INSIDE: Final = 'there is a quote inside a cell that is not quoted: write "a ""b"" c" for a "b" c'
+_LONE_CR: Final = "there is a carriage return without a line feed: end lines with LF or CRLF"
+
+_QUOTED: Final = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+
+
+def _after_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end + 1
+
+
+def _open_line(text: str) -> int:
+    """Find the line that opens the quote in which a text with an odd number of them ends."""
+    end = len(text)
+    while True:
+        quote = text.rfind('"', 0, end)
+        start = text.rfind("\n", 0, quote) + 1 if quote >= 0 else 0
+        line_end = text.find("\n", quote) if quote >= 0 else end
+        if start == 0 or text.count('"', start, line_end if line_end >= 0 else end) % 2:
+            return start
+        end = start

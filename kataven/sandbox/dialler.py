@@ -1,0 +1,263 @@
+"""The dialler: a discrete-event model of an account's calls, on Hub time.
+
+Knows calls, retries, caps and whose turn it is. Must not know the store, HTTP, or how time passes:
+it is told how far to go and handles what is due in order. Calls respect the campaign's own
+concurrency and the account's caps (calls in flight of whatever campaign, calls a minute, calls and
+minutes a day), and running campaigns take turns.
+"""
+
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kataven.sandbox import journal, outcomes, states
+from kataven.sandbox.accounts import Account, Accounts
+from kataven.sandbox.campaign import COMPLETED, FAILED, IN_PROGRESS, PENDING, Campaign
+from kataven.sandbox.clock import NANOSECONDS
+from kataven.sandbox.csv_reader import BLOCK
+
+_CALL_ENDS: Final = 0
+_RETRY_IS_DUE: Final = 1
+_SCHEDULE_IS_DUE: Final = 2
+_MAY_BE_DONE: Final = 3
+_CAP_FREES: Final = 4
+
+_LAST = 2**63 - 1
+
+
+class Dialler:
+    """Places and ends calls.
+
+    Args:
+        accounts: The accounts.
+        seed: The Hub's seed.
+        forced: Outcomes that tests have fixed, by number.
+        on_status: Called after a campaign's status changed, with the campaign and the time.
+        on_schedule: Called when a scheduled campaign's time has come; it starts the campaign, or
+            returns the time of the next try.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        seed: int,
+        forced: Mapping[str, str],
+        on_status: Callable[[Campaign, int], None],
+        on_schedule: Callable[[Campaign, int], int | None],
+    ) -> None:
+        self._accounts = accounts
+        self._concurrent_max = accounts.call_limits["concurrent_max"]
+        self._seed = seed
+        self._forced = forced
+        self._on_status = on_status
+        self._on_schedule = on_schedule
+        self._heap: list[tuple[int, int, int, Campaign | Account, int]] = []
+        self._pushed = 0
+        self.touched: set[Campaign] = set()
+        self.journal: list[journal.Row] = []
+        self.now = 0
+
+    def next_time(self) -> int | None:
+        """Return when the next thing is due, or None."""
+        return self._heap[0][0] if self._heap else None
+
+    def run(self, until: int, at_most: int) -> bool:
+        """Handle what is due, in order.
+
+        Args:
+            until: How far to go, in nanoseconds since 1970.
+            at_most: How many things to handle before coming back.
+
+        Returns:
+            Whether everything up to `until` is handled.
+        """
+        heap = self._heap
+        pop = heapq.heappop
+        while heap and heap[0][0] <= until:
+            if at_most <= 0:
+                return False
+            at_most -= 1
+            at, _, kind, subject, row = pop(heap)
+            # What was due while a killed Hub lay still happens when it goes on.
+            self.now = at = max(at, self.now)
+            if isinstance(subject, Account):
+                subject.wake_at = 0
+                self.dispatch(subject, at)
+            elif kind == _CALL_ENDS:
+                self._end_call(subject, row, at)
+            elif kind == _RETRY_IS_DUE:
+                if subject.roster.status[row] == PENDING and not subject.terminal:
+                    subject.ready.append(row)
+                    if subject.status == states.RUNNING:
+                        self.dispatch(self._accounts.get(subject.account), at)
+            elif kind == _SCHEDULE_IS_DUE:
+                self._schedule_is_due(subject, at)
+            else:
+                # A campaign taken up after a restart may have calls to begin.
+                self.dispatch(self._accounts.get(subject.account), at)
+                self._complete_if_done(subject, at)
+        self.now = max(self.now, until)
+        return True
+
+    def record(self, action: str, campaign: Campaign, at: int) -> None:
+        """Write into the journal what is no call."""
+        self.journal.append((at, action, campaign.account, campaign.id, None, None, None, 0))
+
+    def schedule(self, campaign: Campaign, at: int) -> None:
+        """Let a scheduled campaign begin at a time."""
+        self._push(at, _SCHEDULE_IS_DUE, campaign, 0)
+
+    def set_status(self, campaign: Campaign, status: str, at: int) -> None:
+        """Move a campaign to another status, with all that follows from it."""
+        account = self._accounts.get(campaign.account)
+        if campaign.status == states.RUNNING:
+            account.rotation.remove(campaign)
+        campaign.status = status
+        campaign.changed = True
+        self.touched.add(campaign)
+        if status == states.RUNNING:
+            campaign.started_ns = campaign.started_ns or at
+            account.rotation.append(campaign)
+            self.dispatch(account, at)
+            # A campaign with nothing left to dial is done the moment it runs.
+            self._push(at, _MAY_BE_DONE, campaign, 0)
+        elif status in states.TERMINAL:
+            campaign.completed_ns = at
+            campaign.ready.clear()
+        self._on_status(campaign, at)
+
+    def restore(self, campaign: Campaign, now: int) -> None:
+        """Take a stored campaign up again where it stood."""
+        account = self._accounts.get(campaign.account)
+        roster = campaign.roster
+        roster.recount()
+        fresh = len(roster)
+        for row, status in enumerate(roster.status):
+            if status == IN_PROGRESS:
+                campaign.in_flight += 1
+                account.in_flight += 1
+                self._push(roster.due[row], _CALL_ENDS, campaign, row)
+            elif status == PENDING and roster.attempts[row]:
+                self._push(roster.due[row], _RETRY_IS_DUE, campaign, row)
+            elif status == PENDING and fresh == len(roster):
+                fresh = row
+        campaign.cursor = fresh
+        if campaign.status == states.SCHEDULED:
+            self.schedule(campaign, max(campaign.settings.scheduled_ns or now, now))
+        elif campaign.status == states.RUNNING:
+            account.rotation.append(campaign)
+            self._push(now, _MAY_BE_DONE, campaign, 0)
+
+    def dispatch(self, account: Account, at: int) -> None:
+        """Begin every call that may begin now; running campaigns take turns."""
+        rotation = account.rotation
+        idle = 0
+        while idle < len(rotation):
+            if account.in_flight >= self._concurrent_max:
+                return
+            campaign = rotation[0]
+            rotation.rotate(-1)
+            if campaign.in_flight >= campaign.settings.max_concurrent_calls or not (
+                campaign.ready or campaign.cursor < len(campaign.roster)
+            ):
+                idle += 1
+                continue
+            until = account.calls.blocked_until(at)
+            if until:
+                rotation.rotate(1)
+                if not account.wake_at or until < account.wake_at:
+                    account.wake_at = until
+                    self._push(until, _CAP_FREES, account, 0)
+                return
+            row = campaign.next_row()
+            if row is not None:
+                self._begin_call(account, campaign, row, at)
+            idle = 0
+
+    def _push(self, at: int, kind: int, subject: Campaign | Account, row: int) -> None:
+        self._pushed += 1
+        heapq.heappush(self._heap, (at, self._pushed, kind, subject, row))
+
+    def _begin_call(self, account: Account, campaign: Campaign, row: int, at: int) -> None:
+        roster = campaign.roster
+        attempt = roster.attempts[row] + 1
+        number = roster.numbers[row]
+        word = self._forced.get(number)
+        call = outcomes.draw(
+            self._seed,
+            campaign.number,
+            row,
+            attempt,
+            None if word is None else outcomes.code_of(word),
+        )
+        ends = at + call.ring + call.talk
+        roster.attempts[row] = attempt
+        roster.status[row] = IN_PROGRESS
+        roster.outcome[row] = call.outcome
+        roster.due[row] = ends
+        roster.last[row] = at
+        roster.counts[PENDING] -= 1
+        roster.counts[IN_PROGRESS] += 1
+        roster.dirty.add(row // BLOCK)
+        self.touched.add(campaign)
+        campaign.in_flight += 1
+        account.in_flight += 1
+        account.calls.record_call(at)
+        self.journal.append((at, journal.CALL, account.name, campaign.id, number, attempt, None, 0))
+        self._push(ends, _CALL_ENDS, campaign, row)
+
+    def _end_call(self, campaign: Campaign, row: int, at: int) -> None:
+        account = self._accounts.get(campaign.account)
+        roster = campaign.roster
+        attempt = roster.attempts[row]
+        number = roster.numbers[row]
+        code = roster.outcome[row]
+        drawn = outcomes.draw(self._seed, campaign.number, row, attempt, code)
+        campaign.in_flight -= 1
+        account.in_flight -= 1
+        account.calls.record_talk(at, drawn.talk)
+        if code in outcomes.REACHED:
+            roster.error[row] = outcomes.NONE
+            status = COMPLETED
+        else:
+            roster.error[row] = code
+            status = FAILED
+            if attempt <= campaign.settings.retries_per_contact and not campaign.terminal:
+                status = PENDING
+                due = min(at + campaign.settings.retry_delay_seconds * NANOSECONDS, _LAST)
+                roster.due[row] = due
+                self._push(due, _RETRY_IS_DUE, campaign, row)
+        roster.status[row] = status
+        roster.counts[IN_PROGRESS] -= 1
+        roster.counts[status] += 1
+        roster.dirty.add(row // BLOCK)
+        self.touched.add(campaign)
+        self.journal.append(
+            (
+                at,
+                journal.CALL_ENDED,
+                account.name,
+                campaign.id,
+                number,
+                attempt,
+                outcomes.WORDS[code],
+                drawn.talk,
+            )
+        )
+        if account.rotation:
+            self.dispatch(account, at)
+        self._complete_if_done(campaign, at)
+
+    def _complete_if_done(self, campaign: Campaign, at: int) -> None:
+        counts = campaign.roster.counts
+        if campaign.status != states.RUNNING or counts[PENDING] or counts[IN_PROGRESS]:
+            return
+        self.record("complete", campaign, at)
+        self.set_status(campaign, states.COMPLETED, at)
+
+    def _schedule_is_due(self, campaign: Campaign, at: int) -> None:
+        if campaign.status != states.SCHEDULED or campaign.deleted:
+            return
+        again = self._on_schedule(campaign, at)
+        if again is not None:
+            self.schedule(campaign, again)

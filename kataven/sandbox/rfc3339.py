@@ -1,0 +1,63 @@
+"""Timestamps as a Go server reads and writes them (RFC 3339, nanoseconds).
+
+Knows the text form only. Must not know the clock.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from kataven.sandbox.clock import NANOSECONDS
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PATTERN = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_LAST = 2**63 - 1
+
+
+def write(when: int) -> str:
+    """Return a time as Go prints it in JSON: UTC, up to nine digits, trailing zeros dropped.
+
+    Args:
+        when: Nanoseconds since 1970.
+    """
+    seconds, fraction = divmod(when, NANOSECONDS)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{fraction:09d}".rstrip("0").rstrip(".") + "Z"
+
+
+def to_datetime(when: int) -> datetime:
+    """Return a time as an aware datetime (UTC, cut to microseconds)."""
+    return _EPOCH + timedelta(microseconds=when // 1000)
+
+
+def read(text: str) -> tuple[int, str]:
+    """Read an RFC 3339 timestamp.
+
+    Args:
+        text: The timestamp, with `Z` or an offset.
+
+    Returns:
+        Nanoseconds since 1970, and the text as Go would print it back (its offset is kept).
+
+    Raises:
+        ValueError: The text is no RFC 3339 timestamp, or lies outside 1970 to 2262.
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError("not RFC 3339")
+    day, clock, fraction, sign, hours, minutes = match.groups()
+    offset = 0
+    if sign is not None:
+        if int(hours) > 23 or int(minutes) > 59:
+            raise ValueError("the offset is out of range")
+        offset = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
+    local = datetime.strptime(f"{day} {clock}+0000", "%Y-%m-%d %H:%M:%S%z")
+    seconds = round((local - _EPOCH).total_seconds()) - offset * 60
+    when = seconds * NANOSECONDS + int((fraction or "").ljust(9, "0"))
+    if not 0 <= when <= _LAST:
+        raise ValueError("the year is out of range")
+    digits = (fraction or "").rstrip("0")
+    zone = "Z" if offset == 0 else f"{sign}{hours}:{minutes}"
+    return when, f"{day}T{clock}" + (f".{digits}" if digits else "") + zone

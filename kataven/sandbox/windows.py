@@ -1,0 +1,182 @@
+"""Limits that count in sliding windows of Hub time, and requests in flight.
+
+Knows numbers and times. Must not know accounts, keys or HTTP. Sliding windows are our choice, the
+stricter reading: at no moment did more happen in the last minute, hour or day than the limit says.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from kataven.sandbox.clock import NANOSECONDS
+
+MINUTE: Final = 60 * NANOSECONDS
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+DEFAULT_LIMITS: Final[Mapping[str, int | None]] = MappingProxyType(
+    {"per_minute": 60, "per_hour": 1000, "per_day": 10_000, "concurrent": 20}
+)
+DEFAULT_CALL_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "concurrent_max": 100,
+        "calls_per_minute": 6000,
+        "daily_calls_max": 1_000_000,
+        "daily_minutes_max": 1_000_000,
+    }
+)
+_SPANS = (
+    ("per_minute", "per-minute", MINUTE),
+    ("per_hour", "per-hour", HOUR),
+    ("per_day", "per-day", DAY),
+)
+
+
+def checked_limits(
+    limits: Mapping[str, int | None] | None, base: Mapping[str, int | None]
+) -> dict[str, int | None]:
+    """Return request limits laid over a base.
+
+    Args:
+        limits: `per_minute`, `per_hour`, `per_day`, `concurrent`; None for a limit that is off, and
+            None instead of the mapping for all off.
+        base: The values of what is not given.
+
+    Raises:
+        ValueError: A name is unknown, or a limit is no positive integer.
+    """
+    if limits is None:
+        return dict.fromkeys(DEFAULT_LIMITS)
+    _check("limits", limits, DEFAULT_LIMITS)
+    return {name: limits.get(name, base.get(name)) for name in DEFAULT_LIMITS}
+
+
+def checked_call_limits(limits: Mapping[str, int] | None) -> dict[str, int]:
+    """Return the limits of an account on calls, laid over the defaults.
+
+    Args:
+        limits: `concurrent_max`, `calls_per_minute`, `daily_calls_max`, `daily_minutes_max`.
+
+    Raises:
+        ValueError: A name is unknown, or a limit is no positive integer.
+    """
+    _check("call_limits", limits or {}, DEFAULT_CALL_LIMITS)
+    return {**DEFAULT_CALL_LIMITS, **(limits or {})}
+
+
+def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if name not in known:
+            msg = f"{what}: {name!r} is no limit; the names are {', '.join(known)}"
+            raise ValueError(msg)
+        off = value is None and what == "limits"
+        if not off and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            msg = f"{what}: {name} must be a positive integer, not {value!r}"
+            raise ValueError(msg)
+
+
+class RequestWindows:
+    """The requests of one account, or of one key.
+
+    Args:
+        limits: The four limits; None where one is off.
+    """
+
+    def __init__(self, limits: Mapping[str, int | None]) -> None:
+        self._concurrent = limits.get("concurrent")
+        self._in_flight = 0
+        self._windows: list[tuple[str, int, int, deque[int]]] = []
+        for name, word, span in _SPANS:
+            limit = limits.get(name)
+            if limit is not None:
+                self._windows.append((word, limit, span, deque()))
+
+    def exceeded(self, now: int) -> str | None:
+        """Return the text of the limit that another request would break, or None."""
+        for word, limit, span, times in self._windows:
+            while times and times[0] <= now - span:
+                times.popleft()
+            if len(times) >= limit:
+                return f"rate_limited: {word} ({limit}) exceeded"
+        if self._concurrent is not None and self._in_flight >= self._concurrent:
+            return f"rate_limited: concurrent ({self._concurrent}) exceeded"
+        return None
+
+    def enter(self, now: int) -> None:
+        """Count a request that begins now."""
+        self._in_flight += 1
+        for _, _, _, times in self._windows:
+            times.append(now)
+
+    def leave(self, began: int, *, counted: bool) -> None:
+        """End a request.
+
+        Args:
+            began: The time that `enter` was given.
+            counted: False takes the request back: it was answered with a 401 or 429.
+        """
+        self._in_flight -= 1
+        if counted:
+            return
+        for _, _, _, times in self._windows:
+            if began in times:
+                times.remove(began)
+
+
+class CallWindows:
+    """The calls of one account in the last minute and day.
+
+    Args:
+        limits: The account's limits on calls.
+    """
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._per_minute = limits["calls_per_minute"]
+        self._daily_calls = limits["daily_calls_max"]
+        self._daily_talk = limits["daily_minutes_max"] * MINUTE
+        self._minute: deque[int] = deque()
+        self._day: deque[int] = deque()
+        self._talks: deque[tuple[int, int]] = deque()
+        self._talked = 0
+
+    def record_call(self, at: int) -> None:
+        """Count a call that begins."""
+        self._minute.append(at)
+        self._day.append(at)
+
+    def record_talk(self, at: int, talk: int) -> None:
+        """Count the minutes of a call that ends."""
+        if talk:
+            self._talks.append((at, talk))
+            self._talked += talk
+
+    def blocked_until(self, now: int) -> int:
+        """Return when the next call may begin; 0 if at once."""
+        self._forget(now)
+        until = 0
+        if len(self._minute) >= self._per_minute:
+            until = self._minute[0] + MINUTE
+        if len(self._day) >= self._daily_calls:
+            until = max(until, self._day[0] + DAY)
+        if self._talked >= self._daily_talk:
+            until = max(until, self._talks[0][0] + DAY)
+        return until
+
+    def daily_refusal(self, now: int) -> str | None:
+        """Return the text for a campaign that may not start now, or None."""
+        self._forget(now)
+        if len(self._day) >= self._daily_calls:
+            return "Daily call limit reached"
+        if self._talked >= self._daily_talk:
+            return "Daily minute budget exhausted"
+        return None
+
+    def _forget(self, now: int) -> None:
+        minute, day, talks = self._minute, self._day, self._talks
+        while minute and minute[0] <= now - MINUTE:
+            minute.popleft()
+        while day and day[0] <= now - DAY:
+            day.popleft()
+        while talks and talks[0][0] <= now - DAY:
+            self._talked -= talks.popleft()[1]

@@ -1,0 +1,100 @@
+"""Knows what generator-config.yml and the forked templates must look like.
+
+The generator ignores a misspelt key without a word and would use a forked template against a
+changed surrounding; both are refused here. It must not run anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import yaml
+from openapi_python_client.config import ConfigFile
+
+from .problems import CodegenError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPSTREAM_RECORD = "upstream.json"
+_SUFFIX = ".jinja"
+
+
+def check_config(path: Path) -> None:
+    """Check the generator's settings by name.
+
+    Raises:
+        CodegenError: If a key is none of the generator's, or a setting that we need is missing.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise CodegenError(f"{path.name} is no YAML: {error}") from None
+    if not isinstance(loaded, dict):
+        raise CodegenError(f"{path.name} holds no mapping of settings")
+    known = sorted(ConfigFile.model_fields)
+    problems = [
+        f"{path.name}: the generator has no setting {key!r} and would ignore it; correct the name "
+        f"or take it out (known: {', '.join(known)})"
+        for key in loaded
+        if key not in known
+    ]
+    problems += [
+        f"{path.name}: class_overrides names {name!r}, which the generator ignores because of its "
+        "dot; rename the schema in the specification instead"
+        for name in loaded.get("class_overrides") or ()
+        if "." in name
+    ]
+    if loaded.get("package_name_override") != "kataven_hub":
+        problems.append(f"{path.name}: package_name_override must be kataven_hub")
+    for hook in loaded.get("post_hooks") or ():
+        if hook.startswith("ruff ") and not {"--isolated", "--no-cache"} <= set(hook.split()):
+            problems.append(
+                f"{path.name}: the hook {hook!r} needs --isolated and --no-cache, or the "
+                "repository's own ruff settings change the output"
+            )
+    if problems:
+        raise CodegenError(*problems)
+
+
+def check_templates(folder: Path) -> None:
+    """Check that each forked template still stands beside the upstream file it was forked from.
+
+    Raises:
+        CodegenError: If the installed generator's own template changed, or a record is missing.
+    """
+    record_path = folder / UPSTREAM_RECORD
+    record: dict[str, str] = json.loads(record_path.read_text("utf-8"))
+    upstream_folder = files("openapi_python_client") / "templates"
+    ours = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob(f"*{_SUFFIX}")
+        if path.is_file()
+    }
+    problems = []
+    for name in sorted(ours | record.keys()):
+        if name not in ours:
+            problems.append(
+                f"scripts/templates/{UPSTREAM_RECORD} records {name}, which is not there; take the "
+                "line out"
+            )
+            continue
+        upstream = upstream_folder.joinpath(*name.split("/"))
+        if not upstream.is_file():
+            problems.append(
+                f"scripts/templates/{name}: the generator has no template of that name and would "
+                "ignore it; rename it or take it out"
+            )
+            continue
+        digest = hashlib.sha256(upstream.read_bytes()).hexdigest()
+        if record.get(name) != digest:
+            problems.append(
+                f"scripts/templates/{name}: the installed generator's own {name} is not the one "
+                "that this file was forked from; compare the two, carry over what changed, then "
+                f'write "{name}": "{digest}" into scripts/templates/{UPSTREAM_RECORD}'
+            )
+    if problems:
+        raise CodegenError(*problems)
