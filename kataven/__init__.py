@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kataven._core.operation import Timeout
     from kataven.campaigns.async_client import AsyncCampaignsClient
     from kataven.campaigns.client import CampaignsClient
+    from kataven.campaigns.progress import CampaignProgress
+    from kataven.campaigns.responses import ApiResponse
+    from kataven.campaigns.tables import ExportProgress
     from kataven.client import AsyncKatavenClient, KatavenClient
     from kataven.clock import Clock
     from kataven.errors import (
@@ -45,17 +48,20 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "ApiResponse",
     "AsyncCampaignsClient",
     "AsyncKatavenClient",
     "AuthenticationError",
     "BadRequestError",
     "CallEvent",
+    "CampaignProgress",
     "CampaignRunError",
     "CampaignsClient",
     "Clock",
     "ConfigurationError",
     "ConflictError",
     "ContactsError",
+    "ExportProgress",
     "KatavenClient",
     "KatavenError",
     "NotFoundError",
@@ -71,6 +77,9 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ApiResponse": "kataven.campaigns.responses",
+    "CampaignProgress": "kataven.campaigns.progress",
+    "ExportProgress": "kataven.campaigns.tables",
     "AsyncCampaignsClient": "kataven.campaigns.async_client",
     "AsyncKatavenClient": "kataven.client",
     "CallEvent": "kataven._core.observe",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from kataven._core.exchange import exchange
 from kataven._core.gate import AsyncGate, Gate
-from kataven._core.raw import AsyncRawHttp, RawHttp
+from kataven._core.raw import AsyncRawHttp, OtherHalf, RawHttp
 from kataven._core.senders import AsyncDriver, BlockingDriver
 from kataven._core.settings import UNCHANGED, Unchanged, changed, read_settings
 from kataven._core.stores import open_store
@@ -129,6 +129,7 @@ class KatavenClient:
 
         raw = kataven_hub.Client(base_url=self._settings.base.url)
         http = RawHttp(self._driver, self._settings.options.timeout)
+        raw.set_async_httpx_client(cast("httpx.AsyncClient", OtherHalf("an AsyncKatavenClient")))
         return raw.set_httpx_client(cast("httpx.Client", http))
 
     def call_limits(self) -> CallLimits:
@@ -303,6 +304,7 @@ class AsyncKatavenClient:
 
         raw = kataven_hub.Client(base_url=self._settings.base.url)
         http = AsyncRawHttp(self._driver, self._settings.options.timeout)
+        raw.set_httpx_client(cast("httpx.Client", OtherHalf("a KatavenClient")))
         return raw.set_async_httpx_client(cast("httpx.AsyncClient", http))
 
     async def call_limits(self) -> CallLimits:

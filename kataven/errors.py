@@ -122,7 +122,14 @@ class APIConnectionError(KatavenError):
 
 
 class APITimeoutError(APIConnectionError):
-    """A timeout or the call's deadline passed before the Hub's answer was in."""
+    """A timeout or the call's deadline passed before the Hub's answer was in.
+
+    Attributes:
+        deadline_passed: Whether it was the deadline of the whole call, or the time for following a
+            stream, rather than the timeout of one part of a request.
+    """
+
+    deadline_passed: bool = False
 
 
 class APIStatusError(KatavenError):

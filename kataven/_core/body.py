@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LONGEST_BODY: Final = 16 * 1024 * 1024
 _WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_GZIP_START: Final = b"\x1f"
+_MOST_STAGES: Final = 3
+_STEP: Final = 64 * 1024
 
 
 class BodyError(ValueError):
@@ -29,26 +32,32 @@ class Body:
 
     Args:
         encodings: The value of ``Content-Encoding``, or an empty text.
+
+    Raises:
+        BodyError: If the body is packed in a way that was not asked for.
     """
 
-    __slots__ = ("_finish", "_pieces", "_room", "_unpack")
+    __slots__ = ("_first", "_pieces", "_room", "_stages")
 
     def __init__(self, encodings: str = "") -> None:
         self._pieces: list[bytes] = []
         self._room = LONGEST_BODY
-        names = [name.strip().lower() for name in encodings.split(",")]
-        stages = []
-        for name in reversed([name for name in names if name not in {"", "identity"}]):
-            if name not in _WBITS:
-                raise BodyError(f"the answer's body is packed as {name!r:.40}, unasked", final=True)
-            if len(stages) == 3:
-                raise BodyError("the answer's body is packed more than three times", final=True)
-            stages.append(zlib.decompressobj(_WBITS[name]))
-        self._unpack: Callable[[bytes], None] = self._keep
-        self._finish: list[Callable[[], bool]] = []
-        for stage in reversed(stages):
-            self._unpack = _unpacker(stage, self._unpack)
-            self._finish.append(lambda stage=stage: stage.eof)  # type: ignore[misc]
+        self._first: Callable[[bytes], None] = self._keep
+        self._stages: list[_Stage] = []
+        if encodings:
+            for name in [part.strip().lower() for part in encodings.split(",")]:
+                if name in {"", "identity"}:
+                    continue
+                if name not in _WBITS:
+                    raise BodyError(
+                        f"the answer's body is packed as {name!r:.40}, unasked", final=True
+                    )
+                if len(self._stages) == _MOST_STAGES:
+                    raise BodyError("the answer's body is packed too often", final=True)
+                # Named in the order in which they were applied, so the last is undone first.
+                stage = _Stage(_WBITS[name], self._first)
+                self._stages.append(stage)
+                self._first = stage.feed
 
     def feed(self, piece: bytes) -> None:
         """Take a piece as it came off the wire.
@@ -57,7 +66,7 @@ class Body:
             BodyError: If the body grows over the bound or cannot be unpacked.
         """
         try:
-            self._unpack(piece)
+            self._first(piece)
         except zlib.error as error:
             raise BodyError(f"the answer's body cannot be unpacked ({error})", final=True) from None
 
@@ -67,7 +76,7 @@ class Body:
         Raises:
             BodyError: If the packed data ends early.
         """
-        if not all(at_end() for at_end in self._finish) and self._pieces:
+        if any(stage.unfinished for stage in self._stages):
             raise BodyError("the answer's packed body ends early", final=False)
         pieces = self._pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -81,14 +90,29 @@ class Body:
         self._pieces.append(piece)
 
 
-def _unpacker(
-    stage: zlib._Decompress, forward: Callable[[bytes], None], step: int = 64 * 1024
-) -> Callable[[bytes], None]:
-    def unpack(piece: bytes) -> None:
-        while piece:
-            forward(stage.decompress(piece, step))
-            piece = stage.unconsumed_tail
-        # What zlib still holds back after its input is used up comes with the next piece or, at
-        # the end of the stream, has been handed out: max_length leaves it in unconsumed_tail.
+class _Stage:
+    """Undoes one content encoding, a bounded piece at a time."""
 
-    return unpack
+    __slots__ = ("_forward", "_stream", "_wbits", "begun")
+
+    def __init__(self, wbits: int, forward: Callable[[bytes], None]) -> None:
+        self._wbits = wbits
+        self._forward = forward
+        self._stream = zlib.decompressobj(wbits)
+        self.begun = False
+
+    @property
+    def unfinished(self) -> bool:
+        return self.begun and not self._stream.eof
+
+    def feed(self, piece: bytes) -> None:
+        while piece:
+            self.begun = True
+            if self._stream.eof:
+                # A gzip file may have several members; anything else behind the end is dropped, for
+                # zlib would keep it all.
+                if self._wbits != _WBITS["gzip"] or not piece.startswith(_GZIP_START):
+                    return
+                self._stream = zlib.decompressobj(self._wbits)
+            self._forward(self._stream.decompress(piece, _STEP))
+            piece = self._stream.unconsumed_tail or self._stream.unused_data

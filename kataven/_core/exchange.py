@@ -123,6 +123,8 @@ def exchange(
             )
         if isinstance(outcome, Failure) and outcome.status is not None:
             if 200 <= outcome.status < 300:
+                if options.record is not None:
+                    options.record(Reply(outcome.status, outcome.raw_headers, b""))
                 if operation.broken_answer is not None:
                     return operation.broken_answer(outcome.status, outcome)
                 if outcome.final:
@@ -195,6 +197,7 @@ def _too_late(operation: Operation[Any], why: str, last: KatavenError | None) ->
         f"{why}.{' ' + NOTHING_DONE if operation.writes else ''}",
         request_sent=sent,
     )
+    error.deadline_passed = True
     error.__cause__ = last
     return error
 

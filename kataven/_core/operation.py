@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+# Three years.
+_LONGEST_TIME: Final = 1e8
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
@@ -24,6 +27,9 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not (value > 0 or (zero and value == 0)):
         raise ValueError(f"{name} must be more than 0 seconds, not {value}")
+    # Beyond, the machine's own clocks and sockets overflow.
+    if value > _LONGEST_TIME:
+        raise ValueError(f"{name} must be at most {_LONGEST_TIME:.0f} seconds, not {value}")
 
 
 @dataclass(frozen=True, slots=True)

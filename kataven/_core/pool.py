@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from kataven._core.bounds import keep_bounds
+
 if TYPE_CHECKING:
     from kataven._core.operation import Attempt, Timeout
     from kataven.config import BaseUrl
@@ -52,13 +54,15 @@ def blocking_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.Client:
     mounts: dict[str, httpx.BaseTransport | None] = {}
     if base.loopback:
         mounts[f"all://{base.host}"] = None
-    return httpx.Client(
+    client = httpx.Client(
         verify=context,
         limits=_LIMITS,
         timeout=None,  # noqa: S113 - each request brings its own
         mounts=mounts,
         follow_redirects=False,
     )
+    keep_bounds(client)
+    return client
 
 
 def async_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.AsyncClient:
@@ -66,13 +70,15 @@ def async_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.AsyncClient:
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
     if base.loopback:
         mounts[f"all://{base.host}"] = None
-    return httpx.AsyncClient(
+    client = httpx.AsyncClient(
         verify=context,
         limits=_LIMITS,
         timeout=None,  # noqa: S113 - each request brings its own
         mounts=mounts,
         follow_redirects=False,
     )
+    keep_bounds(client)
+    return client
 
 
 # Parsing a URL is the dearest part of a small request; the same campaign is asked for again and
@@ -98,6 +104,9 @@ class SendTrace:
 
     httpx hands its transport one dict of timeouts, which is read as each phase begins; so what is
     left of the deadline is written into it just before.
+
+    Attributes:
+        seen: Whether the transport said anything at all.
     """
 
     __slots__ = ("_attempt", "_left", "_timeouts", "seen")

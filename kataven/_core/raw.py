@@ -7,13 +7,14 @@ request leaves for the client's own base and nowhere else.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from kataven._core import pool
 from kataven._core.body import Body
 from kataven._core.senders import ThreadedUpload
+from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,8 +29,13 @@ def _request(
     wire: Wire, token: Token, timeout: Timeout, method: str, url: str, options: dict[str, Any]
 ) -> httpx.Request:
     path = str(url)
-    segments = path.partition("?")[0].split("/")
-    if not path.startswith("/") or path.startswith("//") or {".", ".."} & set(segments):
+    segments = path.partition("?")[0].lower().replace("%2e", ".").split("/")
+    if (
+        not path.startswith("/")
+        or path.startswith("//")
+        or "#" in path
+        or not {".", ".."}.isdisjoint(segments)
+    ):
         raise ValueError(
             f"{path!r} is no path below the Hub's version, like '/campaigns'; a request with the "
             "key goes nowhere else"
@@ -58,12 +64,48 @@ def _response(source: httpx.Response, body: Body) -> httpx.Response:
     )
 
 
-class RawHttp:
+class _Bound:
+    """What both halves refuse: changes of a pool that is not the generated client's to change."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"client.raw sends through the SDK's own pool, which has no {name!r} to use or change "
+            "there: set headers, timeouts and the like on the KatavenClient, or bring an httpx "
+            "client of your own as http_client="
+        )
+
+
+class OtherHalf(_Bound):
+    """Stands where the other kind of client would be, for there is no key and no pool for it."""
+
+    def __init__(self, wanted: str) -> None:
+        self._wanted = wanted
+
+    def request(self, *_args: Any, **_options: Any) -> Any:
+        """Refuse: this client cannot send so.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise ConfigurationError(
+            f"this client.raw cannot send that way; use the raw of {self._wanted}"
+        )
+
+    stream = request
+
+
+class RawHttp(_Bound):
     """What ``kataven_hub`` calls in the blocking client."""
 
     def __init__(self, driver: BlockingDriver, timeout: Timeout) -> None:
         self._driver = driver
         self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close nothing: the pool is the KatavenClient's."""
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Send once and read the answer, within the bound of its size."""
@@ -98,12 +140,18 @@ class RawHttp:
             response.close()
 
 
-class AsyncRawHttp:
+class AsyncRawHttp(_Bound):
     """What ``kataven_hub`` calls in the async client."""
 
     def __init__(self, driver: AsyncDriver, timeout: Timeout) -> None:
         self._driver = driver
         self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Close nothing: the pool is the AsyncKatavenClient's."""
 
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Send once and read the answer, within the bound of its size."""

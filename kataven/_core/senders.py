@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from kataven._core import pool
+from kataven._core.bounds import Bound, bound
 from kataven._core.operation import (
     Admit,
     Denied,
@@ -143,6 +144,8 @@ class BlockingDriver:
         client = self.pool()
         token = self.tokens.current()
         request, trace = self.wire.request(send, token)
+        left = None if send.limit is None else max(0.0, send.limit - self.clock.now())
+        bounded = bound.set(Bound(send.timeout.read, left))
         quiet = pool.sending.set(True)
         try:
             try:
@@ -162,6 +165,7 @@ class BlockingDriver:
                 response.close()
         finally:
             pool.sending.reset(quiet)
+            bound.reset(bounded)
 
 
 class _BlockingPools:
@@ -294,14 +298,12 @@ class AsyncDriver:
     async def _send(self, send: Send) -> Reply | Failure:
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
-        if send.limit is None:
-            return await self._send_unbounded(send)
-        left = max(0.0, send.limit - self.clock.now())
+        left = None if send.limit is None else max(0.0, send.limit - self.clock.now())
         try:
-            async with asyncio.timeout(left) as bound:
-                return await self._send_unbounded(send)
+            async with asyncio.timeout(left) as whole:
+                return await self._send_within(send, left)
         except TimeoutError as error:
-            if not bound.expired():
+            if not whole.expired():
                 raise
             status, raw_headers = send.attempt.head or (None, ())
             return Failure(
@@ -313,7 +315,7 @@ class AsyncDriver:
                 raw_headers=raw_headers,
             )
 
-    async def _send_unbounded(self, send: Send) -> Reply | Failure:
+    async def _send_within(self, send: Send, left: float | None) -> Reply | Failure:
         client = self.pool()
         token = await self.tokens.current()
         request, trace = self.wire.request(send, token)
@@ -321,6 +323,7 @@ class AsyncDriver:
             request.extensions["trace"] = trace.awaited
         if send.operation.files is not None:
             request.stream = ThreadedUpload(request.stream)
+        bounded = bound.set(Bound(send.timeout.read, left))
         quiet = pool.sending.set(True)
         try:
             try:
@@ -342,6 +345,7 @@ class AsyncDriver:
                 await response.aclose()
         finally:
             pool.sending.reset(quiet)
+            bound.reset(bounded)
 
 
 class _AsyncPools:

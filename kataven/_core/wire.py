@@ -32,9 +32,16 @@ class Wire:
     Args:
         base: Where the Hub is.
         clock: Bounds how long a body may take.
+
+    Raises:
+        ConfigurationError: If httpx cannot use the base URL.
     """
 
     def __init__(self, base: BaseUrl, clock: Clock) -> None:
+        try:
+            read_url(base.url)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"the base URL {base.url} cannot be used: {error}") from None
         self.base = base
         self.clock = clock
         self.closed = False
@@ -85,12 +92,25 @@ class Wire:
             extensions["trace"] = trace
         request = httpx.Request(
             operation.method,
-            read_url(self.base.url + operation.target),
+            self.url(operation.target),
             headers=self.headers(token),
             files=operation.files,
             extensions=extensions,
         )
         return request, trace
+
+    def url(self, target: str) -> httpx.URL:
+        """The whole URL of an operation.
+
+        Raises:
+            ValueError: If an argument makes it longer than a URL can be.
+        """
+        try:
+            return read_url(self.base.url + target)
+        except httpx.InvalidURL as error:
+            raise ValueError(
+                f"an argument of {target[:60]}... makes no usable URL: {error}"
+            ) from None
 
     def _left(self, limit: float | None) -> Any:
         if limit is None:

@@ -1,80 +1,185 @@
-"""The documented methods, blocking.
+"""``client.campaigns``, blocking: the documented methods and what is built on them.
 
-Knows their names, parameters, order and defaults, which are a contract, and hands each call to an
-operation or a recipe. It decides nothing; the async client is the same methods, awaited.
+Knows what people do with campaigns beyond single requests: read every contact, export, watch, wait,
+run. Hands each to a recipe and decides nothing; the async client is the same methods, awaited.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from kataven._core.exchange import exchange
-from kataven.campaigns import operations, recipes
-from kataven.events.feed import StreamState, follow, stream_settings
-from kataven.events.streams import EventStream
+from kataven._core.iteration import FlowIterator
+from kataven.campaigns import operations, recipes, tables, watching
+from kataven.campaigns.iterators import ContactIterator
+from kataven.campaigns.methods import CampaignMethods
+from kataven.events.ports import BlockingPort
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
     from datetime import datetime
+    from typing import IO, BinaryIO
 
-    from kataven._core.exchange import Options
-    from kataven._core.operation import Operation
-    from kataven._core.senders import BlockingDriver
+    from kataven._core.operation import Flow
+    from kataven.campaigns.progress import CampaignProgress
+    from kataven.campaigns.responses import CampaignsWithResponse
+    from kataven.campaigns.tables import ExportProgress
+    from kataven.contacts.export import ExportFormat
     from kataven.contacts.sources import ContactsSource
-    from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
-
-T = TypeVar("T")
+    from kataven.types import Campaign
 
 
-class CampaignsClient:
+class CampaignsClient(CampaignMethods):
     """Outbound campaigns, as ``client.campaigns``.
 
-    Every method answers with the Hub's JSON, untouched: a plain ``dict``, typed as a TypedDict of
-    ``kataven.types``. Made by a client, not by you.
+    Every documented method answers with the Hub's JSON, untouched: a plain ``dict``, typed as a
+    TypedDict of ``kataven.types``. Made by a client, not by you.
     """
 
-    def __init__(self, driver: BlockingDriver, options: Options) -> None:
-        self._driver = driver
-        self._options = options
+    @property
+    def with_response(self) -> CampaignsWithResponse:
+        """The same methods, each answering with status, headers and request id beside the data."""
+        from kataven.campaigns.responses import CampaignsWithResponse  # noqa: PLC0415 - rare
 
-    def _run(self, operation: Operation[T]) -> T:
-        return self._driver.run(exchange(operation, self._options, self._driver.clock))
+        return CampaignsWithResponse(self._driver, self._options)
 
-    def list(self) -> CampaignList:
-        """List campaigns (``GET /campaigns``).
+    def iter_contacts(
+        self, campaign_id: str, status: str | None = None, *, start_page: int = 0
+    ) -> ContactIterator:
+        """Iterate over every contact of a campaign, page by page, in constant memory.
 
-        Returns:
-            A dict whose ``campaigns`` is a list of campaigns (the key is an assumption: the Hub's
-            envelope is not documented). Whether the Hub pages this list is not known.
-
-        Raises:
-            APIStatusError: The Hub refused; the class names the status.
-            APIConnectionError: No answer, after the repeats that a read is given.
-            ResponseFormatError: The answer is no JSON object.
-        """
-        return self._run(operations.list_campaigns())
-
-    def get(self, campaign_id: str) -> Campaign:
-        """Get a campaign (``GET /campaigns/{id}``).
+        Each page of 100 is one request. With ``status`` on a campaign that is still dialling the
+        pages shift while they are read: a contact may be missed or come twice.
 
         Args:
             campaign_id: The campaign's id.
+            status: Only contacts of this status; None for all.
+            start_page: The page to begin with, counted from 0.
 
         Returns:
-            The campaign: ``id``, ``name``, ``agent_id``, ``phone_number_id``, ``status``,
-            ``max_concurrent_calls``, ``retries_per_contact``, ``retry_delay_seconds`` (seconds),
-            ``created_at``, ``created_by``, and, where the Hub sends them, ``scheduled_at``,
-            ``started_at``, ``completed_at`` (RFC 3339 or None). It has no counters.
+            An iterator of contacts (dicts). Its ``page`` is the page that would be read next, and
+            so is ``page`` on an error: reading can go on there later.
 
         Raises:
             NotFoundError: No such campaign in this account.
             APIStatusError: The Hub refused; the class names the status.
-            APIConnectionError: No answer, after the repeats that a read is given.
-            ResponseFormatError: The answer is no JSON object.
+            APIConnectionError: No answer, after the repeats that each page is given.
+            ResponseFormatError: The answer is no JSON object, or nobody can tell its rows.
+            ValueError: The id is empty or dots, or the page negative; nothing is sent.
+        """
+        state = recipes.page_state(campaign_id, status, start_page)
+        flow = recipes.every_page(campaign_id, status, self._options, self._driver.clock, state)
+        return ContactIterator(self._driver, flow, state)
+
+    def export_contacts(
+        self,
+        campaign_id: str,
+        path_or_file: str | os.PathLike[str] | IO[bytes] | IO[str],
+        *,
+        format: ExportFormat | None = None,
+        status: str | None = None,
+        on_progress: Callable[[ExportProgress], object] | None = None,
+    ) -> None:
+        """Write every contact of a campaign to a table: CSV, JSON lines or Parquet.
+
+        The pages are kept beside the target while they are read, so that an export that was
+        interrupted goes on behind its last whole page; the table is then written in one pass and
+        renamed into place. Columns are the contact's fields and all custom fields, under the names
+        of the uploaded file. In CSV, cells that a spreadsheet would run as a formula get a ``'``
+        before them, but for phone numbers.
+
+        Args:
+            campaign_id: The campaign's id.
+            path_or_file: Where to write; a file gets the finished table, stays open and is not
+                resumed.
+            format: ``"csv"``, ``"jsonl"`` or ``"parquet"`` (extra ``parquet``); by the path's
+                ending if not given.
+            status: Only contacts of this status; None for all.
+            on_progress: Called with an ``ExportProgress`` after each page.
+
+        Raises:
+            KatavenError: Reading failed; ``page`` is where it stood. Call again to go on.
+            ValueError: The format is unknown, or the id empty or dots; nothing is sent.
+            OSError: The target cannot be written.
+        """
+        flow = tables.export(
+            campaign_id, path_or_file, format, status, self._options, self._driver.clock
+        )
+        self._finish(flow, on_progress)
+
+    def retry_list(self, campaign_id: str, *, status: str = "failed") -> BinaryIO:
+        """Make a list of a campaign's contacts for the next ``create``.
+
+        Args:
+            campaign_id: The campaign's id.
+            status: Which contacts; those that failed unless said otherwise.
+
+        Returns:
+            A binary CSV file at its start, spooled to disk: ``phone_number`` and the custom fields,
+            each number once. Close it when it was uploaded.
+
+        Raises:
+            ValueError: For any status but ``failed`` the campaign must be over: its contacts may
+                still be dialled.
+            KatavenError: Reading failed.
+        """
+        flow = tables.retry_list(campaign_id, status, self._options, self._driver.clock)
+        file: BinaryIO = self._finish(flow, None)
+        return file
+
+    def watch(
+        self, campaign_id: str, *, poll_fallback: bool = True, poll_interval: float = 10.0
+    ) -> FlowIterator[CampaignProgress]:
+        """Follow a campaign, in any state, until it is over for certain.
+
+        Args:
+            campaign_id: The campaign's id.
+            poll_fallback: Whether ``get`` is asked where no event stream can be had.
+            poll_interval: Seconds between two of these.
+
+        Returns:
+            An iterator of ``CampaignProgress``; the last one carries the terminal status. Close it,
+            or use it as a context manager.
+
+        Raises:
+            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
+                not be followed.
             ValueError: The id is empty or dots; nothing is sent.
         """
-        return self._run(operations.get_campaign(campaign_id))
+        settings = watching.watch_settings(poll_fallback, poll_interval)
+        clock = self._driver.clock
+        flow = watching.Watching(campaign_id, settings, self._options, clock).flow()
+        return FlowIterator(self._driver, flow, BlockingPort(self._driver))
 
-    def create(
+    def wait(
+        self,
+        campaign_id: str,
+        *,
+        timeout: float | None = None,
+        on_progress: Callable[[CampaignProgress], object] | None = None,
+    ) -> Campaign:
+        """Wait until a campaign, in any state, is over.
+
+        Args:
+            campaign_id: The campaign's id.
+            timeout: For at most so many seconds, everything counted; None for as long as it takes.
+            on_progress: Called with each ``CampaignProgress``.
+
+        Returns:
+            The final campaign.
+
+        Raises:
+            WaitTimeoutError: It was not over in time; it goes on.
+            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
+                not be followed.
+            ValueError: The id is empty or dots; nothing is sent.
+        """
+        watching.check_wait(campaign_id, timeout)
+        flow = watching.wait(campaign_id, timeout, self._options, self._driver.clock)
+        campaign: Campaign = self._finish(flow, on_progress)
+        return campaign
+
+    def run(
         self,
         name: str,
         agent_id: str,
@@ -84,38 +189,41 @@ class CampaignsClient:
         retries_per_contact: int = 0,
         retry_delay_seconds: int = 300,
         scheduled_at: str | datetime | None = None,
+        *,
+        check: bool = False,
+        on_ambiguous: Literal["raise", "find"] = "raise",
+        find_timeout: float = 10.0,
+        timeout: float | None = None,
+        on_progress: Callable[[CampaignProgress], object] | None = None,
     ) -> Campaign:
-        """Create a campaign from a CSV of contacts (``POST /campaigns``).
+        """Create a campaign, start it, and wait until it is over.
 
-        The campaign is a draft: nobody is called before ``start``. There are no idempotency keys;
-        a create that is sent twice makes two campaigns, so it is never repeated unless the Hub
-        surely did not act.
+        With ``scheduled_at`` it is not started, for that would dial at once; whether the Hub begins
+        by itself then is not known. Nothing is ever undone: what was made goes on.
 
         Args:
-            name: A name for people to read.
-            agent_id: The agent that speaks.
-            phone_number_id: The number that calls.
-            contacts: A binary file (open it with ``"rb"``), read from its position; its first row
-                is headers, ``phone_number`` among them, and every other column becomes the
-                contact's ``custom_fields``. At most 10 MiB. A path, bytes, rows (mappings) and
-                tables of pandas, polars or Arrow are taken too.
-            max_concurrent_calls: Calls of this campaign in flight at once; the Hub takes 1 to 100.
-            retries_per_contact: How often a contact is dialled again; the Hub takes 0 to 5.
-            retry_delay_seconds: Seconds between two calls to one contact; the Hub takes 60 or more.
-            scheduled_at: When to begin: an RFC 3339 string, sent as given, or an aware datetime.
-                Whether the Hub begins by itself then, without ``start``, is not known.
+            name: As for ``create``, and so are all up to ``find_timeout``.
+            agent_id: See ``create``.
+            phone_number_id: See ``create``.
+            contacts: See ``create``.
+            max_concurrent_calls: See ``create``.
+            retries_per_contact: See ``create``.
+            retry_delay_seconds: See ``create``.
+            scheduled_at: See ``create``.
+            check: See ``create``.
+            on_ambiguous: See ``create``.
+            find_timeout: See ``create``.
+            timeout: Seconds to wait for the end once the campaign is made and started, or None.
+            on_progress: Called with each ``CampaignProgress``.
 
         Returns:
-            The campaign, with its ``id``.
+            The final campaign.
 
         Raises:
-            ContactsError: The file cannot be a list of contacts; nothing was sent.
-            BadRequestError: The Hub refused the form or a row.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may have been made.
-            ResponseFormatError: The Hub accepted it and its answer cannot be read.
-            ValueError: ``scheduled_at`` is naive or no RFC 3339 time; nothing was sent.
-            TypeError: An argument has a wrong type; nothing was sent.
+            CampaignRunError: Something failed after the campaign was made; ``campaign_id``,
+                ``step`` and the cause tell what.
+            KatavenError: The create failed, as ``create`` says it.
+            KeyboardInterrupt: Passed on, with a note and ``campaign_id`` where one was made.
         """
         form = operations.campaign_form(
             name,
@@ -126,166 +234,22 @@ class CampaignsClient:
             retry_delay_seconds,
             scheduled_at,
         )
-        return self._driver.run(recipes.create(form, contacts, self._options, self._driver.clock))
+        wish = recipes.creation(form, contacts, check, on_ambiguous, find_timeout)
+        watching.check_wait("-", timeout)
+        state = watching.RunState()
+        flow = watching.run(wish, timeout, self._options, self._driver.clock, state)
+        try:
+            campaign: Campaign = self._finish(flow, on_progress)
+        except BaseException as interruption:
+            watching.say_what_runs(interruption, state)
+            raise
+        return campaign
 
-    def start(self, campaign_id: str) -> CampaignTransition:
-        """Start a campaign: draft or paused to running (``POST /campaigns/{id}/start``).
-
-        The Hub begins to call people, within the account's caps.
-
-        Args:
-            campaign_id: The campaign's id.
-
-        Returns:
-            What the Hub answered (assumed: the campaign), or ``{}`` where it accepted with a body
-            that cannot be read.
-
-        Raises:
-            ConflictError: The state or the account's concurrency budget does not allow it.
-            RateLimitError: A limit; ``reason`` tells a request limit from a cost cap.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may have started.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.start_campaign(campaign_id))
-
-    def pause(self, campaign_id: str) -> CampaignTransition:
-        """Pause a running campaign (``POST /campaigns/{id}/pause``).
-
-        No new calls are begun; calls in flight finish.
-
-        Args:
-            campaign_id: The campaign's id.
-
-        Returns:
-            What the Hub answered (assumed: the campaign), or ``{}`` where it accepted with a body
-            that cannot be read.
-
-        Raises:
-            ConflictError: The campaign is not running.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may have been paused.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.pause_campaign(campaign_id))
-
-    def resume(self, campaign_id: str) -> CampaignTransition:
-        """Resume a paused campaign (``POST /campaigns/{id}/resume``).
-
-        Args:
-            campaign_id: The campaign's id.
-
-        Returns:
-            What the Hub answered (assumed: the campaign), or ``{}`` where it accepted with a body
-            that cannot be read.
-
-        Raises:
-            ConflictError: The campaign is not paused, or the account's concurrency budget does not
-                allow it.
-            RateLimitError: A limit; ``reason`` tells a request limit from a cost cap.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may have been resumed.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.resume_campaign(campaign_id))
-
-    def stop(self, campaign_id: str) -> CampaignTransition:
-        """Stop a campaign for good (``POST /campaigns/{id}/stop``).
-
-        Terminal: contacts still pending become cancelled, calls in flight finish. It cannot be
-        undone; create a new campaign to redo the work.
-
-        Args:
-            campaign_id: The campaign's id.
-
-        Returns:
-            What the Hub answered (assumed: the campaign), or ``{}`` where it accepted with a body
-            that cannot be read.
-
-        Raises:
-            ConflictError: The campaign is already over.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may have been stopped.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.stop_campaign(campaign_id))
-
-    def delete(self, campaign_id: str) -> None:
-        """Delete a campaign (``DELETE /campaigns/{id}``); refused while it is running.
-
-        Args:
-            campaign_id: The campaign's id.
-
-        Raises:
-            ConflictError: The campaign is running; pause or stop it first (409 is our assumption).
-            NotFoundError: No such campaign in this account.
-            APIConnectionError: No answer; ``request_sent`` tells whether the Hub may have acted.
-            ServerError: The Hub or a proxy failed; the campaign may be gone.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.delete_campaign(campaign_id))
-
-    def list_contacts(
-        self, campaign_id: str, status: str | None = None, page: int = 0
-    ) -> ContactPage:
-        """List one page of a campaign's contacts (``GET /campaigns/{id}/contacts``).
-
-        Args:
-            campaign_id: The campaign's id.
-            status: Only contacts of this status: ``pending``, ``failed``, ``cancelled`` are
-                documented, ``in_progress`` and ``completed`` are assumed. None for all.
-            page: The page, 100 contacts each, counted from 0.
-
-        Returns:
-            A dict; ``contacts``, ``page``, ``page_size`` and ``total`` are assumed keys.
-
-        Raises:
-            NotFoundError: No such campaign in this account.
-            APIStatusError: The Hub refused; the class names the status.
-            APIConnectionError: No answer, after the repeats that a read is given.
-            ResponseFormatError: The answer is no JSON object.
-            ValueError: The id is empty or dots; nothing is sent.
-        """
-        return self._run(operations.list_campaign_contacts(campaign_id, status, page))
-
-    def stream_events(
-        self,
-        campaign_id: str,
-        *,
-        reconnect: bool = True,
-        max_reconnects: int = 5,
-        idle_timeout: float = 40.0,
-        total_timeout: float | None = None,
-    ) -> EventStream:
-        """Iterate over the Server-Sent Events of a campaign (``GET /campaigns/{id}/events``).
-
-        Lazy: the request goes out when the first item is asked for. The iteration ends when the
-        server closes the stream; the end marker ends nothing by itself.
-
-        Args:
-            campaign_id: The campaign's id.
-            reconnect: Whether a stream that breaks is opened again, with growing pauses.
-            max_reconnects: At most so many openings in a row that bring no item.
-            idle_timeout: Seconds without a byte that count as broken; the Hub sends a heartbeat
-                every 15 s.
-            total_timeout: Seconds for the whole stream since its first item was asked for, or None.
-
-        Returns:
-            An iterator of dicts (data frames; the keys of a snapshot are an assumption) and raw
-            strings: comment lines such as ``: heartbeat``, the end marker ``event: end``, and data
-            that is no JSON object. ``kataven.events.is_end`` and ``is_heartbeat`` tell them apart.
-            Close it, or use it as a context manager.
-
-        Raises:
-            APIStatusError: The Hub refused the stream; raised before any item.
-            APIConnectionError: It could not be opened, where ``reconnect`` is off.
-            APITimeoutError: ``total_timeout`` has passed.
-            ResponseFormatError: The Hub answered with something that is no event stream.
-            StreamError: The stream broke and could not be opened again.
-            ValueError: The id is empty or dots; raised by this call, nothing is sent.
-        """
-        settings = stream_settings(reconnect, max_reconnects, idle_timeout, total_timeout)
-        operation = operations.stream_campaign_events(campaign_id)
-        state = StreamState()
-        flow = follow(operation, settings, self._options, self._driver.clock, state)
-        return EventStream(self._driver, flow, state)
+    def _finish(self, flow: Flow[Any], on_progress: Callable[[Any], object] | None) -> Any:
+        """Run a flow to its end, handing what it gives to the caller's function."""
+        port = BlockingPort(self._driver)
+        with FlowIterator[Any](self._driver, flow, port, resumes=False) as steps:
+            for item in steps:
+                if on_progress is not None:
+                    on_progress(item)
+            return steps.result

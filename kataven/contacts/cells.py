@@ -6,7 +6,12 @@ Knows single cells, and how to tell at C speed that a whole block has nothing of
 import re
 from typing import Final
 
-__all__ = ["TextScan", "is_formula", "is_unprintable"]
+__all__ = ["NUL_MESSAGE", "TextScan", "is_formula", "is_unprintable"]
+
+NUL_MESSAGE: Final = (
+    "there is a NUL character: export the list again; where there are many, it is UTF-16 without "
+    "a byte order mark, and encoding='utf-16-le' reads it"
+)
 
 # Joiners and the no-break spaces of French and German text are no mistakes.
 _FINE: Final = re.compile(r"[\t\n\r\u00a0\u2002-\u200a\u200c\u200d\u202f\u3000]+")

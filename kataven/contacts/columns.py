@@ -10,7 +10,7 @@ from typing import Final
 
 from kataven.contacts.header import missing_header_message
 from kataven.contacts.problems import Problem, problem
-from kataven.contacts.rules import PHONE_COLUMN
+from kataven.contacts.rules import MAX_HEADER, PHONE_COLUMN
 
 __all__ = ["Renamed", "header_problems", "mended", "phone_index"]
 
@@ -105,6 +105,10 @@ def header_problems(names: Sequence[str]) -> list[Problem]:
                 "of them, or let kataven.contacts.clean() do it"
             )
             found.append(problem("doubled_header", message, row=1, column=name, value=name))
+    size = sum(len(name.encode("utf-8", "surrogatepass")) + 1 for name in names)
+    if size > MAX_HEADER:
+        message = f"the names have {size:,} bytes in all, {MAX_HEADER:,} are allowed: shorten them"
+        found.append(problem("too_large", message, row=1))
     return found
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import BinaryIO, Final
 
-from kataven.contacts.cells import TextScan, is_formula, is_unprintable
+from kataven.contacts.cells import NUL_MESSAGE, TextScan, is_formula, is_unprintable
 from kataven.contacts.columns import header_problems, phone_index
 from kataven.contacts.dialect import DELIMITER_NAMES, delimiter_of
 from kataven.contacts.files import position_of
@@ -139,7 +139,7 @@ class _Inspection:
         for index, cells in enumerate(batch.rows):
             row = batch.first + index
             if not cells:
-                self._findings.add("blank_row", "the row is blank: it is skipped", row=row)
+                self._blank(row)
                 continue
             if index in batch.wrong:
                 self._wrong_byte(row, batch.wrong[index])
@@ -148,7 +148,7 @@ class _Inspection:
                 continue
             self._rows += 1
             if index in batch.malformed:
-                self._findings.add("malformed", batch.malformed[index], row=row, value=cells[0])
+                self._malformed(row, cells[0], batch.malformed[index])
                 continue
             if len(cells) != len(self._columns):
                 self._ragged(row, cells)
@@ -163,7 +163,7 @@ class _Inspection:
         self._columns = cells
         if flaw is not None:
             self._columns = []
-            self._findings.add("malformed", flaw, row=row, value=cells[0])
+            self._malformed(row, cells[0], flaw)
             return
         self._phone = phone_index(cells)
         for found in header_problems(cells):
@@ -171,6 +171,19 @@ class _Inspection:
                 found.kind, found.message, row=row, column=found.column, value=found.value
             )
         self._text_of(row, cells, formulas=False)
+
+    def _blank(self, row: int) -> None:
+        if row == 1:
+            message = "the first row is blank, it must be the header: delete the blank row"
+            self._findings.add("missing_header", message, row=1)
+        else:
+            self._findings.add("blank_row", "the row is blank: it is skipped", row=row)
+
+    def _malformed(self, row: int, text: str, flaw: str) -> None:
+        if "\0" in text:
+            self._findings.add("nul", NUL_MESSAGE, row=row, value=text)
+        else:
+            self._findings.add("malformed", flaw, row=row, value=text)
 
     def _number(self, row: int, value: str) -> bool:
         kind = kind_of(value)
@@ -199,14 +212,7 @@ class _Inspection:
         columns = self._columns or ()
         for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
             if "\0" in cell:
-                self._findings.add(
-                    "nul",
-                    "the cell holds a NUL character; where there are many, the list is UTF-16 "
-                    "without a mark: encoding='utf-16-le' reads it",
-                    row=row,
-                    column=column,
-                    value=cell,
-                )
+                self._findings.add("nul", NUL_MESSAGE, row=row, column=column, value=cell)
             elif not wrong and is_unprintable(cell):
                 self._findings.add(
                     "unprintable",

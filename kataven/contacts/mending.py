@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, Final, Literal, cast
 
+from kataven.contacts.cells import NUL_MESSAGE
 from kataven.contacts.columns import Renamed, mended, phone_index, unused
 from kataven.contacts.dialect import delimiter_of
 from kataven.contacts.exclusions import Exclusions, excluded_numbers
@@ -159,7 +160,7 @@ _NO_NUMBER: Final = (
 )
 _MESSAGES: Final[Mapping[Reason, str]] = {
     "blank_row": "the row is blank",
-    "nul": "a cell holds a NUL character: export the list again",
+    "nul": NUL_MESSAGE,
     "bad_encoding": "bytes are not of the list's encoding: name it by encoding=",
     "ragged_row": "the row has more or fewer cells than the header: correct its commas",
     "duplicate": "the number stands in an earlier row (drop_duplicates=False keeps both)",
@@ -223,6 +224,8 @@ class _Mending:
 
     def _header(self, row: int, cells: list[str], batch: Batch) -> None:
         index = row - batch.first
+        if any("\0" in cell for cell in cells):
+            raise refusal("nul", NUL_MESSAGE, row=row)
         if index in batch.malformed:
             raise refusal("malformed", batch.malformed[index], row=row, value=cells[0])
         if index in batch.wrong:
@@ -237,7 +240,7 @@ class _Mending:
         if phone is None:
             raise refusal("missing_header", missing_header_message(cells), row=row)
         self.phone = phone
-        self.columns, self.renamed = mended([cell.replace("\0", "") for cell in cells])
+        self.columns, self.renamed = mended(cells)
 
     def _flawed(self, row: int, cells: list[str], batch: Batch) -> Dropped | None:
         """Judge a row as a whole; surplus empty cells on the right are taken off."""
@@ -246,7 +249,9 @@ class _Mending:
         if not cells:
             return _dropped(row, "blank_row", "")
         if index in batch.malformed:
-            return _dropped(row, "malformed", cells[0], batch.malformed[index])
+            kind: Reason = "nul" if "\0" in cells[0] else "malformed"
+            message = NUL_MESSAGE if kind == "nul" else batch.malformed[index]
+            return _dropped(row, kind, cells[0], message)
         if len(cells) > width and not any(cells[width:]):
             # Spreadsheets add empty columns on the right; nothing can have moved.
             del cells[width:]

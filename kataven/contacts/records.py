@@ -125,11 +125,10 @@ class RecordReader:
     def _fast(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:
         """Read all whole records of a valid text; nothing at all of any other."""
         returns = text.count("\r")
-        lone = bool(returns) and text.count("\r\n") != returns
-        if '"' in text:
-            return self._quoted(text, final=final, lone=lone)
-        if lone:
+        if returns and text.count("\r\n") != returns:
             return [], text
+        if '"' in text:
+            return self._quoted(text, final=final)
         if returns:
             text = text.replace("\r\n", "\n")
         mark = self._delimiter
@@ -140,7 +139,7 @@ class RecordReader:
             return [line.split(mark) if line else [] for line in lines], ""
         return [line.split(mark) for line in lines], ""
 
-    def _quoted(self, text: str, *, final: bool, lone: bool) -> tuple[list[list[str]], str]:
+    def _quoted(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:
         cut = _open_line(text) if text.count('"') % 2 else len(text)
         if cut < len(text) and final:
             return [], text
@@ -156,8 +155,8 @@ class RecordReader:
                 rows = list(csv.reader(lines_kept, delimiter=self._delimiter, strict=True))
         except csv.Error:
             return [], text
-        # The csv module lets a quote pass that stands inside an unquoted cell, and a lone CR.
-        doubtful = lone or '"' in "".join(map("".join, rows))
+        # The csv module lets a quote pass that stands inside an unquoted cell.
+        doubtful = '"' in "".join(map("".join, rows))
         if doubtful and not self._whole.fullmatch(whole):
             return [], text
         return rows, text[cut:]

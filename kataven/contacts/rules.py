@@ -15,6 +15,10 @@ MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_ROWS: Final = 100_000
 """About how many contacts a file may hold (documented as "about", so more is a warning)."""
 
+MAX_HEADER: Final = 64 * 1024
+"""The most bytes of all header names with a separator each (our choice: each contact that is read
+back repeats them)."""
+
 PIECE: Final = 1024 * 1024
 """How many bytes are read from a source at once, at most."""
 

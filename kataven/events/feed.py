@@ -259,6 +259,8 @@ def _check_time(operation: Operation[Any], clock: Clock, limit: float | None) ->
 
 
 def _out_of_time(operation: Operation[Any]) -> APITimeoutError:
-    return APITimeoutError(
+    error = APITimeoutError(
         f"{operation.method} {operation.path}: the time for following this stream is over"
     )
+    error.deadline_passed = True
+    return error

@@ -79,15 +79,15 @@ class _Trace:
 def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Request:
     headers = wire.headers(token).copy()
     headers.update(_STREAM_HEADERS)
-    if effect.last_event_id:
-        # The header takes UTF-8, as browsers send it.
+    if effect.last_event_id and effect.last_event_id.isprintable():
+        # The header takes UTF-8, as browsers send it, but no control characters.
         headers = httpx.Headers(
             [*headers.raw, (b"last-event-id", effect.last_event_id.encode("utf-8", "replace"))]
         )
     operation = effect.operation
     return httpx.Request(
         operation.method,
-        pool.read_url(wire.base.url + operation.target),
+        wire.url(operation.target),
         headers=headers,
         extensions={"timeout": pool.timeouts(effect.timeout), "trace": trace},
     )

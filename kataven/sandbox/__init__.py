@@ -1,8 +1,8 @@
 """An embedded Kataven Hub: dial campaigns that call nobody, on a clock of its own.
 
 `with Sandbox(time_scale=60) as hub:` gives a Hub at `hub.url` with the key `hub.api_key`. It knows
-nothing of the SDK and imports none of it, so that it can prove the SDK wrong. Starting one needs the
-extra `sandbox`.
+nothing of the SDK and imports none of it, so that it can prove the SDK wrong. Starting one needs
+the extra `sandbox`.
 """
 
 from kataven.sandbox.clock import Clock

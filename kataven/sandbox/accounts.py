@@ -1,8 +1,8 @@
 """Who asks: tokens, keys and accounts.
 
 Knows what a token looks like and which account it names. Must not know campaigns or how an answer
-is sent. Documented: `Authorization: Bearer`, keys `sk_live_<account>_<rest>` that name their account,
-JWTs that need `X-Account-ID`, the pattern of account names, 400, 401 and 403. Ours: every
+is sent. Documented: `Authorization: Bearer`, keys `sk_live_<account>_<rest>` that name their
+account, JWTs that need `X-Account-ID`, the pattern of account names, 400, 401 and 403. Ours: every
 `eyJ<...>.<...>.<...>` counts as a valid JWT.
 """
 

@@ -7,7 +7,6 @@ thousand of them cost about 3 MB, and a block of 100 packs into bytes for the st
 
 from array import array
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -225,7 +224,7 @@ class Campaign:
             values: Its custom fields, in the order of `columns`.
         """
         roster = self.roster
-        fields: Mapping[str, str] = dict(zip(self.columns, values, strict=True))
+        fields = dict(zip(self.columns, values, strict=True))
         error = roster.error[row]
         return {
             "id": f"contact_{self.id.removeprefix('camp_')}_{row}",

@@ -3,10 +3,10 @@
 Knows bytes and rows. Must not know campaigns, HTTP or the store. The Hub's pages say: the first row
 is headers, `phone_number` is required, every other column is a custom field, numbers are E.164.
 The rest is our choice, the strict reading, so that what passes here passes a strict Hub: UTF-8 with
-one BOM at most; comma; LF or CRLF; quoting by RFC 4180; no NUL; header names exact, none empty, none
-doubled; each row as long as the header; blank lines skipped but counted; at least one contact. One
-bad row refuses the whole file. The header is row 1 and a record is one row however many lines it
-takes.
+one BOM at most; comma; LF or CRLF; quoting by RFC 4180; no NUL; header names exact, none empty,
+none doubled; each row as long as the header; blank lines skipped but counted; at least one contact.
+One bad row refuses the whole file. The header is row 1 and a record is one row however many lines
+it takes.
 
 Memory stays near the file's size: rows become JSON in blocks of 100 as they are read, header names
 stand once, and the header row is bounded (it is repeated in each contact that is read back).
@@ -83,7 +83,7 @@ def read_contacts(data: bytes | bytearray) -> Contacts:
         records = _records(text, cut=broken is not None)
         row, header = next(records, (1, []))
         contacts = _collect(header, records, cut=broken is not None)
-    except _CutOff as stop:
+    except _CutOffError as stop:
         row = stop.row
     else:
         return contacts
@@ -91,7 +91,7 @@ def read_contacts(data: bytes | bytearray) -> Contacts:
     raise CsvError(row, f"byte 0x{wrong:02X} is not UTF-8; save the file as UTF-8")
 
 
-class _CutOff(Exception):
+class _CutOffError(Exception):
     """The good prefix of a file with a wrong byte ended, in this row."""
 
     def __init__(self, row: int) -> None:
@@ -169,11 +169,11 @@ def _records(text: str, *, cut: bool) -> Iterator[tuple[int, list[str]]]:
             if "\0" in "".join(fields):
                 raise CsvError(row, "it holds a NUL character")
             if cut and start >= end:
-                raise _CutOff(row)
+                raise _CutOffError(row)
             yield row, fields
             continue
         if cut and stop == end:
-            raise _CutOff(row)
+            raise _CutOffError(row)
         line = text[start:stop]
         if stop < end and line.endswith("\r"):
             line = line[:-1]
@@ -185,7 +185,7 @@ def _records(text: str, *, cut: bool) -> Iterator[tuple[int, list[str]]]:
         elif row == 1:
             yield row, [""]
     if cut:
-        raise _CutOff(row + 1)
+        raise _CutOffError(row + 1)
 
 
 def _check_plain(line: str, row: int) -> None:
@@ -205,7 +205,7 @@ def _quoted_record(text: str, start: int, row: int, *, cut: bool) -> tuple[list[
             match = _QUOTED.match(text, at)
             if match is None:
                 if cut:
-                    raise _CutOff(row)
+                    raise _CutOffError(row)
                 raise CsvError(row, f"the quote of field {len(fields) + 1} is never closed")
             fields.append(match.group(1).replace('""', '"'))
             at = match.end()
@@ -227,7 +227,7 @@ def _quoted_record(text: str, start: int, row: int, *, cut: bool) -> tuple[list[
             return fields, at + 2
         elif following == "\r":
             if cut and at + 1 == end:
-                raise _CutOff(row)
+                raise _CutOffError(row)
             raise CsvError(row, "a CR stands alone; rows end in LF or CRLF")
         elif closed:
             raise CsvError(row, f"text stands behind the closing quote of field {len(fields)}")

@@ -1,4 +1,4 @@
-"""What the Hub does when it is asked: the ten operations, on state in memory, stored before answers.
+"""What the Hub does when it is asked: the operations, on state in memory, stored before answers.
 
 Knows accounts, campaigns, budgets and the dialler. Must not know HTTP, threads or event loops: one
 thread calls it, and it never waits. Each operation first handles what is due, then acts, then
@@ -21,6 +21,7 @@ from kataven.sandbox.windows import DAY, MINUTE
 
 PAGE: Final = BLOCK
 _STEP: Final = 20_000
+_KEPT_ROWS: Final = 16
 _FIRST_ACCOUNT: Final = "sandbox"
 
 
@@ -54,7 +55,7 @@ class Engine:
     def _load(self) -> None:
         now = self.time.now()
         self.dialler.now = now
-        for key in self.store.keys():
+        for key in self.store.load_keys():
             self.accounts.keys[key.token] = key
         if not self.accounts.keys:
             self.store.save_key(self.accounts.new_key(_FIRST_ACCOUNT, None))
@@ -265,8 +266,9 @@ class Engine:
         if used + wanted > allowed:
             raise Refused(
                 409,
-                f"concurrency budget exceeded: running campaigns hold {used} calls and this one needs "
-                f"{wanted}, together {used + wanted}, but concurrent_max is {allowed}; stop or pause one",
+                f"concurrency budget exceeded: running campaigns hold {used} calls and this one "
+                f"needs {wanted}, together {used + wanted}, but concurrent_max is "
+                f"{allowed}; stop or pause one",
             )
 
     def _start_scheduled(self, campaign: Campaign, at: int) -> int | None:
@@ -287,6 +289,8 @@ class Engine:
         code = CONTACT_STATUSES.index(status)
         found = self._rows.get((campaign.key, code))
         if found is None:
+            if len(self._rows) >= _KEPT_ROWS:
+                self._rows.clear()
             found = self._rows[campaign.key, code] = campaign.roster.rows_of(code)
         return found
 

@@ -42,7 +42,7 @@ class Fault:
     def __post_init__(self) -> None:
         method, _, path = self.match.partition(" ")
         if method not in _METHODS or not path.startswith("/"):
-            msg = f"match is a method and a path, such as 'POST /campaigns/*/start', not {self.match!r}"
+            msg = f"match is like 'POST /campaigns/*/start': method and path, not {self.match!r}"
             raise ValueError(msg)
         if self.reset not in {None, "before", "after", "middle"}:
             msg = f"reset is 'before', 'after' or 'middle', not {self.reset!r}"
@@ -190,10 +190,11 @@ def from_json(value: Any) -> dict[str, Any]:
     """Check the names of a fault that another process sends.
 
     Raises:
-        ValueError: It is no object, or a name is unknown.
+        TypeError: It is no object.
+        ValueError: A name is unknown.
     """
     if not isinstance(value, Mapping):
-        raise ValueError("a fault is a JSON object with match and one kind of fault")
+        raise TypeError("a fault is a JSON object with match and one kind of fault")
     known = set(Fault.__dataclass_fields__) - {"seen", "used"}
     unknown = sorted(set(value) - known)
     if unknown:

@@ -1,9 +1,10 @@
 """The event streams: which frame is due when.
 
 Knows snapshots, heartbeats and ends. Must not know sockets or faults. Documented: a snapshot every
-2 s while running, a comment `: heartbeat` every 15 s, `event: end` and a close at a terminal status.
-Ours: a snapshot at once and at each change of status; on a fast clock what falls together is merged
-into the newest; on a manual clock each advance gives a running campaign's stream one snapshot.
+2 s while running, a comment `: heartbeat` every 15 s, `event: end` and a close at a terminal
+status. Ours: a snapshot at once and at each change of status; on a fast clock what falls together
+is merged into the newest; on a manual clock each advance gives a running campaign's stream one
+snapshot.
 """
 
 import asyncio

@@ -6,7 +6,6 @@ Hub (sandbox). Everything of the engine happens in this thread; others hand it f
 
 import asyncio
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -61,7 +60,7 @@ class HubThread:
     def __init__(self, settings: HubSettings, faults: Faults) -> None:
         self._settings = settings
         self._faults = faults
-        self._socket: socket.socket = listen(settings.port)
+        self._socket = listen(settings.port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
@@ -71,7 +70,7 @@ class HubThread:
         self._thread.start()
         try:
             self.app = self._ready.result()
-        except BaseException:
+        except Exception:
             self._thread.join()
             raise
 
@@ -121,7 +120,7 @@ class HubThread:
             app = App(engine, feeds, self._faults, settings.patience, self._work.set)
             listener = Listener(app, self._socket, settings.clock.label, settings.patience)
             await listener.open()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that starts the Hub
             if store is not None:
                 store.close()
             self._ready.set_exception(error)

@@ -4,7 +4,7 @@ Knows the status codes of the Hub's text errors. Must not know how an answer is 
 """
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of the program
     """A request that the Hub refuses.
 
     Args:

@@ -4,7 +4,7 @@ Knows the public names and checks their arguments. Must not know how the Hub wor
 the server only when one is started.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
@@ -63,7 +63,7 @@ class Sandbox:
         self._request_timeout = request_timeout
         self._thread: HubThread | None = None
         self._faults = Faults()
-        self._outcomes = Outcomes(self)
+        self._outcomes = Outcomes(lambda: self._running)
 
     def __repr__(self) -> str:
         where = "not started" if self._thread is None else self.url
@@ -105,7 +105,8 @@ class Sandbox:
         if self._thread is not None:
             raise RuntimeError("this Sandbox runs already; close it first, or make another one")
         try:
-            from kataven.sandbox.hub import HubSettings, HubThread
+            # Loads the server: only a Hub that is started pays for it.
+            from kataven.sandbox.hub import HubSettings, HubThread  # noqa: PLC0415
         except ModuleNotFoundError as error:
             msg = (
                 f"the embedded Hub needs {error.name}, which is not installed: "
@@ -225,22 +226,22 @@ class Outcomes(MutableMapping[str, str]):
     ValueError. Kept in the database.
 
     Args:
-        hub: The Hub they belong to.
+        running: Gives the running Hub they belong to.
     """
 
-    def __init__(self, hub: Sandbox) -> None:
-        self._hub = hub
+    def __init__(self, running: "Callable[[], HubThread]") -> None:
+        self._running = running
 
     def __getitem__(self, number: str) -> str:
         return self._all()[number]
 
     def __setitem__(self, number: str, word: str) -> None:
         outcomes.code_of(word)
-        self._hub._running.call(lambda engine: engine.fix_outcome(number, word))
+        self._running().call(lambda engine: engine.fix_outcome(number, word))
 
     def __delitem__(self, number: str) -> None:
         self[number]
-        self._hub._running.call(lambda engine: engine.fix_outcome(number, None))
+        self._running().call(lambda engine: engine.fix_outcome(number, None))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
@@ -249,4 +250,4 @@ class Outcomes(MutableMapping[str, str]):
         return len(self._all())
 
     def _all(self) -> dict[str, str]:
-        return self._hub._running.call(lambda engine: dict(engine.outcomes))
+        return self._running().call(lambda engine: dict(engine.outcomes))

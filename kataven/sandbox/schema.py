@@ -12,7 +12,8 @@ MIGRATIONS: Final = (
     (
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         """CREATE TABLE keys (
-            token TEXT PRIMARY KEY, account TEXT NOT NULL, limits TEXT, revoked INTEGER NOT NULL)""",
+            token TEXT PRIMARY KEY, account TEXT NOT NULL, limits TEXT,
+            revoked INTEGER NOT NULL)""",
         "CREATE TABLE accounts (name TEXT PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID",
         """CREATE TABLE campaigns (
             key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL,

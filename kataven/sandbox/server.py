@@ -68,7 +68,7 @@ class Protocol(H11Protocol):
         elif self._head_timer is None and (before is None or before.response_complete):
             self._head_timer = self.loop.call_later(self._patience, self._head_is_late)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         """Refuse a head that h11 cannot read, in the Hub's own form."""
         text = "bad request: the head is malformed or too large"
         if not self.transport.is_closing():
@@ -173,8 +173,8 @@ class Listener:
 def listen(port: int) -> socket.socket:
     """Bind a socket to 127.0.0.1.
 
-    `IPPROTO_TCP` matters: asyncio switches Nagle's delay off for such sockets only, and with it each
-    answer would take 40 ms.
+    `IPPROTO_TCP` matters: asyncio switches Nagle's delay off for such sockets only, and with it
+    each answer would take 40 ms.
 
     Args:
         port: The port, 0 for any free one.

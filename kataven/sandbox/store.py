@@ -10,19 +10,42 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, Final
 
 from kataven.sandbox import schema
 from kataven.sandbox.accounts import Account, Key
 from kataven.sandbox.campaign import Campaign, Roster, Settings
 from kataven.sandbox.journal import CALL, CALL_ENDED, Row
 
-_CAMPAIGN_COLUMNS = (
-    "key, id, number, account, name, agent_id, phone_number_id, max_concurrent_calls,"
-    " retries_per_contact, retry_delay_seconds, scheduled_at, scheduled_ns, columns, created_ns,"
-    " created_by, status, started_ns, completed_ns, deleted"
+_SELECT_CAMPAIGNS: Final = """
+    SELECT key, id, number, account, name, agent_id, phone_number_id, max_concurrent_calls,
+        retries_per_contact, retry_delay_seconds, scheduled_at, scheduled_ns, columns, created_ns,
+        created_by, status, started_ns, completed_ns, deleted
+    FROM campaigns ORDER BY key"""
+_INSERT_CAMPAIGN: Final = """
+    INSERT INTO campaigns (key, id, number, account, name, agent_id, phone_number_id,
+        max_concurrent_calls, retries_per_contact, retry_delay_seconds, scheduled_at, scheduled_ns,
+        columns, created_ns, created_by, status, deleted)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
+_UPDATE_CAMPAIGN: Final = """
+    UPDATE campaigns SET status = ?, started_ns = ?, completed_ns = ?, deleted = ? WHERE key = ?"""
+_PURGE: Final = (
+    "DELETE FROM people WHERE campaign = ?",
+    "DELETE FROM dialling WHERE campaign = ?",
+    "DELETE FROM campaigns WHERE key = ?",
 )
-_JOURNAL_COLUMNS = "time, action, account, campaign, number, attempt, outcome, talk"
+_SAVE_KEY: Final = """
+    INSERT INTO keys VALUES (?, ?, ?, ?)
+    ON CONFLICT (token) DO UPDATE SET revoked = excluded.revoked"""
+_INSERT_JOURNAL: Final = """
+    INSERT INTO journal (time, action, account, campaign, number, attempt, outcome, talk)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_SELECT_JOURNAL: Final = """
+    SELECT entry, time, action, account, campaign, number, attempt, outcome, talk
+    FROM journal WHERE entry > ? ORDER BY entry LIMIT ?"""
+_SELECT_CALLS: Final = """
+    SELECT account, action, time, talk FROM journal
+    WHERE time > ? AND action IN (?, ?) ORDER BY entry"""
 
 
 class Store:
@@ -76,7 +99,7 @@ class Store:
         row = self._connection.execute("SELECT value FROM meta WHERE name = 'now'").fetchone()
         return None if row is None else int(row[0])
 
-    def keys(self) -> list[Key]:
+    def load_keys(self) -> list[Key]:
         """Return every key, the oldest first."""
         rows = self._connection.execute(
             "SELECT token, account, limits, revoked FROM keys ORDER BY rowid"
@@ -90,7 +113,7 @@ class Store:
         """Store a key."""
         limits = None if key.limits is None else json.dumps(key.limits)
         self._connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?) ON CONFLICT (token) DO UPDATE SET revoked = excluded.revoked",
+            _SAVE_KEY,
             (key.token, key.account, limits, key.revoked),
         )
 
@@ -110,14 +133,14 @@ class Store:
 
     def campaigns(self) -> Iterator[Campaign]:
         """Read every campaign with its contacts, the oldest first."""
-        rows = self._connection.execute(f"SELECT {_CAMPAIGN_COLUMNS} FROM campaigns ORDER BY key")
+        rows = self._connection.execute(_SELECT_CAMPAIGNS)
         for row in rows.fetchall():
             yield self._campaign(row)
 
     def calls_since(self, time: int) -> Iterator[tuple[str, bool, int, int]]:
-        """Read (account, whether it ended, time, talk) of each call's begin and end since a time."""
+        """Read (account, whether it is an end, time, talk) of each call's begin and end."""
         rows = self._connection.execute(
-            "SELECT account, action, time, talk FROM journal WHERE time > ? AND action IN (?, ?) ORDER BY entry",
+            _SELECT_CALLS,
             (time, CALL, CALL_ENDED),
         )
         for account, action, at, talk in rows:
@@ -131,7 +154,7 @@ class Store:
             at_most: How many to read; -1 for all.
         """
         return self._connection.execute(
-            f"SELECT entry, {_JOURNAL_COLUMNS} FROM journal WHERE entry > ? ORDER BY entry LIMIT ?",
+            _SELECT_JOURNAL,
             (after, at_most),
         ).fetchall()
 
@@ -166,9 +189,7 @@ class Store:
                 self._insert(*new)
             for campaign in touched:
                 self._update(campaign)
-            self._connection.executemany(
-                f"INSERT INTO journal ({_JOURNAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
-            )
+            self._connection.executemany(_INSERT_JOURNAL, rows)
             execute("INSERT OR REPLACE INTO meta VALUES ('now', ?)", (now,))
         except BaseException:
             execute("ROLLBACK")
@@ -197,14 +218,8 @@ class Store:
             campaign.created_ns,
             campaign.created_by,
             campaign.status,
-            None,
-            None,
-            0,
         )
-        marks = ", ".join("?" * len(values))
-        self._connection.execute(
-            f"INSERT INTO campaigns ({_CAMPAIGN_COLUMNS}) VALUES ({marks})", values
-        )
+        self._connection.execute(_INSERT_CAMPAIGN, values)
         numbers = campaign.roster.numbers
         self._connection.executemany(
             "INSERT INTO people VALUES (?, ?, ?, ?)",
@@ -216,16 +231,12 @@ class Store:
 
     def _update(self, campaign: Campaign) -> None:
         if campaign.deleted and not campaign.in_flight:
-            for table, column in (
-                ("people", "campaign"),
-                ("dialling", "campaign"),
-                ("campaigns", "key"),
-            ):
-                self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (campaign.key,))
+            for statement in _PURGE:
+                self._connection.execute(statement, (campaign.key,))
             return
         if campaign.changed:
             self._connection.execute(
-                "UPDATE campaigns SET status = ?, started_ns = ?, completed_ns = ?, deleted = ? WHERE key = ?",
+                _UPDATE_CAMPAIGN,
                 (
                     campaign.status,
                     campaign.started_ns,

@@ -1,0 +1,221 @@
+"""Hard bounds on one request: a head or body that trickles, and the call's deadline.
+
+The transport's own read timeout starts anew with every byte, so a server that sends one a second is
+never late. Here each read and write of a connection is given no more time than its request has
+left. Knows the network streams under httpx's pools; decides nothing about the request.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    import httpx
+
+
+class Bound:
+    """What one request has left.
+
+    Args:
+        whole: Seconds from the first byte of the answer to its last.
+        left: Seconds for the whole request, or None.
+    """
+
+    __slots__ = ("_until", "_whole", "_whole_until")
+
+    def __init__(self, whole: float, left: float | None) -> None:
+        self._whole = whole
+        self._whole_until: float | None = None
+        self._until = None if left is None else time.monotonic() + left
+
+    def written(self) -> None:
+        """A piece of the request went out; the answer to it has not begun."""
+        self._whole_until = None
+
+    def received(self) -> None:
+        """A piece of the answer is in."""
+        if self._whole_until is None:
+            self._whole_until = time.monotonic() + self._whole
+
+    def shorten(self, timeout: float | None) -> float | None:
+        """The timeout, or less where the request has less left.
+
+        Raises:
+            TimeoutError: If nothing is left.
+        """
+        for until in (self._whole_until, self._until):
+            if until is not None:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                timeout = left if timeout is None else min(timeout, left)
+        return timeout
+
+
+bound: ContextVar[Bound | None] = ContextVar("kataven_bound", default=None)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose reads and writes keep to the bound of the request under way."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        now = bound.get()
+        if now is None:
+            return self._inner.read(max_bytes, timeout)
+        try:
+            timeout = now.shorten(timeout)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout("the answer was not whole in time") from error
+        piece = self._inner.read(max_bytes, timeout)
+        now.received()
+        return piece
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        now = bound.get()
+        if now is not None:
+            now.written()
+            try:
+                timeout = now.shorten(timeout)
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout("the request was not handed over in time") from error
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    """A connection whose reads and writes keep to the bound of the request, awaited."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        now = bound.get()
+        if now is None:
+            return await self._inner.read(max_bytes, timeout)
+        try:
+            timeout = now.shorten(timeout)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout("the answer was not whole in time") from error
+        piece = await self._inner.read(max_bytes, timeout)
+        now.received()
+        return piece
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        now = bound.get()
+        if now is not None:
+            now.written()
+            try:
+                timeout = now.shorten(timeout)
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout("the request was not handed over in time") from error
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return _AsyncStream(inner)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Makes such connections."""
+
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.connect_unix_socket(path, timeout, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class _AsyncBackend(httpcore.AsyncNetworkBackend):
+    """Makes such connections, awaited."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        return _AsyncStream(
+            await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        )
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return _AsyncStream(await self._inner.connect_unix_socket(path, timeout, socket_options))
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+def keep_bounds(client: httpx.Client | httpx.AsyncClient) -> None:
+    """Make every connection of a pool of our own keep the bound of its request.
+
+    httpx offers no setting for the network backend of its transports, so it is put in where they
+    keep it. Where a later httpx keeps it elsewhere, the pool works on with httpx's own timeouts.
+    """
+    transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
+    for transport in transports:
+        connections = getattr(transport, "_pool", None)
+        inner = getattr(connections, "_network_backend", None)
+        if isinstance(inner, httpcore.NetworkBackend):
+            connections._network_backend = _Backend(inner)  # type: ignore[union-attr]  # noqa: SLF001
+        elif isinstance(inner, httpcore.AsyncNetworkBackend):
+            connections._network_backend = _AsyncBackend(inner)  # type: ignore[union-attr]  # noqa: SLF001

@@ -1,0 +1,133 @@
+"""How far a campaign is, from what its stream shows.
+
+Knows snapshots, whose keys are not documented: whatever is missing or odd leaves a field empty and
+never raises. It reads no clock; the moment of each look is handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Documented: a campaign in one of these is over.
+TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
+# Documented: a campaign in one of these may go on.
+LIVE_STATUSES: Final = frozenset({"draft", "scheduled", "running", "paused"})
+
+_OPEN_WORDS: Final = ("pending", "in_progress")
+_DONE_WORDS: Final = ("completed", "failed", "cancelled")
+# The rate is that of the last minutes: it follows a pause or a cap soon, and is steady enough.
+_RATE_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignProgress:
+    """How far a campaign is, at one look.
+
+    Attributes:
+        status: The campaign's status; words that the SDK does not know survive.
+        total: Contacts in all, or None where the Hub does not say.
+        counts: Contacts by status (``pending``, ``in_progress``, ``completed``, ``failed``,
+            ``cancelled``), those that the Hub names.
+        fraction_done: From 0 to 1, or None where it cannot be told.
+        active_calls: Calls in flight, or None.
+        calls_per_minute: Contacts done with in a minute, as seen over the last five minutes, or
+            None until something was seen.
+        eta_seconds: Seconds until the end at that rate, or None.
+        elapsed_seconds: Seconds since the first look.
+        snapshot: What the Hub sent: a snapshot of the stream, or the campaign where it was polled.
+    """
+
+    status: str
+    total: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    fraction_done: float | None = None
+    active_calls: int | None = None
+    calls_per_minute: float | None = None
+    eta_seconds: float | None = None
+    elapsed_seconds: float = 0.0
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the campaign is over."""
+        return self.status in TERMINAL_STATUSES
+
+
+class ProgressMeter:
+    """Makes progress of snapshots, and remembers what rate and ETA need.
+
+    Args:
+        now: The moment of the first look, in seconds.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._begun = now
+        self._seen: deque[tuple[float, int]] = deque()
+        self.last: CampaignProgress | None = None
+
+    def take(self, snapshot: Mapping[str, Any], now: float) -> CampaignProgress:
+        """The progress that a snapshot or a campaign shows.
+
+        Args:
+            snapshot: What the Hub sent.
+            now: The moment it came, in seconds.
+
+        Returns:
+            The progress; counts that a polled campaign lacks are those of the last snapshot.
+        """
+        last = self.last
+        counts = {
+            word: count
+            for word in (*_OPEN_WORDS, *_DONE_WORDS)
+            if (count := _count(snapshot.get(word))) is not None
+        }
+        total = _count(snapshot.get("total"))
+        if counts:
+            if total is None:
+                total = sum(counts.values())
+        elif last is not None:
+            counts, total = dict(last.counts), last.total if total is None else total
+        status = snapshot.get("status")
+        if not isinstance(status, str):
+            status = last.status if last is not None else "unknown"
+        done = sum(counts.get(word, 0) for word in _DONE_WORDS)
+        rate = self._rate(done, now) if counts else None
+        fraction = None
+        eta = None
+        if total is not None and counts:
+            fraction = min(1.0, done / total) if total > 0 else 1.0
+            if status in TERMINAL_STATUSES:
+                eta = 0.0
+            elif rate:
+                eta = max(0, total - done) / rate * 60
+        self.last = CampaignProgress(
+            status=status,
+            total=total,
+            counts=counts,
+            fraction_done=fraction,
+            active_calls=_count(snapshot.get("active_calls")),
+            calls_per_minute=rate,
+            eta_seconds=eta,
+            elapsed_seconds=max(0.0, now - self._begun),
+            snapshot=snapshot,
+        )
+        return self.last
+
+    def _rate(self, done: int, now: float) -> float | None:
+        seen = self._seen
+        seen.append((now, done))
+        while len(seen) > 2 and seen[1][0] <= now - _RATE_SECONDS:
+            seen.popleft()
+        since, then = seen[0]
+        if now <= since or done <= then:
+            return None
+        return (done - then) / (now - since) * 60
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

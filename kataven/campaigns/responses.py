@@ -1,0 +1,111 @@
+"""The documented methods with status, headers and request id beside their data.
+
+For those who debug. Each method is the client's own, run with a recorder of the last answer; its
+name, parameters and types are taken over, not written again.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
+
+from kataven.campaigns.async_methods import AsyncCampaignMethods
+from kataven.campaigns.methods import CampaignMethods
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kataven._core.exchange import Options
+    from kataven._core.operation import Reply
+    from kataven._core.senders import AsyncDriver, BlockingDriver
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse(Generic[T]):
+    """What a call answered, with the head of the answer it was read from.
+
+    Attributes:
+        data: What the method itself returns.
+        status_code: The HTTP status.
+        headers: The headers, names in lower case.
+        request_id: What ``X-Request-ID`` names, or None.
+    """
+
+    data: T
+    status_code: int
+    headers: Mapping[str, str]
+    request_id: str | None
+
+
+def _response(data: T, replies: list[Reply]) -> ApiResponse[T]:
+    reply = replies[-1]
+    headers = reply.headers
+    return ApiResponse(data, reply.status, headers, headers.get("x-request-id"))
+
+
+def _blocking(
+    method: Callable[Concatenate[CampaignMethods, P], T],
+) -> Callable[Concatenate[CampaignsWithResponse, P], ApiResponse[T]]:
+    @functools.wraps(method)
+    def call(self: CampaignsWithResponse, *args: P.args, **kwargs: P.kwargs) -> ApiResponse[T]:
+        replies: list[Reply] = []
+        recording = CampaignMethods(self._driver, replace(self._options, record=replies.append))
+        return _response(method(recording, *args, **kwargs), replies)
+
+    return call  # type: ignore[return-value]
+
+
+def _awaited(
+    method: Callable[Concatenate[AsyncCampaignMethods, P], Awaitable[T]],
+) -> Callable[Concatenate[AsyncCampaignsWithResponse, P], Awaitable[ApiResponse[T]]]:
+    @functools.wraps(method)
+    async def call(
+        self: AsyncCampaignsWithResponse, *args: P.args, **kwargs: P.kwargs
+    ) -> ApiResponse[T]:
+        replies: list[Reply] = []
+        recording = AsyncCampaignMethods(
+            self._driver, replace(self._options, record=replies.append)
+        )
+        return _response(await method(recording, *args, **kwargs), replies)
+
+    return call  # type: ignore[return-value]
+
+
+class CampaignsWithResponse:
+    """The documented methods, each answering with an ``ApiResponse``."""
+
+    def __init__(self, driver: BlockingDriver, options: Options) -> None:
+        self._driver = driver
+        self._options = options
+
+    list = _blocking(CampaignMethods.list)
+    get = _blocking(CampaignMethods.get)
+    create = _blocking(CampaignMethods.create)
+    start = _blocking(CampaignMethods.start)
+    pause = _blocking(CampaignMethods.pause)
+    resume = _blocking(CampaignMethods.resume)
+    stop = _blocking(CampaignMethods.stop)
+    delete = _blocking(CampaignMethods.delete)
+    list_contacts = _blocking(CampaignMethods.list_contacts)
+
+
+class AsyncCampaignsWithResponse:
+    """The documented methods, each answering with an ``ApiResponse``, awaited."""
+
+    def __init__(self, driver: AsyncDriver, options: Options) -> None:
+        self._driver = driver
+        self._options = options
+
+    list = _awaited(AsyncCampaignMethods.list)
+    get = _awaited(AsyncCampaignMethods.get)
+    create = _awaited(AsyncCampaignMethods.create)
+    start = _awaited(AsyncCampaignMethods.start)
+    pause = _awaited(AsyncCampaignMethods.pause)
+    resume = _awaited(AsyncCampaignMethods.resume)
+    stop = _awaited(AsyncCampaignMethods.stop)
+    delete = _awaited(AsyncCampaignMethods.delete)
+    list_contacts = _awaited(AsyncCampaignMethods.list_contacts)

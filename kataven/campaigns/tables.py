@@ -1,0 +1,125 @@
+"""From a campaign back to a table, and to a list for the next one.
+
+Flows that read every page and hand it to a writer of ``contacts/`` through ``Work``; they open no
+file themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kataven._core.exchange import exchange
+from kataven._core.operation import Give, Work
+from kataven.campaigns import operations
+from kataven.campaigns.progress import TERMINAL_STATUSES
+from kataven.campaigns.recipes import PageState, every_page, page_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven._core.exchange import Options
+    from kataven._core.operation import Flow
+    from kataven.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far an export is.
+
+    Attributes:
+        pages: Pages that lie on disk.
+        contacts: Contacts in them.
+    """
+
+    pages: int
+    contacts: int
+
+
+def export(
+    campaign_id: str,
+    target: Any,
+    format: Any,
+    status: str | None,
+    options: Options,
+    clock: Clock,
+) -> Flow[None]:
+    """Read every page to disk, behind those that lie there, then write the table."""
+    page_state(campaign_id, status, 0)
+    writer = yield Work(lambda: _export_writer(campaign_id, target, format, status))
+    try:
+        state = PageState(writer.next_page)
+
+        def keep(page: int, rows: list[Any]) -> None:
+            writer.add_page(page, rows)
+
+        pages = every_page(campaign_id, status, options, clock, state)
+        yield from _each_page(
+            pages, state, keep, lambda: ExportProgress(writer.next_page, writer.rows)
+        )
+        yield Work(writer.finish)
+    finally:
+        writer.close()
+
+
+def retry_list(campaign_id: str, status: str, options: Options, clock: Clock) -> Flow[Any]:
+    """Gather the contacts of a status, each number once, as a CSV file at its start."""
+    state = page_state(campaign_id, status, 0)
+    if status != "failed":
+        campaign = yield from exchange(operations.get_campaign(campaign_id), options, clock)
+        if campaign.get("status") not in TERMINAL_STATUSES:
+            raise ValueError(
+                f"campaign {campaign_id} is {campaign.get('status')}: its {status} contacts may "
+                "still be dialled, and a second list of them would call people twice; stop it or "
+                "wait for its end first"
+            )
+    gathered = yield Work(_retry_gatherer)
+    try:
+        pages = every_page(campaign_id, status, options, clock, state)
+        yield from _each_page(pages, state, lambda _page, rows: gathered.add(rows), None)
+        file = yield Work(gathered.finish)
+    finally:
+        gathered.close()
+    return file
+
+
+def _each_page(
+    pages: Flow[None],
+    state: PageState,
+    keep: Callable[[int, list[Any]], None],
+    progress: Callable[[], ExportProgress] | None,
+) -> Flow[None]:
+    """Run a flow of pages, keeping each through ``Work`` before the next is read."""
+    outcome: Any = None
+    raised: BaseException | None = None
+    try:
+        while True:
+            try:
+                effect = pages.send(outcome) if raised is None else pages.throw(raised)
+            except StopIteration:
+                return
+            outcome, raised = None, None
+            if isinstance(effect, Give):
+                page, rows = state.page - 1, list(effect.item)
+                yield Work(lambda page=page, rows=rows: keep(page, rows))  # type: ignore[misc]
+                if progress is not None:
+                    yield Give([progress()])
+                continue
+            try:
+                outcome = yield effect
+            except BaseException as error:  # noqa: BLE001 - the inner flow may know what to do
+                raised = error
+    finally:
+        pages.close()
+
+
+def _export_writer(campaign_id: str, target: Any, format: Any, status: str | None) -> Any:
+    from kataven.contacts.export import ExportWriter  # noqa: PLC0415 - few clients export
+
+    return ExportWriter(campaign_id, target, format, status)
+
+
+def _retry_gatherer() -> Any:
+    from kataven.contacts.retry import RetryList  # noqa: PLC0415 - few clients retry
+
+    return RetryList()

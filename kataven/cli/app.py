@@ -1,0 +1,84 @@
+"""The entry of the `kataven` command: runs it and turns every error into one line.
+
+Knows exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. It knows no command, and loads
+click only inside `main`, so that a missing extra can be named.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What stands behind `kataven`; None for those of the process.
+
+    Returns:
+        The exit code: 0, 1 where it failed, 2 for wrong usage, 130 when interrupted.
+    """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user of the command
+        return _explain(error)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        import click
+
+        from kataven.cli.commands import kataven
+    except ModuleNotFoundError as error:
+        if error.name not in {"click", "rich"}:
+            raise
+        return _fail(
+            f"the kataven command needs {error.name}, which is not installed: "
+            "pip install 'kataven[cli,sandbox]'"
+        )
+    try:
+        code = kataven.main(arguments, prog_name="kataven", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong; only an error that nobody foresaw shows where, and only on request."""
+    from kataven.errors import KatavenError
+
+    if isinstance(error, (KatavenError, ImportError, OSError)):
+        return _fail(str(error))
+    if os.environ.get("KATAVEN_LOG", "").lower() == "debug":
+        import traceback
+
+        traceback.print_exception(error)
+    return _fail(
+        f"a fault in kataven itself: {type(error).__name__}: {error} "
+        "(with KATAVEN_LOG=debug it shows where; please report it)"
+    )
+
+
+def _fail(message: str) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"Error: {message}\n")
+    return FAILED
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone (`| head -1`): end without a word."""
+    # What is still buffered would break once more when Python flushes at its end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return FAILED

@@ -1,0 +1,230 @@
+"""Compares two schemas as a user of kataven sees them; it knows nothing of operations or paths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from . import shape
+from .document import resolve
+from .draft import SCHEMA_PREFIX
+
+if TYPE_CHECKING:
+    from .document import Json
+    from .findings import Findings, Spot
+    from .shape import Shape
+
+
+class Schemas:
+    """Compares pairs of schemas of two documents, each named pair once.
+
+    Args:
+        old: The document before.
+        new: The document after.
+        findings: Where changes go.
+    """
+
+    def __init__(self, old: Json, new: Json, findings: Findings) -> None:
+        self._old = old
+        self._new = new
+        self._findings = findings
+        self._seen: set[tuple[str, str, str]] = set()
+        self._renamed: set[tuple[str, str]] = set()
+
+    def compare(self, old_node: Json, new_node: Json, spot: Spot) -> None:
+        """Compare two schemas at one spot."""
+        old_name, new_name = _reference(old_node), _reference(new_node)
+        if old_name and new_name:
+            self._own_description(old_node, new_node, spot)
+            self._assumption(old_node, new_node, spot)
+            self._named(old_name, new_name, spot.direction)
+            return
+        old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
+        spot = replace(spot, assumed=spot.assumed or old.assumed)
+        self._assumption(old_node, new_node, spot)
+        self._shapes(old, new, spot)
+
+    def _named(self, old_name: str, new_name: str, direction: str) -> None:
+        if (direction, old_name, new_name) in self._seen:
+            return
+        self._seen.add((direction, old_name, new_name))
+        spot = self._findings.shared(new_name, direction)
+        if old_name != new_name and (old_name, new_name) not in self._renamed:
+            self._renamed.add((old_name, new_name))
+            self._findings.add("schema renamed", spot, f"{old_name} is called {new_name}")
+        old_node = resolve(self._old, {"$ref": SCHEMA_PREFIX + old_name})
+        new_node = resolve(self._new, {"$ref": SCHEMA_PREFIX + new_name})
+        if "x-derived-from" in old_node and "x-derived-from" in new_node:
+            # It follows its source, whose changes are reported.
+            return
+        old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
+        if not old.properties:
+            self._assumption(old_node, new_node, spot)
+        self._shapes(old, new, replace(spot, assumed=old.assumed))
+
+    def _own_description(self, old_node: Json, new_node: Json, spot: Spot) -> None:
+        self._description(old_node.get("description"), new_node.get("description"), spot)
+
+    def _description(self, old: str | None, new: str | None, spot: Spot) -> None:
+        if (old or "") != (new or ""):
+            self._findings.add("description changed", spot, f"{spot.name} is described otherwise")
+
+    def _assumption(self, old_node: Json, new_node: Json, spot: Spot) -> None:
+        if old_node.get("x-assumed") and not new_node.get("x-assumed"):
+            part = old_node.get("x-assumed-part")
+            what = f"the {part} of {spot.name}" if part else spot.name
+            spot = replace(spot, assumed=False)
+            self._findings.add(
+                "assumption documented", spot, f"{what} was our guess and is documented now"
+            )
+
+    def _shapes(self, old: Shape, new: Shape, spot: Spot) -> None:
+        self._description(old.description, new.description, spot)
+        if old.types != new.types or "binary" in {old.format, new.format} - {
+            old.format if old.format == new.format else None
+        }:
+            self._findings.add(
+                "{direction} type changed",
+                spot,
+                f"{spot.name} was {shape.kind(old)} and is {shape.kind(new)}",
+            )
+            return
+        if old.format != new.format:
+            self._findings.add(
+                "{direction} format changed",
+                spot,
+                f"the format of {spot.name} was {old.format} and is {new.format}",
+            )
+        self._null(old, new, spot)
+        self._words(old, new, spot)
+        self._bounds(old, new, spot)
+        self._default(old, new, spot)
+        self._fields(old, new, spot)
+        for name, before, after in (
+            (f"{spot.name}[]", old.items, new.items),
+            (f"{spot.name}.*", old.values, new.values),
+        ):
+            if before is not None and after is not None:
+                self.compare(before, after, spot.named(name))
+            elif before is not after:
+                self._findings.add(
+                    "{direction} type changed", spot, f"what {spot.name} holds is typed otherwise"
+                )
+
+    def _null(self, old: Shape, new: Shape, spot: Spot) -> None:
+        if old.nullable == new.nullable:
+            return
+        if new.nullable:
+            self._findings.add(
+                "{direction} field became nullable", spot, f"{spot.name} may be null now"
+            )
+            return
+        guessed = replace(spot, assumed=spot.assumed or old.part_assumed == "nullability")
+        self._findings.add(
+            "{direction} field no longer nullable", guessed, f"{spot.name} is never null now"
+        )
+
+    def _words(self, old: Shape, new: Shape, spot: Spot) -> None:
+        before, after = old.words, new.words
+        if before is None and after is None:
+            return
+        if spot.direction == "request" and after is not None and not new.open:
+            if before is None or old.open:
+                self._findings.add(
+                    "request type changed", spot, f"{spot.name} takes only {', '.join(after)} now"
+                )
+                return
+        elif spot.direction == "request" and before is not None and not old.open:
+            self._findings.add(
+                "request enum word added", spot, f"{spot.name} takes any word now"
+            )
+            return
+        for word in before or ():
+            if word not in (after or ()):
+                self._findings.add(
+                    "{direction} enum word removed",
+                    spot.named(f"{spot.name}: {word}"),
+                    f"{spot.name} has no word {word!r} any more",
+                )
+        for word in after or ():
+            if word not in (before or ()):
+                self._findings.add(
+                    "{direction} enum word added",
+                    spot.named(f"{spot.name}: {word}"),
+                    f"{spot.name} has a new word {word!r}",
+                )
+
+    def _bounds(self, old: Shape, new: Shape, spot: Spot) -> None:
+        for keyword in (*shape.LOWER, *shape.UPPER, *shape.OTHER):
+            before, after = old.bounds.get(keyword), new.bounds.get(keyword)
+            if before != after:
+                narrowed = _narrowed(keyword, before, after)
+                self._findings.add(
+                    "{direction} bound narrowed" if narrowed else "{direction} bound widened",
+                    spot,
+                    f"{keyword} of {spot.name} was {before} and is {after}",
+                )
+
+    def _default(self, old: Shape, new: Shape, spot: Spot) -> None:
+        if old.default == new.default:
+            return
+        before = repr(old.default[0]) if old.default else "not given"
+        after = repr(new.default[0]) if new.default else "not given"
+        detail = f"the default of {spot.name} was {before} and is {after}"
+        if spot.direction == "request":
+            detail += (
+                f": the SDK sends its own, so the contract's default ({before}) and the Hub's "
+                f"({after}) differ now"
+            )
+        self._findings.add("{direction} default changed", spot, detail)
+
+    def _fields(self, old: Shape, new: Shape, spot: Spot) -> None:
+        for name, node in old.properties.items():
+            at = spot.below(name)
+            if name not in new.properties:
+                guess = spot.assumed or shape.read(self._old, node).assumed
+                self._findings.add(
+                    "{direction} field removed", replace(at, assumed=guess), f"{at.name} is gone"
+                )
+                continue
+            self._required(name in old.required, name in new.required, at)
+            self.compare(node, new.properties[name], at)
+        for name in new.properties:
+            if name in old.properties:
+                continue
+            at = spot.below(name)
+            if spot.direction == "request" and name in new.required:
+                self._findings.add(
+                    "required request field added",
+                    at,
+                    f"{at.name} is new and required: without it the Hub refuses the request",
+                )
+            else:
+                self._findings.add("{direction} field added", at, f"{at.name} is new")
+
+    def _required(self, before: bool, after: bool, at: Spot) -> None:  # noqa: FBT001
+        if before != after:
+            self._findings.add(
+                "{direction} field became required"
+                if after
+                else "{direction} field became optional",
+                at,
+                f"{at.name} is {'always there' if after else 'not always there'} now",
+            )
+
+
+def _reference(node: Json) -> str:
+    reference = node.get("$ref")
+    if isinstance(reference, str) and reference.startswith(SCHEMA_PREFIX):
+        return reference.removeprefix(SCHEMA_PREFIX)
+    return ""
+
+
+def _narrowed(keyword: str, before: Any, after: Any) -> bool:
+    if after is None or before is None:
+        return after is not None
+    if keyword in shape.LOWER:
+        return bool(after > before)
+    if keyword in shape.UPPER:
+        return bool(after < before)
+    return True

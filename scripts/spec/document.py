@@ -1,0 +1,171 @@
+"""Reads an OpenAPI document from text and brings it to OpenAPI 3.1.
+
+It knows the formats, and nothing of Kataven: no path, name or rule of the Hub stands here.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+from .problems import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json: TypeAlias = dict[str, Any]
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as JSON: no dates, and a doubled key is an error instead of a lost value."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Json:
+    # A merge key or a number as a key would make two spellings of one document.
+    found: Json = {}
+    for key_node, value_node in node.value:
+        key = str(loader.construct_object(key_node, deep=True))
+        if key in found:
+            raise SpecError(
+                f"the key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}"
+            )
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str, name: str) -> Json:
+    """Read JSON or YAML.
+
+    Args:
+        text: The document.
+        name: What it is called in errors.
+
+    Raises:
+        SpecError: If it is neither, or holds no mapping.
+    """
+    try:
+        # JSON first: not all of it is YAML, and it is read faster.
+        loaded = json.loads(text)
+    except ValueError:
+        try:
+            loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError as error:
+            raise SpecError(f"{name} is neither JSON nor YAML: {error}") from None
+        except RecursionError:
+            raise SpecError(f"{name} is nested too deeply to be read") from None
+    if not isinstance(loaded, dict):
+        raise SpecError(f"{name} holds no mapping, so it is no OpenAPI document")
+    return loaded
+
+
+def as_openapi_31(document: Json, name: str) -> Json:
+    """Bring a document to OpenAPI 3.1, or say why not.
+
+    Returns:
+        A copy; the argument stays as it is.
+
+    Raises:
+        SpecError: If it is Swagger 2.0, another version, or has no paths.
+    """
+    if "swagger" in document:
+        raise SpecError(
+            f"{name} is Swagger {document['swagger']}: convert it first to OpenAPI 3.0 or 3.1, for "
+            "example with https://converter.swagger.io or swagger2openapi, and read the result"
+        )
+    version = document.get("openapi")
+    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
+        raise SpecError(
+            f"{name} says openapi: {version!r}; this reads OpenAPI 3.0 and 3.1 documents"
+        )
+    paths = document.get("paths")
+    if not isinstance(paths, dict) or not paths:
+        raise SpecError(f"{name} has no paths")
+    for path, item in paths.items():
+        if not isinstance(item, dict) or not all(
+            isinstance(item[method], dict) for method in METHODS if method in item
+        ):
+            raise SpecError(f"{name}: paths/{path} holds no operations")
+    for reference in sorted(set(_references(document))):
+        if resolve(document, {"$ref": reference}, or_none=True) is None:
+            raise SpecError(f"{name} refers to {reference}, which is not in the document")
+    result = copy.deepcopy(document)
+    if version.startswith("3.0."):
+        _upgrade(result)
+        result["openapi"] = "3.1.0"
+    return result
+
+
+def resolve(document: Json, node: Json, *, or_none: bool = False) -> Any:
+    """Follow ``$ref`` until something else is found.
+
+    Raises:
+        SpecError: If it leads outside the document, nowhere or in a circle.
+    """
+    seen = set()
+    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        reference = node["$ref"]
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is None or reference in seen or not reference.startswith("#/"):
+            if or_none:
+                return None
+            raise SpecError(f"{reference} cannot be followed")
+        seen.add(reference)
+        node = found
+    return node
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
+    """Go through method, path, path item and operation of each operation."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method, path, item, item[method]
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _upgrade(node: Any) -> None:
+    """Rewrite what OpenAPI 3.0 spells in its own way as JSON Schema spells it."""
+    if isinstance(node, list):
+        for value in node:
+            _upgrade(value)
+        return
+    if not isinstance(node, dict):
+        return
+    nullable = node.get("nullable")
+    if isinstance(nullable, bool):
+        del node["nullable"]
+        if nullable and isinstance(node.get("type"), str):
+            node["type"] = [node["type"], "null"]
+            if isinstance(node.get("enum"), list) and None not in node["enum"]:
+                node["enum"] = [*node["enum"], None]
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(node.get(exclusive), bool):
+            if node.pop(exclusive) and bound in node:
+                node[exclusive] = node.pop(bound)
+    for value in node.values():
+        _upgrade(value)

@@ -1,0 +1,231 @@
+"""The kinds of rules that rules.yaml may name, each a function on the draft.
+
+A function returns how many places it changed; none means that the rule has lost its cause, which
+the caller makes an error of. What a rule is for stands beside it in rules.yaml, not here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .document import operations
+from .draft import SCHEMA_PREFIX, Draft
+from .problems import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .document import Json
+
+
+def strip_path_prefix(draft: Draft, *, prefix: str) -> int:
+    """Take a prefix off every path that has it."""
+    paths = draft.document["paths"]
+    stripped: Json = {}
+    matched = 0
+    for path, item in paths.items():
+        short = path.removeprefix(prefix)
+        matched += short != path
+        if short in stripped:
+            raise SpecError(f"the document has both {prefix}{short} and {short}")
+        stripped[short] = item
+    draft.document["paths"] = stripped
+    return matched
+
+
+def lift_security(draft: Draft, *, name: str) -> int:
+    """Move a security that all operations share to the top, and call its scheme by our name."""
+    found = [operation.get("security") for _, _, _, operation in operations(draft.document)]
+    shared = found[0]
+    schemes = draft.document.get("components", {}).get("securitySchemes", {})
+    if not shared or len(shared) != 1 or len(shared[0]) != 1:
+        return 0
+    (vendor_name,) = shared[0]
+    if vendor_name not in schemes:
+        return 0
+    matched = 0
+    for _, _, _, operation in operations(draft.document):
+        # An operation that differs keeps its own, and the comparison reports it.
+        if operation.get("security") == shared:
+            del operation["security"]
+            matched += 1
+    draft.document["security"] = [{name: shared[0][vendor_name]}]
+    draft.document["components"]["securitySchemes"] = {
+        (name if key == vendor_name else key): scheme for key, scheme in schemes.items()
+    }
+    return matched
+
+
+def drop_header_parameter(draft: Draft, *, name: str) -> int:
+    """Take a header out of the parameters of every operation."""
+    matched = 0
+    for _, _, _, operation in operations(draft.document):
+        parameters = operation.get("parameters", [])
+        kept = [
+            parameter
+            for parameter in parameters
+            if (parameter["in"], parameter["name"].lower()) != ("header", name.lower())
+        ]
+        matched += len(parameters) - len(kept)
+        if kept:
+            operation["parameters"] = kept
+        else:
+            operation.pop("parameters", None)
+    return matched
+
+
+def undot_schema_names(draft: Draft) -> int:
+    """Name every schema by what stands behind the last dot, with a capital."""
+    renamed: dict[str, str] = {}
+    for name in draft.schemas:
+        last = name.rpartition(".")[2]
+        renamed[name] = last[:1].upper() + last[1:] if "." in name else name
+    if len(set(renamed.values())) < len(renamed):
+        doubled = sorted(
+            name for name, new in renamed.items() if list(renamed.values()).count(new) > 1
+        )
+        raise SpecError(f"the schemas {', '.join(doubled)} would have one name without their dots")
+    schemas = draft.schemas
+    draft.document["components"]["schemas"] = {renamed[name]: schemas[name] for name in schemas}
+    _rename_references(draft.document, renamed)
+    return sum(name != new for name, new in renamed.items())
+
+
+def _rename_references(node: Any, renamed: dict[str, str]) -> None:
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference.startswith(SCHEMA_PREFIX):
+            name = reference.removeprefix(SCHEMA_PREFIX)
+            node["$ref"] = SCHEMA_PREFIX + renamed.get(name, name)
+        for value in node.values():
+            _rename_references(value, renamed)
+    elif isinstance(node, list):
+        for value in node:
+            _rename_references(value, renamed)
+
+
+def _request_content(draft: Draft, operation: str) -> Json:
+    found = draft.operation(operation) or {}
+    body = draft.resolve(found.get("requestBody") or {})
+    content = body.get("content") if isinstance(body, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def media_type(draft: Draft, *, operation: str, vendor: str, ours: str) -> int:
+    """Call the media type of a request body by its right name."""
+    content = _request_content(draft, operation)
+    if vendor not in content or ours in content:
+        return 0
+    content[ours] = content.pop(vendor)
+    return 1
+
+
+def name_request_schema(draft: Draft, *, operation: str, name: str) -> int:
+    """Give the unnamed schema of a request body a name."""
+    matched = 0
+    for media in _request_content(draft, operation).values():
+        schema = media.get("schema")
+        if not schema or "$ref" in schema:
+            continue
+        if name in draft.schemas:
+            raise SpecError(f"the document has a schema {name} of its own beside {operation}'s form")
+        draft.schemas[name] = schema
+        media["schema"] = {"$ref": SCHEMA_PREFIX + name}
+        matched += 1
+    return matched
+
+
+def part_type(draft: Draft, *, operation: str, field: str, type: str) -> int:
+    """Say of which media type one part of a form is."""
+    matched = 0
+    for media in _request_content(draft, operation).values():
+        properties = draft.resolve(media.get("schema") or {}).get("properties") or {}
+        encoding = media.setdefault("encoding", {})
+        if field in properties and field not in encoding:
+            encoding[field] = {"contentType": type}
+            properties[field].setdefault("contentMediaType", type)
+            matched += 1
+    return matched
+
+
+def open_enum(draft: Draft, *, schema: str, field: str, name: str) -> int:
+    """Turn the closed words of a field into known words beside any other string."""
+    found = draft.properties(schema).get(field)
+    if not isinstance(found, dict) or not isinstance(found.get("enum"), list):
+        return 0
+    known = f"Known{name}"
+    for taken in (name, known):
+        if taken in draft.schemas:
+            raise SpecError(f"the document has a schema {taken} of its own")
+    about = {"description": found["description"]} if "description" in found else {}
+    draft.schemas[known] = {key: found[key] for key in found if key != "description"}
+    draft.schemas[name] = {
+        **about,
+        "anyOf": [{"$ref": SCHEMA_PREFIX + known}, {"type": "string"}],
+    }
+    draft.properties(schema)[field] = {"$ref": SCHEMA_PREFIX + name}
+    return 1
+
+
+def require(draft: Draft, *, schema: str, fields: list[str]) -> int:
+    """Say of fields that they are always there."""
+    found = draft.schema(schema)
+    if found is None:
+        return 0
+    required: list[str] = found.setdefault("required", [])
+    matched = 0
+    for name in fields:
+        if name in required:
+            raise SpecError(
+                f"scripts/spec/rules.yaml: the rule require names {schema}.{name}, which the "
+                "vendor's document requires itself now; take it out of the rule"
+            )
+        if name not in draft.properties(schema):
+            draft.notes.append(
+                f"scripts/spec/rules.yaml: the rule require names {schema}.{name}, which the "
+                "vendor's document does not have any more; take it out of the rule"
+            )
+            continue
+        required.append(name)
+        matched += 1
+    return matched
+
+
+def share_responses(draft: Draft, *, names: dict[str, str]) -> int:
+    """Write the most frequent form of each error once, and refer to it."""
+    matched = 0
+    for status, name in names.items():
+        seen: dict[str, list[Json]] = {}
+        for _, _, _, operation in operations(draft.document):
+            response = operation["responses"].get(status)
+            if isinstance(response, dict) and "$ref" not in response:
+                seen.setdefault(json.dumps(response, sort_keys=True), []).append(
+                    operation["responses"]
+                )
+        if not seen:
+            continue
+        text = max(sorted(seen), key=lambda form: len(seen[form]))
+        components = draft.document.setdefault("components", {})
+        components.setdefault("responses", {})[name] = json.loads(text)
+        for responses in seen[text]:
+            responses[status] = {"$ref": f"#/components/responses/{name}"}
+            matched += 1
+    return matched
+
+
+KINDS: dict[str, Callable[..., int]] = {
+    kind.__name__: kind
+    for kind in (
+        strip_path_prefix,
+        lift_security,
+        drop_header_parameter,
+        undot_schema_names,
+        media_type,
+        name_request_schema,
+        part_type,
+        open_enum,
+        require,
+        share_responses,
+    )
+}

@@ -1,0 +1,458 @@
+"""The form of a create: its parts as a mail parser reads them, its file whole and from its place."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import os
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from callers import CSV, Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, Part, refused_port, reply, reset
+
+import kataven
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 1024 * 1024
+CREATED = reply(201, {"id": "c1"})
+
+
+def _create(caller: Blocking, client: Any, contacts: Any, **options: Any) -> Any:
+    return caller.call(client.campaigns.create, "Spring", "a1", "p1", contacts, **options)
+
+
+def test_the_form_has_the_documented_fields_and_one_csv_file(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    _create(caller, caller.client(hub), io.BytesIO(CSV))
+    assert hub.only.parts == [
+        Part("name", None, "text/plain", b"Spring"),
+        Part("agent_id", None, "text/plain", b"a1"),
+        Part("phone_number_id", None, "text/plain", b"p1"),
+        Part("contacts", "contacts.csv", "text/csv", CSV),
+        Part("max_concurrent_calls", None, "text/plain", b"5"),
+        Part("retries_per_contact", None, "text/plain", b"0"),
+        Part("retry_delay_seconds", None, "text/plain", b"300"),
+    ]
+    assert hub.only.header("content-length") == str(len(hub.only.body))
+
+
+def test_values_go_out_as_given_for_their_bounds_are_the_hubs(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    _create(
+        caller,
+        caller.client(hub),
+        io.BytesIO(CSV),
+        max_concurrent_calls=10_000,
+        retries_per_contact=-1,
+        retry_delay_seconds=0,
+    )
+    form = hub.only.form
+    assert form["max_concurrent_calls"] == "10000"
+    assert form["retries_per_contact"] == "-1"
+    assert form["retry_delay_seconds"] == "0"
+    assert "scheduled_at" not in form
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2030-01-31T09:00:00Z",
+        "2030-01-31t09:00:00z",
+        "2030-01-31T09:00:00.123456789+05:45",
+        "2030-01-31T23:59:60-00:00",
+        "1999-01-01T00:00:00Z",
+    ],
+)
+def test_a_time_that_is_rfc_3339_goes_out_exactly_as_given(
+    caller: Blocking, hub: LoopbackHub, given: str
+) -> None:
+    _create(caller, caller.client(hub), io.BytesIO(CSV), scheduled_at=given)
+    assert hub.only.form["scheduled_at"] == given
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (datetime(2030, 1, 31, 9, tzinfo=UTC), "2030-01-31T09:00:00+00:00"),
+        (
+            datetime(2030, 1, 31, 9, 0, 0, 5000, timezone(timedelta(hours=-5, minutes=-30))),
+            "2030-01-31T09:00:00.005000-05:30",
+        ),
+        (
+            datetime(2030, 1, 31, 9, tzinfo=timezone(timedelta(minutes=19, seconds=32))),
+            "2030-01-31T08:40:28+00:00",
+        ),
+    ],
+)
+def test_an_aware_datetime_goes_out_as_rfc_3339(
+    caller: Blocking, hub: LoopbackHub, given: datetime, sent: str
+) -> None:
+    _create(caller, caller.client(hub), io.BytesIO(CSV), scheduled_at=given)
+    assert hub.only.form["scheduled_at"] == sent
+
+
+INJECTIONS = [
+    b'\r\n--x\r\nContent-Disposition: form-data; name="agent_id"\r\n\r\nevil\r\n--x--\r\n',
+    b'\r\n--boundary\r\nContent-Disposition: form-data; name="name"\r\n\r\nevil\r\n--boundary--\r\n',
+    b'--===============1==\r\nContent-Disposition: form-data; name="max_concurrent_calls"\r\n\r\n100',
+]
+
+
+@pytest.mark.parametrize("injection", INJECTIONS)
+def test_a_csv_cannot_inject_a_field(
+    caller: Blocking, hub: LoopbackHub, injection: bytes
+) -> None:
+    _create(caller, caller.client(hub), io.BytesIO(CSV + injection))
+    assert hub.only.file.content == CSV + injection
+    assert len(hub.only.parts) == 7
+    assert (hub.only.form["agent_id"], hub.only.form["name"]) == ("a1", "Spring")
+
+
+def test_a_csv_that_holds_the_boundary_of_an_earlier_upload_cannot_inject_a_field(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    client = caller.client(hub)
+    _create(caller, client, io.BytesIO(CSV))
+    kind = hub.requests[0].header("content-type")
+    assert kind is not None
+    boundary = kind.partition("boundary=")[2].strip('"').encode()
+    assert len(boundary) >= 16
+    evil = b'\r\n--%b\r\nContent-Disposition: form-data; name="agent_id"\r\n\r\nevil' % boundary
+    _create(caller, client, io.BytesIO(CSV + evil))
+    assert hub.requests[1].form["agent_id"] == "a1"
+    assert hub.requests[1].file.content == CSV + evil
+
+
+@pytest.mark.parametrize("field", ["name", "agent_id", "phone_number_id"])
+def test_a_field_cannot_inject_another(caller: Blocking, hub: LoopbackHub, field: str) -> None:
+    text = 'x\r\n--b\r\nContent-Disposition: form-data; name="evil"\r\n\r\né\x00'
+    fields = {"name": "n", "agent_id": "a", "phone_number_id": "p", field: text}
+    client = caller.client(hub)
+    caller.call(client.campaigns.create, contacts=io.BytesIO(CSV), **fields)
+    assert {name: hub.only.form[name] for name in fields} == fields
+    assert len(hub.only.parts) == 7
+
+
+class Named(io.BytesIO):
+    """A file in memory that has a name."""
+
+    def __init__(self, name: Any) -> None:
+        super().__init__(CSV)
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    ("name", "filename"),
+    [
+        ("spring.csv", "spring.csv"),
+        ("/home/ada/lists/spring.csv", "spring.csv"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\lists\\spring.csv", "spring.csv"),
+        ("", "contacts.csv"),
+        ("/lists/", "contacts.csv"),
+        (7, "contacts.csv"),
+        (b"spring.csv", "contacts.csv"),
+        (None, "contacts.csv"),
+    ],
+)
+def test_the_filename_is_the_base_name_of_the_files_name_when_that_is_a_string(
+    caller: Blocking, hub: LoopbackHub, name: Any, filename: str
+) -> None:
+    _create(caller, caller.client(hub), Named(name))
+    assert hub.only.file.filename == filename
+
+
+def test_a_file_on_disk_is_sent_under_its_base_name(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    path = tmp_path / "spring list.csv"
+    path.write_bytes(CSV)
+    with path.open("rb") as file:
+        _create(caller, caller.client(hub), file)
+        assert not file.closed
+    assert hub.only.file.filename == "spring list.csv"
+    assert hub.only.file.content == CSV
+
+
+@pytest.mark.parametrize(
+    "name", ['x"; name="agent_id', "x\r\nX-Evil: 1\r\n\r\n.csv", "x\x00y;z=1.csv", "été 😀.csv"]
+)
+def test_a_filename_cannot_break_out_of_its_header(
+    caller: Blocking, hub: LoopbackHub, name: str
+) -> None:
+    _create(caller, caller.client(hub), Named(name))
+    assert len(hub.only.parts) == 7
+    assert hub.only.form["agent_id"] == "a1"
+    assert hub.only.file.name == "contacts"
+    assert hub.only.file.content == CSV
+    assert b"\r\nX-Evil" not in hub.only.body
+
+
+def test_a_file_whose_name_on_disk_is_no_utf_8_is_sent_all_the_same(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"liste-\xe9.csv")
+    try:
+        with open(path, "wb") as file:
+            file.write(CSV)
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    with open(os.fsdecode(path), "rb") as file:
+        _create(caller, caller.client(hub), file)
+    assert hub.only.file.content == CSV
+
+
+def test_a_file_is_sent_from_its_position(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"# made by a CRM\n" + CSV)
+    with path.open("rb") as file:
+        file.readline()
+        _create(caller, caller.client(hub), file)
+    assert hub.only.file.content == CSV
+    buffer = io.BytesIO(b"junk" + CSV)
+    buffer.seek(4)
+    _create(caller, caller.client(hub), buffer)
+    assert hub.requests[1].file.content == CSV
+
+
+def test_a_pipe_is_sent_whole(caller: Blocking, hub: LoopbackHub) -> None:
+    content = CSV + b"+15550100002,Grace\n" * 20_000
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(content)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with os.fdopen(reading, "rb") as file:
+        _create(caller, caller.client(hub), file)
+    thread.join(10)
+    assert hub.only.file.content == content
+    assert hub.only.file.filename == "contacts.csv"
+
+
+def test_a_gzip_object_is_sent_unpacked(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    content = CSV + b"+15550100002,Grace\n" * 5_000
+    path = tmp_path / "list.csv.gz"
+    path.write_bytes(gzip.compress(content))
+    with gzip.open(path, "rb") as file:
+        _create(caller, caller.client(hub), file)
+    assert hub.only.file.content == content
+    assert hub.only.header("content-length") == str(len(hub.only.body))
+
+
+@pytest.mark.parametrize("size", [1, 64 * 1024 - 1, 64 * 1024, MIB, MIB + 1, 3 * MIB + 7])
+def test_a_file_of_any_size_arrives_byte_for_byte(
+    caller: Blocking, hub: LoopbackHub, size: int
+) -> None:
+    content = CSV + os.urandom(size)
+    _create(caller, caller.client(hub), io.BytesIO(content))
+    assert hub.only.file.content == content
+
+
+def test_a_file_of_exactly_ten_mib_is_sent(blocking: Blocking, hub: LoopbackHub) -> None:
+    content = (CSV + b"+15550100002,Grace\n" * (10 * MIB // 19))[: 10 * MIB]
+    _create(blocking, blocking.client(hub), io.BytesIO(content))
+    assert hub.only.file.content == content
+
+
+class Counted(io.RawIOBase):
+    """A file that notes how much was asked of it at once, and that does not seek."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.largest = 0
+        self.given = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
+        assert n is not None
+        assert n > 0, "the whole file was asked for at once"
+        self.largest = max(self.largest, n)
+        if not self.given:
+            self.given = True
+            return CSV[:n]
+        piece = min(n, self.left)
+        self.left -= piece
+        return b"x" * piece
+
+
+def test_a_file_is_read_in_pieces_of_at_most_one_mib(caller: Blocking, hub: LoopbackHub) -> None:
+    file = Counted(5 * MIB)
+    _create(caller, caller.client(hub), file)
+    assert 0 < file.largest <= MIB
+    assert len(hub.only.file.content) == len(CSV) + 5 * MIB
+
+
+SOURCES = {
+    "in memory": lambda content, path: io.BytesIO(content),
+    "on disk": lambda content, path: path.open("rb"),
+    "packed": lambda content, path: gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content))),
+    "from its place": lambda content, path: _placed(content),
+}
+
+
+def _placed(content: bytes) -> io.BytesIO:
+    file = io.BytesIO(b"before" + content)
+    file.seek(6)
+    return file
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_repeated_upload_is_whole_again(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, tmp_path: Path, source: str
+) -> None:
+    content = CSV + os.urandom(200_000)
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    limited = reply(429, "rate_limited: per-minute (60) exceeded", [("Retry-After", "1")])
+    hub.will(limited, limited, CREATED)
+    file = SOURCES[source](content, path)
+    with file:
+        _create(caller, caller.client(hub, clock=clock), file)
+    assert [request.file.content == content for request in hub.requests] == [True, True, True]
+    assert len({request.header("content-type") for request in hub.requests}) >= 1
+    assert [request.form["name"] for request in hub.requests] == ["Spring"] * 3
+
+
+def test_a_pipe_is_whole_again_when_it_is_repeated(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as file:
+        file.write(CSV)
+    hub.will(reply(429, "rate_limited: x", [("Retry-After", "1")]), CREATED)
+    with os.fdopen(reading, "rb") as file:
+        _create(caller, caller.client(hub, clock=clock), file)
+    assert [request.file.content for request in hub.requests] == [CSV, CSV]
+
+
+def test_the_callers_file_stays_open_after_success_and_failure(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    file = io.BytesIO(CSV)
+    hub.will(CREATED, reply(400, "no"), (reset,))
+    client = caller.client(hub)
+    _create(caller, client, file)
+    for error in (kataven.BadRequestError, kataven.APIConnectionError):
+        file.seek(0)
+        with pytest.raises(error):
+            _create(caller, client, file)
+    assert not file.closed
+
+
+def test_an_error_of_the_file_itself_is_passed_on(caller: Blocking, hub: LoopbackHub) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
+            raise OSError(5, "the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        _create(caller, caller.client(hub), Broken())
+    assert hub.connections == 0
+
+
+class Slow(io.RawIOBase):
+    """A file whose every read lasts until somebody says go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.reading = threading.Event()
+        self.given = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
+        self.reading.set()
+        assert self.go.wait(10)
+        if self.given:
+            return b""
+        self.given = True
+        return CSV
+
+
+def test_a_slow_file_does_not_block_the_event_loop(awaited: Awaited, hub: LoopbackHub) -> None:
+    client = awaited.client(hub)
+    slow = Slow()
+
+    async def main() -> None:
+        upload = asyncio.ensure_future(client.campaigns.create("n", "a", "p", slow))
+        while not slow.reading.is_set():
+            await asyncio.sleep(0.005)
+        # The file is being read now, and will be until this very loop has done another call.
+        await client.campaigns.get("c1")
+        assert [request.method for request in hub.requests] == ["GET"]
+        slow.go.set()
+        await upload
+
+    awaited.run(main())
+    assert hub.requests[1].file.content == CSV
+
+
+class SlowOnDisk(io.FileIO):
+    """A regular file whose reads after the first last until somebody says go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self.reads = 0
+        self.go = threading.Event()
+        self.reading = threading.Event()
+
+    def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
+        self.reads += 1
+        if self.reads > 1:
+            self.reading.set()
+            assert self.go.wait(10)
+        return super().read(n) or b""
+
+
+def test_a_disk_that_is_slow_while_the_upload_is_sent_does_not_block_the_event_loop(
+    awaited: Awaited, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CSV)
+    client = awaited.client(hub)
+
+    async def main(slow: SlowOnDisk) -> None:
+        upload = asyncio.ensure_future(client.campaigns.create("n", "a", "p", slow))
+        while not slow.reading.is_set():
+            await asyncio.sleep(0.005)
+        await client.campaigns.get("c1")
+        assert [request.method for request in hub.requests] == ["GET"]
+        slow.go.set()
+        await upload
+
+    with SlowOnDisk(path) as slow:
+        awaited.run(main(slow))
+    assert hub.requests[1].file.content == CSV
+
+
+def test_an_upload_that_was_never_connected_leaves_the_file_usable(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    held, port = refused_port()
+    file = io.BytesIO(CSV)
+    with held, pytest.raises(kataven.APIConnectionError) as caught:
+        _create(caller, caller.client(f"http://127.0.0.1:{port}", clock=clock), file)
+    assert caught.value.request_sent is False
+    file.seek(0)
+    _create(caller, caller.client(hub), file)
+    assert hub.only.file.content == CSV

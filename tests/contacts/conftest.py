@@ -1,0 +1,31 @@
+"""What the tests of lists share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("contacts", deadline=None, max_examples=60)
+settings.load_profile("contacts")
+
+DATA = Path(__file__).parent.parent / "data" / "exports"
+
+
+@pytest.fixture
+def exports() -> Path:
+    """The folder of lists as programs export them."""
+    return DATA
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe: (reading end, writing end)."""
+    reading, writing = os.pipe()
+    yield reading, writing
+    for end in (reading, writing):
+        try:
+            os.close(end)
+        except OSError:
+            continue

@@ -1,0 +1,281 @@
+"""What clean makes of lists, and that nothing gets lost on the way."""
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kataven import contacts
+from kataven.contacts.phones import Phones
+from kataven.contacts.sources import open_upload
+from kataven.errors import ContactsError
+
+
+def mended(text: str, **options: object) -> tuple[list[list[str]], contacts.CleanReport]:
+    """Clean a text; give the rows of the result and the report."""
+    with contacts.clean(text.encode(), **options) as cleaned:  # type: ignore[arg-type]
+        data = cleaned.read().decode()
+        return list(csv.reader(io.StringIO(data, newline=""))), cleaned.report
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "number", "extension"),
+    [
+        ("+14155550100", None, "+14155550100", ""),
+        (" +14155550100 ", None, "+14155550100", ""),
+        ("+1 (415) 555-0100", None, "+14155550100", ""),
+        ("+44 (0)20 7946 0018", None, "+442079460018", ""),
+        ("0044 20 7946 0018", None, "+442079460018", ""),
+        ("0044 20 7946 0018", "US", "+442079460018", ""),
+        ("00447700900123", "GB", "+447700900123", ""),
+        ("(415) 555-0100", "US", "+14155550100", ""),
+        ("14155550100", "US", "+14155550100", ""),
+        ("07700 900123", "GB", "+447700900123", ""),
+        ("020 7946 0018", "gb", "+442079460018", ""),
+        ("+1 415 555 0100 ext. 7", None, "+14155550100", "7"),
+        ("+1 415 555 0100 x7", None, "+14155550100", "7"),
+        ("tel:+1-415-555-0100;ext=7", None, "+14155550100", "7"),
+        (
+            "\uff0b\uff11\uff14\uff11\uff15\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
+            None,
+            "+14155550100",
+            "",
+        ),
+        ('="+14155550100"', None, "+14155550100", ""),
+        ("'+14155550100", None, "+14155550100", ""),
+    ],
+)
+def test_numbers_are_normalised(
+    written: str, region: str | None, number: str, extension: str
+) -> None:
+    """As people write them, and as spreadsheets keep them."""
+    phone = Phones(region).of(written)
+    assert phone is not None
+    assert (phone.number, phone.extension) == (number, extension)
+
+
+@pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        ("", "US"),
+        ("2079460000", None),
+        ("4155550100", None),
+        ("1-800-FLOWERS", "US"),
+        ("1.4155550100E+10", "US"),
+        ("14155550100.0", "US"),
+        ("0044 1", "US"),
+        ("0044 20", None),
+        ("+1 415 555 0100 / +1 415 555 0101", None),
+        ("+1 415 555 0100 ::: +44 20 7946 0018", None),
+        ("my +14155550100", None),
+        ("12", "US"),
+        ("+0 415 555 0100", None),
+        ("none", "US"),
+    ],
+)
+def test_what_is_ambiguous_or_no_number_is_not_guessed(written: str, region: str | None) -> None:
+    """No number comes of it."""
+    assert Phones(region).of(written) is None
+
+
+def test_0044_in_a_region_that_does_not_dial_00_must_be_in_use() -> None:
+    """In the USA 00 is no way out: only a number in use is believed."""
+    assert Phones("US").of("00447700900123") is None
+    assert Phones("GB").of("00447700900123") is not None
+
+
+def test_the_header_is_mended_and_told() -> None:
+    """Trimmed, aliased, named, numbered."""
+    rows, report = mended(" Name , Mobile,,Name\nAna,+14155550100,x,y\n")
+    assert rows[0] == ["Name", "phone_number", "column_3", "Name_2"]
+    assert [(each.column, each.old, each.new) for each in report.renamed] == [
+        (1, " Name ", "Name"),
+        (2, " Mobile", "phone_number"),
+        (3, "", "column_3"),
+        (4, "Name", "Name_2"),
+    ]
+    assert report.columns == tuple(rows[0])
+    assert "column 2: ' Mobile' is now 'phone_number'" in report.summary()
+
+
+@pytest.mark.parametrize(
+    "name", ["Phone", "mobile", "phone number", "PHONE-NUMBER", "Phone Number ", "Telefonnummer"]
+)
+def test_aliases_become_phone_number(name: str) -> None:
+    """Exports call it what they like."""
+    rows, report = mended(f"{name},a\n+14155550100,b\n")
+    assert rows[0] == ["phone_number", "a"]
+    assert len(report.renamed) == 1
+
+
+def test_an_exact_name_beats_an_alias() -> None:
+    """A second column with numbers keeps its name."""
+    rows, report = mended("mobile,phone_number\n+14155550101,+14155550100\n")
+    assert rows == [["mobile", "phone_number"], ["+14155550101", "+14155550100"]]
+    assert report.renamed == ()
+
+
+def test_each_dropped_row_has_its_reason() -> None:
+    """Row, reason and value are exact; rows are kept plus dropped."""
+    text = (
+        "phone_number,name\n+14155550100,a\n\n+1 415 555 0100,b\n2079460000,c\n,d\n1.4E+10,e\n"
+        '+14155550101\n+14155550102,f\0\n+14155550103,"g" h\n+14155550104,i\n'
+    )
+    rows, report = mended(text, exclude=["+1 415 555 0104"])
+    assert rows == [["phone_number", "name"], ["+14155550100", "a"]]
+    assert [(each.row, each.reason, each.value) for each in report.dropped] == [
+        (3, "blank_row", ""),
+        (4, "duplicate", "+1 415 555 0100"),
+        (5, "bad_number", "2079460000"),
+        (6, "empty_number", ""),
+        (7, "spreadsheet_number", "1.4E+10"),
+        (8, "ragged_row", "+14155550101"),
+        (9, "nul", "+14155550102"),
+        (10, "malformed", '+14155550103,"g" h'),
+        (11, "excluded", "+14155550104"),
+    ]
+    assert "region=" in report.dropped[2].message
+    assert report.rows == report.kept + len(report.dropped) == 10
+
+
+def test_duplicates_can_be_kept() -> None:
+    """For lists that call a number twice on purpose."""
+    text = "phone_number\n+14155550100\n+14155550100\n"
+    assert mended(text)[1].kept == 1
+    assert mended(text, drop_duplicates=False)[1].kept == 2
+
+
+def test_an_extension_gets_a_column_of_its_own() -> None:
+    """It would be lost in E.164; a column of that name stays what it is."""
+    text = 'phone_number,extension\n+14155550100,a\n+1 415 555 0101 ext 9,"b\nc"\n'
+    rows, report = mended(text)
+    assert rows == [
+        ["phone_number", "extension", "extension_2"],
+        ["+14155550100", "a", ""],
+        ["+14155550101", "b\nc", "9"],
+    ]
+    assert report.columns == ("phone_number", "extension", "extension_2")
+
+
+def test_quotes_and_surplus_empty_cells_are_mended() -> None:
+    """What can be read in one way only is not dropped."""
+    rows, report = mended('phone_number,note\n+14155550100,5" pipe\n+14155550101,x,,\n')
+    assert rows[1:] == [["+14155550100", '5" pipe'], ["+14155550101", "x"]]
+    assert report.dropped == ()
+
+
+def test_a_lone_surrogate_or_carriage_return_in_a_cell_is_quoted() -> None:
+    """A CR inside quotes stays, quoted, so that the Hub takes it."""
+    text = 'phone_number,note\n+14155550100,"a\rb"\n'
+    with contacts.clean(text.encode()) as cleaned:
+        assert b'"a\rb"' in cleaned.read()
+        cleaned.seek(0)
+        assert contacts.check(cleaned).ok
+
+
+@pytest.mark.parametrize("form", ["list", "csv", "lines", "path", "rows"])
+def test_an_exclusion_list_comes_in_any_form(form: str, tmp_path: Path) -> None:
+    """Numbers, a CSV with or without a header, a path, rows."""
+    path = tmp_path / "dnc.csv"
+    path.write_text("name;phone\nx;+1 415 555 0101\n")
+    forms: dict[str, object] = {
+        "list": iter(["+1 (415) 555-0101", ""]),
+        "csv": b"Phone,why\n+14155550101,asked\n",
+        "lines": io.BytesIO(b"+14155550101\n\n+14155550199\n"),
+        "path": path,
+        "rows": [{"why": "asked", "phone_number": "+14155550101"}],
+    }
+    text = "phone_number\n+14155550100\n+14155550101\n"
+    rows, report = mended(text, exclude=forms[form])
+    assert rows == [["phone_number"], ["+14155550100"]]
+    assert report.counts == {"excluded": 1}
+
+
+def test_an_exclusion_that_cannot_be_read_is_never_called_past() -> None:
+    """Nobody may be called because their entry had a typing error."""
+    with pytest.raises(ContactsError, match="might be called") as caught:
+        mended("phone_number\n+14155550100\n", exclude=["+14155550101", "415-555-0100"])
+    assert [(p.row, p.value) for p in caught.value.problems] == [(2, "415-555-0100")]
+    with pytest.raises(ContactsError, match="no column with numbers"):
+        mended("phone_number\n+14155550100\n", exclude=b"name\nAna\n")
+    with pytest.raises(TypeError, match="numbers as text"):
+        mended("phone_number\n+14155550100\n", exclude=[14155550100])
+
+
+def test_the_header_must_be_readable() -> None:
+    """A list without a number's column, or with wrong bytes in its header, is refused."""
+    with pytest.raises(ContactsError, match="must name a column"):
+        contacts.clean(b"name\nAna\n")
+    with pytest.raises(ContactsError, match=r"byte 14 \(0xe9\) of the header"):
+        contacts.clean(b"phone_number,t\xe9l\n+14155550100,x\n")
+
+
+def test_the_result_is_an_upload_as_it_is() -> None:
+    """A seekable binary file at its start, with a name; collecting it makes no noise."""
+    cleaned = contacts.clean(b"Phone\n+14155550100\n")
+    assert cleaned.seekable()
+    with open_upload(cleaned) as upload:
+        assert upload.file is cleaned
+        assert (upload.start, upload.size, upload.filename) == (0, 28, "contacts.csv")
+    assert not cleaned.closed
+    del cleaned
+
+
+def test_phonenumbers_is_loaded_only_for_numbers_that_need_it() -> None:
+    """And its geocoder, which takes three seconds, never."""
+    program = (
+        "import sys\nfrom kataven import contacts\n"
+        "contacts.clean(b'phone_number\\n+14155550100\\n', region='US').close()\n"
+        "assert 'phonenumbers' not in sys.modules\n"
+        "contacts.clean(b'phone_number\\n4155550100\\n', region='US').close()\n"
+        "assert 'phonenumbers' in sys.modules\n"
+        "contacts.by_timezone(b'phone_number\\n+14155550100\\n')\n"
+        "assert 'phonenumbers.geocoder' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+cells = st.text(
+    alphabet=st.one_of(
+        st.sampled_from('",;|\t\r\n =+\'"é\u2028\U0001f600'),
+        st.characters(codec="utf-8", exclude_characters="\0"),
+    ),
+    max_size=6,
+)
+spoken = st.sampled_from(
+    ["+14155550100", "+442079460001", "+1 415 555 0102", "4155550103", "", "1.4E+10", "x"]
+)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.tuples(spoken, *[cells] * (width - 1)), max_size=6)
+    ),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_is_kept_is_read_back_by_the_csv_module_as_it_was(
+    table: list[tuple[str, ...]], mark: str, encoding: str
+) -> None:
+    """For any table of cells, in any delimiter and encoding with a mark."""
+    width = len(table[0]) if table else 1
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=mark, lineterminator="\r\n")
+    writer.writerow(["phone_number", *(f"c{index}" for index in range(1, width))])
+    writer.writerows(table)
+    with contacts.clean(
+        file.getvalue().encode(encoding), region="US", drop_duplicates=False
+    ) as cleaned:
+        report = cleaned.report
+        written = list(csv.reader(io.StringIO(cleaned.read().decode(), newline="")))
+        cleaned.seek(0)
+        assert contacts.check(cleaned).rows == report.kept
+    assert report.rows == len(table) == report.kept + len(report.dropped)
+    lost = {each.row - 2 for each in report.dropped}
+    kept = [row for index, row in enumerate(table) if index not in lost]
+    assert [row[1:] for row in written[1:]] == [list(row[1:]) for row in kept]
+    assert all(phone is not None for phone in map(Phones("US").of, (row[0] for row in kept)))

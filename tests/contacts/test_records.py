@@ -1,0 +1,68 @@
+"""The reader of records: fast and slow agree, whatever the blocks."""
+
+import csv
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+from kataven.contacts.records import RecordReader
+from kataven.contacts.text import Block, TextBlocks
+
+TOKENS = ['"', '""', ",", "\n", "\n", "\r\n", "\r", "x", "é", '"a,b"', '"a\nb"', '"a\r\nb",']
+texts = st.lists(st.sampled_from(TOKENS), max_size=30).map("".join)
+
+
+def read(text: str, cuts: list[int], *, lenient: bool) -> list[tuple[int, list[str], bool]]:
+    """Read a text in blocks that end at the given lines."""
+    lines = io.StringIO(text, newline="\n").readlines()
+    places = sorted({cut % (len(lines) + 1) for cut in cuts} | {0, len(lines)})
+    blocks = []
+    for start, end in zip(places, places[1:], strict=False):
+        part = "".join(lines[start:end])
+        blocks.append(Block(part, part.encode(), ()))
+    return [
+        (batch.first + index, cells, index in batch.malformed)
+        for batch in RecordReader(blocks, lenient=lenient)
+        for index, cells in enumerate(batch.rows)
+    ]
+
+
+@given(texts, st.lists(st.integers(0, 30), max_size=6), st.booleans())
+def test_where_blocks_end_changes_nothing(text: str, cuts: list[int], lenient: bool) -> None:
+    """Rows, cells and flaws are those of one block."""
+    whole = read(text, [], lenient=lenient)
+    assert read(text, cuts, lenient=lenient) == whole
+    assert [row for row, _, _ in whole] == list(range(1, len(whole) + 1))
+
+
+@given(st.lists(st.lists(st.text(alphabet='a",\r\n é', max_size=5), min_size=1, max_size=4)))
+def test_what_the_csv_module_writes_is_read_back(table: list[list[str]]) -> None:
+    """Strictly, with no row malformed."""
+    file = io.StringIO()
+    csv.writer(file).writerows(table)
+    found = read(file.getvalue(), [], lenient=False)
+    assert [(cells, flaw) for _, cells, flaw in found] == [(row, False) for row in table]
+
+
+def test_a_malformed_record_takes_its_own_lines_only() -> None:
+    """Reading goes on with the next line, so that later problems are found too."""
+    text = 'a\n"open\nb\n"c" d\ne"\nf\n'
+    found = read(text, [], lenient=False)
+    assert found == [
+        (1, ["a"], False),
+        (2, ['"open'], True),
+        (3, ["b"], False),
+        (4, ['"c" d'], True),
+        (5, ['e"'], True),
+        (6, ["f"], False),
+    ]
+
+
+def test_bytes_of_any_wide_encoding_are_cut_at_lines() -> None:
+    """Characters whose bytes look like a line end are none (U+0A0A, U+0D0A)."""
+    text = "phone_number,n\n" + "".join(f"+1415555{n:04d},\u0a0a\u0d0a{n}\n" for n in range(5_000))
+    for encoding in ("utf-16", "utf-16-be", "utf-32", "utf-8-sig"):
+        mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+        blocks = list(TextBlocks(io.BytesIO(mark + text.encode(encoding))))
+        assert "".join(block.text for block in blocks) == text
+        assert all(block.text.endswith("\n") for block in blocks)

@@ -1,0 +1,69 @@
+"""Every case of the corpus, whole, byte by byte, and cut once at each place.
+
+A case's ``input`` holds one character for each byte (Latin-1), so that bytes that are no UTF-8 can
+be written down; items, id and retry were written by hand from the rules.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kataven.events.decoder import EventDecoder
+
+CORPUS = Path(__file__).parent.parent / "data" / "sse-corpus.jsonl"
+CASES: list[dict[str, Any]] = [
+    json.loads(line) for line in CORPUS.read_text(encoding="ascii").splitlines()
+]
+
+
+def decoded(chunks: Iterable[bytes]) -> str:
+    """Feed the chunks to a new decoder; the outcome as text, for NaN is not equal to itself."""
+    decoder = EventDecoder()
+    items = [item for chunk in chunks for item in decoder.feed(chunk)]
+    return repr((items, decoder.last_event_id, decoder.retry))
+
+
+def expected(case: dict[str, Any]) -> str:
+    return repr((case["items"], case["last_event_id"], case["retry"]))
+
+
+def test_the_corpus_has_its_cases_each_once() -> None:
+    assert len(CASES) > 900
+    assert len({case["name"] for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["name"]))
+def test_a_case_gives_its_items_however_it_is_cut(case: dict[str, Any]) -> None:
+    data = case["input"].encode("latin-1")
+    wanted = expected(case)
+    assert decoded([data]) == wanted, "whole"
+    assert decoded(data[at : at + 1] for at in range(len(data))) == wanted, "byte by byte"
+    for at in range(len(data) + 1):
+        assert decoded([data[:at], data[at:]]) == wanted, f"cut at {at}"
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(size: int) -> None:
+    wrong = [
+        case["name"]
+        for case in CASES
+        for data in [case["input"].encode("latin-1")]
+        if decoded(data[at : at + size] for at in range(0, len(data), size)) != expected(case)
+    ]
+    assert wrong == []
+
+
+def test_cases_behind_one_another_on_one_stream_give_the_items_of_each() -> None:
+    """No case leaves anything behind that changes the next one."""
+    decoder = EventDecoder()
+    # A byte order mark counts only at a stream's start, and a frame must be ended for the next case.
+    cases = [case for case in CASES if not case["input"].startswith("\xef")]
+    for case in cases:
+        data = case["input"].encode("latin-1")
+        alone = EventDecoder()
+        wanted = alone.feed(data) + alone.feed(b"\n\n\n")
+        assert repr(decoder.feed(data) + decoder.feed(b"\n\n\n")) == repr(wanted), case["name"]
+    assert not decoder.pending

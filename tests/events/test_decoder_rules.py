@@ -1,0 +1,489 @@
+"""The decoder's rules, one by one."""
+
+import ast
+import json
+import math
+import pickle
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kataven.events
+from kataven.events import decoder as decoder_module
+from kataven.events import is_end, is_heartbeat, marks
+from kataven.events.decoder import EventDecoder, FrameTooLargeError
+
+A = b'data: {"a":1}\n\n'
+MIB = 1024 * 1024
+
+
+def decode(stream: bytes) -> list[Any]:
+    return EventDecoder().feed(stream)
+
+
+# Lines
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+def test_lines_end_with_crlf_lf_or_cr(end: bytes) -> None:
+    assert decode(b'data: {"a":1}' + end + end) == [{"a": 1}]
+
+
+def test_a_crlf_split_between_chunks_is_one_line_end() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: x\r") == []
+    assert decoder.feed(b"\ndata: y\r") == []
+    assert decoder.feed(b"\n\r") == ["data: x\ndata: y"]
+    assert decoder.feed(b"\n") == []
+    assert not decoder.pending
+
+
+def test_an_empty_chunk_between_cr_and_lf_changes_nothing() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: x\r") == []
+    assert decoder.feed(b"") == []
+    assert decoder.feed(b"\n") == []
+    assert decoder.feed(b"data: y\n\n") == ["data: x\ndata: y"]
+
+
+def test_only_the_lf_right_behind_a_cr_is_swallowed() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: x\r") == []
+    assert decoder.feed(b"\n\n") == ["data: x"]
+
+
+def test_a_cr_ends_a_line_at_once() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b": heartbeat\r") == [": heartbeat"]
+    assert decoder.feed(b'data: {"a":1}\r\r') == [{"a": 1}]
+    assert decoder.feed(b"event: end\r\n\r") == ["event: end"]
+
+
+def test_one_byte_order_mark_at_the_very_start_is_dropped_and_no_other() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert decode(mark + A) == [{"a": 1}]
+    assert decode(mark + mark + A) == []
+    assert decode(A + mark + A) == [{"a": 1}]
+
+
+def test_malformed_utf8_becomes_replacement_characters() -> None:
+    assert decode(b'data: {"a":"\xff\xe2\x80"}\n\n') == [{"a": "\ufffd\ufffd"}]
+    assert decode(b": \xed\xa0\x80\n") == [": \ufffd\ufffd\ufffd"]
+
+
+@pytest.mark.parametrize("char", "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\0", ids=ascii)
+def test_no_other_character_cuts_a_line(char: str) -> None:
+    assert decode(f"data: x{char}y\n\n".encode()) == [f"data: x{char}y"]
+    assert decode(f": x{char}y\n".encode()) == [f": x{char}y"]
+
+
+def test_a_character_split_between_chunks_is_whole() -> None:
+    decoder = EventDecoder()
+    items = [i for byte in 'data: {"a":"é☎📞"}\n\n'.encode() for i in decoder.feed(bytes([byte]))]
+    assert items == [{"a": "é☎📞"}]
+
+
+# Fields
+
+
+def test_several_data_lines_are_joined_with_lf() -> None:
+    assert decode(b'data: {"a":\ndata: 1}\n\n') == [{"a": 1}]
+    # Joined with nothing this would be the number 12; joined with LF it is no JSON.
+    assert decode(b'data: {"a":1\ndata: 2}\n\n') == ['data: {"a":1\ndata: 2}']
+
+
+def test_a_field_without_a_colon_has_an_empty_value() -> None:
+    assert decode(b"data\n\n") == ["data"]
+    assert decode(b'event: end\nevent\ndata: {"a":1}\n\n') == [{"a": 1}]
+
+
+def test_one_leading_space_is_dropped_and_no_second() -> None:
+    assert decode(b"event:end\n\n") == ["event:end"]
+    assert decode(b"event: end\n\n") == ["event: end"]
+    assert decode(b"event:  end\n\n") == []
+
+
+def test_unknown_fields_are_ignored_and_names_are_case_sensitive() -> None:
+    assert decode(b'foo: bar\ndata: {"a":1}\nDATA: x\n data: y\n\n') == [{"a": 1}]
+
+
+def test_an_id_comes_into_force_when_its_frame_ends() -> None:
+    decoder = EventDecoder()
+    assert decoder.last_event_id == ""
+    decoder.feed(b'id: 7\ndata: {"a":1}\n')
+    assert decoder.last_event_id == ""
+    decoder.feed(b"\n")
+    assert decoder.last_event_id == "7"
+    decoder.feed(A)
+    assert decoder.last_event_id == "7"
+    decoder.feed(b"id\n\n")
+    assert decoder.last_event_id == ""
+
+
+def test_an_id_with_nul_is_ignored() -> None:
+    decoder = EventDecoder()
+    decoder.feed(b"id: 1\n\nid: 2\x003\n\n")
+    assert decoder.last_event_id == "1"
+
+
+def test_retry_takes_ascii_digits_only() -> None:
+    decoder = EventDecoder()
+    for line in ("retry: -1", "retry: 1.5", "retry: ٣", "retry: ²", "retry:", "retry"):
+        decoder.feed(f"{line}\n\n".encode())
+        assert decoder.retry is None, line
+    decoder.feed(b"retry: 2500\n")
+    assert decoder.retry == 2500
+
+
+def test_a_retry_too_long_for_an_integer_counts_as_the_ceiling() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"retry: " + b"9" * 10_000 + b"\n" + A) == [{"a": 1}]
+    assert decoder.retry == 10**15
+
+
+# The end of a stream
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b'data: {"a":1}', b'data: {"a":1}\n', b": heart", b"event: end", b"event: end\n", b"\xef\xbb"],
+)
+def test_what_is_unfinished_at_the_end_is_discarded(rest: bytes) -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(rest) == []
+    assert decoder.pending
+    assert not decoder.ended
+
+
+def test_nothing_is_pending_between_frames() -> None:
+    decoder = EventDecoder()
+    assert not decoder.pending
+    decoder.feed(A + b": heartbeat\n" + A)
+    assert not decoder.pending
+    decoder.feed(b"id: 1\n")
+    assert decoder.pending
+
+
+# What is yielded, and when
+
+
+def test_a_dict_comes_as_soon_as_its_blank_line_is_in() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(A[:-1]) == []
+    assert decoder.feed(b"\n") == [{"a": 1}]
+
+
+@pytest.mark.parametrize("line", [": heartbeat", ":x", ":", ": data: {}", ":: "])
+def test_a_comment_comes_as_received_as_soon_as_its_line_ends(line: str) -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(line.encode()) == []
+    assert decoder.feed(b"\n") == [line]
+
+
+def test_a_comment_inside_a_frame_comes_before_the_frame() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b'data: {"a":1}\n: c\n') == [": c"]
+    assert decoder.feed(b": d\n\n") == [": d", {"a": 1}]
+
+
+def test_the_end_marker_comes_when_its_frame_ends() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"event: end\n") == []
+    assert not decoder.ended
+    assert decoder.feed(b"\n") == ["event: end"]
+    assert decoder.ended
+
+
+def test_an_end_frame_with_an_object_yields_the_dict_and_then_the_marker() -> None:
+    assert decode(b'event: end\ndata: {"a":1}\n\n') == [{"a": 1}, "event: end"]
+    assert decode(b'data: {"a":1}\nevent: end\n\n') == [{"a": 1}, "event: end"]
+
+
+@pytest.mark.parametrize("data", [b"data: {}", b"data: null", b"data", b"data:", b"data: { } "])
+def test_an_end_frame_with_an_empty_object_null_or_no_data_yields_the_marker_alone(
+    data: bytes,
+) -> None:
+    assert decode(b"event: end\n" + data + b"\n\n") == ["event: end"]
+
+
+def test_an_end_frame_with_other_data_yields_the_raw_lines_and_then_the_marker() -> None:
+    assert decode(b"event: end\ndata: completed\n\n") == ["data: completed", "event: end"]
+    assert decode(b"event: end\ndata: []\ndata: x\n\n") == ["data: []\ndata: x", "event: end"]
+
+
+def test_the_marker_does_not_end_the_stream() -> None:
+    assert decode(b"event: end\n\n" + A) == ["event: end", {"a": 1}]
+
+
+def test_the_marker_is_the_last_event_line_as_received() -> None:
+    assert decode(b"event: end\nevent:end\n\n") == ["event:end"]
+    assert decode(b"event: x\nevent: end\n\n") == ["event: end"]
+    assert decode(b"event: end\nevent: x\n\n") == []
+
+
+@pytest.mark.parametrize("name", ["END", "end ", " end", "End", "ends", "end\0"])
+def test_event_names_are_compared_exactly(name: str) -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(f"event: {name}\ndata: {{}}\n\n".encode()) == [{}]
+    assert not decoder.ended
+
+
+def test_other_event_names_yield_their_dict_and_without_data_nothing() -> None:
+    assert decode(b'event: progress\ndata: {"a":1}\n\nevent: progress\n\n') == [{"a": 1}]
+
+
+@pytest.mark.parametrize("data", ["[1,2]", "1", '"x"', "null", "true", "completed", "{", "{}{}"])
+def test_data_that_is_no_object_comes_as_its_raw_line(data: str) -> None:
+    assert decode(f"data: {data}\n\n".encode()) == [f"data: {data}"]
+    assert decode(f"data:{data}\n\n".encode()) == [f"data:{data}"]
+
+
+@pytest.mark.parametrize("line", ["data", "data:", "data: "])
+def test_data_with_an_empty_value_yields_its_raw_line_outside_an_end_frame(line: str) -> None:
+    assert decode(f"{line}\n\n".encode()) == [line]
+
+
+def test_no_data_forges_a_marker_or_a_heartbeat() -> None:
+    for payload in (b"event: end", b": heartbeat", b'"event: end"', b"event:end"):
+        decoder = EventDecoder()
+        (item,) = decoder.feed(b"data: " + payload + b"\n\n")
+        assert not is_end(item)
+        assert not is_heartbeat(item)
+        assert not decoder.ended
+
+
+@pytest.mark.parametrize("levels", [5_000, 100_000])
+@pytest.mark.parametrize("level", ['{"a":', '{"a":['], ids=["objects", "objects and arrays"])
+def test_data_nested_too_deeply_comes_raw_and_the_stream_goes_on(level: str, levels: int) -> None:
+    text = level * levels + "1" + "".join("]}" if "[" in level else "}" for _ in range(levels))
+    try:
+        json.loads(text)
+    except RecursionError:
+        wanted: Any = f"data: {text}"
+    else:
+        pytest.skip("this Python reads data of that depth")
+    assert decode(f"data: {text}\n\n".encode() + A) == [wanted, {"a": 1}]
+
+
+def test_an_integer_over_the_limit_of_digits_comes_raw_and_the_stream_goes_on() -> None:
+    line = b'data: {"a":' + b"1" * (sys.get_int_max_str_digits() + 1) + b"}"
+    assert decode(line + b"\n\n" + A) == [line.decode(), {"a": 1}]
+
+
+def test_nan_and_infinity_are_what_json_loads_makes_of_them() -> None:
+    (item,) = decode(b'data: {"a":NaN,"b":Infinity,"c":-Infinity}\n\n')
+    assert math.isnan(item["a"])
+    assert (item["b"], item["c"]) == (math.inf, -math.inf)
+
+
+def test_a_json_value_never_reads_on_across_a_line_end() -> None:
+    for end in (b"\n", b"\r\n", b"\r"):
+        assert decode(b'data: {"a":' + end + b"1}" + end + end) == ['data: {"a":']
+        assert decode(b"data: {" + end + b'"a":1}' + end + end) == ["data: {"]
+
+
+# The marks
+
+
+def test_is_end_knows_both_spellings_and_nothing_else() -> None:
+    assert is_end("event: end")
+    assert is_end("event:end")
+    for item in ("event: END", "event: end ", ": event: end", "data: event: end", {"event": "end"}):
+        assert not is_end(item)
+
+
+def test_is_heartbeat_is_true_of_comments_alone() -> None:
+    for comment in (": heartbeat", ":", ":x"):
+        assert is_heartbeat(comment)
+    for item in ("event: end", "data: : heartbeat", "data", {":": 1}, {}):
+        assert not is_heartbeat(item)
+
+
+# The bound
+
+
+def test_a_frame_may_be_as_large_as_the_bound_and_no_larger() -> None:
+    decoder = EventDecoder(max_frame_bytes=13)
+    assert decoder.feed(A * 3) == [{"a": 1}] * 3
+    with pytest.raises(FrameTooLargeError):
+        decoder.feed(b'data: {"a":12}\n\n')
+
+
+def test_the_default_bound_is_64_mib() -> None:
+    line = b"data: " + b"x" * (64 * MIB - 6)
+    (item,) = decode(line + b"\n\n")
+    assert len(item) == 64 * MIB
+    with pytest.raises(FrameTooLargeError, match="67108864 bytes"):
+        decode(line + b"x")
+
+
+@pytest.mark.parametrize("before", [b"", A], ids=["at first", "behind another"])
+def test_an_object_over_the_bound_is_refused_also_where_it_comes_whole(before: bytes) -> None:
+    frame = b'data: {"a":"xxxxxxxxxx"}\n\n'
+    for at in range(len(frame) + 1):
+        decoder = EventDecoder(max_frame_bytes=len(frame) - 3)
+        with pytest.raises(FrameTooLargeError):
+            for chunk in (before + frame[:at], frame[at:]):
+                decoder.feed(chunk)
+
+
+def test_items_before_the_overflow_are_in_the_error() -> None:
+    with pytest.raises(FrameTooLargeError) as raised:
+        EventDecoder(20).feed(A + b": c\n" + b"data: " + b"x" * 20 + b"\n\n" + A)
+    assert raised.value.items == [{"a": 1}, ": c"]
+    assert raised.value.limit == 20
+
+
+def test_a_line_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
+    decoder = EventDecoder(20)
+    assert decoder.feed(b"data: " + b"x" * 14) == []
+    with pytest.raises(FrameTooLargeError):
+        decoder.feed(b"x")
+
+
+def test_the_lines_of_a_frame_count_together_unknown_ones_too() -> None:
+    decoder = EventDecoder(20)
+    assert decoder.feed(b"data: 1234\nfoo: 12345\n") == []
+    with pytest.raises(FrameTooLargeError):
+        decoder.feed(b"x")
+
+
+def test_comments_are_no_part_of_a_frame_but_one_alone_is_bounded() -> None:
+    decoder = EventDecoder(20)
+    assert decoder.feed(b"data: 1234\n") == []
+    assert decoder.feed(b": heartbeat\n" * 100) == [": heartbeat"] * 100
+    assert decoder.feed(b"\n") == ["data: 1234"]
+    assert decoder.feed(b"data: 1234\n:" + b"x" * 19) == []
+    with pytest.raises(FrameTooLargeError):
+        decoder.feed(b"x")
+    with pytest.raises(FrameTooLargeError):
+        EventDecoder(20).feed(b":" + b"x" * 20 + b"\n")
+
+
+def test_a_decoder_that_overflowed_raises_again_without_items() -> None:
+    decoder = EventDecoder(20)
+    for chunk in (A + b"x" * 21, b"\n\n" + A, b""):
+        with pytest.raises(FrameTooLargeError) as raised:
+            decoder.feed(chunk)
+        assert raised.value.items == ([{"a": 1}] if chunk.startswith(A) else [])
+    assert not decoder.pending
+
+
+def test_the_error_is_a_value_error_that_pickles_and_says_what_to_do() -> None:
+    error = FrameTooLargeError(20, [{"a": 1}])
+    copy = pickle.loads(pickle.dumps(error))
+    assert isinstance(copy, FrameTooLargeError)
+    assert isinstance(copy, ValueError)
+    assert (copy.limit, copy.items, str(copy)) == (20, [{"a": 1}], str(error))
+    assert "20 bytes" in str(error)
+    assert "max_frame_bytes" in str(error)
+
+
+@pytest.mark.parametrize("bound", [0, -1])
+def test_a_bound_that_lets_nothing_through_is_refused(bound: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        EventDecoder(bound)
+
+
+# Memory
+
+
+def peak_of(chunks: Iterator[bytes]) -> tuple[int, int, list[Any]]:
+    """The most memory, and what was still held behind the last chunk, in bytes, and the items."""
+    decoder = EventDecoder()
+    items: list[Any] = []
+    tracemalloc.start()
+    try:
+        for chunk in chunks:
+            items += decoder.feed(chunk)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak, held, items
+
+
+def test_a_line_of_10_mb_in_chunks_of_1_kib_takes_a_few_times_its_size() -> None:
+    line = b'data: {"a":"' + b"x" * 10_000_000 + b'"}\n\n'
+    peak, _, items = peak_of(line[at : at + 1024] for at in range(0, len(line), 1024))
+    assert items == [{"a": "x" * 10_000_000}]
+    assert peak < 5 * len(line)
+
+
+def test_a_frame_of_200000_data_lines_takes_a_few_times_its_size() -> None:
+    frame = b"data: 1\n" * 200_000 + b"\n"
+    peak, _, items = peak_of(frame[at : at + 1024] for at in range(0, len(frame), 1024))
+    assert items == [(b"data: 1\n" * 200_000)[:-1].decode()]
+    assert peak < 8 * len(frame)
+
+
+def test_an_object_over_200000_data_lines_is_read() -> None:
+    numbers = list(range(200_000))
+    lines = ",\n".join(str(number) for number in numbers).splitlines()
+    stream = "\n".join(f"data: {line}" for line in ['{"a":[', *lines, "]}"]) + "\n\n"
+    assert decode(stream.encode()) == [{"a": numbers}]
+
+
+def test_single_bytes_that_wait_take_little_more_than_their_size() -> None:
+    one = [bytes([byte]) for byte in range(256)]
+    peak, held, items = peak_of(one[120] for _ in range(MIB))
+    assert items == []
+    assert held < 1.5 * MIB
+    assert peak < 3 * MIB
+
+
+def test_nothing_of_a_frame_is_kept_behind_it() -> None:
+    decoder = EventDecoder()
+    tracemalloc.start()
+    try:
+        decoder.feed(b": " + b"x" * MIB)
+        decoder.feed(b"\ndata: " + b"x" * MIB)
+        decoder.feed(b"\ndata: x\n\n")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < MIB / 8
+
+
+# What the modules may know
+
+
+@pytest.mark.parametrize("module", [decoder_module, marks], ids=["decoder", "marks"])
+def test_the_decoder_imports_nothing_that_reads_waits_or_connects(module: Any) -> None:
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    imported = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported <= {"json", "typing", "collections.abc", "kataven.events.marks"}
+
+
+def test_importing_the_events_loads_no_http_client() -> None:
+    code = (
+        "import sys, kataven.events, kataven.events.decoder;"
+        "print([n for n in ('httpx', 'httpcore', 'asyncio', 'anyio', 'ssl') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_names_what_it_offers_and_no_more() -> None:
+    assert set(kataven.events.__all__) <= set(dir(kataven.events))
+    assert {"EventStream", "AsyncEventStream"} <= set(kataven.events.__all__)
+    for name in kataven.events.__all__:
+        assert getattr(kataven.events, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Stream'"):
+        _ = kataven.events.Stream
