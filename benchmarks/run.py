@@ -73,7 +73,9 @@ def main() -> int:
             continue
         print(f"{name}:")
         over += show(measured)
-        figures |= {f"{name}: {figure}": value for figure, value in measured.items()}
+        if doubled := figures.keys() & measured.keys():
+            sys.exit(f"benchmarks/{name}.py names figures of another module: {sorted(doubled)}")
+        figures |= measured
     write(figures, keep=bool(chosen or failed))
     print(f"{len(figures)} figures, {over} over their goals; written to {RESULTS.name}")
     if failed:

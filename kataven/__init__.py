@@ -76,6 +76,8 @@ __all__ = [
     "__version__",
 ]
 
+# Reachable as attributes without an import of their own.
+_SUBMODULES: Final = frozenset({"clock", "contacts", "errors", "events", "models", "types"})
 _HOMES: Final = {
     "ApiResponse": "kataven.campaigns.responses",
     "CampaignProgress": "kataven.campaigns.progress",
@@ -92,6 +94,8 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"kataven.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'kataven' has no attribute {name!r}")
     value = getattr(import_module(_HOMES.get(name, "kataven.errors")), name)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from codegen import build, tree
 from codegen.problems import CodegenError
+from spec import project
+from spec.problems import SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +38,10 @@ def generate(root: Path, *, check: bool) -> str:
         CodegenError: If it is not possible, or the check finds a difference.
     """
     spec = root / "openapi.yaml"
+    if project.edited_by_hand(root):
+        if check:
+            raise CodegenError(project.EDITED)
+        print(f"note: {project.EDITED}; until then --check fails", file=sys.stderr)
     build.validate_spec(spec)
     with tempfile.TemporaryDirectory(prefix="kataven-generate-") as folder:
         built = Path(folder) / "generated"
@@ -59,7 +65,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         print(generate(ROOT, check=options.check))
-    except CodegenError as error:
+    except (CodegenError, SpecError) as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         return 1

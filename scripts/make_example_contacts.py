@@ -80,9 +80,9 @@ def numbers(draw: random.Random) -> list[str]:
     found = set(ODD)
     while len(found) < ROWS:
         kind = draw.random()
-        if kind < 0.6:  # noqa: PLR2004
+        if kind < 0.6:
             found.add(f"+1{draw.choice(AREAS)}55501{draw.randrange(100):02d}")
-        elif kind < 0.85:  # noqa: PLR2004
+        elif kind < 0.85:
             found.add(f"+442079460{draw.randrange(1000):03d}")
         else:
             found.add(f"+447700900{draw.randrange(1000):03d}")
@@ -107,7 +107,7 @@ def main() -> None:
                 draw.choice(COMPANIES),
                 draw.choice(CITIES),
                 number,
-                email if draw.random() > 0.1 else "",  # noqa: PLR2004
+                email if draw.random() > 0.1 else "",
                 draw.choice(STAGES),
                 draw.choice(NOTES),
             ]

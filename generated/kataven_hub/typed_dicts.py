@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 
-KnownCampaignStatus: TypeAlias = Literal[
-    "draft", "scheduled", "running", "paused", "completed", "failed"
-]
+class CallLimits(TypedDict):
+    """The caps of the account on calls."""
 
-
-KnownContactStatus: TypeAlias = Literal[
-    "pending", "in_progress", "completed", "failed", "cancelled"
-]
-
-
-ContactStatusFilter: TypeAlias = KnownContactStatus | str
+    concurrent_max: int
+    calls_per_minute: int
+    daily_calls_max: int
+    daily_minutes_max: int
 
 
 class CampaignCreate(TypedDict):
@@ -31,16 +27,35 @@ class CampaignCreate(TypedDict):
     scheduled_at: NotRequired[str]
 
 
-class CallLimits(TypedDict):
-    """The caps of the account on calls."""
+KnownCampaignStatus: TypeAlias = Literal[
+    "draft", "scheduled", "running", "paused", "completed", "failed"
+]
 
-    concurrent_max: int
-    calls_per_minute: int
-    daily_calls_max: int
-    daily_minutes_max: int
+
+KnownContactStatus: TypeAlias = Literal[
+    "pending", "in_progress", "completed", "failed", "cancelled"
+]
 
 
 CampaignStatus: TypeAlias = KnownCampaignStatus | str
+
+
+class CampaignTransition(TypedDict):
+    """What start, pause, resume and stop answer. It has the campaign's fields, and none is promised."""
+
+    id: NotRequired[str]
+    name: NotRequired[str]
+    agent_id: NotRequired[str]
+    phone_number_id: NotRequired[str]
+    status: NotRequired[CampaignStatus]
+    max_concurrent_calls: NotRequired[int]
+    retries_per_contact: NotRequired[int]
+    retry_delay_seconds: NotRequired[int]
+    scheduled_at: NotRequired[str | None]
+    started_at: NotRequired[str | None]
+    completed_at: NotRequired[str | None]
+    created_at: NotRequired[str]
+    created_by: NotRequired[str]
 
 
 ContactStatus: TypeAlias = KnownContactStatus | str
@@ -64,28 +79,25 @@ class Campaign(TypedDict):
     created_by: str
 
 
-class CampaignTransition(TypedDict):
-    """What start, pause, resume and stop answer. It has the campaign's fields, and none is promised."""
-
-    id: NotRequired[str]
-    name: NotRequired[str]
-    agent_id: NotRequired[str]
-    phone_number_id: NotRequired[str]
-    status: NotRequired[CampaignStatus]
-    max_concurrent_calls: NotRequired[int]
-    retries_per_contact: NotRequired[int]
-    retry_delay_seconds: NotRequired[int]
-    scheduled_at: NotRequired[str | None]
-    started_at: NotRequired[str | None]
-    completed_at: NotRequired[str | None]
-    created_at: NotRequired[str]
-    created_by: NotRequired[str]
-
-
 class CampaignList(TypedDict):
     """The campaigns of the account."""
 
     campaigns: NotRequired[list[Campaign]]
+
+
+class CampaignSnapshot(TypedDict):
+    """The data of one frame of the event stream."""
+
+    campaign_id: NotRequired[str]
+    status: NotRequired[CampaignStatus]
+    total: NotRequired[int]
+    pending: NotRequired[int]
+    in_progress: NotRequired[int]
+    completed: NotRequired[int]
+    failed: NotRequired[int]
+    cancelled: NotRequired[int]
+    active_calls: NotRequired[int]
+    timestamp: NotRequired[str]
 
 
 class Contact(TypedDict):
@@ -107,18 +119,3 @@ class ContactPage(TypedDict):
     page: NotRequired[int]
     page_size: NotRequired[int]
     total: NotRequired[int]
-
-
-class CampaignSnapshot(TypedDict):
-    """The data of one frame of the event stream."""
-
-    campaign_id: NotRequired[str]
-    status: NotRequired[CampaignStatus]
-    total: NotRequired[int]
-    pending: NotRequired[int]
-    in_progress: NotRequired[int]
-    completed: NotRequired[int]
-    failed: NotRequired[int]
-    cancelled: NotRequired[int]
-    active_calls: NotRequired[int]
-    timestamp: NotRequired[str]

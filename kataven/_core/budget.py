@@ -11,7 +11,7 @@ bulk read.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 MINUTE: Final = 60.0
@@ -21,6 +21,11 @@ DAY: Final = 86400.0
 # What is kept back for control calls, as a share of each limit, rounded down.
 _WINDOW_SHARES: Final = {MINUTE: 1 / 60, HOUR: 1 / 100, DAY: 1 / 100}
 _LEASE_SHARE: Final = 1 / 20
+# A store that is locked, or slow, is waited for so long at most, in seconds.
+PATIENCE: Final = 30.0
+# A lease in a shared store ends by itself after so many seconds, for a process that was killed
+# gives none back. Longer than any call with the default timeouts.
+LEASE_SECONDS: Final = 150.0
 # Guards the rounding: 1/100 of 1000 must be 10, not 9.
 _EPSILON: Final = 1e-9
 
@@ -50,25 +55,33 @@ class RateLimits:
     per_day: int | None = None
     concurrent: int | None = None
     headroom: float = 1.0
-    store: str = "memory"
+    # A Redis URL may hold a password.
+    store: str = field(default="memory", repr=False)
     name: str = "default"
     time_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in ("per_minute", "per_hour", "per_day", "concurrent"):
-            value = getattr(self, field)
+        for name in ("per_minute", "per_hour", "per_day", "concurrent"):
+            value = getattr(self, name)
             if value is None:
                 continue
             if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f"{field} must be an int or None, not {type(value).__name__}")
+                raise TypeError(f"{name} must be an int or None, not {type(value).__name__}")
             if value < 1:
-                raise ValueError(f"{field} must be 1 or more, not {value}")
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        for name in ("headroom", "time_scale"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise TypeError(f"{name} must be a number, not {type(value).__name__}")
         if not 0 <= self.headroom <= 10:
             raise ValueError(f"headroom must be from 0 to 10, not {self.headroom}")
-        if not self.time_scale > 0:
-            raise ValueError(f"time_scale must be more than 0, not {self.time_scale}")
-        if not isinstance(self.store, str) or not self.store:
-            raise TypeError("store must be 'memory', a path or a redis:// URL, as a str")
+        if not 0 < self.time_scale < float("inf"):
+            raise ValueError(f"time_scale must be finite and more than 0, not {self.time_scale}")
+        for name in ("store", "name"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a str, not {type(getattr(self, name)).__name__}")
+        if not self.store:
+            raise ValueError("store must be 'memory', a path or a redis:// URL, not empty")
 
     @classmethod
     def documented(cls) -> RateLimits:
@@ -81,7 +94,7 @@ class RateLimits:
 
     def windows(self) -> tuple[Window, ...]:
         """The windows, their lengths scaled and with their margin."""
-        margin = 1.0 if self.time_scale == 1 else max(1 / self.time_scale, 0.05)
+        margin = max(1 / self.time_scale, 0.05)
         limits = ((MINUTE, self.per_minute), (HOUR, self.per_hour), (DAY, self.per_day))
         return tuple(
             Window(

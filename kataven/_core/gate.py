@@ -13,12 +13,12 @@ from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.budget import Wait
+from kataven._core.budget import PATIENCE, Wait
 from kataven._core.operation import Denied
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from kataven._core.budget import Left
     from kataven._core.operation import Admit, Pause
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kataven")
 
-# How often the head of a lane asks a store again that cannot tell it when a lease comes back.
+# How often the head of a lane asks a store again that cannot tell it when a lease comes back, and
+# how long a call stands in its lane before it says so.
 _POLL: Final = 0.05
+# A lease that is held for long is renewed so often.
+_KEEP_AFTER: Final = 30.0
 
 
 class _Shared:
@@ -37,18 +40,63 @@ class _Shared:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        # When the head of each lane asks again.
+        self._until = {True: 0.0, False: 0.0}
+        self._kept: dict[Any, float] = {}
 
     def left(self) -> Left:
         """What is left of the budget."""
         return self.store.left(self.clock.now())
 
+    def _left_for(self, effect: Admit) -> float | None:
+        return None if effect.limit is None else max(0.0, effect.limit - self.clock.now())
+
+    def _at_most(self, effect: Admit, seconds: float) -> float:
+        left = self._left_for(effect)
+        return seconds if left is None else min(seconds, left)
+
+    def _ask(self, effect: Admit) -> object | Wait:
+        """Ask the store; one that is locked answers as one that is busy."""
+        patience = self._at_most(effect, PATIENCE)
+        return self.store.take(self.clock.now(), control=effect.control, patience=patience)
+
     def _refused(self, effect: Admit, wait: Wait) -> Denied | None:
         """Denied where the wait would pass the call's limit."""
-        if effect.limit is not None:
-            left = effect.limit - self.clock.now()
-            if left <= 0 or (not wait.busy and wait.seconds > left):
-                return Denied(wait.seconds)
+        self._until[effect.control] = self.clock.now() + wait.seconds
+        left = self._left_for(effect)
+        if left is not None and (left <= 0 or (not wait.busy and wait.seconds > left)):
+            return Denied(wait.seconds)
         return None
+
+    def _ahead(self, effect: Admit) -> float:
+        """For how many seconds at least the lane of a call stands still."""
+        return max(0.0, self._until[effect.control] - self.clock.now())
+
+    def _is_due(self, lease: Any) -> bool:
+        """Whether a lease that is held for long must be renewed now."""
+        if not self.store.blocks:
+            # A lease in memory lasts as long as its process.
+            return False
+        now = self.clock.now()
+        if now - self._kept.setdefault(lease, now) <= _KEEP_AFTER:
+            return False
+        self._kept[lease] = now
+        return True
+
+    def _renew(self, lease: Any) -> None:
+        try:
+            self.store.keep(lease, self.clock.now())
+        except KatavenError as error:
+            # The stream is open and goes on; it is counted again when the store is back.
+            logger.warning("a lease could not be renewed: %s", error)
+
+    def _give_back(self, lease: Any) -> None:
+        self._kept.pop(lease, None)
+        try:
+            self.store.give_back(lease)
+        except KatavenError as error:
+            # The answer is in hand; a lease that stays ends by itself.
+            logger.warning("a lease could not be given back: %s", error)
 
 
 class Gate(_Shared):
@@ -67,20 +115,18 @@ class Gate(_Shared):
 
     def admit(self, effect: Admit) -> Any:
         """Take a lease, waiting for it; Denied where that would pass the call's limit."""
-        with self._turn(effect) as mine:
+        told = _Once(effect.told)
+        with self._turn(effect, told) as mine:
             if not mine:
-                return Denied(0.0)
-            told = False
+                return Denied(self._ahead(effect))
             while True:
-                lease = self.store.take(self.clock.now(), control=effect.control)
+                lease = self._ask(effect)
                 if not isinstance(lease, Wait):
                     return lease
                 denied = self._refused(effect, lease)
                 if denied is not None:
                     return denied
-                if not told:
-                    told = True
-                    effect.told(lease.seconds)
+                told(lease.seconds)
                 if lease.busy:
                     with self._given_back:
                         self._given_back.wait(_POLL)
@@ -88,7 +134,7 @@ class Gate(_Shared):
                     self.clock.sleep(lease.seconds)
 
     @contextmanager
-    def _turn(self, effect: Admit) -> Iterator[bool]:
+    def _turn(self, effect: Admit, told: _Once) -> Iterator[bool]:
         """Stand in the lane until all before have been admitted; False where the limit passed."""
         lane = self._lanes[effect.control]
         ticket = threading.Event()
@@ -97,8 +143,9 @@ class Gate(_Shared):
             if lane[0] is ticket:
                 ticket.set()
         try:
-            left = None if effect.limit is None else max(0.0, effect.limit - self.clock.now())
-            yield ticket.wait(left)
+            if not ticket.is_set() and not ticket.wait(self._at_most(effect, _POLL)):
+                told(self._ahead(effect))
+            yield ticket.wait(self._left_for(effect))
         finally:
             with self._lock:
                 lane.remove(ticket)
@@ -107,17 +154,14 @@ class Gate(_Shared):
 
     def release(self, lease: Any) -> None:
         """Give a lease back."""
-        try:
-            self.store.give_back(lease)
-        except KatavenError as error:
-            # The answer is in hand; a lease that stays ends by itself.
-            logger.warning("a lease could not be given back: %s", error)
+        self._give_back(lease)
         with self._given_back:
             self._given_back.notify_all()
 
     def keep(self, lease: Any) -> None:
         """Renew a lease that is held for long."""
-        self.store.keep(lease, self.clock.now())
+        if self._is_due(lease):
+            self._renew(lease)
 
     def pause(self, effect: Pause) -> None:
         """Hold everybody back, but for control calls."""
@@ -138,7 +182,7 @@ class AsyncGate(_Shared):
         # Heads of lanes that wait for a lease to come back.
         self._heads: set[Any] = set()
 
-    async def _ask(self, step: Any) -> Any:
+    async def _run(self, step: Callable[[], Any]) -> Any:
         if not self.store.blocks:
             return step()
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
@@ -147,10 +191,10 @@ class AsyncGate(_Shared):
 
     async def admit(self, effect: Admit) -> Any:
         """Take a lease, waiting for it; Denied where that would pass the call's limit."""
-        async with self._turn(effect) as mine:
+        told = _Once(effect.told)
+        async with self._turn(effect, told) as mine:
             if not mine:
-                return Denied(0.0)
-            told = False
+                return Denied(self._ahead(effect))
             while True:
                 lease = await self._take(effect)
                 if not isinstance(lease, Wait):
@@ -158,57 +202,64 @@ class AsyncGate(_Shared):
                 denied = self._refused(effect, lease)
                 if denied is not None:
                     return denied
-                if not told:
-                    told = True
-                    effect.told(lease.seconds)
+                told(lease.seconds)
                 if lease.busy:
                     await self._until_given_back()
                 else:
                     waiting = self.clock.sleep(lease.seconds)
-                    if waiting is not None:
+                    if hasattr(waiting, "__await__"):
                         await waiting
 
     async def _take(self, effect: Admit) -> Any:
+        if not self.store.blocks:
+            return self._ask(effect)
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
-        def step() -> Any:
-            return self.store.take(self.clock.now(), control=effect.control)
-
-        if not self.store.blocks:
-            return step()
-        taking = asyncio.get_running_loop().run_in_executor(None, step)
+        loop = asyncio.get_running_loop()
+        taking = loop.run_in_executor(None, self._ask, effect)
         try:
-            return await asyncio.shield(taking)
+            await asyncio.wait({taking}, timeout=self._left_for(effect))
+            if taking.done():
+                return taking.result()
         except asyncio.CancelledError:
-            # The thread goes on; what it takes for a call that is no more goes back.
             taking.add_done_callback(self._give_back_result)
             raise
+        # The store is too slow for this call's limit.
+        taking.add_done_callback(self._give_back_result)
+        return Wait(0.0, busy=True)
 
     def _give_back_result(self, taking: Any) -> None:
+        """What the thread took for a call that is no more goes back."""
         if not taking.cancelled() and taking.exception() is None:
             lease = taking.result()
             if not isinstance(lease, Wait):
-                threading.Thread(target=self.store.give_back, args=(lease,)).start()
+                threading.Thread(target=self._give_back, args=(lease,)).start()
 
     @asynccontextmanager
-    async def _turn(self, effect: Admit) -> AsyncIterator[bool]:
+    async def _turn(self, effect: Admit, told: _Once) -> AsyncIterator[bool]:
         """Stand in the lane until all before have been admitted; False where the limit passed."""
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
         lane = self._lanes[effect.control]
         ticket = asyncio.get_running_loop().create_future()
+        # Whoever stood here in a loop that was closed under him never leaves by himself.
+        while lane and lane[0].get_loop().is_closed():
+            lane.popleft()
         lane.append(ticket)
         if lane[0] is ticket:
             ticket.set_result(True)
         try:
-            left = None if effect.limit is None else max(0.0, effect.limit - self.clock.now())
-            done, _ = await asyncio.wait({ticket}, timeout=left)
-            yield bool(done)
+            if not ticket.done():
+                await asyncio.wait({ticket}, timeout=self._at_most(effect, _POLL))
+            if not ticket.done():
+                told(self._ahead(effect))
+                await asyncio.wait({ticket}, timeout=self._left_for(effect))
+            yield ticket.done()
         finally:
-            lane.remove(ticket)
+            if ticket in lane:
+                lane.remove(ticket)
             if lane and not lane[0].done():
-                head = lane[0]
-                head.get_loop().call_soon_threadsafe(_call_up, head)
+                _wake(lane[0])
 
     async def _until_given_back(self) -> None:
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
@@ -222,23 +273,42 @@ class AsyncGate(_Shared):
 
     async def release(self, lease: Any) -> None:
         """Give a lease back."""
-        try:
-            await self._ask(lambda: self.store.give_back(lease))
-        except KatavenError as error:
-            # The answer is in hand; a lease that stays ends by itself.
-            logger.warning("a lease could not be given back: %s", error)
+        await self._run(lambda: self._give_back(lease))
         for head in tuple(self._heads):
-            head.get_loop().call_soon_threadsafe(_call_up, head)
+            _wake(head)
 
     async def keep(self, lease: Any) -> None:
         """Renew a lease that is held for long."""
-        await self._ask(lambda: self.store.keep(lease, self.clock.now()))
+        if self._is_due(lease):
+            await self._run(lambda: self._renew(lease))
 
     async def pause(self, effect: Pause) -> None:
         """Hold everybody back, but for control calls."""
-        await self._ask(lambda: self.store.pause(self.clock.now(), effect.seconds))
+        await self._run(lambda: self.store.pause(self.clock.now(), effect.seconds))
 
 
-def _call_up(ticket: Any) -> None:
-    if not ticket.done():
-        ticket.set_result(True)
+class _Once:
+    """Says a wait once, however often there is cause."""
+
+    __slots__ = ("_say", "_said")
+
+    def __init__(self, say: Callable[[float], None]) -> None:
+        self._say = say
+        self._said = False
+
+    def __call__(self, seconds: float) -> None:
+        if not self._said:
+            self._said = True
+            self._say(seconds)
+
+
+def _wake(future: Any) -> None:
+    """Set a future of any loop; one whose loop is closed has nobody to wake."""
+    loop = future.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_call_up, future)
+
+
+def _call_up(future: Any) -> None:
+    if not future.done():
+        future.set_result(True)

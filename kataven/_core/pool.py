@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
+import weakref
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -79,6 +81,64 @@ def async_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.AsyncClient:
     )
     keep_bounds(client)
     return client
+
+
+class BlockingPools:
+    """The two pools of a blocking client, each made when it is first needed."""
+
+    def __init__(self, base: BaseUrl) -> None:
+        self._base = base
+        self._lock = threading.Lock()
+        self._context: Any = None
+        self._clients: dict[bool, httpx.Client] = {}
+
+    def get(self, *, streams: bool) -> httpx.Client:
+        """The pool for calls, or the one for event streams."""
+        client = self._clients.get(streams)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(streams)
+                if client is None:
+                    self._context = self._context or tls_context(self._base)
+                    client = blocking_pool(self._base, self._context)
+                    self._clients[streams] = client
+        return client
+
+    def close(self) -> None:
+        """Close both."""
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+
+class AsyncPools:
+    """The two pools of an async client, for each event loop that it is used in."""
+
+    def __init__(self, base: BaseUrl) -> None:
+        self._base = base
+        self._context: Any = None
+        # Connections belong to a loop; a client that outlives asyncio.run() gets new ones.
+        self._clients: Any = weakref.WeakKeyDictionary()
+
+    def get(self, *, streams: bool) -> httpx.AsyncClient:
+        """The pool for calls, or the one for event streams, of the running loop."""
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        clients = self._clients.setdefault(asyncio.get_running_loop(), {})
+        client: httpx.AsyncClient | None = clients.get(streams)
+        if client is None:
+            self._context = self._context or tls_context(self._base)
+            client = clients[streams] = async_pool(self._base, self._context)
+        return client
+
+    async def aclose(self) -> None:
+        """Close those of the running loop."""
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        clients = self._clients.pop(asyncio.get_running_loop(), {})
+        for client in clients.values():
+            await client.aclose()
 
 
 # Parsing a URL is the dearest part of a small request; the same campaign is asked for again and

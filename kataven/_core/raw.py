@@ -13,7 +13,8 @@ import httpx
 
 from kataven._core import pool
 from kataven._core.body import Body
-from kataven._core.senders import ThreadedUpload
+from kataven._core.threads import ThreadedUpload
+from kataven._core.wire import awaited_pieces, packed_as, pieces
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class RawHttp(_Bound):
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Send once and read the answer, within the bound of its size."""
         with self._open(method, url, options) as response:
-            body = Body(response.headers.get("content-encoding", ""))
-            for piece in response.iter_raw():
+            body = Body(packed_as(response))
+            for piece in pieces(response):
                 body.feed(piece)
             return _response(response, body)
 
@@ -156,8 +157,8 @@ class AsyncRawHttp(_Bound):
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Send once and read the answer, within the bound of its size."""
         async with self._open(method, url, options) as response:
-            body = Body(response.headers.get("content-encoding", ""))
-            async for piece in response.aiter_raw():
+            body = Body(packed_as(response))
+            async for piece in awaited_pieces(response):
                 body.feed(piece)
             return _response(response, body)
 

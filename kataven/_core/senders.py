@@ -24,11 +24,10 @@ from kataven._core.operation import (
     Sleep,
     Work,
 )
-from kataven._core.wire import BodyReader, Wire, broken
+from kataven._core.threads import ThreadedUpload, run_in_thread
+from kataven._core.wire import BodyReader, Wire, awaited_pieces, broken, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from kataven._core.gate import AsyncGate, Gate
     from kataven._core.operation import Flow
     from kataven._core.tokens import AsyncTokenSource, TokenSource
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRANSPORT_ERRORS = (httpx.TransportError, httpx.StreamError, httpx.DecodingError)
-# One piece handed from the reading thread to the event loop: large enough that the hop costs
-# little, small enough to keep memory flat.
-_UPLOAD_PIECE = 1024 * 1024
 
 
 class BlockingDriver:
@@ -67,7 +63,7 @@ class BlockingDriver:
         self.clock = clock
         self.gate = gate
         self._given = http_client
-        self._pools = _BlockingPools(base)
+        self._pools = pool.BlockingPools(base)
 
     def pool(self, *, streams: bool = False) -> httpx.Client:
         """The pool for calls, or the one for event streams; made at first use."""
@@ -156,7 +152,7 @@ class BlockingDriver:
             send.attempt.head = (response.status_code, response.headers.raw)
             try:
                 reader = BodyReader(response, send.timeout, send.limit, self.clock, token)
-                for piece in response.iter_raw():
+                for piece in pieces(response):
                     reader.feed(piece)
                 return reader.reply()
             except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
@@ -166,35 +162,6 @@ class BlockingDriver:
         finally:
             pool.sending.reset(quiet)
             bound.reset(bounded)
-
-
-class _BlockingPools:
-    """The two pools of a blocking client, each made when it is first needed."""
-
-    def __init__(self, base: BaseUrl) -> None:
-        import threading  # noqa: PLC0415 - loaded by httpx anyway
-
-        self._base = base
-        self._lock = threading.Lock()
-        self._context: Any = None
-        self._clients: dict[bool, httpx.Client] = {}
-
-    def get(self, *, streams: bool) -> httpx.Client:
-        client = self._clients.get(streams)
-        if client is None:
-            with self._lock:
-                client = self._clients.get(streams)
-                if client is None:
-                    self._context = self._context or pool.tls_context(self._base)
-                    client = pool.blocking_pool(self._base, self._context)
-                    self._clients[streams] = client
-        return client
-
-    def close(self) -> None:
-        with self._lock:
-            clients, self._clients = self._clients, {}
-        for client in clients.values():
-            client.close()
 
 
 class AsyncDriver:
@@ -221,7 +188,7 @@ class AsyncDriver:
         self.clock = clock
         self.gate = gate
         self._given = http_client
-        self._pools = _AsyncPools(base)
+        self._pools = pool.AsyncPools(base)
 
     def pool(self, *, streams: bool = False) -> httpx.AsyncClient:
         """The pool for calls, or the one for event streams; made at first use in each loop."""
@@ -336,7 +303,7 @@ class AsyncDriver:
             send.attempt.head = (response.status_code, response.headers.raw)
             try:
                 reader = BodyReader(response, send.timeout, send.limit, self.clock, token)
-                async for piece in response.aiter_raw():
+                async for piece in awaited_pieces(response):
                     reader.feed(piece)
                 return reader.reply()
             except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
@@ -346,72 +313,3 @@ class AsyncDriver:
         finally:
             pool.sending.reset(quiet)
             bound.reset(bounded)
-
-
-class _AsyncPools:
-    """The two pools of an async client, for each event loop that it is used in."""
-
-    def __init__(self, base: BaseUrl) -> None:
-        import weakref  # noqa: PLC0415 - loaded by asyncio anyway
-
-        self._base = base
-        self._context: Any = None
-        # Connections belong to a loop; a client that outlives asyncio.run() gets new ones.
-        self._clients: Any = weakref.WeakKeyDictionary()
-
-    def get(self, *, streams: bool) -> httpx.AsyncClient:
-        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
-
-        clients = self._clients.setdefault(asyncio.get_running_loop(), {})
-        client: httpx.AsyncClient | None = clients.get(streams)
-        if client is None:
-            self._context = self._context or pool.tls_context(self._base)
-            client = clients[streams] = pool.async_pool(self._base, self._context)
-        return client
-
-    async def aclose(self) -> None:
-        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
-
-        clients = self._clients.pop(asyncio.get_running_loop(), {})
-        for client in clients.values():
-            await client.aclose()
-
-
-class ThreadedUpload(httpx.AsyncByteStream):
-    """A multipart body whose file is read in a thread: a slow disk must not hold up the loop."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = iter(self._body)
-        while piece := await run_in_thread(lambda: _next_piece(pieces)):
-            yield piece
-
-
-def _next_piece(pieces: Iterator[bytes]) -> bytes:
-    joined = bytearray()
-    for piece in pieces:
-        joined += piece
-        if len(joined) >= _UPLOAD_PIECE:
-            break
-    return bytes(joined)
-
-
-async def run_in_thread(function: Any) -> Any:
-    """Run a function in a thread; what it opened is closed if the waiting is cancelled."""
-    import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
-
-    future = asyncio.get_running_loop().run_in_executor(None, function)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        future.add_done_callback(_close_result)
-        raise
-
-
-def _close_result(future: Any) -> None:
-    if not future.cancelled() and future.exception() is None:
-        close = getattr(future.result(), "close", None)
-        if close is not None:
-            close()

@@ -18,6 +18,8 @@ from kataven._version import __version__
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from kataven._core.operation import Attempt, Send, Timeout
     from kataven._core.tokens import Token
     from kataven.clock import Clock
@@ -128,6 +130,28 @@ class Wire:
         )
 
 
+def packed_as(response: httpx.Response) -> str:
+    """How the pieces of an answer are packed; one that was read by a caller's hook is unpacked."""
+    if response.is_stream_consumed:
+        return ""
+    encodings: str = response.headers.get("content-encoding", "")
+    return encodings
+
+
+def pieces(response: httpx.Response) -> Iterator[bytes]:
+    """The pieces of an answer as they come off the wire, or what a caller's hook has read."""
+    return iter((response.content,)) if response.is_stream_consumed else response.iter_raw()
+
+
+async def awaited_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The same, awaited."""
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    async for piece in response.aiter_raw():
+        yield piece
+
+
 class BodyReader:
     """Reads one answer's body within its bounds of size and time."""
 
@@ -149,8 +173,7 @@ class BodyReader:
         self._clock = clock
         self._response = response
         self._token = token
-        encodings = response.headers.get("content-encoding", "")
-        self._body = Body(encodings)
+        self._body = Body(packed_as(response))
 
     def feed(self, piece: bytes) -> None:
         """Take a piece; raises BodyError over a bound and TimeoutError past the time."""

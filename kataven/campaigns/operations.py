@@ -121,11 +121,13 @@ def create_campaign(form: CampaignForm, contacts: BinaryIO, filename: str) -> Op
     from kataven_hub.models.campaign_create import CampaignCreate
     from kataven_hub.types import UNSET, File
 
+    # A name on disk need not be text; only the Hub's eyes read it.
+    shown_name = filename.encode("utf-8", "replace").decode()
     body = CampaignCreate(
         name=form.name,
         agent_id=form.agent_id,
         phone_number_id=form.phone_number_id,
-        contacts=File(payload=contacts, file_name=filename, mime_type="text/csv"),
+        contacts=File(payload=contacts, file_name=shown_name, mime_type="text/csv"),
         max_concurrent_calls=form.max_concurrent_calls,
         retries_per_contact=form.retries_per_contact,
         retry_delay_seconds=form.retry_delay_seconds,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table
+    from rich.text import Text
 
     from kataven.campaigns.progress import CampaignProgress
 
@@ -31,8 +31,9 @@ _STYLES: Final = {
     "running": "yellow",
     "paused": "magenta",
 }
-# Below this many columns the counts stand under each other.
-_NARROW: Final = 64
+# What the table of outcomes needs with all its columns.
+_TABLE_WIDTH: Final = 56
+_GAP: Final = 3
 # Plain lines: one for each so much progress.
 _STEP: Final = 0.1
 
@@ -187,19 +188,21 @@ class TerminalView:
         from rich.table import Table
 
         total = sum(outcome.contacts for outcome in outcomes)
-        table = Table(box=box.SIMPLE_HEAD, show_footer=True, header_style="bold")
         calls = sum(outcome.calls for outcome in outcomes)
+        wide = self._console.width >= _TABLE_WIDTH
+        table = Table(
+            box=box.SIMPLE_HEAD, show_footer=True, header_style="bold", padding=(0, int(wide))
+        )
         table.add_column("Status", footer="all")
         table.add_column("Last error")
         table.add_column("Contacts", footer=str(total), justify="right")
-        table.add_column("Share", footer="100.0%", justify="right")
+        if wide:
+            table.add_column("Share", footer="100.0%", justify="right")
         table.add_column("Calls", footer=str(calls), justify="right")
         for o in outcomes:
-            share = _share(o.contacts, total)
-            style = _STYLES.get(o.status, "")
-            table.add_row(
-                _label(o.status), o.error, str(o.contacts), share, str(o.calls), style=style
-            )
+            share = [_share(o.contacts, total)] if wide else []
+            cells = [_label(o.status), o.error, str(o.contacts), *share, str(o.calls)]
+            table.add_row(*cells, style=_STYLES.get(o.status, ""))
         self._console.print(table)
 
 
@@ -235,29 +238,33 @@ class _Picture:
             percent(progress.fraction_done),
         )
         yield head
-        yield self._counts(progress, narrow=options.max_width < _NARROW)
-        eta = "" if progress.terminal else f"   ETA {span(progress.eta_seconds)}"
-        yield Text(
-            f"{progress.active_calls or 0:>5} calls in flight{eta}   "
-            f"Hub time {span(progress.elapsed_seconds * self._hub_seconds)}"
-        )
+        yield from self._counts(progress, options.max_width)
+        lines = [f"{progress.active_calls or 0} calls in flight"]
+        if not progress.terminal:
+            lines.append(f"ETA {span(progress.eta_seconds)}")
+        lines.append(f"Hub time {span(progress.elapsed_seconds * self._hub_seconds)}")
+        yield from _side_by_side([Text(line) for line in lines], options.max_width)
 
     @staticmethod
-    def _counts(progress: "CampaignProgress", *, narrow: bool) -> "Table":
-        from rich.table import Table
+    def _counts(progress: "CampaignProgress", width: int) -> "Iterator[RenderableType]":
         from rich.text import Text
 
-        grid = Table.grid(padding=(0, 3, 0, 0))
+        digits = len(str(progress.total or 0))
         cells = [
             Text.assemble(
-                (f"{progress.counts.get(status, 0):>5} ", "bold"),
+                (f"{progress.counts.get(status, 0):>{digits}} ", "bold"),
                 (_label(status), _STYLES[status]),
             )
             for status in STATUSES
         ]
-        if narrow:
-            for cell in cells:
-                grid.add_row(cell)
-        else:
-            grid.add_row(*cells)
-        return grid
+        return _side_by_side(cells, width)
+
+
+def _side_by_side(cells: "Sequence[Text]", width: int) -> "Iterator[RenderableType]":
+    """Put cells on one line where they fit, else under each other."""
+    from rich.text import Text
+
+    if sum(cell.cell_len + _GAP for cell in cells) - _GAP <= width:
+        yield Text(" " * _GAP).join(cells)
+    else:
+        yield from cells

@@ -96,6 +96,7 @@ class _Inspection:
                 )
             for batch in RecordReader(chain((first,), blocks), delimiter):
                 self._batch(batch)
+                del batch
         self._whole()
         self._name_first_rows()
         mark = "-sig" if self._text.mark and self._text.encoding == "utf-8" else ""
@@ -111,9 +112,12 @@ class _Inspection:
 
     def _batch(self, batch: Batch) -> None:
         if self._columns is None:
+            head, batch = batch.parted()
+            self._one_by_one(head)
+        rows = batch.rows
+        if self._columns is None or not rows:
             self._one_by_one(batch)
             return
-        rows = batch.rows
         if (
             batch.malformed
             or batch.wrong

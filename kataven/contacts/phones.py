@@ -20,9 +20,7 @@ _SPREADSHEET: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+|[+-
 _REGION: Final = re.compile(r"[A-Z]{2}")
 # Words that people write in a number, beside the digits. Other letters make it something else:
 # a vanity number, a name, two numbers in one cell.
-_WORDS: Final = re.compile(
-    r"(?i)^tel:|(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)"
-)
+_WORDS: Final = re.compile(r"(?i)(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)")
 _SHORTEST_LENGTH: Final = 8
 _LONGEST_LENGTH: Final = 16
 
@@ -174,7 +172,8 @@ def _unwrapped(value: str) -> str:
     text = unicodedata.normalize("NFKC", value).strip()
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1].strip()
-    return text.removeprefix("'").strip()
+    text = text.removeprefix("'").strip()
+    return text[4:].strip() if text[:4].lower() == "tel:" else text
 
 
 def _plausible(text: str) -> bool:

@@ -41,6 +41,21 @@ class Batch:
     malformed: dict[int, str] = field(default_factory=dict)
     wrong: dict[int, WrongByte] = field(default_factory=dict)
 
+    def parted(self) -> "tuple[Batch, Batch]":
+        """Take off the first row, so that a header does not slow down the rows behind it.
+
+        Returns:
+            The first row and the others; everything and nothing where rows have flaws.
+        """
+        if self.malformed or self.wrong:
+            return self, Batch(self.first + len(self.rows), [], b"")
+        end = self.utf8.find(b"\n") + 1
+        if not end or b'"' in self.utf8[:end]:
+            # Where the first row ends is not plain; what the search finds too much costs time only.
+            end = 0
+        head = Batch(self.first, self.rows[:1], self.utf8[:end])
+        return head, Batch(self.first + 1, self.rows[1:], self.utf8[end:])
+
 
 class RecordReader:
     """Cuts blocks of lines into rows.
@@ -81,13 +96,16 @@ class RecordReader:
             if self._rest and '"' not in block.text and length < LONGEST_RECORD:
                 self._keep(block, length)
                 continue
-            batch = self._batch(block, length)
-            if batch.rows:
-                yield batch
+            yield from self._rows_of(block, length)
         while self._rest:
-            batch = self._batch(None, 0)
-            if batch.rows:
-                yield batch
+            yield from self._rows_of(None, 0)
+
+    def _rows_of(self, block: Block | None, length: int) -> Iterator[Batch]:
+        # Nothing here may hold a batch while the next one is read: twice the cells would no
+        # longer fit into the cache.
+        batch = self._batch(block, length)
+        if batch.rows:
+            yield batch
 
     def _keep(self, block: Block, length: int) -> None:
         self._rest.append(block.text)
@@ -135,8 +153,10 @@ class RecordReader:
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
-        if "" in lines:
+        if not all(lines):
             return [line.split(mark) if line else [] for line in lines], ""
+        if mark not in text:
+            return [[line] for line in lines], ""
         return [line.split(mark) for line in lines], ""
 
     def _quoted(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:

@@ -56,6 +56,7 @@ class App:
         self._on_work = on_work
         self._clock = engine.time.clock
         self._advancing = asyncio.Lock()
+        self._stopping = asyncio.Event()
         self._control = Control(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +101,17 @@ class App:
                 await asyncio.sleep(0)
             self.feeds.advanced(until)
             return until
+
+    def stop(self) -> None:
+        """End the waiting of scripted latencies: the Hub stops."""
+        self._stopping.set()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
 
     async def _answer(self, request: Request, reply: Reply) -> None:
         request.check_head()
@@ -146,8 +158,8 @@ class App:
         self, request: Request, reply: Reply, caller: Caller, path: str, fault: Fault
     ) -> None:
         if fault.latency:
-            await asyncio.sleep(fault.latency)
-        if fault.reset == "before":
+            await self._pause(fault.latency)
+        if fault.reset == "before" or self._stopping.is_set():
             await reply.connection.reset()
             return
         if fault.status is not None:

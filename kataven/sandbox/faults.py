@@ -5,6 +5,7 @@ bad token or over a limit meet no fault; every other request is measured against
 order they were added, and the first that fits and is not used up is carried out.
 """
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,16 @@ Reset = Literal["before", "after", "middle"]
 
 _METHODS: Final = frozenset({"*", "GET", "POST", "DELETE"})
 _UNKNOWN_STATUS: Final = "reviewing"
+_NONE: Final = type(None)
+_KINDS_OF_VALUE: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
+    (("match",), (str,), "a string"),
+    (("times", "status", "cut_after", "silent_after"), (int, _NONE), "a whole number or None"),
+    (("after",), (int,), "a whole number"),
+    (("latency",), (int, float), "a number"),
+    (("body", "reset"), (str, _NONE), "a string or None"),
+    (("retry_after",), (int, str, _NONE), "a whole number, a string or None"),
+    (("no_end", "trickle", "malformed", "extra_keys", "unknown_status"), (bool,), "a bool"),
+)
 _EXTRA: Final = {"added": ["by", "a", "fault"]}
 
 
@@ -40,6 +51,11 @@ class Fault:
     used: int = 0
 
     def __post_init__(self) -> None:
+        for names, kinds, what in _KINDS_OF_VALUE:
+            for name in names:
+                if type(getattr(self, name)) not in kinds:
+                    msg = f"{name} must be {what}, not {getattr(self, name)!r}"
+                    raise ValueError(msg)
         method, _, path = self.match.partition(" ")
         if method not in _METHODS or not path.startswith("/"):
             msg = f"match is like 'POST /campaigns/*/start': method and path, not {self.match!r}"
@@ -53,13 +69,14 @@ class Fault:
         if self.status is None and (self.body is not None or self.retry_after is not None):
             msg = "body and retry_after belong to a fault with a status; give status= too"
             raise ValueError(msg)
-        if "\r" in str(self.retry_after) or "\n" in str(self.retry_after):
-            msg = "retry_after must not hold a line end"
+        pause = str(self.retry_after)
+        if not (pause.isascii() and pause.isprintable()):
+            msg = "retry_after must be visible ASCII, without a line end"
             raise ValueError(msg)
         for name in ("times", "after", "cut_after", "silent_after", "latency"):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                msg = f"{name} must not be negative"
+            if value is not None and not 0 <= value < math.inf:
+                msg = f"{name} must be finite and not negative"
                 raise ValueError(msg)
         if len(self._kinds()) > 1:
             msg = f"a fault is one thing; these are several: {', '.join(self._kinds())}"

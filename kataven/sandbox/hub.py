@@ -129,9 +129,14 @@ class HubThread:
         self._ready.set_result(app)
         try:
             await self._stop.wait()
+            app.stop()
             await listener.close()
             pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+            # Calls from other threads that came too late end with the Hub.
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
             engine.catch_up()
         finally:
             store.close()

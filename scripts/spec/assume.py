@@ -80,9 +80,7 @@ def nullable(draft: Draft, *, schema: str, fields: list[str], reason: str) -> in
     return matched
 
 
-def derived_schema(
-    draft: Draft, *, name: str, source: str, description: str, reason: str
-) -> int:
+def derived_schema(draft: Draft, *, name: str, source: str, description: str, reason: str) -> int:
     """Add a schema that has the fields of another, none of them required."""
     if name in draft.schemas:
         raise _documented(f"the schema {name}")
@@ -97,9 +95,7 @@ def derived_schema(
     return 1
 
 
-def answer(
-    draft: Draft, *, operations: list[str], status: str, schema: str, reason: str
-) -> int:
+def answer(draft: Draft, *, operations: list[str], status: str, schema: str, reason: str) -> int:
     """Say what the JSON of an answer is, where the document gives it no shape."""
     matched = 0
     for operation_id in operations:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .places import Places
 
 
+_STATUSES = "touches kataven/errors.py, where each status has its class"
+_ANSWERS = "touches kataven/_core/answers.py, which reads every answer as JSON"
+
+
 def compare(old: Json, new: Json, places: Places) -> list[Change]:
     """Find every difference between two normalised documents.
 
@@ -64,13 +68,13 @@ class _Comparison:
                 "touches kataven/config.py and kataven/client.py",
             )
         before, after = _by_place(self._old), _by_place(self._new)
-        for place, (_, operation) in before.items():
+        for place, (path, operation) in before.items():
             if place not in after:
                 name = operation["operationId"]
                 self.findings.add(
                     "operation removed",
                     Spot(name, (name,)),
-                    f"{place[0].upper()} {place[1]} is gone",
+                    f"{place[0].upper()} {path} is gone",
                     self.findings.places.removal(name),
                 )
         for place, (path, operation) in after.items():
@@ -81,7 +85,7 @@ class _Comparison:
                 self.findings.add(
                     "operation added",
                     Spot(name, (name,)),
-                    f"{place[0].upper()} {place[1]} is covered now",
+                    f"{place[0].upper()} {path} is covered now",
                     self.findings.places.addition(name),
                 )
 
@@ -200,7 +204,8 @@ class _Comparison:
             self.findings.add(
                 "status code changed",
                 at.named(now),
-                f"success of {at.name} was {was} and is {now}; the SDK takes any 2xx",
+                f"success of {at.name} was {was} and is {now}",
+                "the SDK takes any 2xx, so nothing in kataven/errors.py has to follow",
             )
             self._response(before[was], after[now], now, at)
             gone.remove(was)
@@ -211,9 +216,12 @@ class _Comparison:
                 "status code removed",
                 replace(at, name=status, assumed=guess),
                 f"{at.name} does not answer {status} any more",
+                _STATUSES,
             )
         for status in come:
-            self.findings.add("status code added", at.named(status), f"{at.name} may answer {status}")
+            self.findings.add(
+                "status code added", at.named(status), f"{at.name} may answer {status}", _STATUSES
+            )
         for status in before:
             if status in after:
                 self._response(before[status], after[status], status, at)
@@ -253,12 +261,16 @@ class _Comparison:
                 "{direction} media type changed",
                 spot.named(come[0]),
                 f"{where} was {gone[0]} and is {come[0]}",
+                _ANSWERS if spot.direction == "response" else "",
             )
             pairs.append((before[gone[0]], after[come[0]]))
         else:
             for media in gone:
                 self.findings.add(
-                    "{direction} media type removed", spot.named(media), f"{where} is not {media}"
+                    "{direction} media type removed",
+                    spot.named(media),
+                    f"{where} is not {media} any more",
+                    _ANSWERS if spot.direction == "response" else "",
                 )
             for media in come:
                 self.findings.add(
@@ -287,7 +299,7 @@ def _parameter_places(path: str, operation: Json) -> dict[tuple[str, Any], Json]
     for parameter in operation.get("parameters", ()):
         name: Any = parameter["name"]
         if parameter["in"] == "path":
-            name = path.find(f"{{{name}}}") >= 0 and path.split(f"{{{name}}}")[0].count("{")
+            name = path.partition(f"{{{name}}}")[0].count("{")
         found[parameter["in"], name] = parameter
     return found
 
@@ -297,9 +309,7 @@ def _security(document: Json, owner: Json) -> str:
     schemes = document.get("components", {}).get("securitySchemes", {})
     asked = [
         sorted(
-            json.dumps(
-                [{**schemes.get(name, {}), "description": ""}, scopes], sort_keys=True
-            )
+            json.dumps([{**schemes.get(name, {}), "description": ""}, scopes], sort_keys=True)
             for name, scopes in requirement.items()
         )
         for requirement in owner.get("security", ())

@@ -80,9 +80,8 @@ class Schemas:
 
     def _shapes(self, old: Shape, new: Shape, spot: Spot) -> None:
         self._description(old.description, new.description, spot)
-        if old.types != new.types or "binary" in {old.format, new.format} - {
-            old.format if old.format == new.format else None
-        }:
+        file = (old.format == "binary", new.format == "binary")
+        if old.types != new.types or file[0] != file[1]:
             self._findings.add(
                 "{direction} type changed",
                 spot,
@@ -134,10 +133,8 @@ class Schemas:
                     "request type changed", spot, f"{spot.name} takes only {', '.join(after)} now"
                 )
                 return
-        elif spot.direction == "request" and before is not None and not old.open:
-            self._findings.add(
-                "request enum word added", spot, f"{spot.name} takes any word now"
-            )
+        elif spot.direction == "request" and after is None:
+            self._findings.add("request enum word added", spot, f"{spot.name} takes any word now")
             return
         for word in before or ():
             if word not in (after or ()):

@@ -46,7 +46,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def load(text: str, name: str) -> Json:
-    """Read JSON or YAML.
+    """Read a mapping from JSON or YAML.
 
     Args:
         text: The document.
@@ -55,19 +55,28 @@ def load(text: str, name: str) -> Json:
     Raises:
         SpecError: If it is neither, or holds no mapping.
     """
+    loaded = parse(text, name)
+    if not isinstance(loaded, dict):
+        raise SpecError(f"{name} holds no mapping, so it is no OpenAPI document")
+    return loaded
+
+
+def parse(text: str, name: str) -> Any:
+    """Read JSON or YAML, whatever it holds.
+
+    Raises:
+        SpecError: If it is neither.
+    """
     try:
         # JSON first: not all of it is YAML, and it is read faster.
-        loaded = json.loads(text)
+        return json.loads(text)
     except ValueError:
         try:
-            loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+            return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             raise SpecError(f"{name} is neither JSON nor YAML: {error}") from None
         except RecursionError:
             raise SpecError(f"{name} is nested too deeply to be read") from None
-    if not isinstance(loaded, dict):
-        raise SpecError(f"{name} holds no mapping, so it is no OpenAPI document")
-    return loaded
 
 
 def as_openapi_31(document: Json, name: str) -> Json:
@@ -164,8 +173,7 @@ def _upgrade(node: Any) -> None:
             if isinstance(node.get("enum"), list) and None not in node["enum"]:
                 node["enum"] = [*node["enum"], None]
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(node.get(exclusive), bool):
-            if node.pop(exclusive) and bound in node:
-                node[exclusive] = node.pop(bound)
+        if isinstance(node.get(exclusive), bool) and node.pop(exclusive) and bound in node:
+            node[exclusive] = node.pop(bound)
     for value in node.values():
         _upgrade(value)

@@ -20,13 +20,23 @@ SCHEMA_PREFIX = "#/components/schemas/"
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """One operation that the SDK covers, as rules.yaml names it."""
+    """One operation that the SDK covers, as rules.yaml names it.
+
+    Attributes:
+        id: Our operationId.
+        method: The HTTP method, in lower case.
+        path: The path, below the version.
+        tag: Our tag, which names the folder of the generated module.
+        sdk: What users call it, such as "campaigns.create".
+        defaults: Defaults that the SDK's contract fixes although the Hub has others.
+    """
 
     id: str
     method: str
     path: str
     tag: str
     sdk: str
+    defaults: Json = field(default_factory=dict)
 
 
 def blanked(path: str) -> str:

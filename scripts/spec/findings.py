@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from .places import Places
 
 
+# What a change asks of the hand-written layer; every other one only touches it.
+_VERBS = {
+    "required request field added": "add it to",
+    "request field added": "to offer it, add it to",
+    "request field removed": "take it out of",
+    "request field became required": "make it required in",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where in the documents the comparison stands.
@@ -70,7 +79,8 @@ class Findings:
         found = rank(kind, assumed=spot.assumed)
         tail = advice
         if not tail and found != "internal":
-            tail = self.places.of(list(spot.operations), spot.direction)
+            verb = _VERBS.get(kind, "touches")
+            tail = self.places.of(list(spot.operations), spot.direction, verb)
         guess = " (our guess until now)" if spot.assumed else ""
         self.changes.append(
             Change(
@@ -109,15 +119,20 @@ def _reach(document: Json, root: Any, operation: str, direction: str, found: Use
             todo += node
         elif isinstance(node, dict):
             todo += node.values()
-            reference = node.get("$ref")
-            if "x-event-schema" in node:
-                reference = SCHEMA_PREFIX + node["x-event-schema"]
-            if not isinstance(reference, str):
-                continue
-            name = reference.removeprefix(SCHEMA_PREFIX)
-            if operation not in found.setdefault((name, direction), set()):
-                found[name, direction].add(operation)
-                todo.append(resolve(document, {"$ref": reference}))
+            references = [node.get("$ref")]
+            # Schemas that stand beside the answer, not in it.
+            references += [
+                SCHEMA_PREFIX + node[key]
+                for key in ("x-event-schema", "x-derived-from")
+                if key in node
+            ]
+            for reference in references:
+                if not isinstance(reference, str):
+                    continue
+                name = reference.removeprefix(SCHEMA_PREFIX)
+                if operation not in found.setdefault((name, direction), set()):
+                    found[name, direction].add(operation)
+                    todo.append(resolve(document, {"$ref": reference}))
 
 
 def _merged(first: Users, second: Users) -> Users:

@@ -63,8 +63,8 @@ def read_tables(rules_document: Json, assumed: Any) -> Tables:
         covered = [Covered(**entry) for entry in rules_document["operations"]]
     except TypeError as error:
         raise SpecError(
-            f"{_RULES}: an entry of `operations` has id, method, path, tag and sdk, no more and no "
-            f"less ({error})"
+            f"{_RULES}: an entry of `operations` has id, method, path, tag, sdk and, where needed, "
+            f"defaults ({error})"
         ) from None
     for table, key, kinds, entries in (
         (_RULES, "rule", rules.KINDS, rules_document["rules"]),
@@ -125,8 +125,8 @@ def normalise(vendor: Json, name: str, tables: Tables) -> Normalised:
     cover(draft, tables.covered)
     for operation_id in sorted(draft.absent):
         draft.notes.append(
-            f"{_RULES} covers {operation_id}, but the document has no such operation: take its line "
-            "out of `operations`, or correct its method and path"
+            f"{_RULES} covers {operation_id}, but the document has no such operation: take its "
+            "line out of `operations`, or correct its method and path"
         )
     for rule in others:
         problems += _apply(draft, rule, "rule", rules.KINDS, _RULES)
@@ -148,7 +148,9 @@ def _apply(
     arguments = copy.deepcopy({name: value for name, value in entry.items() if name != key})
     if "reason" not in inspect.signature(kind).parameters:
         del arguments["reason"]
-    named = set(arguments.get("operations", ())) | {arguments.get("operation")}
+    named: set[str] = set(arguments.get("operations", ()))
+    if "operation" in arguments:
+        named.add(arguments["operation"])
     gone = named & draft.absent
     if gone:
         # That the operation is gone is reported as such; the rule goes with it.
@@ -156,7 +158,7 @@ def _apply(
             f"{table}: {entry[key]} names {', '.join(sorted(gone))}, which the document does not "
             "have; take it out"
         )
-        if "operations" not in arguments or not named - gone - {None}:
+        if "operations" not in arguments or not named - gone:
             return []
         arguments["operations"] = [one for one in arguments["operations"] if one not in gone]
     try:
@@ -166,10 +168,11 @@ def _apply(
     if matched:
         return []
     details = ", ".join(f"{name}: {value}" for name, value in arguments.items() if name in _SHOWN)
-    return [
-        f"{table}: {entry[key]} ({details}) matches nothing in the document, so its cause is gone or "
-        f"has moved: take it out or correct it. Its reason was: {entry['reason']}"
-    ]
+    sentence = (
+        f"{table}: {entry[key]} ({details}) matches nothing in the document, so its cause is gone "
+        f"or has moved: take it out or correct it. Its reason was: {entry['reason']}"
+    )
+    return [sentence]
 
 
 _SHOWN = ("prefix", "name", "operation", "operations", "schema", "field", "vendor", "source")
@@ -221,11 +224,12 @@ def _prune(document: Json) -> None:
 
 
 def _security_names(document: Json) -> set[str]:
-    found = {name for requirement in document["security"] for name in requirement}
+    found: set[str] = {name for requirement in document["security"] for name in requirement}
     for item in document["paths"].values():
         for operation in item.values():
             found |= {name for need in operation.get("security", ()) for name in need}
-    return found & document["components"].get("securitySchemes", {}).keys()
+    known: set[str] = set(document["components"].get("securitySchemes", {}))
+    return found & known
 
 
 __all__ = ["SCHEMA_PREFIX", "Normalised", "Tables", "normalise", "read_tables"]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "$ref", "openapi", "info", "name", "in", "title", "version", "tags", "operationId",
-    "x-vendor-operation-id", "url", "type", "format", "scheme", "summary", "description", "required",
-    "deprecated", "license", "servers", "security", "x-left-out", "paths", "parameters",
+    "x-vendor-operation-id", "url", "type", "format", "scheme", "summary", "description",
+    "required", "deprecated", "license", "servers", "security", "x-left-out", "paths", "parameters",
     "requestBody", "headers", "content", "schema", "encoding", "responses", "components",
     "securitySchemes", "schemas", "anyOf", "oneOf", "allOf", "enum", "minimum", "maximum",
     "default", "items", "properties", "additionalProperties",
@@ -33,7 +33,7 @@ _MAPS = frozenset({
 # Below these stand values of the API, whose order is their own.
 _VALUES = frozenset({"default", "example", "enum", "const", "security"})
 
-_LICENCE_TO_EDIT = "# Written by scripts/update_spec.py, not edited by hand: docs/spec.md says how it is changed.\n"
+_HEAD = "# Written by scripts/update_spec.py; docs/spec.md says how it is changed, not by hand.\n"
 _SEAL = "# sha256 of the rest: "
 
 
@@ -95,14 +95,14 @@ def write(document: Json) -> str:
     body = yaml.dump(
         document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=98, indent=2
     )
-    return f"{_LICENCE_TO_EDIT}{_SEAL}{_digest(body)}\n{body}"
+    return f"{_HEAD}{_SEAL}{_digest(body)}\n{body}"
 
 
 def seal_is_whole(text: str) -> bool:
     """Say whether the text of openapi.yaml is as ``write`` left it."""
     head, _, rest = text.partition("\n")
     seal, _, body = rest.partition("\n")
-    return head + "\n" == _LICENCE_TO_EDIT and seal == _SEAL + _digest(body)
+    return head + "\n" == _HEAD and seal == _SEAL + _digest(body)
 
 
 def _digest(body: str) -> str:

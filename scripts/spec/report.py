@@ -1,4 +1,4 @@
-"""Words a report: for people on standard output, for programs as JSON, for CHANGELOG and version."""
+"""Words a report: for people, for programs as JSON, and for CHANGELOG and version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .ranks import BREAKING, COMPATIBLE, INTERNAL, highest
 
 if TYPE_CHECKING:
     from .change import Change
+    from .places import Places
 
 EXIT_CODES = {INTERNAL: 0, COMPATIBLE: 10, BREAKING: 20}
 
@@ -27,35 +28,39 @@ def as_json(changes: list[Change]) -> dict[str, Any]:
     }
 
 
-def as_text(changes: list[Change], notes: list[str], version: str) -> str:
+def as_text(changes: list[Change], notes: list[str], version: str, places: Places) -> str:
     """The report for people.
 
     Args:
         changes: The changes, the gravest first.
         notes: Sentences for the maintainer.
         version: The version of kataven that stands now.
+        places: Knows what users call an operation.
     """
     blocks = []
     for rank, heading in _HEADINGS.items():
         chosen = [change for change in changes if change.rank == rank]
         if chosen:
             blocks.append(f"{heading} ({len(chosen)}):")
-            blocks += [_line(f"{change.operation or 'several'}: {change.what}: {change.message}")
-                       if change.operation else _line(f"{change.what}: {change.message}")
-                       for change in chosen]
+            blocks += [
+                _line(_where(change) + f"{change.what}: {change.message}") for change in chosen
+            ]
     if not changes:
         blocks.append("Nothing changed.")
     if notes:
         blocks.append("To do in our own tables:")
         blocks += [_line(note) for note in notes]
-    lines = changelog(changes)
+    lines = changelog(changes, places)
     if lines:
         blocks.append("For CHANGELOG.md:")
         blocks += [_line(line) for line in lines]
-        blocks.append(
-            f"Next version: {next_version(version, highest([c.rank for c in changes]))} (now {version})"
-        )
+        following = next_version(version, highest([change.rank for change in changes]))
+        blocks.append(f"Next version: {following} (now {version})")
     return "\n".join(blocks)
+
+
+def _where(change: Change) -> str:
+    return f"{change.operation}: " if change.operation else ""
 
 
 def _line(text: str) -> str:
@@ -69,14 +74,14 @@ def _line(text: str) -> str:
     )
 
 
-def changelog(changes: list[Change]) -> list[str]:
-    """Lines for CHANGELOG.md: what users of kataven read, without our to-do."""
+def changelog(changes: list[Change], places: Places) -> list[str]:
+    """Lines for CHANGELOG.md: what users of kataven read, under their names, without our to-do."""
     lines = []
     for rank, word in ((BREAKING, "Breaking"), (COMPATIBLE, "Changed")):
         for change in changes:
             if change.rank == rank:
                 what = change.message.partition("; ")[0]
-                where = f" ({change.operation})" if change.operation else ""
+                where = f" ({places.sdk_name(change.operation)})" if change.operation else ""
                 lines.append(f"{word}: {what}{where}.")
     return lines
 

@@ -129,7 +129,9 @@ def name_request_schema(draft: Draft, *, operation: str, name: str) -> int:
         if not schema or "$ref" in schema:
             continue
         if name in draft.schemas:
-            raise SpecError(f"the document has a schema {name} of its own beside {operation}'s form")
+            raise SpecError(
+                f"the document has a schema {name} of its own beside {operation}'s form"
+            )
         draft.schemas[name] = schema
         media["schema"] = {"$ref": SCHEMA_PREFIX + name}
         matched += 1

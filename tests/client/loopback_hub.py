@@ -238,6 +238,8 @@ class LoopbackHub:
         connections: How many connections were accepted.
         hanging: Set when the Hub has begun to keep silent.
         trickled_whole: Whether a trickled answer was sent to its end.
+        on_request: Called with each request before it is answered.
+        decide: Makes the answer from the request, in place of the script.
     """
 
     host: str = "127.0.0.1"
@@ -251,6 +253,7 @@ class LoopbackHub:
         self.over = threading.Event()
         self.hanging = threading.Event()
         self.on_request: Callable[[Request], None] | None = None
+        self.decide: Callable[[Request], bytes] | None = None
         self._script: deque[Any] = deque()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -269,6 +272,12 @@ class LoopbackHub:
     def will(self, *answers: Any) -> None:
         """Give the next requests these answers, one each; then ``always``."""
         self._script.extend(answers)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections the Hub holds now."""
+        with self._lock:
+            return len(self._sockets)
 
     @property
     def only(self) -> Request:
@@ -355,7 +364,10 @@ class LoopbackHub:
         if too_many:
             connection.send(reply(418, "the client asks without end"))
             connection.finish()
-        for step in answer.steps:
+        steps = answer.steps
+        if self.decide is not None:
+            steps = (self.decide(request),)
+        for step in steps:
             if isinstance(step, bytes):
                 connection.send(step)
             else:

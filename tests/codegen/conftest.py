@@ -63,6 +63,8 @@ def project(tmp_path: Path) -> Project:
         shutil.copytree(ROOT / name, root / name, ignore=without)
     for name in ("openapi.yaml", "generator-config.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
+    (root / "kataven").mkdir()
+    shutil.copy(ROOT / "kataven" / "_version.py", root / "kataven")
     return Project(root)
 
 

@@ -41,7 +41,9 @@ class Http:
     def send_form(self, contacts: bytes | None = None, **fields: Any) -> httpx.Response:
         form = {"name": "Autumn", "agent_id": "agent_1", "phone_number_id": "pn_1", **fields}
         form = {name: value for name, value in form.items() if value is not None}
-        files = {"contacts": ("contacts.csv", people(3) if contacts is None else contacts, "text/csv")}
+        files = {
+            "contacts": ("contacts.csv", people(3) if contacts is None else contacts, "text/csv")
+        }
         return self.client.post("/campaigns", data=form, files=files)
 
     def create(self, contacts: bytes | int = 3, **fields: Any) -> str:
@@ -64,7 +66,9 @@ class Http:
         found: list[dict[str, Any]] = []
         page = 0
         while True:
-            answer = self.client.get(f"/campaigns/{campaign}/contacts", params={**query, "page": page})
+            answer = self.client.get(
+                f"/campaigns/{campaign}/contacts", params={**query, "page": page}
+            )
             assert answer.status_code == 200, answer.text
             found += answer.json()["contacts"]
             page += 1

@@ -9,7 +9,9 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 def ask(hub, token=None, path="/api/v1/campaigns", **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
-        named["Authorization"] = token if token.startswith(("Bearer", "Basic")) else f"Bearer {token}"
+        named["Authorization"] = (
+            token if token.startswith(("Bearer", "Basic")) else f"Bearer {token}"
+        )
     return httpx.get(hub.url + path, headers=named, trust_env=False)
 
 
@@ -129,7 +131,9 @@ def test_a_host_that_is_not_loopback_is_400(hub, host):
     assert ask(hub, hub.api_key, Host=host).status_code == 400
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1", "127.1.2.3:8", "[::1]:9"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:80", "127.0.0.1", "127.1.2.3:8", "[::1]:9"]
+)
 def test_loopback_hosts_are_answered(hub, host):
     assert ask(hub, hub.api_key, Host=host).status_code == 200
 

@@ -55,7 +55,11 @@ def test_name_agent_id_and_phone_number_id_are_required(http, field, value):
 @pytest.mark.parametrize(
     ("field", "good", "bad"),
     [
-        ("max_concurrent_calls", ["1", "100"], ["0", "101", "-1", "5.0", "", "x", "1e2", "٥", " 5"]),
+        (
+            "max_concurrent_calls",
+            ["1", "100"],
+            ["0", "101", "-1", "5.0", "", "x", "1e2", "٥", " 5"],
+        ),
         ("retries_per_contact", ["0", "5"], ["-1", "6", "1.5", ""]),
         ("retry_delay_seconds", ["60", "86400"], ["59", "0", "-60", "9" * 30]),
     ],
@@ -116,9 +120,7 @@ def test_scheduled_at_is_rejected_if_in_the_past(hub, http):
 def test_timestamps_are_go_rfc_3339_in_hub_time(hub, http):
     hub.advance(0.5)
     campaign = http.send_form().json()
-    assert re.fullmatch(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z", campaign["created_at"]
-    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z", campaign["created_at"])
     assert campaign["created_at"][:19] == hub.now().isoformat()[:19]
 
 
@@ -131,10 +133,15 @@ def test_unknown_fields_are_ignored_and_a_field_twice_is_400(http):
 def test_contacts_must_be_a_file_part(http):
     form = {"name": "n", "agent_id": "a", "phone_number_id": "p"}
     assert http.post("/campaigns", data=form).status_code == 400
-    parts = {**{k: (None, v) for k, v in form.items()}, "contacts": (None, "phone_number\n+15550100001")}
+    parts = {
+        **{k: (None, v) for k, v in form.items()},
+        "contacts": (None, "phone_number\n+15550100001"),
+    }
     answer = http.post("/campaigns", files=parts)
     assert (answer.status_code, "file" in answer.text) == (400, True)
-    answer = http.post("/campaigns", files={"contacts": ("c.csv", b"x")} | {"name": ("n.txt", b"n")})
+    answer = http.post(
+        "/campaigns", files={"contacts": ("c.csv", b"x")} | {"name": ("n.txt", b"n")}
+    )
     assert (answer.status_code, "name is a file" in answer.text) == (400, True)
 
 
@@ -146,7 +153,10 @@ def test_contacts_must_be_a_file_part(http):
         ("multipart/form-data", b"--x--"),
         ("multipart/form-data; boundary=x", b""),
         ("multipart/form-data; boundary=x", b"--y\r\n"),
-        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nn'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nn',
+        ),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: text/csv\r\n\r\nn\r\n--x--\r\n"),
         ("multipart/form-data; boundary=" + "x" * 300, b""),
     ],
@@ -166,7 +176,9 @@ def test_a_name_that_is_not_utf_8_is_400(http):
 
 
 def test_the_first_row_is_headers_and_other_columns_become_custom_fields(http):
-    csv = b'first name,phone_number,Ort\n"Smith, ""Bo""",+15550100001,K\xc3\xb6ln\n,+442079460000,\n'
+    csv = (
+        b'first name,phone_number,Ort\n"Smith, ""Bo""",+15550100001,K\xc3\xb6ln\n,+442079460000,\n'
+    )
     contacts = http.contacts(http.create(csv))
     assert [c["phone_number"] for c in contacts] == ["+15550100001", "+442079460000"]
     assert contacts[0]["custom_fields"] == {"first name": 'Smith, "Bo"', "Ort": "Köln"}

@@ -125,7 +125,9 @@ def test_an_open_stream_holds_one_of_the_20_slots_until_its_client_is_gone(conne
             stream.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize(("scale", "seconds"), [(1, "60"), (7, "9"), (60, "1"), (1000, "1"), (0.5, "120")])
+@pytest.mark.parametrize(
+    ("scale", "seconds"), [(1, "60"), (7, "9"), (60, "1"), (1000, "1"), (0.5, "120")]
+)
 def test_retry_after_is_in_the_clients_own_time(connect, scale, seconds):
     with Sandbox(time_scale=scale, limits={"per_minute": None, "per_hour": 1}) as hub:
         http = connect(hub)

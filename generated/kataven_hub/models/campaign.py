@@ -21,15 +21,15 @@ class Campaign:
         name (str): The name it was given.
         agent_id (str): The agent that speaks.
         phone_number_id (str): The number that calls.
-        status (KnownCampaignStatus | str): Where a campaign stands. Words that the SDK does not know survive.
+        status (KnownCampaignStatus | str): Where the campaign stands.
         max_concurrent_calls (int): How many calls of this campaign may be in flight at once.
         retries_per_contact (int): How many times a contact is dialled again.
         retry_delay_seconds (int): Seconds between two calls to one contact.
         created_at (str): When it was created, RFC 3339 with up to nine fractional digits.
         created_by (str): Who created it.
-        scheduled_at (None | str | Unset): When it shall begin, RFC 3339, or null.
-        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits, or null.
-        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits, or null.
+        scheduled_at (None | str | Unset): When it shall begin, RFC 3339.
+        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits.
+        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits.
     """
 
     id: str

@@ -20,7 +20,7 @@ class CampaignList:
     """The campaigns of the account.
 
     Attributes:
-        campaigns (list[Campaign] | Unset):
+        campaigns (list[Campaign] | Unset): The campaigns.
     """
 
     campaigns: list[Campaign] | Unset = UNSET

@@ -18,7 +18,7 @@ class CampaignSnapshot:
 
     Attributes:
         campaign_id (str | Unset): The campaign.
-        status (KnownCampaignStatus | str | Unset): Where a campaign stands. Words that the SDK does not know survive.
+        status (KnownCampaignStatus | str | Unset): Where the campaign stands.
         total (int | Unset): Contacts in all.
         pending (int | Unset): Contacts not yet done with.
         in_progress (int | Unset): Contacts in a call.

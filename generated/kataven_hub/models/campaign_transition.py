@@ -21,13 +21,13 @@ class CampaignTransition:
         name (str | Unset): The name it was given.
         agent_id (str | Unset): The agent that speaks.
         phone_number_id (str | Unset): The number that calls.
-        status (KnownCampaignStatus | str | Unset): Where a campaign stands. Words that the SDK does not know survive.
+        status (KnownCampaignStatus | str | Unset): Where the campaign stands.
         max_concurrent_calls (int | Unset): How many calls of this campaign may be in flight at once.
         retries_per_contact (int | Unset): How many times a contact is dialled again.
         retry_delay_seconds (int | Unset): Seconds between two calls to one contact.
-        scheduled_at (None | str | Unset): When it shall begin, RFC 3339, or null.
-        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits, or null.
-        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits, or null.
+        scheduled_at (None | str | Unset): When it shall begin, RFC 3339.
+        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits.
+        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits.
         created_at (str | Unset): When it was created, RFC 3339 with up to nine fractional digits.
         created_by (str | Unset): Who created it.
     """

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from kataven._core.budget import PATIENCE
+
 if TYPE_CHECKING:
     from kataven._core.budget import Left, RateLimits, Wait
 
@@ -19,8 +21,12 @@ class Store(Protocol):
 
     blocks: bool
 
-    def take(self, now: float, *, control: bool) -> object | Wait:
-        """Admit one request and give a lease, or say when to ask again."""
+    def take(self, now: float, *, control: bool, patience: float = PATIENCE) -> object | Wait:
+        """Admit one request and give a lease, or say when to ask again.
+
+        A store that is locked for longer than ``patience`` seconds is busy, one that is locked for
+        longer than ``PATIENCE`` is unusable.
+        """
         ...
 
     def give_back(self, lease: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, cast
 
-from kataven._core.budget import Ledger
+from kataven._core.budget import PATIENCE, Ledger
 
 if TYPE_CHECKING:
     from kataven._core.budget import Left, RateLimits, Wait
@@ -24,7 +24,13 @@ class MemoryStore:
         self._ledger = Ledger(limits)
         self._lock = threading.Lock()
 
-    def take(self, now: float, *, control: bool) -> object | Wait:
+    def take(
+        self,
+        now: float,
+        *,
+        control: bool,
+        patience: float = PATIENCE,  # noqa: ARG002 - a step takes microseconds
+    ) -> object | Wait:
         """Admit one request and give a lease, or say when to ask again."""
         with self._lock:
             return self._ledger.take(now, control=control)

@@ -8,10 +8,9 @@ cannot be reached is an error, never "no limit".
 from __future__ import annotations
 
 import secrets
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.budget import Wait, left_of
+from kataven._core.budget import LEASE_SECONDS, PATIENCE, Wait, left_of
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,13 +18,15 @@ if TYPE_CHECKING:
 
 try:
     import redis as _redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 except ImportError as error:
     raise ImportError(
         "a redis:// store needs the extra 'redis': pip install 'kataven[redis]'"
     ) from error
 
-LEASE_SECONDS: Final = 150.0
-_KEEP_AFTER: Final = 30.0
+# Seconds for a connection, and for an answer.
+_TIMEOUT: Final = 5.0
 
 # KEYS: stamps (sorted set: member = lease, score = time), leases (score = end), pause (a time).
 # ARGV: verb, lease, lifetime, control, most in flight (-1: no limit), then for each window seconds
@@ -56,6 +57,8 @@ if verb == 'pause' then
 end
 
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', text(now))
+-- A connection that broke before the answer: the request is in already.
+if verb == 'take' and redis.call('ZSCORE', leases, lease) then return {'ok', '0'} end
 if verb == 'left' then
   local answer = {'ok', text(math.max(0, paused)), tostring(redis.call('ZCARD', leases))}
   for i = 6, #ARGV, 2 do
@@ -104,14 +107,17 @@ class RedisStore:
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
         self._leases = limits.leases()
-        self._kept: dict[object, float] = {}
-        self._lock = threading.Lock()
         # One hash tag, so that a cluster keeps the three keys in one place.
         prefix = f"{{kataven:budget:{limits.name}}}"
         self._keys = [f"{prefix}:stamps", f"{prefix}:leases", f"{prefix}:pause"]
         try:
             self._redis = _redis.Redis.from_url(
-                limits.store, socket_timeout=10.0, socket_connect_timeout=10.0
+                limits.store,
+                socket_timeout=_TIMEOUT,
+                socket_connect_timeout=_TIMEOUT,
+                # Once, for a connection that the server closed meanwhile; who cannot be reached
+                # shall be told so, not waited for.
+                retry=Retry(NoBackoff(), 1, supported_errors=(_redis.ConnectionError,)),
             )
             self._script = self._redis.register_script(_SCRIPT)
             self._redis.ping()
@@ -138,29 +144,27 @@ class RedisStore:
             raise self._unusable(error) from None
         return [part.decode() if isinstance(part, bytes) else str(part) for part in answer]
 
-    def take(self, now: float, *, control: bool) -> object | Wait:
+    def take(
+        self,
+        now: float,  # noqa: ARG002 - the server's clock counts
+        *,
+        control: bool,
+        patience: float = PATIENCE,  # noqa: ARG002 - the connection's own timeout is shorter
+    ) -> object | Wait:
         """Admit one request and give a lease, or say when to ask again."""
         lease = secrets.token_hex(8)
         word, seconds = self._run("take", lease, control=control)[:2]
-        if word == "ok":
-            with self._lock:
-                self._kept[lease] = now
-            return lease
-        return Wait(float(seconds), busy=word == "busy")
+        return lease if word == "ok" else Wait(float(seconds), busy=word == "busy")
 
     def give_back(self, lease: object) -> None:
         """The request of this lease has been answered."""
-        with self._lock:
-            self._kept.pop(lease, None)
-        self._run("give_back", str(lease))
+        if self._leases is not None:
+            self._run("give_back", str(lease))
 
-    def keep(self, lease: object, now: float) -> None:
+    def keep(self, lease: object, now: float) -> None:  # noqa: ARG002 - the server's clock counts
         """Renew a lease that is still held."""
-        with self._lock:
-            if now - self._kept.get(lease, now) <= _KEEP_AFTER:
-                return
-            self._kept[lease] = now
-        self._run("keep", str(lease))
+        if self._leases is not None:
+            self._run("keep", str(lease))
 
     def pause(self, now: float, seconds: float) -> None:  # noqa: ARG002 - the server's clock counts
         """Hold everybody back, but for control calls."""

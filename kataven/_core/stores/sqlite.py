@@ -10,9 +10,10 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.budget import Wait, left_of
+from kataven._core.budget import LEASE_SECONDS, PATIENCE, Wait, left_of
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
 
     from kataven._core.budget import Left, RateLimits
 
-LEASE_SECONDS: Final = 150.0
-_KEEP_AFTER: Final = 30.0
-
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS stamps (at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS stamps_at ON stamps (at);
 CREATE TABLE IF NOT EXISTS leases (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pause (id INTEGER PRIMARY KEY CHECK (id = 1), until REAL NOT NULL);
 """
+# Processes that start together and switch the file to its journal are not queued by SQLite.
+_OPENING_PAUSE: Final = 0.02
+# Stamps so far ahead, in seconds, are of a clock that was wrong and has been set right.
+_CLOCK_WAS_WRONG: Final = 60.0
 
 
 class SQLiteStore:
@@ -48,22 +50,33 @@ class SQLiteStore:
         self._windows = limits.windows()
         self._leases = limits.leases()
         self._lock = threading.Lock()
-        self._kept: dict[object, float] = {}
         try:
             # WAL and its index take their mode from the file, so it must be right before they are.
             os.close(os.open(limits.store, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(
-                limits.store, timeout=30.0, isolation_level=None, check_same_thread=False
+                limits.store, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            self._prepare()
         except sqlite3.Error as error:
             self._db.close()
             raise self._unusable(error) from error
+
+    def _prepare(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.executescript(_SCHEMA)
+            except sqlite3.OperationalError as error:
+                if not _is_locked(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_OPENING_PAUSE)
+            else:
+                return
 
     def _unusable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(
@@ -71,21 +84,31 @@ class SQLiteStore:
             "Name a file in a folder that can be written, or another store"
         )
 
-    def _step(self, step: Callable[[sqlite3.Connection], Any]) -> Any:
-        with self._lock:
+    def _step(self, step: Callable[[sqlite3.Connection], Any], patience: float = PATIENCE) -> Any:
+        if not self._lock.acquire(timeout=patience):
+            if patience < PATIENCE:
+                return Wait(0.0, busy=True)
+            raise self._unusable(TimeoutError("it is locked"))
+        try:
             try:
+                self._db.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
                 self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    outcome = step(self._db)
-                except BaseException:
-                    self._db.execute("ROLLBACK")
-                    raise
+                outcome = step(self._db)
                 self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise self._unusable(error) from error
-            return outcome
+            except BaseException:
+                # Whatever interrupted it: an open transaction would lock every process out.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            if patience < PATIENCE and _is_locked(error):
+                return Wait(0.0, busy=True)
+            raise self._unusable(error) from error
+        finally:
+            self._lock.release()
+        return outcome
 
-    def take(self, now: float, *, control: bool) -> object | Wait:
+    def take(self, now: float, *, control: bool, patience: float = PATIENCE) -> object | Wait:
         """Admit one request and give a lease, or say when to ask again."""
 
         def step(db: sqlite3.Connection) -> object | Wait:
@@ -94,7 +117,10 @@ class SQLiteStore:
                 if row is not None and row[0] > now:
                     return Wait(row[0] - now)
             if self._leases is not None:
-                db.execute("DELETE FROM leases WHERE until <= ?", (now,))
+                db.execute(
+                    "DELETE FROM leases WHERE until <= ? OR until > ?",
+                    (now, now + LEASE_SECONDS + _CLOCK_WAS_WRONG),
+                )
                 in_flight = db.execute("SELECT count(*) FROM leases").fetchone()[0]
                 if in_flight >= self._leases[0 if control else 1]:
                     return Wait(0.0, busy=True)
@@ -107,7 +133,9 @@ class SQLiteStore:
                 if row is not None:
                     wait = max(wait, row[0] + window.seconds - now)
             if wait > 0:
-                return Wait(wait)
+                statement = "UPDATE stamps SET at = ? WHERE at > ?"
+                db.execute(statement, (now, now + _CLOCK_WAS_WRONG))
+                return Wait(min(wait, self._windows[-1].seconds))
             if self._windows:
                 db.execute("INSERT INTO stamps VALUES (?)", (now,))
                 longest = self._windows[-1].seconds
@@ -117,20 +145,17 @@ class SQLiteStore:
                 db.execute("INSERT INTO leases VALUES (?, ?)", (lease, now + LEASE_SECONDS))
             return lease
 
-        outcome: object | Wait = self._step(step)
-        if not isinstance(outcome, Wait):
-            self._kept[outcome] = now
+        outcome: object | Wait = self._step(step, patience)
         return outcome
 
     def give_back(self, lease: object) -> None:
         """The request of this lease has been answered."""
-        self._kept.pop(lease, None)
-        self._step(lambda db: db.execute("DELETE FROM leases WHERE id = ?", (lease,)))
+        if self._leases is not None:
+            self._step(lambda db: db.execute("DELETE FROM leases WHERE id = ?", (lease,)))
 
     def keep(self, lease: object, now: float) -> None:
         """Renew a lease that is still held."""
-        if now - self._kept.get(lease, now) > _KEEP_AFTER:
-            self._kept[lease] = now
+        if self._leases is not None:
             statement = "INSERT OR REPLACE INTO leases VALUES (?, ?)"
             self._step(lambda db: db.execute(statement, (lease, now + LEASE_SECONDS)))
 
@@ -164,3 +189,11 @@ class SQLiteStore:
         """Close the file; what it keeps stays."""
         with self._lock:
             self._db.close()
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    # The low byte; the rest tells which kind of lock.
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }

@@ -10,28 +10,19 @@ if TYPE_CHECKING:
 
     from ...client import AuthenticatedClient, Client
     from ...models.contact_page import ContactPage
-    from ...models.known_contact_status import KnownContactStatus
 
 
 def build_request(
     id: str,
     *,
-    status: KnownContactStatus | str | Unset = UNSET,
+    status: str | Unset = UNSET,
     page: int | Unset = 0,
 ) -> dict[str, Any]:
     """Build what ``httpx.Client.request(**kwargs)`` takes; the URL lies below the client's base URL"""
-    from ...models.known_contact_status import KnownContactStatus
 
     params: dict[str, Any] = {}
 
-    json_status: str | Unset
-    if isinstance(status, Unset):
-        json_status = UNSET
-    elif isinstance(status, KnownContactStatus):
-        json_status = status.value
-    else:
-        json_status = status
-    params["status"] = json_status
+    params["status"] = status
 
     params["page"] = page
 
@@ -103,7 +94,7 @@ def sync_detailed(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    status: KnownContactStatus | str | Unset = UNSET,
+    status: str | Unset = UNSET,
     page: int | Unset = 0,
 ) -> Response[ContactPage | str]:
     """List contacts in a campaign
@@ -112,8 +103,7 @@ def sync_detailed(
 
     Args:
         id (str):
-        status (KnownContactStatus | str | Unset): A contact status to filter by; the documented
-            words, or any other.
+        status (str | Unset):
         page (int | Unset):  Default: 0.
 
     Raises:
@@ -141,7 +131,7 @@ def sync(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    status: KnownContactStatus | str | Unset = UNSET,
+    status: str | Unset = UNSET,
     page: int | Unset = 0,
 ) -> ContactPage | str | None:
     """List contacts in a campaign
@@ -150,8 +140,7 @@ def sync(
 
     Args:
         id (str):
-        status (KnownContactStatus | str | Unset): A contact status to filter by; the documented
-            words, or any other.
+        status (str | Unset):
         page (int | Unset):  Default: 0.
 
     Raises:
@@ -174,7 +163,7 @@ async def asyncio_detailed(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    status: KnownContactStatus | str | Unset = UNSET,
+    status: str | Unset = UNSET,
     page: int | Unset = 0,
 ) -> Response[ContactPage | str]:
     """List contacts in a campaign
@@ -183,8 +172,7 @@ async def asyncio_detailed(
 
     Args:
         id (str):
-        status (KnownContactStatus | str | Unset): A contact status to filter by; the documented
-            words, or any other.
+        status (str | Unset):
         page (int | Unset):  Default: 0.
 
     Raises:
@@ -210,7 +198,7 @@ async def asyncio(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    status: KnownContactStatus | str | Unset = UNSET,
+    status: str | Unset = UNSET,
     page: int | Unset = 0,
 ) -> ContactPage | str | None:
     """List contacts in a campaign
@@ -219,8 +207,7 @@ async def asyncio(
 
     Args:
         id (str):
-        status (KnownContactStatus | str | Unset): A contact status to filter by; the documented
-            words, or any other.
+        status (str | Unset):
         page (int | Unset):  Default: 0.
 
     Raises:

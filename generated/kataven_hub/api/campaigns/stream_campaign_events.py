@@ -41,8 +41,7 @@ def stream(
     """Follow a campaign live
 
     Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
-    15 s, "event: end" and a close at a terminal status. What the stream of a draft or finished campaign
-    does is not known.
+    15 s, "event: end" and a close at a terminal status.
 
     Yields:
         The open response, whatever its status, with nothing of its body read. Leaving the block closes
@@ -65,8 +64,7 @@ async def astream(
     """Follow a campaign live
 
     Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
-    15 s, "event: end" and a close at a terminal status. What the stream of a draft or finished campaign
-    does is not known.
+    15 s, "event: end" and a close at a terminal status.
 
     Yields:
         The open response, whatever its status, with nothing of its body read. Leaving the block closes

@@ -1,0 +1,250 @@
+"""Timeouts by their parts, and the deadline that bounds one call with all its repeats and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pytest
+from callers import CSV, KEY, OPERATIONS, READS, WRITES, Awaited, Blocking, DrivenClock
+from loopback_hub import Answer, LoopbackHub, chunked, close, hang, refused_port, reply, trickle
+
+import kataven
+
+LIMITED = reply(429, "rate_limited: x", [("Retry-After", "60")])
+BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 300)
+EVENTS = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
+
+
+def test_the_default_timeout_is_the_documented_one(caller: Blocking) -> None:
+    assert kataven.Timeout() == kataven.Timeout(connect=10, read=30, write=30, pool=30)
+    assert kataven.Timeout(read=5) == kataven.Timeout(10, 5, 30, 30)
+
+
+# The deadline and the waits, on a driven clock.
+
+
+def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = reply(503, "down")
+    with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
+        caller.call(caller.client(hub, clock=clock, deadline=1.0).campaigns.get, "c1")
+    assert clock.slept == [0.25, 0.5]
+    assert len(hub.requests) == 3
+    assert caught.value.request_sent is None
+    assert isinstance(caught.value.__cause__, kataven.ServerError)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_whose_deadline_leaves_no_time_for_a_rate_limit_was_not_acted_upon(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = LIMITED
+    client = caller.client(hub, clock=clock, deadline=30)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(WRITES[operation], client)
+    assert caught.value.request_sent is False
+    assert isinstance(caught.value.__cause__, kataven.RateLimitError)
+    assert clock.slept == []
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_a_deadline_ends_the_tries_of_a_connection_that_is_not_made(
+    caller: Blocking, clock: DrivenClock, operation: str
+) -> None:
+    held, port = refused_port()
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, deadline=0.6)
+    with held, pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(OPERATIONS[operation], client)
+    assert caught.value.request_sent is (None if operation == "get" else False)
+    assert type(caught.value.__cause__) is kataven.APIConnectionError
+    assert clock.slept == [0.25]
+
+
+def test_the_deadline_is_fixed_once_for_all_attempts(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = reply(503, "down")
+    hub.on_request = lambda _request: clock.advance(4)
+    with pytest.raises(kataven.APITimeoutError):
+        caller.call(caller.client(hub, clock=clock, deadline=10).campaigns.get, "c1")
+    assert len(hub.requests) == 3
+
+
+def test_each_call_has_a_deadline_of_its_own(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    client = caller.client(hub, clock=clock, deadline=5)
+    for _ in range(3):
+        clock.advance(4)
+        caller.call(client.campaigns.get, "c1")
+    assert len(hub.requests) == 3
+
+
+def test_a_deadline_that_is_met_changes_nothing(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(LIMITED, reply(200, {"id": "c1"}))
+    client = caller.client(hub, clock=clock, deadline=64)
+    assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
+
+
+def test_a_view_may_set_and_lift_the_deadline(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = reply(503, "down")
+    client = caller.client(hub, clock=clock)
+    hasty = client.with_options(deadline=0.1)
+    with pytest.raises(kataven.APITimeoutError):
+        caller.call(hasty.campaigns.get, "c1")
+    for patient in (client, hasty.with_options(deadline=None)):
+        with pytest.raises(kataven.ServerError):
+            caller.call(patient.campaigns.get, "c1")
+    with pytest.raises(kataven.ServerError):
+        caller.call(hasty.with_options(max_retries=0).campaigns.get, "c1")
+
+
+# A Hub that is too slow, on the machine's clock.
+
+
+@pytest.mark.parametrize("operation", ["get", "start", "create"])
+def test_a_silent_hub_does_not_outlast_the_deadline(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.always = (hang,)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(OPERATIONS[operation], caller.client(hub, deadline=0.3))
+    assert caught.value.request_sent is (None if operation == "get" else True)
+    assert len(hub.requests) == 1
+
+
+SLOW = {
+    "head": (trickle(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),),
+    "headers": (
+        b"HTTP/1.1 200 OK\r\n",
+        trickle(b"X-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),
+    ),
+    "body": (reply(200, b"", length=len(BODY)), trickle(BODY)),
+}
+
+
+@pytest.mark.parametrize("part", SLOW)
+def test_an_answer_that_trickles_does_not_outlast_the_deadline(
+    caller: Blocking, hub: LoopbackHub, part: str
+) -> None:
+    hub.always = SLOW[part]
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(caller.client(hub, deadline=0.3).campaigns.get, "c1")
+    assert caught.value.request_sent is None
+    assert not hub.trickled_whole
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_an_answer_that_trickles_does_not_outlast_the_read_timeout(
+    caller: Blocking, hub: LoopbackHub, part: str
+) -> None:
+    hub.always = SLOW[part]
+    client = caller.client(hub, timeout=kataven.Timeout(read=0.3), max_retries=0)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert caught.value.request_sent is None
+    assert not hub.trickled_whole
+
+
+@pytest.mark.parametrize("bound", ["timeout", "deadline"])
+@pytest.mark.parametrize("operation", ["create", "start", "delete"])
+def test_a_write_that_was_accepted_and_whose_answer_trickles_was_accepted(
+    caller: Blocking, hub: LoopbackHub, operation: str, bound: str
+) -> None:
+    hub.always = SLOW["body"]
+    options: dict[str, Any] = {"timeout": kataven.Timeout(read=0.4)}
+    client = caller.client(hub, **(options if bound == "timeout" else {"deadline": 0.4}))
+    if operation == "create":
+        with pytest.raises(kataven.ResponseFormatError, match="^the Hub accepted the request") as caught:
+            caller.call(WRITES[operation], client)
+        assert caught.value.request_sent is True
+    else:
+        assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})
+    assert not hub.trickled_whole
+    assert len(hub.requests) == 1
+
+
+def test_an_upload_that_nobody_reads_does_not_outlast_the_deadline(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    hub.always = Answer((lambda connection: connection.hub.over.wait(10),), after=1000)
+    client = caller.client(hub, deadline=0.4)
+    large = io.BytesIO(CSV + b"x" * 9_000_000)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(client.campaigns.create, "n", "a", "p", large)
+    assert caught.value.request_sent is True
+
+
+def test_a_body_that_arrives_in_time_by_small_pieces_is_read(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    pieces = [b'{"id": ', b'"c', b'1"}']
+    hub.always = (reply(200, b"", length=13), *(trickle(piece, 0.01) for piece in pieces))
+    assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
+
+
+def test_a_read_that_was_slow_is_held_against_the_clients_own_clock(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    """The first piece comes in time, the second a minute later by the driven clock."""
+    seen: list[int] = []
+
+    def a_minute_later(_connection: Any) -> None:
+        # The clock is asked as each piece is taken: wait until the first one has been.
+        clock.wait_until_asked(seen[0] + 2)
+        clock.advance(60)
+
+    hub.on_request = lambda _request: seen.append(clock.asked)
+    hub.always = (reply(200, b'{"id": ', length=13), a_minute_later, b'"c1"}')
+    client = caller.client(hub, clock=clock, max_retries=0)
+    with pytest.raises(kataven.APITimeoutError, match="timeout"):
+        caller.call(client.campaigns.get, "c1")
+
+
+def test_a_stream_is_not_bounded_by_the_deadline_as_a_whole(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    def pause(connection: Any) -> None:
+        connection.hub.over.wait(0.5)
+
+    hub.always = (
+        reply(200, b"", EVENTS) + chunked(b": one\n\n", end=False),
+        pause,
+        chunked(b": two\n\n"),
+        close,
+    )
+    client = caller.client(hub, deadline=0.3)
+    items = caller.items(client.campaigns.stream_events("c1", reconnect=False))
+    assert items == [": one", ": two"]
+
+
+def test_a_token_that_takes_too_long_is_bounded_by_the_deadline(
+    awaited: Awaited, hub: LoopbackHub
+) -> None:
+    async def slow() -> str:
+        await asyncio.Event().wait()
+        return KEY
+
+    client = awaited.client(hub, api_key=slow, deadline=0.2)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        awaited.call(client.campaigns.start, "c1")
+    assert caught.value.request_sent is False
+    assert hub.connections == 0
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_the_same_call_without_a_deadline_waits_as_long_as_it_takes(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.will(LIMITED, LIMITED, LIMITED, reply(200, {"id": "c1"}))
+    assert caller.call(READS[operation], caller.client(hub, clock=clock)) == {"id": "c1"}
+    assert sum(clock.slept) == pytest.approx(189)

@@ -1,0 +1,382 @@
+"""The table: operation x fault -> how many requests, which result or error, and was it sent.
+
+A read is repeated on anything that may pass. A write is repeated only where the Hub surely did not
+act; where it may have acted, the error says so and nothing is sent a second time.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from callers import CSV, OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from loopback_hub import Answer, LoopbackHub, chunked, close, hang, refused_port, reply, reset
+
+import kataven
+
+OK = reply(200, {"id": "c1"})
+CHUNKED = [("Transfer-Encoding", "chunked")]
+# For a Hub that keeps silent for good, so that nothing hangs on the machine's speed.
+SHORT = kataven.Timeout(read=0.08)
+
+# Faults that pass: a read goes on to the answer behind them. For a write the second part holds:
+# the error's class, and whether it may have acted.
+BROKEN_ANSWERS: dict[str, Any] = {
+    "reset before the answer": (reset,),
+    "closed before the answer": (close,),
+    "reset in the status line": (b"HTTP/1.1 20", reset),
+    "reset in the head": (b"HTTP/1.1 200 OK\r\nContent-Ty", reset),
+    "closed in the head": (b"HTTP/1.1 200 OK\r\nContent-Ty", close),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.9\r\n", close),
+    "a status line of rubbish": (b"HTTP/1.1 abc OK\r\n\r\n", close),
+}
+HALF_BODIES: dict[str, Any] = {
+    "reset in the body": (reply(200, b'{"id": ', length=40), reset),
+    "closed in the body": (reply(200, b'{"id": ', length=40), close),
+    "closed in a chunk": (reply(200, b"", CHUNKED) + chunked(b'{"id"', end=False), close),
+    "a wrong chunk": (reply(200, b"", CHUNKED) + b"zz\r\n{}\r\n", close),
+    "a Content-Length that is too long": (reply(200, b"{}", length=3), close),
+    "half a gzip": reply(200, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", [("Content-Encoding", "gzip")]),
+}
+SERVER_ERRORS = [500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529]
+OTHER_SERVER_ERRORS = [501, 505, 507, 511, 530, 599]
+
+# Every operation with some of the statuses, and every status with two of the operations.
+READS_BY_STATUS = [(operation, status) for operation in READS for status in (500, 504, 524)] + [
+    ("get", status) for status in SERVER_ERRORS if status not in {500, 504, 524}
+]
+WRITES_BY_STATUS = [(operation, status) for operation in WRITES for status in (500, 504, 599)] + [
+    (operation, status)
+    for operation in ("create", "start")
+    for status in (*SERVER_ERRORS, *OTHER_SERVER_ERRORS)
+    if status not in {500, 504, 599}
+]
+
+
+def _call(caller: Blocking, operation: str, client: Any) -> Any:
+    return caller.call(OPERATIONS[operation], client)
+
+
+# Reads.
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
+def test_a_read_is_repeated_until_its_answer_is_whole(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
+) -> None:
+    hub.will(*[{**BROKEN_ANSWERS, **HALF_BODIES}[fault]] * 3, OK)
+    assert _call(caller, operation, caller.client(hub, clock=clock)) == {"id": "c1"}
+    assert len(hub.requests) == 4
+    assert len({request.raw for request in hub.requests}) == 1
+    assert clock.slept == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
+def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
+) -> None:
+    hub.always = {**BROKEN_ANSWERS, **HALF_BODIES}[fault]
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        _call(caller, operation, caller.client(hub, clock=clock))
+    assert type(caught.value) is kataven.APIConnectionError
+    assert caught.value.request_sent is None
+    assert caught.value.__cause__ is not None
+    assert len(hub.requests) == 4
+
+
+@pytest.mark.parametrize(("operation", "status"), READS_BY_STATUS)
+def test_a_read_is_repeated_on_a_server_error_that_may_pass(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
+) -> None:
+    hub.will(*[reply(status, "<html>Bad gateway</html>")] * 3, OK)
+    assert _call(caller, operation, caller.client(hub, clock=clock)) == {"id": "c1"}
+    assert len(hub.requests) == 4
+    assert clock.slept == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_repeats(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = reply(503, "upstream is down")
+    with pytest.raises(kataven.ServerError, match="upstream is down") as caught:
+        _call(caller, operation, caller.client(hub, clock=clock))
+    assert caught.value.request_sent is None
+    assert len(hub.requests) == 4
+
+
+@pytest.mark.parametrize("operation", ["get", "list_contacts"])
+@pytest.mark.parametrize("status", OTHER_SERVER_ERRORS)
+def test_a_server_error_that_will_not_pass_is_not_repeated(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
+) -> None:
+    hub.always = reply(status, "never")
+    with pytest.raises(kataven.ServerError):
+        _call(caller, operation, caller.client(hub, clock=clock))
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_a_read_is_repeated_when_the_hub_says_nothing(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = (hang,)
+    client = caller.client(hub, clock=clock, timeout=SHORT, max_retries=1)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        _call(caller, operation, client)
+    assert caught.value.request_sent is None
+    assert len(hub.requests) == 2
+
+
+@pytest.mark.parametrize("fault", ["behind the status line", "in the head", "in the body", "in a chunk"])
+def test_a_read_is_repeated_when_an_answer_stops_in_the_middle(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: str
+) -> None:
+    begun = {
+        "behind the status line": b"HTTP/1.1 200 OK\r\n",
+        "in the head": b"HTTP/1.1 200 OK\r\nContent-Ty",
+        "in the body": reply(200, b'{"id": ', length=40),
+        "in a chunk": reply(200, b"", CHUNKED) + b"9\r\n{",
+    }[fault]
+    hub.always = (begun, hang)
+    client = caller.client(hub, clock=clock, timeout=SHORT, max_retries=1)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert caught.value.request_sent is None
+    assert len(hub.requests) == 2
+
+
+def test_a_read_survives_a_hub_that_was_silent_once(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will((hang,), OK)
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.7))
+    assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
+    assert len(hub.requests) == 2
+
+
+# Writes.
+
+
+def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
+    assert error.request_sent is True  # type: ignore[attr-defined]
+    assert "may have acted" in str(error)
+    assert "list" in str(error)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("fault", BROKEN_ANSWERS)
+def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_acted(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
+) -> None:
+    hub.will(BROKEN_ANSWERS[fault])
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        _call(caller, operation, caller.client(hub, clock=clock))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize(("operation", "status"), WRITES_BY_STATUS)
+def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
+) -> None:
+    hub.will(reply(status, "<html>Gateway timeout</html>", [("Retry-After", "1")]))
+    with pytest.raises(kataven.ServerError) as caught:
+        _call(caller, operation, caller.client(hub, clock=clock))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.will((reply(502, b"<html>", length=90), reset))
+    with pytest.raises(kataven.ServerError) as caught:
+        _call(caller, operation, caller.client(hub, clock=clock))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_is_not_repeated_when_the_hub_says_nothing(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = (hang,)
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        _call(caller, operation, caller.client(hub, clock=clock, timeout=SHORT))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", ["create", "start", "delete"])
+def test_a_write_whose_accepted_answer_stops_in_the_middle_was_accepted(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = (reply(200, b'{"id": ', length=40), hang)
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.4))
+    if operation == "create":
+        with pytest.raises(kataven.ResponseFormatError, match="^the Hub accepted the request") as caught:
+            _call(caller, operation, client)
+        assert caught.value.request_sent is True
+    else:
+        assert _call(caller, operation, client) == (None if operation == "delete" else {})
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_connection_that_is_never_made_is_tried_four_times_and_nothing_was_sent(
+    caller: Blocking, clock: DrivenClock, operation: str
+) -> None:
+    held, port = refused_port()
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock)
+    with held, pytest.raises(kataven.APIConnectionError) as caught:
+        _call(caller, operation, client)
+    assert caught.value.request_sent is (None if operation in READS else False)
+    assert len(clock.slept) == 3
+    if operation in WRITES:
+        assert "did not act" in str(caught.value)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_hub_that_comes_back_is_reached(
+    caller: Blocking, clock: DrivenClock, operation: str
+) -> None:
+    """Nobody listens on the port at first; the Hub does once the client has waited twice."""
+    import socket
+
+    held, port = refused_port()
+    forwards: list[socket.socket] = []
+
+    def come_back(_seconds: float) -> None:
+        if len(clock.slept) == 2:
+            held.listen()
+            forwards.append(held)
+
+    clock.on_sleep = come_back
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, timeout=SHORT)
+    with held, pytest.raises(kataven.APITimeoutError) as caught:
+        _call(caller, operation, client)
+    # It listens and says nothing: for a write that is the end, a read tries once more.
+    assert len(clock.slept) == (3 if operation in READS else 2)
+    assert caught.value.request_sent is (None if operation in READS else True)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_an_idle_connection_that_was_closed_meanwhile_never_doubles_a_write(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    """The close is seen before the write goes out, or the write may have acted; never two writes."""
+    hub.will((OK, close), OK)
+    client = caller.client(hub, clock=clock)
+    caller.call(client.campaigns.get, "c1")
+    try:
+        _call(caller, operation, client)
+    except kataven.APIConnectionError as error:
+        _assert_outcome_unknown(error)
+    assert len([request for request in hub.requests if request.method != "GET"]) <= 1
+
+
+# Uploads.
+
+LARGE = CSV + b"+15550100002,Grace\n" * 400_000
+
+
+@pytest.mark.parametrize("end", [reset, close])
+def test_a_connection_that_ends_in_the_middle_of_an_upload_leaves_its_outcome_unknown(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, end: Any
+) -> None:
+    hub.always = Answer((end,), after=100_000)
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.5, write=10))
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 413, 429])
+def test_an_answer_before_the_upload_is_finished_is_heard(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
+) -> None:
+    hub.always = Answer((reply(status, "row 2 is bad", [("Connection", "close")]), close), after=100_000)
+    with pytest.raises(kataven.APIStatusError, match="row 2 is bad") as caught:
+        caller.call(caller.client(hub, clock=clock).campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
+    assert caught.value.status_code == status
+    assert len(hub.requests) == 1
+
+
+def test_an_upload_that_nobody_reads_times_out_and_may_have_been_acted_upon(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    stalled = Answer((lambda connection: connection.hub.over.wait(10),), after=1000)
+    hub.always = stalled
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(write=0.2))
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
+    _assert_outcome_unknown(caught.value)
+    assert len(hub.requests) == 1
+
+
+def test_a_pool_without_a_free_connection_means_that_nothing_was_sent(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    import httpx
+
+    hub.will((reply(200, b"", [("Content-Type", "text/event-stream"), *CHUNKED]), chunked(b": x\n\n", end=False), hang))
+    given = caller.http_client(limits=httpx.Limits(max_connections=1))
+    client = caller.client(hub, http_client=given, clock=clock, timeout=kataven.Timeout(pool=0.05))
+    stream = client.campaigns.stream_events("c1", reconnect=False)
+    first = caller.call(stream.__anext__) if caller.name == "async" else next(stream)
+    assert first == ": x"
+    with pytest.raises(kataven.APITimeoutError) as caught:
+        caller.call(client.campaigns.start, "c1")
+    assert caught.value.request_sent is False
+    assert len(clock.slept) == 3
+    caller.call(stream.aclose if caller.name == "async" else stream.close)
+    assert len(hub.requests) == 1
+
+
+# How often.
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2, 7])
+def test_max_retries_is_the_number_of_repeats(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, retries: int
+) -> None:
+    hub.always = reply(503, "down")
+    with pytest.raises(kataven.ServerError):
+        caller.call(caller.client(hub, clock=clock, max_retries=retries).campaigns.get, "c1")
+    assert len(hub.requests) == retries + 1
+    assert clock.slept == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0][:retries]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999999])
+def test_the_wait_is_full_jitter_below_a_bound_that_doubles_to_eight_seconds(
+    caller: Blocking, hub: LoopbackHub, jitter: float
+) -> None:
+    clock = DrivenClock(jitter)
+    hub.always = reply(503, "down")
+    with pytest.raises(kataven.ServerError):
+        caller.call(caller.client(hub, clock=clock, max_retries=6).campaigns.get, "c1")
+    bounds = [0.5, 1, 2, 4, 8, 8]
+    assert clock.slept == pytest.approx([bound * jitter for bound in bounds])
+
+
+def test_an_async_clock_is_awaited(awaited: Any, hub: LoopbackHub, clock: DrivenClock) -> None:
+    import asyncio
+
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        await asyncio.sleep(0)
+        waited.append(seconds)
+
+    clock.on_sleep = wait
+    hub.will(reply(503, "down"), OK)
+    assert awaited.call(awaited.client(hub, clock=clock).campaigns.get, "c1") == {"id": "c1"}
+    assert waited == [0.25]

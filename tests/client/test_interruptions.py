@@ -1,0 +1,187 @@
+"""Ctrl-C and cancellation in the middle of a write pass on, with a note of what is known."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from callers import OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, hang, reply, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACTED = "may have acted"
+NOT_ACTED = "did not act"
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_works() -> Iterator[None]:
+    """A process that a shell started in its background inherits SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def _press_ctrl_c(_request: Any) -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _notes(error: BaseException | None) -> str:
+    """The notes of an error and of what it came from."""
+    notes: list[str] = []
+    while error is not None:
+        notes += getattr(error, "__notes__", [])
+        error = error.__cause__ or error.__context__
+    return "\n".join(notes)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_acted(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.will((hang,))
+    hub.on_request = _press_ctrl_c
+    client = caller.client(hub)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        caller.call(WRITES[operation], client)
+    assert ACTED in _notes(caught.value)
+    assert hub.only.path.removeprefix("/api/v1") in _notes(caught.value)
+    assert hub.only.method in _notes(caught.value)
+    # The client goes on working.
+    hub.on_request = None
+    assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
+    assert len(hub.requests) == 2
+
+
+@pytest.mark.parametrize("operation", ["get", "list"])
+def test_ctrl_c_in_a_read_passes_on_without_a_note(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.will((hang,))
+    hub.on_request = _press_ctrl_c
+    with pytest.raises(KeyboardInterrupt) as caught:
+        caller.call(OPERATIONS[operation], caller.client(hub))
+    assert _notes(caught.value) == ""
+
+
+@pytest.mark.parametrize("operation", ["create", "start", "delete"])
+def test_ctrl_c_while_a_write_waits_for_its_repeat_says_that_nothing_was_done(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    clock.on_sleep = interrupt
+    hub.always = reply(429, "rate_limited: x", [("Retry-After", "60")])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        caller.call(WRITES[operation], caller.client(hub, clock=clock))
+    assert NOT_ACTED in _notes(caught.value)
+    assert ACTED not in _notes(caught.value)
+    assert len(hub.requests) == 1
+
+
+def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    def ask() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        caller.call(caller.client(hub, api_key=ask).campaigns.start, "c1")
+    if caller.name == "sync":
+        assert NOT_ACTED in _notes(caught.value)
+    assert ACTED not in _notes(caught.value)
+    assert hub.connections == 0
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
+    awaited: Awaited, hub: LoopbackHub, operation: str
+) -> None:
+    hub.will((hang,))
+    client = awaited.client(hub)
+
+    async def main() -> asyncio.CancelledError:
+        task = asyncio.ensure_future(WRITES[operation](client))
+        while not hub.hanging.is_set():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            return error
+        raise AssertionError("it was not cancelled")
+
+    assert ACTED in _notes(awaited.run(main()))
+    assert len(hub.requests) == 1
+    assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
+
+
+def test_a_write_under_asyncios_own_timeout_says_the_same(
+    awaited: Awaited, hub: LoopbackHub
+) -> None:
+    hub.will((hang,))
+    client = awaited.client(hub)
+
+    async def main() -> None:
+        async with asyncio.timeout(0.3):
+            await client.campaigns.stop("c1")
+
+    with pytest.raises(TimeoutError) as caught:
+        awaited.run(main())
+    assert ACTED in _notes(caught.value)
+
+
+def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_upon(
+    awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = reply(429, "rate_limited: x", [("Retry-After", "60")])
+    waiting = asyncio.Event()
+
+    async def wait(_seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    clock.on_sleep = wait
+    client = awaited.client(hub, clock=clock)
+
+    async def main() -> asyncio.CancelledError:
+        task = asyncio.ensure_future(client.campaigns.start("c1"))
+        await waiting.wait()
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            return error
+        raise AssertionError("it was not cancelled")
+
+    error = awaited.run(main())
+    assert NOT_ACTED in _notes(error)
+    assert ACTED not in _notes(error)
+    assert len(hub.requests) == 1
+
+
+def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(
+    awaited: Awaited, hub: LoopbackHub
+) -> None:
+    hub.will((hang,))
+    client = awaited.client(hub)
+
+    async def main() -> asyncio.CancelledError:
+        task = asyncio.ensure_future(client.campaigns.get("c1"))
+        while not hub.hanging.is_set():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            return error
+        raise AssertionError("it was not cancelled")
+
+    assert _notes(awaited.run(main())) == ""
+    # The Hub's side of the connection ends although the client stays open.
+    wait_for(lambda: hub.open_connections == 0)

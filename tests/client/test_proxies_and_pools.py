@@ -1,0 +1,265 @@
+"""Which way a request takes: proxies of the environment, TLS, IPv6, and a caller's own httpx client."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from callers import KEY, OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, close, reply
+
+import kataven
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"]
+
+
+@pytest.fixture
+def proxy() -> Iterator[LoopbackHub]:
+    """A proxy that leads nowhere."""
+    with LoopbackHub() as proxy:
+        proxy.always = (reply(403, "this proxy lets nobody through"), close)
+        yield proxy
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("variable", PROXY_VARIABLES)
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "127.0.0.2", "LOCALHOST", "::1"])
+def test_a_loopback_base_never_goes_through_a_proxy_of_the_environment(
+    caller: Blocking,
+    proxy: LoopbackHub,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    name: str,
+) -> None:
+    if name == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6 loopback")
+    host = name if name in {"127.0.0.2", "::1"} else "127.0.0.1"
+    monkeypatch.setenv(variable, proxy.url)
+    with LoopbackHub(host=host) as hub:
+        hub.will(reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]), reply(200, {}))
+        shown = f"[{name}]" if ":" in name else name
+        client = caller.client(f"http://{shown}:{hub.port}")
+        caller.call(client.campaigns.list)
+        caller.items(client.campaigns.stream_events("c1", reconnect=False))
+        raw = client.raw
+        http = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
+        caller.call(http.request, "GET", "/call-limits")
+        caller.close(client)
+        assert len(hub.requests) == 3
+    assert proxy.connections == 0
+
+
+def test_another_host_does_go_through_the_proxy_of_the_environment(
+    caller: Blocking, proxy: LoopbackHub, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    client = caller.client("https://hub.example.invalid/v1", clock=clock, max_retries=0)
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert caught.value.request_sent is None
+    request = proxy.only
+    assert (request.method, request.target) == ("CONNECT", "hub.example.invalid:443")
+    assert request.header("authorization") is None
+    assert KEY.encode() not in request.raw
+
+
+@pytest.mark.parametrize("operation", ["create", "start", "delete"])
+def test_a_write_that_a_proxy_does_not_let_through_was_not_sent_and_is_repeated(
+    caller: Blocking,
+    proxy: LoopbackHub,
+    clock: DrivenClock,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    client = caller.client("https://hub.example.invalid/v1", clock=clock)
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        caller.call(WRITES[operation], client)
+    assert caught.value.request_sent is False
+    assert [request.method for request in proxy.requests] == ["CONNECT"] * 4
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh certificate for 127.0.0.1 that nobody trusts unless told to."""
+    folder = tmp_path_factory.mktemp("certificate")
+    path = folder / "cert.pem"
+    command = [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-keyout", str(folder / "key.pem"), "-out", str(path), "-days", "2",
+        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-addext", "basicConstraints=critical,CA:TRUE",
+    ]  # fmt: skip
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("openssl, which makes the certificate of this test, is not there")
+    return path
+
+
+@pytest.fixture
+def tls_hub(certificate: Path) -> Iterator[LoopbackHub]:
+    """A Hub that speaks TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    with LoopbackHub(tls=context) as hub:
+        yield hub
+
+
+@pytest.mark.parametrize("operation", ["get", "create"])
+def test_a_certificate_that_nobody_vouches_for_ends_the_call_before_a_byte_of_it(
+    caller: Blocking, tls_hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    with pytest.raises(kataven.APIConnectionError) as caught:
+        caller.call(OPERATIONS[operation], caller.client(tls_hub, clock=clock))
+    assert caught.value.request_sent is (None if operation == "get" else False)
+    assert tls_hub.requests == []
+
+
+def test_a_ca_bundle_of_the_environment_is_trusted(
+    caller: Blocking,
+    tls_hub: LoopbackHub,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert caller.call(caller.client(tls_hub).campaigns.get, "c1") == {"id": "c1"}
+    assert tls_hub.only.header("authorization") == f"Bearer {KEY}"
+
+
+# A caller's own client.
+
+
+def test_a_callers_http_client_is_used_and_stays_open(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    seen: list[str] = []
+
+    def note(request: Any) -> None:
+        seen.append(request.url.path)
+
+    async def note_awaited(request: Any) -> None:
+        seen.append(request.url.path)
+
+    hook = note if caller.name == "sync" else note_awaited
+    given = caller.http_client(event_hooks={"request": [hook]})
+    client = caller.client(hub, http_client=given)
+    hub.will(reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]))
+    caller.call(client.campaigns.get, "c1")
+    caller.items(client.campaigns.stream_events("c1", reconnect=False))
+    caller.close(client)
+    assert seen == ["/api/v1/campaigns/c1", "/api/v1/campaigns/c1/events"]
+    assert not given.is_closed
+    assert caller.call(given.get, hub.url).status_code == 200
+    with pytest.raises(kataven.ConfigurationError, match="closed"):
+        caller.call(client.campaigns.get, "c1")
+
+
+def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    with LoopbackHub() as elsewhere:
+        given = caller.http_client(
+            auth=("ada", "word"),
+            base_url=elsewhere.url,
+            headers={"X-Account-ID": "other", "X-Theirs": "1", "User-Agent": "theirs"},
+            cookies={"a": "b"},
+            params={"theirs": "1"},
+            follow_redirects=True,
+            timeout=0.000001,
+        )
+        client = caller.client(hub, http_client=given, clock=clock)
+        hub.will(reply(200, {}), reply(302, "", [("Location", elsewhere.url)]))
+        caller.call(client.campaigns.get, "c1")
+        with pytest.raises(kataven.APIStatusError):
+            caller.call(client.campaigns.get, "c1")
+        assert elsewhere.connections == 0
+    request = hub.requests[0]
+    assert len(hub.requests) == 2
+    assert request.target == "/api/v1/campaigns/c1"
+    assert request.header("authorization") == f"Bearer {KEY}"
+    assert str(request.header("user-agent")).startswith("kataven-python/")
+    for name in ("x-account-id", "x-theirs", "cookie"):
+        assert request.header(name) is None
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_callers_hook_may_read_the_answer(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    bodies: list[bytes] = []
+
+    def read(response: httpx.Response) -> None:
+        bodies.append(response.read())
+
+    async def read_awaited(response: httpx.Response) -> None:
+        bodies.append(await response.aread())
+
+    hook = read if caller.name == "sync" else read_awaited
+    given = caller.http_client(event_hooks={"response": [hook]})
+    answer = caller.call(OPERATIONS[operation], caller.client(hub, http_client=given, clock=clock))
+    assert answer == (None if operation == "delete" else {"id": "c1"})
+    assert bodies == [b'{"id": "c1"}']
+    assert len(hub.requests) == 1
+
+
+def test_a_callers_transport_may_answer_without_a_network(
+    caller: Blocking, clock: DrivenClock
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={"id": "c1"})
+
+    given = caller.http_client(transport=httpx.MockTransport(answer))
+    client = caller.client("https://hub.example.invalid/v1", http_client=given, clock=clock)
+    assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
+    assert asked == ["https://hub.example.invalid/v1/campaigns/c1"]
+
+
+def test_a_callers_client_of_the_other_kind_or_of_no_kind_is_a_type_error(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    other: Any = httpx.AsyncClient if caller.name == "sync" else httpx.Client
+    for wrong in (other(), object(), httpx, caller.http_class):
+        with pytest.raises(TypeError, match="http_client"):
+            caller.client_class(KEY, base_url=hub.url, http_client=wrong)
+    assert hub.connections == 0
+
+
+def test_a_callers_closed_client_is_an_error_and_no_lost_write(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    given = caller.http_client()
+    caller.call(given.aclose if caller.name == "async" else given.close)
+    client = caller.client(hub, http_client=given, clock=clock)
+    with pytest.raises((kataven.KatavenError, RuntimeError), match="closed"):
+        caller.call(client.campaigns.start, "c1")
+    assert hub.connections == 0
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_an_idle_connection_that_the_server_closed_costs_a_read_nothing(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = (reply(200, {"id": "c1"}), close)
+    client = caller.client(hub, clock=clock)
+    for _ in range(3):
+        assert caller.call(READS[operation], client) == {"id": "c1"}
+    assert len(hub.requests) == 3

@@ -1,0 +1,198 @@
+"""The key, phone numbers and the CSV show in no repr, str, vars, log, error or traceback."""
+
+from __future__ import annotations
+
+import io
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from callers import KEY, OPERATIONS, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, hang, refused_port, reply, reset
+
+import kataven
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
+PHONE = "+15550100001"
+SECRET_CSV = f"phone_number,first_name\n{PHONE},Augusta\n".encode()
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log of every logger at DEBUG, httpx and httpcore among them."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("kataven", "httpx", "httpcore", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def _shown(thing: Any, seen: set[int] | None = None) -> str:
+    """Repr, str and vars of a thing, and of all that its vars and slots hold."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen or isinstance(thing, type) or not type(thing).__module__.startswith("kataven"):
+        return repr(thing)
+    seen.add(id(thing))
+    texts = [repr(thing), str(thing), format(thing)]
+    held = dict(getattr(thing, "__dict__", {}))
+    texts.append(repr(held))
+    for value in held.values():
+        texts.append(_shown(value, seen))
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("key", [KEY, JWT, lambda: KEY], ids=["key", "jwt", "callable"])
+def test_the_key_shows_in_no_repr_str_or_vars(
+    caller: Blocking, hub: LoopbackHub, key: Any
+) -> None:
+    client = caller.client(hub, api_key=key, account_id="acme")
+    for round_ in range(2):
+        for thing in (
+            client,
+            client.campaigns,
+            client.raw,
+            client.with_options(timeout=5),
+            client.campaigns.stream_events("c1"),
+        ):
+            shown = _shown(thing)
+            assert KEY not in shown
+            assert JWT not in shown
+        if not round_:
+            caller.call(client.campaigns.get, "c1")
+
+
+def _fault(name: str) -> Any:
+    return {
+        "success": reply(200, {"id": "c1"}),
+        "refusal": reply(401, "missing or bad token"),
+        "limit": reply(429, "rate_limited: x", [("Retry-After", "1")]),
+        "failure": reply(500, "database error"),
+        "page": reply(200, "<html>sign in</html>"),
+        "reset": (reset,),
+        "hang": (hang,),
+        "redirect": reply(302, "", [("Location", "https://x.example/?a=b")]),
+    }[name]
+
+
+@pytest.mark.parametrize("operation", ["create", "list_contacts", "call_limits"])
+@pytest.mark.parametrize(
+    "fault", ["success", "refusal", "limit", "failure", "page", "reset", "hang", "redirect"]
+)
+def test_no_log_error_or_traceback_shows_key_phone_number_or_csv(
+    caller: Blocking,
+    hub: LoopbackHub,
+    clock: DrivenClock,
+    everything_logged: pytest.LogCaptureFixture,
+    operation: str,
+    fault: str,
+) -> None:
+    hub.always = _fault(fault)
+    events: list[kataven.CallEvent] = []
+    client = caller.client(
+        hub,
+        clock=clock,
+        max_retries=1,
+        timeout=kataven.Timeout(read=0.1),
+        on_request=events.append,
+        on_response=events.append,
+        on_retry=events.append,
+    )
+    texts = []
+    try:
+        if operation == "create":
+            file = io.BytesIO(SECRET_CSV)
+            caller.call(client.campaigns.create, "n", "a", "p", file)
+        else:
+            caller.call(OPERATIONS[operation], client)
+    except kataven.KatavenError as error:
+        texts += [str(error), repr(error), repr(vars(error))]
+        texts.append("".join(traceback.format_exception(error)))
+    else:
+        assert fault == "success"
+    texts += [record.getMessage() for record in everything_logged.records]
+    texts += [str(record.args) for record in everything_logged.records]
+    texts += [repr(event) for event in events]
+    assert any(record.name == "kataven" for record in everything_logged.records)
+    assert any(record.name.startswith("httpcore") for record in everything_logged.records)
+    assert events
+    shown = "\n".join(texts)
+    for secret in (KEY, PHONE, PHONE[1:], "Augusta"):
+        assert secret not in shown
+    assert hub.requests[0].header("authorization") == f"Bearer {KEY}"
+
+
+def test_httpx_adds_no_line_of_its_own_for_a_request_of_ours(
+    caller: Blocking, hub: LoopbackHub, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    limits = ("concurrent_max", "calls_per_minute", "daily_calls_max", "daily_minutes_max")
+    hub.will(
+        reply(200, {}),
+        reply(200, dict.fromkeys(limits, 1)),
+        reply(200, b"", [("Content-Type", "text/event-stream")]),
+    )
+    client = caller.client(hub)
+    caller.call(client.campaigns.list_contacts, "c1", "failed")
+    raw = client.raw
+    from kataven_hub.api.account import get_call_limits
+
+    caller.call(
+        get_call_limits.sync_detailed if caller.name == "sync" else get_call_limits.asyncio_detailed,
+        client=raw,
+    )
+    caller.items(client.campaigns.stream_events("c1", reconnect=False))
+    assert len(hub.requests) == 3
+    assert [record for record in everything_logged.records if record.name == "httpx"] == []
+
+
+def test_the_filter_on_httpx_leaves_the_lines_of_others_alone(
+    caller: Blocking, hub: LoopbackHub, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    caller.call(caller.client(hub).campaigns.list)
+    caller.call(caller.http_client().get, hub.url + "/theirs")
+    (record,) = [record for record in everything_logged.records if record.name == "httpx"]
+    assert "/theirs" in record.getMessage()
+
+
+@pytest.mark.parametrize("key", [KEY + "\n", JWT])
+def test_an_error_of_the_constructor_does_not_show_the_key(
+    caller: Blocking, hub: LoopbackHub, key: str
+) -> None:
+    with pytest.raises(kataven.ConfigurationError) as caught:
+        caller.client_class(key, base_url=hub.url)
+    text = "".join(traceback.format_exception(caught.value))
+    assert key.strip() not in text + repr(vars(caught.value))
+
+
+@pytest.mark.parametrize("token", [KEY + "\n", JWT, 7, None])
+def test_a_wrong_token_of_a_callable_is_told_at_the_first_call_and_not_shown(
+    caller: Blocking, hub: LoopbackHub, token: Any
+) -> None:
+    client = caller.client(hub, api_key=lambda: token)
+    with pytest.raises(kataven.ConfigurationError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert str(token).strip() not in "".join(traceback.format_exception(caught.value)) or token in {7, None}
+    assert hub.connections == 0
+
+
+def test_a_failed_connection_does_not_show_the_key(caller: Blocking, clock: DrivenClock) -> None:
+    held, port = refused_port()
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock)
+    with held, pytest.raises(kataven.APIConnectionError) as caught:
+        caller.call(client.campaigns.start, "c1")
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 502])
+def test_a_server_that_echoes_the_request_does_not_put_the_key_into_an_error(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
+) -> None:
+    """Debugging proxies answer with the headers they were sent."""
+    page = f"<pre>authorization: Bearer {KEY}</pre>"
+    headers = [("X-Request-ID", f"Bearer {KEY}"), ("Location", f"https://x/{KEY}"), ("X-Echo", KEY)]
+    hub.always = reply(status, page, headers)
+    client = caller.client(hub, clock=clock, max_retries=0)
+    with pytest.raises(kataven.KatavenError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    error = caught.value
+    assert KEY not in str(error) + repr(error) + "".join(traceback.format_exception(error))
+    assert KEY not in repr(vars(error))

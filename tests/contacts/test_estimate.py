@@ -1,0 +1,146 @@
+"""The estimate holds for the embedded dialler, and its arithmetic for simple cases."""
+
+import httpx
+import pytest
+from dateutil.parser import isoparse as parse
+from kataven import contacts
+from kataven.contacts.forecast import Estimate
+from kataven.sandbox import Clock, Sandbox
+from kataven.sandbox.outcomes import REACHED, draw
+
+# What the embedded dialler's calls are like, from draws of a seed that no test below dials with.
+DRAWN = [draw(99, 1, row, 1) for row in range(20_000)]
+MEAN_SECONDS = sum(call.ring + call.talk for call in DRAWN) / len(DRAWN) / 1e9
+ANSWER_RATE = sum(call.outcome in REACHED for call in DRAWN) / len(DRAWN)
+
+
+def test_calls_without_retries_are_the_contacts() -> None:
+    """Each is called once."""
+    found = contacts.estimate(1_000)
+    assert found.calls == (1_000, 1_000)
+    low, high = found.duration
+    assert low < 1_000 * 35 / 5 < high
+    assert high < 1.2 * 1_000 * 35 / 5
+
+
+def test_if_nobody_answers_every_retry_is_made() -> None:
+    """And if all do, none."""
+    assert contacts.estimate(10, answer_rate=0, retries_per_contact=3).calls == (40, 40)
+    assert contacts.estimate(10, answer_rate=1, retries_per_contact=3).calls == (10, 10)
+
+
+def test_retries_follow_the_sum_of_a_geometric_row() -> None:
+    """1 + 1/2 + 1/4 attempts for half the answers."""
+    low, high = contacts.estimate(10_000, answer_rate=0.5, retries_per_contact=2).calls
+    assert low < 17_500 < high
+    assert high - low < 0.05 * 17_500
+
+
+def test_the_delay_of_surely_needed_retries_is_a_lower_bound() -> None:
+    """A hundred lines do not make a retry come sooner."""
+    found = contacts.estimate(
+        1_000, max_concurrent_calls=1_000, retries_per_contact=2, retry_delay_seconds=600
+    )
+    assert found.duration[0] >= 1_200
+
+
+def test_caps_of_the_account_stretch_the_duration() -> None:
+    """A call a minute, or a thousand a day."""
+    slow = contacts.estimate(600, calls_per_minute=1)
+    assert slow.duration[0] >= 599 * 60
+    days = contacts.estimate(5_000, max_concurrent_calls=100, daily_calls_max=1_000)
+    assert days.duration[0] >= 3 * 86_400
+    assert 4 * 86_400 <= days.duration[1] < 5 * 86_400
+
+
+def test_reports_are_taken_for_their_rows() -> None:
+    """What is uploaded is what is called."""
+    data = b"phone_number\n+14155550100\n+14155550101\n12\n"
+    assert contacts.estimate(contacts.check(data)).contacts == 3
+    with contacts.clean(data) as cleaned:
+        assert contacts.estimate(cleaned.report).contacts == 2
+
+
+def test_nobody_to_call_takes_no_time() -> None:
+    """And says so."""
+    assert contacts.estimate(0) == Estimate(0, (0, 0), (0.0, 0.0))
+    assert contacts.estimate(0).summary() == "0 contacts: 0 to 0 calls in 0 s to 0 s"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_concurrent_calls": 0},
+        {"retries_per_contact": -1},
+        {"retry_delay_seconds": -1},
+        {"calls_per_minute": 0},
+        {"daily_calls_max": 0},
+        {"answer_rate": 1.1},
+        {"average_call_seconds": 0},
+    ],
+)
+def test_numbers_out_of_range_are_refused(options: dict[str, float]) -> None:
+    """By name."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        contacts.estimate(10, **options)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="rows"):
+        contacts.estimate(-1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (400, {}),
+        (40, {"max_concurrent_calls": 20}),
+        (1, {}),
+        (300, {"max_concurrent_calls": 10, "retries_per_contact": 2, "retry_delay_seconds": 600}),
+        (300, {"max_concurrent_calls": 50, "retries_per_contact": 5, "retry_delay_seconds": 60}),
+        (300, {"max_concurrent_calls": 50, "calls_per_minute": 20}),
+        (300, {"max_concurrent_calls": 5, "calls_per_minute": 9, "retries_per_contact": 1}),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_embedded_dialler_stays_within_the_estimate(
+    rows: int, options: dict[str, int], seed: int
+) -> None:
+    """Calls and duration of a whole campaign, on the Hub's own clock."""
+    found = contacts.estimate(
+        rows,
+        average_call_seconds=MEAN_SECONDS,
+        answer_rate=ANSWER_RATE,
+        **options,  # type: ignore[arg-type]
+    )
+    calls, seconds = dialled(rows, dict(options), seed)
+    assert found.calls[0] <= calls <= found.calls[1]
+    assert found.duration[0] <= seconds <= found.duration[1]
+
+
+def dialled(rows: int, options: dict[str, int], seed: int) -> tuple[int, float]:
+    """Run a campaign on an embedded Hub; give its calls and its seconds of Hub time."""
+    caps = {"calls_per_minute": options.pop("calls_per_minute", 6_000)}
+    data = "phone_number\n" + "".join(f"+1415555{n:04d}\n" for n in range(rows))
+    with (
+        Sandbox(time_scale=Clock.manual(), seed=seed, limits=None, call_limits=caps) as hub,
+        httpx.Client(
+            base_url=f"{hub.url}/api/v1",
+            headers={"Authorization": f"Bearer {hub.api_key}"},
+            trust_env=False,
+        ) as client,
+    ):
+        form = {"name": "n", "agent_id": "a", "phone_number_id": "p"}
+        form.update({name: str(value) for name, value in options.items()})
+        made = client.post("/campaigns", data=form, files={"contacts": data.encode()})
+        path = f"/campaigns/{made.raise_for_status().json()['id']}"
+        client.post(f"{path}/start").raise_for_status()
+        campaign = client.get(path).json()
+        for _ in range(200):
+            hub.advance(3_600)
+            campaign = client.get(path).json()
+            if campaign["status"] == "completed":
+                break
+        started, ended = (parse(campaign[name]) for name in ("started_at", "completed_at"))
+        calls = 0
+        for page in range(-(-rows // 100)):
+            answer = client.get(f"{path}/contacts", params={"page": page}).json()
+            calls += sum(contact["attempts"] for contact in answer["contacts"])
+    return calls, (ended - started).total_seconds()

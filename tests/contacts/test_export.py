@@ -1,0 +1,356 @@
+"""Pages of contacts become a table: whole or not at all, and resumed where it was interrupted."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kataven import contacts
+from kataven.contacts.export import ExportWriter
+from kataven.contacts.retry import RetryList
+
+
+def contact(number: int, **custom: Any) -> dict[str, Any]:
+    """Make a contact as the Hub gives it."""
+    return {
+        "id": f"c{number}",
+        "phone_number": f"+1415555{number:04d}",
+        "custom_fields": custom,
+        "status": "failed" if number % 3 == 0 else "completed",
+        "attempts": number,
+        "last_attempt_at": None,
+    }
+
+
+PAGES = [
+    [contact(page * 10 + n, name=f"N{n}", note="=1+1") for n in range(10)] for page in range(5)
+]
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    """Read a CSV file."""
+    return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))
+
+
+def export(target: Any, pages: list[list[dict[str, Any]]], **options: Any) -> None:
+    """Write pages in one go."""
+    with ExportWriter("camp", target, **options) as writer:
+        for page, found in enumerate(pages[writer.next_page :], writer.next_page):
+            writer.add_page(page, found)
+        writer.finish()
+
+
+def test_a_csv_has_the_fields_and_the_custom_fields_in_order_of_first_sight(tmp_path: Path) -> None:
+    """A clash gets a prefix, a missing value an empty cell."""
+    pages = [
+        [contact(1, name="Ana", status="gold"), contact(2, city="Rom", name=None)],
+        [{**contact(3), "extra": 5, "custom_fields": None}],
+    ]
+    path = tmp_path / "out.csv"
+    export(path, pages)
+    rows = rows_of(path)
+    assert rows == [
+        [
+            "id",
+            "phone_number",
+            "status",
+            "attempts",
+            "last_attempt_at",
+            "extra",
+            "name",
+            "custom_status",
+            "city",
+        ],
+        ["c1", "+14155550001", "completed", "1", "", "", "Ana", "gold", ""],
+        ["c2", "+14155550002", "completed", "2", "", "", "", "", "Rom"],
+        ["c3", "+14155550003", "failed", "3", "", "5", "", "", ""],
+    ]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_clash_with_the_prefixed_name_gets_another_prefix(tmp_path: Path) -> None:
+    """No two columns have one name."""
+    path = tmp_path / "out.csv"
+    export(path, [[contact(1, status="a", custom_status="b")]])
+    header = rows_of(path)[0]
+    assert header[-2:] == ["custom_custom_status", "custom_status"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_formulas_are_neutralised_in_csv_only_and_never_in_the_number(
+    start: str, tmp_path: Path
+) -> None:
+    """A cell of a stranger must not calculate; the number must be uploadable again."""
+    pages = [[contact(1, **{"note": start + "x", "n": -5, "=h": "a"})]]
+    export(tmp_path / "out.csv", pages)
+    header, row = rows_of(tmp_path / "out.csv")
+    found = dict(zip(header, row, strict=True))
+    assert found["note"] == f"'{start}x"
+    assert found["n"] == "-5"
+    assert found["'=h"] == "a"
+    assert found["phone_number"] == "+14155550001"
+    export(tmp_path / "out.jsonl", pages)
+    assert json.loads((tmp_path / "out.jsonl").read_text())["note"] == start + "x"
+
+
+def test_jsonl_keeps_values_as_they_are(tmp_path: Path) -> None:
+    """One object a contact, all with the same keys."""
+    path = tmp_path / "out.ndjson"
+    export(path, [[contact(1, name="é\u2028", tags=["a"]), contact(2)]])
+    first, second = (json.loads(line) for line in path.read_text().split("\n")[:-1])
+    assert first["name"] == "é\u2028"
+    assert first["tags"] == ["a"]
+    assert first["attempts"] == 1
+    assert second["name"] is None
+    assert list(first) == list(second)
+
+
+def test_parquet_has_types(tmp_path: Path) -> None:
+    """Whole numbers stay numbers, mixtures become text."""
+    path = tmp_path / "out.parquet"
+    export(
+        path,
+        [[contact(1, a=1, b=1, c="x", d=True, e=2**70)], [contact(2, a=2, b=1.5, c=3, d=None)]],
+    )
+    table = pq.read_table(path)
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types["attempts"] == types["a"] == "int64"
+    assert types["b"] == "double"
+    assert types["c"] == types["e"] == types["last_attempt_at"] == "string"
+    assert types["d"] == "bool"
+    assert table.column("c").to_pylist() == ["x", "3"]
+    assert table.column("b").to_pylist() == [1.0, 1.5]
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_no_contacts_make_an_empty_table(format: str, tmp_path: Path) -> None:
+    """With a header where the format has one."""
+    path = tmp_path / f"out.{format}"
+    export(path, [[]])
+    if format == "parquet":
+        assert pq.read_table(path).column_names == ["phone_number"]
+    else:
+        assert path.read_text() == ("phone_number\n" if format == "csv" else "")
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("stop", [0, 1, 4, 5])
+def test_an_interrupted_export_goes_on_behind_its_last_whole_page(
+    format: str, stop: int, tmp_path: Path
+) -> None:
+    """And equals one that was not interrupted."""
+    whole, resumed = tmp_path / f"whole.{format}", tmp_path / f"resumed.{format}"
+    export(whole, PAGES, status="failed")
+    with ExportWriter("camp", resumed, status="failed") as writer:
+        for page, found in enumerate(PAGES[:stop]):
+            writer.add_page(page, found)
+    assert not resumed.exists()
+    with ExportWriter("camp", resumed, status="failed") as writer:
+        assert writer.next_page == stop
+        assert writer.rows == stop * 10
+        for page, found in enumerate(PAGES[stop:], stop):
+            writer.add_page(page, found)
+        writer.finish()
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [resumed, whole]
+
+
+@given(st.data())
+def test_whatever_a_crash_leaves_of_the_spool_is_resumed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Cut at any byte: what is whole is kept, what is torn is dropped."""
+    folder = tmp_path_factory.mktemp("export")
+    with ExportWriter("camp", folder / "out.csv") as writer:
+        for page, found in enumerate(PAGES):
+            writer.add_page(page, found)
+    (spool,) = folder.iterdir()
+    full = spool.read_bytes()
+    cut = data.draw(st.integers(0, len(full)))
+    spool.write_bytes(full[:cut] + data.draw(st.sampled_from([b"", b"\0\0", b"[9,[]]\n", b"}\n"])))
+    whole_pages = max(0, full[:cut].count(b"\n") - 1)
+    with ExportWriter("camp", folder / "out.csv") as writer:
+        assert writer.next_page == whole_pages
+        for page, found in enumerate(PAGES[whole_pages:], whole_pages):
+            writer.add_page(page, found)
+        writer.finish()
+    assert len((folder / "out.csv").read_bytes().splitlines()) == 51
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_killed_process_loses_no_whole_page(tmp_path: Path) -> None:
+    """kill -9 right after a page, then the same export again."""
+    program = (
+        "import json, os, signal, sys\n"
+        "from kataven.contacts.export import ExportWriter\n"
+        "pages = json.load(sys.stdin)\n"
+        "writer = ExportWriter('camp', sys.argv[1])\n"
+        "for page, found in enumerate(pages[:3]):\n"
+        "    writer.add_page(page, found)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    target = tmp_path / "out.csv"
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(target)],
+        input=json.dumps(PAGES).encode(),
+        check=False,
+        timeout=60,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with ExportWriter("camp", target) as writer:
+        assert writer.next_page == 3
+        for page, found in enumerate(PAGES[3:], 3):
+            writer.add_page(page, found)
+        writer.finish()
+    whole = tmp_path / "whole.csv"
+    export(whole, PAGES)
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_other_campaigns_and_statuses_are_not_taken_up(tmp_path: Path) -> None:
+    """The spool belongs to one campaign and one status, whatever their names look like."""
+    with ExportWriter("camp", tmp_path / "out.csv") as writer:
+        writer.add_page(0, PAGES[0])
+    for campaign, status in (
+        ("camp", "failed"),
+        ("camp2", None),
+        ("a/../b", None),
+        ("x" * 300, "é/"),
+    ):
+        with ExportWriter(campaign, tmp_path / "out.csv", status=status) as writer:
+            assert writer.next_page == 0
+    with ExportWriter("camp", tmp_path / "other.jsonl") as writer:
+        assert writer.next_page == 1
+    assert all(path.parent == tmp_path for path in tmp_path.rglob("*"))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+
+def test_two_exports_at_once_into_one_folder_are_refused(tmp_path: Path) -> None:
+    """They would write into one spool."""
+    with (
+        ExportWriter("camp", tmp_path / "a.csv"),
+        pytest.raises(BlockingIOError, match="another export"),
+    ):
+        ExportWriter("camp", tmp_path / "b.csv")
+
+
+def test_a_failed_table_leaves_target_and_pages(tmp_path: Path) -> None:
+    """The old table stays, and nothing has to be read again."""
+    target = tmp_path / "out.csv"
+    target.mkdir()
+    with ExportWriter("camp", target) as writer:
+        writer.add_page(0, PAGES[0])
+        with pytest.raises(OSError, match="out.csv"):
+            writer.finish()
+    target.rmdir()
+    target.write_text("old")
+    with ExportWriter("camp", target) as writer:
+        assert writer.next_page == 1
+        assert target.read_text() == "old"
+        writer.finish()
+    assert len(target.read_bytes().splitlines()) == 11
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """What it points to is replaced."""
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    link.symlink_to(real)
+    export(link, PAGES[:1])
+    assert link.is_symlink()
+    assert real.stat().st_size > 0
+
+
+def test_files_get_the_finished_table_and_stay_open(tmp_path: Path) -> None:
+    """Text or binary; nothing is written before the end, and nothing is resumed."""
+    for make, read in (
+        (io.BytesIO, lambda f: f.getvalue().decode()),
+        (lambda: io.StringIO(newline=""), lambda f: f.getvalue()),
+    ):
+        file = make()
+        with ExportWriter("camp", file) as writer:
+            writer.add_page(0, PAGES[0])
+            assert read(file) == ""
+            writer.finish()
+        assert read(file).count("\r\n") == 11
+        assert not file.closed
+        with ExportWriter("camp", file) as writer:
+            assert writer.next_page == 0
+    with (tmp_path / "out.parquet").open("wb") as named:
+        export(named, PAGES)
+        assert not named.closed
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 50
+
+
+def test_wrong_arguments_say_what_is_right(tmp_path: Path) -> None:
+    """Before any page is read."""
+    with pytest.raises(ValueError, match="names no format"):
+        ExportWriter("camp", tmp_path / "out.xlsx")
+    with pytest.raises(ValueError, match="csv, jsonl, parquet"):
+        ExportWriter("camp", tmp_path / "out.csv", format="xlsx")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="path or an open file"):
+        ExportWriter("camp", 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="binary mode"):
+        ExportWriter("camp", io.StringIO(), format="parquet")
+    with pytest.raises(FileNotFoundError):
+        ExportWriter("camp", tmp_path / "none" / "out.csv")
+    with (
+        ExportWriter("camp", tmp_path / "out.csv") as writer,
+        pytest.raises(ValueError, match="the next one is 0"),
+    ):
+        writer.add_page(1, [])
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path) -> None:
+    """In an interpreter that cannot import it."""
+    program = (
+        "import sys\nsys.modules['pyarrow'] = None\n"
+        "from kataven.contacts.export import ExportWriter\n"
+        "try:\n    ExportWriter('c', sys.argv[1])\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    target = str(tmp_path / "out.parquet")
+    ran = subprocess.run(
+        [sys.executable, "-c", program, target],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "pip install 'kataven[parquet]'" in ran.stdout
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_exported_csv_can_be_uploaded_again(tmp_path: Path) -> None:
+    """The number column is as the Hub takes it."""
+    path = tmp_path / "out.csv"
+    export(path, PAGES)
+    assert contacts.check(path).ok
+
+
+def test_a_retry_list_has_each_number_once_and_all_custom_fields() -> None:
+    """Whatever the pages showed."""
+    gathered = RetryList()
+    gathered.add([contact(1, name="Ana"), contact(2, city='"Rom"', phone_number="x")])
+    gathered.add(
+        [contact(1, name="again"), {"phone_number": None}, {"phone_number": "+14155550003"}]
+    )
+    assert gathered.rows == 3
+    with gathered.finish() as file:
+        assert file.tell() == 0
+        assert file.read() == (
+            b'phone_number,name,city\r\n+14155550001,Ana,\r\n+14155550002,,"""Rom"""\r\n'
+            b"+14155550003,,\r\n"
+        )
+        file.seek(0)
+        assert contacts.check(file).ok
+    gathered.close()
