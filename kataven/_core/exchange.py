@@ -29,8 +29,8 @@ from kataven._core.operation import (
     Sleep,
     Timeout,
 )
-from kataven._core.retry import wait_before_repeat
-from kataven.errors import APIConnectionError, APITimeoutError, KatavenError
+from kataven._core.retry import FIRST_BACKOFF, wait_before_repeat
+from kataven.errors import APIConnectionError, APITimeoutError, KatavenError, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,8 @@ def exchange(
     while True:
         timeout = options.timeout
         if options.budgeted:
-            denied = yield admission(operation, options, repeats + 1, limit)
+            with _nothing_done(operation):
+                denied = yield admission(operation, options, repeats + 1, limit)
             if isinstance(denied, Denied):
                 raise _too_late(operation, f"the budget has room in {denied.wait:.1f} s", last)
         if limit is not None:
@@ -153,6 +154,11 @@ def exchange(
             now=clock.now(),
             jitter=clock.jitter(),
         )
+        if options.budgeted and isinstance(last, RateLimitError) and last.reason == "rate_limit":
+            # Everybody waits, whether this call goes on or not.
+            yield Pause(
+                last.retry_after or FIRST_BACKOFF if wait is None else wait, operation.control
+            )
         if wait is None:
             raise last from (outcome.cause if isinstance(outcome, Failure) else None)
         if limit is not None and clock.now() + wait > limit:
@@ -162,14 +168,8 @@ def exchange(
                 CallEvent(operation.method, operation.path, repeats + 1, outcome.status, wait)
             )
         repeats += 1
-        if options.budgeted and isinstance(outcome, Reply) and outcome.status == 429:
-            yield Pause(wait, operation.control)
-        try:
+        with _nothing_done(operation):
             yield Sleep(wait)
-        except BaseException as interruption:
-            if operation.writes:
-                interruption.add_note(f"{operation.method} {operation.path}: {NOTHING_DONE}")
-            raise
 
 
 def admission(
@@ -186,6 +186,17 @@ def admission(
         options.observer.wait(CallEvent(operation.method, operation.path, attempt, None, seconds))
 
     return Admit(operation.control, limit, told, stream)
+
+
+@contextmanager
+def _nothing_done(operation: Operation[Any]) -> Iterator[None]:
+    """Say of a write that is interrupted between its attempts that the Hub did not act."""
+    try:
+        yield
+    except BaseException as interruption:
+        if operation.writes and not isinstance(interruption, Exception):
+            interruption.add_note(f"{operation.method} {operation.path}: {NOTHING_DONE}")
+        raise
 
 
 def _too_late(operation: Operation[Any], why: str, last: KatavenError | None) -> APIConnectionError:

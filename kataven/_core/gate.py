@@ -207,7 +207,7 @@ class AsyncGate(_Shared):
                     await self._until_given_back()
                 else:
                     waiting = self.clock.sleep(lease.seconds)
-                    if hasattr(waiting, "__await__"):
+                    if waiting is not None and hasattr(waiting, "__await__"):
                         await waiting
 
     async def _take(self, effect: Admit) -> Any:
@@ -290,7 +290,7 @@ class AsyncGate(_Shared):
 class _Once:
     """Says a wait once, however often there is cause."""
 
-    __slots__ = ("_say", "_said")
+    __slots__ = ("_said", "_say")
 
     def __init__(self, say: Callable[[float], None]) -> None:
         self._say = say

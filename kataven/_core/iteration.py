@@ -10,11 +10,14 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from kataven._core.operation import Admit, Denied, Give, Open, Read, Send, Sleep
+from kataven._core.operation import Admit, Denied, Give, Interrupted, Open, Read, Send, Sleep
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kataven._core.operation import Flow
     from kataven._core.senders import AsyncDriver, BlockingDriver
+    from kataven.clock import Clock
     from kataven.events.ports import AsyncPort, BlockingPort
 
 T = TypeVar("T")
@@ -37,6 +40,10 @@ class _Steps(Generic[T]):
         self._result: Any = None
         # An effect that was cancelled in the middle is carried out anew at the next item.
         self._effect: Any = None
+        # What the flow is handed when it goes on.
+        self._outcome: Any = None
+        # The pause under way: which, its end on the clock, and what is left of it.
+        self._pause: tuple[Sleep | None, float, float] = (None, 0.0, 0.0)
         # The budget's lease for a call that the flow makes beside its stream.
         self._call_lease: Any = None
 
@@ -49,9 +56,12 @@ class _Steps(Generic[T]):
         """What the flow returned, once the iteration has ended."""
         return self._result
 
-    def _interrupted(self, interruption: BaseException) -> None:
+    def _interrupted(self, effect: Any, interruption: BaseException) -> None:
         """Tell the flow, unless the iteration may go on; it only adds to what is raised."""
         if self._resumes:
+            if type(effect) in {Open, Read}:
+                # The connection is ended with the wait for it; the flow decides what comes next.
+                self._effect, self._outcome = None, Interrupted()
             return
         self._finished = True
         try:
@@ -59,6 +69,20 @@ class _Steps(Generic[T]):
         except BaseException as error:
             if error is not interruption:
                 raise
+
+    def _naps(self, pause: Sleep, clock: Clock) -> Iterator[float]:
+        """The pieces of a pause; one that goes on after an interruption ends when it would have."""
+        if self._pause[0] is not pause:
+            self._pause = (pause, clock.now() + pause.seconds, pause.seconds)
+        while not self._closed:
+            _, until, left = self._pause
+            # By the clock, which may run on between two naps, or stand still in a test.
+            left = min(left, until - clock.now())
+            if left <= 0:
+                return
+            nap = min(left, _NAP)
+            yield nap
+            self._pause = (pause, until, left - nap)
 
     def _advance(self, outcome: Any, raised: BaseException | None) -> Any:
         """The flow's next effect, or None at its end."""
@@ -125,8 +149,18 @@ class FlowIterator(_Steps[T]):
             raise StopIteration
 
     def _run(self) -> None:
-        """Run the flow until it gives items or ends."""
-        outcome: Any = None
+        """Run the flow until it gives items or ends, and end the connection with it."""
+        try:
+            self._step()
+        except BaseException:
+            if self._finished:
+                self._end()
+            raise
+        if self._finished or self._closed:
+            self._end()
+
+    def _step(self) -> None:
+        outcome, self._outcome = self._outcome, None
         raised: BaseException | None = None
         while not self._finished and not self._closed:
             effect = self._effect
@@ -145,16 +179,18 @@ class FlowIterator(_Steps[T]):
             except Exception as error:  # noqa: BLE001 - the flow may know what to do
                 raised = error
             except BaseException as interruption:
-                self._interrupted(interruption)
+                self._port.close()
+                self._interrupted(effect, interruption)
                 raise
             self._effect = None
-        self._end()
 
     def _perform(self, effect: Any) -> Any:
         if type(effect) is Read:
             return self._port.read()
         if type(effect) is Open:
             return self._port.open(effect)
+        # A flow that asks for anything else has done with its stream.
+        self._port.close()
         if type(effect) is Admit:
             lease = self._driver.admit(effect)
             if not isinstance(lease, Denied):
@@ -169,10 +205,8 @@ class FlowIterator(_Steps[T]):
             finally:
                 self._driver.release(self._let_go())
         if type(effect) is Sleep:
-            left = effect.seconds
-            while left > 0 and not self._closed:
-                self._driver.clock.sleep(min(left, _NAP))
-                left -= _NAP
+            for nap in self._naps(effect, self._driver.clock):
+                self._driver.clock.sleep(nap)
             return None
         return self._driver.once(effect)
 
@@ -257,11 +291,21 @@ class AsyncFlowIterator(_Steps[T]):
         raise StopAsyncIteration
 
     async def _run(self) -> None:
-        """Run the flow until it gives items or ends."""
+        """Run the flow until it gives items or ends, and end the connection with it."""
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
         self._loop = asyncio.get_running_loop()
-        outcome: Any = None
+        try:
+            await self._step()
+        except BaseException:
+            if self._finished:
+                await self._end()
+            raise
+        if self._finished or self._closed:
+            await self._end()
+
+    async def _step(self) -> None:
+        outcome, self._outcome = self._outcome, None
         raised: BaseException | None = None
         while not self._finished and not self._closed:
             effect = self._effect
@@ -280,16 +324,18 @@ class AsyncFlowIterator(_Steps[T]):
             except Exception as error:  # noqa: BLE001 - the flow may know what to do
                 raised = error
             except BaseException as interruption:
-                self._interrupted(interruption)
+                await self._port.close()
+                self._interrupted(effect, interruption)
                 raise
             self._effect = None
-        await self._end()
 
     async def _perform(self, effect: Any) -> Any:
         if type(effect) is Read:
             return await self._port.read()
         if type(effect) is Open:
             return await self._port.open(effect)
+        # A flow that asks for anything else has done with its stream.
+        await self._port.close()
         if type(effect) is Admit:
             lease = await self._driver.admit(effect)
             if not isinstance(lease, Denied):
@@ -304,12 +350,10 @@ class AsyncFlowIterator(_Steps[T]):
             finally:
                 await self._driver.release(self._let_go())
         if type(effect) is Sleep:
-            left = effect.seconds
-            while left > 0 and not self._closed:
-                waiting = self._driver.clock.sleep(min(left, _NAP))
+            for nap in self._naps(effect, self._driver.clock):
+                waiting = self._driver.clock.sleep(nap)
                 if waiting is not None:
                     await waiting
-                left -= _NAP
             return None
         return await self._driver.once(effect)
 

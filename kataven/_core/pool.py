@@ -27,6 +27,10 @@ _LIMITS: Final = httpx.Limits(
     max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0
 )
 
+# Each opening of a stream makes its own connection, so that its socket is known and can be shut
+# down while its answer is awaited, and an ended stream leaves none behind.
+_STREAM_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+
 sending: ContextVar[bool] = ContextVar("kataven_sending", default=False)
 
 
@@ -51,14 +55,16 @@ def tls_context(base: BaseUrl) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def blocking_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.Client:
+def blocking_pool(
+    base: BaseUrl, context: ssl.SSLContext, limits: httpx.Limits = _LIMITS
+) -> httpx.Client:
     """A pool for the blocking client."""
     mounts: dict[str, httpx.BaseTransport | None] = {}
     if base.loopback:
         mounts[f"all://{base.host}"] = None
     client = httpx.Client(
         verify=context,
-        limits=_LIMITS,
+        limits=limits,
         timeout=None,  # noqa: S113 - each request brings its own
         mounts=mounts,
         follow_redirects=False,
@@ -67,14 +73,16 @@ def blocking_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.Client:
     return client
 
 
-def async_pool(base: BaseUrl, context: ssl.SSLContext) -> httpx.AsyncClient:
+def async_pool(
+    base: BaseUrl, context: ssl.SSLContext, limits: httpx.Limits = _LIMITS
+) -> httpx.AsyncClient:
     """A pool for the async client."""
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
     if base.loopback:
         mounts[f"all://{base.host}"] = None
     client = httpx.AsyncClient(
         verify=context,
-        limits=_LIMITS,
+        limits=limits,
         timeout=None,  # noqa: S113 - each request brings its own
         mounts=mounts,
         follow_redirects=False,
@@ -100,7 +108,9 @@ class BlockingPools:
                 client = self._clients.get(streams)
                 if client is None:
                     self._context = self._context or tls_context(self._base)
-                    client = blocking_pool(self._base, self._context)
+                    client = blocking_pool(
+                        self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
+                    )
                     self._clients[streams] = client
         return client
 
@@ -129,7 +139,9 @@ class AsyncPools:
         client: httpx.AsyncClient | None = clients.get(streams)
         if client is None:
             self._context = self._context or tls_context(self._base)
-            client = clients[streams] = async_pool(self._base, self._context)
+            client = clients[streams] = async_pool(
+                self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
+            )
         return client
 
     async def aclose(self) -> None:

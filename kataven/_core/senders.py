@@ -110,6 +110,8 @@ class BlockingDriver:
 
     def admit(self, effect: Admit) -> Any:
         """A lease from the budget, or Denied; None where there is no budget."""
+        # Before the budget: its store belongs to the process that made it.
+        self.wire.check_usable()
         return None if self.gate is None else self.gate.admit(effect)
 
     def release(self, lease: Any) -> None:
@@ -235,6 +237,8 @@ class AsyncDriver:
 
     async def admit(self, effect: Admit) -> Any:
         """A lease from the budget, or Denied; None where there is no budget."""
+        # Before the budget: its store belongs to the process that made it.
+        self.wire.check_usable()
         return None if self.gate is None else await self.gate.admit(effect)
 
     async def release(self, lease: Any) -> None:
@@ -253,7 +257,7 @@ class AsyncDriver:
             return await self._send(effect)
         if type(effect) is Sleep:
             waiting = self.clock.sleep(effect.seconds)
-            return await waiting if waiting is not None else None
+            return await waiting if hasattr(waiting, "__await__") else None
         if type(effect) is Work:
             return await run_in_thread(effect.function)
         if type(effect) is Renew:

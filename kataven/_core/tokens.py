@@ -6,14 +6,17 @@ Knows who is asked for a token and when. It shows no token in any repr, and a pi
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kataven.config import credential_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     CredentialHeaders = tuple[tuple[bytes, bytes], ...]
+
+
+_HIDDEN: Final = b"<key>"
 
 
 class Token:
@@ -24,6 +27,17 @@ class Token:
     def __init__(self, number: int, headers: CredentialHeaders) -> None:
         self.number = number
         self.headers = headers
+
+    def hidden_in(
+        self, body: bytes, raw_headers: Sequence[tuple[bytes, bytes]]
+    ) -> tuple[bytes, Sequence[tuple[bytes, bytes]]]:
+        """An answer without the token, where it echoes it."""
+        token = self.headers[0][1].removeprefix(b"Bearer ")
+        if token in body:
+            body = body.replace(token, _HIDDEN)
+        if any(token in value for _, value in raw_headers):
+            raw_headers = [(name, value.replace(token, _HIDDEN)) for name, value in raw_headers]
+        return body, raw_headers
 
     def __repr__(self) -> str:
         return f"<Token {self.number}>"

@@ -184,9 +184,12 @@ class BodyReader:
     def reply(self) -> Reply:
         """The answer, read whole."""
         response = self._response
-        return Reply(
-            response.status_code, response.headers.raw, self._body.whole(), self._token.number
-        )
+        body = self._body.whole()
+        raw_headers = response.headers.raw
+        if response.status_code >= 300 or not body.lstrip().startswith(b"{"):
+            # It becomes an error's text: a page that echoes the request must not show the key.
+            body, raw_headers = self._token.hidden_in(body, raw_headers)
+        return Reply(response.status_code, raw_headers, body, self._token.number)
 
 
 def broken(response: httpx.Response, error: Exception) -> Failure:

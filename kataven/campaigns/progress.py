@@ -22,6 +22,8 @@ _OPEN_WORDS: Final = ("pending", "in_progress")
 _DONE_WORDS: Final = ("completed", "failed", "cancelled")
 # The rate is that of the last minutes: it follows a pause or a cap soon, and is steady enough.
 _RATE_SECONDS: Final = 300.0
+# Beyond, a count is no count of contacts, and would overflow a rate.
+_MOST: Final = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,10 @@ class CampaignProgress:
 
 
 class ProgressMeter:
-    """Makes progress of snapshots, and remembers what rate and ETA need.
+    """Makes progress of snapshots, and remembers what rate and ETA need."""
 
-    Args:
-        now: The moment of the first look, in seconds.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._begun = now
+    def __init__(self) -> None:
+        self._begun: float | None = None
         self._seen: deque[tuple[float, int]] = deque()
         self.last: CampaignProgress | None = None
 
@@ -81,6 +79,8 @@ class ProgressMeter:
             The progress; counts that a polled campaign lacks are those of the last snapshot.
         """
         last = self.last
+        if self._begun is None:
+            self._begun = now
         counts = {
             word: count
             for word in (*_OPEN_WORDS, *_DONE_WORDS)
@@ -88,7 +88,8 @@ class ProgressMeter:
         }
         total = _count(snapshot.get("total"))
         if counts:
-            if total is None:
+            if total is None and len(counts) == len(_OPEN_WORDS) + len(_DONE_WORDS):
+                # With one of them missing their sum would be less than all.
                 total = sum(counts.values())
         elif last is not None:
             counts, total = dict(last.counts), last.total if total is None else total
@@ -130,4 +131,6 @@ class ProgressMeter:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST else None

@@ -141,8 +141,10 @@ def _find(
     """Look for the campaign whose answer was lost; without it the lost answer's error is raised."""
     if len(before) == _POSSIBLY_CUT:
         raise _not_found(lost, _cut("before the create"))
-    known = {campaign.get("id") for campaign in before if isinstance(campaign, dict)}
-    until = clock.now() + wish.find_timeout
+    # A list, for an id may be anything.
+    known = [campaign.get("id") for campaign in before if isinstance(campaign, dict)]
+    begun = clock.now()
+    until = begun + wish.find_timeout
     if limit is not None:
         until = min(until, limit)
     pause = _FIRST_LOOK
@@ -169,8 +171,9 @@ def _find(
             ids = ", ".join(str(campaign.get("id")) for campaign in new)
             raise _not_found(lost, f"Several new campaigns look like it: {ids}.")
         if clock.now() + pause > until:
+            searched = max(0.0, clock.now() - begun)
             raise _not_found(
-                lost, f"No new campaign that looks like it was seen in {wish.find_timeout:g} s."
+                lost, f"No new campaign that looks like it was seen within {searched:.1f} s."
             )
         yield Sleep(pause)
         pause = min(_LONGEST_LOOK, pause * 2)

@@ -6,14 +6,17 @@ file themselves.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kataven._core.answers import SHOWN_BODY
 from kataven._core.exchange import exchange
 from kataven._core.operation import Give, Work
 from kataven.campaigns import operations
 from kataven.campaigns.progress import TERMINAL_STATUSES
 from kataven.campaigns.recipes import PageState, every_page, page_state
+from kataven.errors import ResponseFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from kataven._core.exchange import Options
     from kataven._core.operation import Flow
     from kataven.clock import Clock
+
+logger = logging.getLogger("kataven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ def export(
     writer = yield Work(lambda: _export_writer(campaign_id, target, format, status))
     try:
         state = PageState(writer.next_page)
+        if state.page:
+            logger.info("the export of %s goes on at page %d", campaign_id, state.page)
 
         def keep(page: int, rows: list[Any]) -> None:
             writer.add_page(page, rows)
@@ -100,7 +107,7 @@ def _each_page(
                 return
             outcome, raised = None, None
             if isinstance(effect, Give):
-                page, rows = state.page - 1, list(effect.item)
+                page, rows = state.page - 1, _contacts(effect.item, state.page - 1)
                 yield Work(lambda page=page, rows=rows: keep(page, rows))  # type: ignore[misc]
                 if progress is not None:
                     yield Give([progress()])
@@ -111,6 +118,20 @@ def _each_page(
                 raised = error
     finally:
         pages.close()
+
+
+def _contacts(rows: list[Any], page: int) -> list[Any]:
+    """The rows of a page, which must be objects to become rows of a table."""
+    if all(isinstance(row, dict) for row in rows):
+        return rows
+    error = ResponseFormatError(
+        f"page {page} of the contacts holds something that is no JSON object; iter_contacts gives "
+        "it as it is",
+        status_code=200,
+        body=repr(rows)[:SHOWN_BODY].encode("utf-8", "replace"),
+    )
+    error.page = page
+    raise error
 
 
 def _export_writer(campaign_id: str, target: Any, format: Any, status: str | None) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 FAILED = 1
 INTERRUPTED = 130
+# What the extra `cli` brings; other parts of kataven name their own extra.
+EXTRA = frozenset({"click", "rich"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,17 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    try:
-        import click
+    import click
 
-        from kataven.cli.commands import kataven
-    except ModuleNotFoundError as error:
-        if error.name not in {"click", "rich"}:
-            raise
-        return _fail(
-            f"the kataven command needs {error.name}, which is not installed: "
-            "pip install 'kataven[cli,sandbox]'"
-        )
+    from kataven.cli.commands import kataven
+
     try:
         code = kataven.main(arguments, prog_name="kataven", standalone_mode=False)
     except click.ClickException as error:
@@ -57,6 +52,15 @@ def _explain(error: Exception) -> int:
     """Say what went wrong; only an error that nobody foresaw shows where, and only on request."""
     from kataven.errors import KatavenError
 
+    if isinstance(error, ModuleNotFoundError):
+        module = (error.name or "").partition(".")[0]
+        if module in EXTRA:
+            return _fail(
+                f"the kataven command needs {module}, which is not installed: "
+                "pip install 'kataven[cli,sandbox]'"
+            )
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return _fail(f"{error.filename}: {error.strerror}")
     if isinstance(error, (KatavenError, ImportError, OSError)):
         return _fail(str(error))
     if os.environ.get("KATAVEN_LOG", "").lower() == "debug":

@@ -194,7 +194,7 @@ class TerminalView:
             box=box.SIMPLE_HEAD, show_footer=True, header_style="bold", padding=(0, int(wide))
         )
         table.add_column("Status", footer="all")
-        table.add_column("Last error")
+        table.add_column("Last error", overflow="fold")
         table.add_column("Contacts", footer=str(total), justify="right")
         if wide:
             table.add_column("Share", footer="100.0%", justify="right")

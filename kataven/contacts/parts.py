@@ -156,6 +156,7 @@ class _Records:
         encoding = self._blocks.encoding
         rest: list[str] = []
         waiting = 0
+        patience = 0
         for block in self._stream:
             if block.wrong:
                 place = block.wrong[0]
@@ -166,17 +167,18 @@ class _Records:
                 )
             rest.append(block.text)
             waiting += len(block.text)
-            if len(rest) > 1 and '"' not in block.text and waiting < MAX_BYTES:
+            quiet = '"' not in block.text or waiting < patience
+            if len(rest) > 1 and quiet and waiting < MAX_BYTES:
                 continue
             text = "".join(rest)
-            left = ""
             for record in self._whole(text, final=False):
                 if record is None:
                     break
                 yield record.encode(encoding), int(bool(record.strip("\r\n"))), 1
                 waiting -= len(record)
-            left = text[len(text) - waiting :]
-            rest = [left] if left else []
+            rest = [text[len(text) - waiting :]] if waiting else []
+            # A record that is still open is looked at again when it has doubled.
+            patience = 2 * waiting if waiting == len(text) else 0
         for record in self._whole("".join(rest), final=True):
             if record is not None:
                 yield record.encode(encoding), int(bool(record.strip("\r\n"))), 1

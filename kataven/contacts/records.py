@@ -10,17 +10,19 @@ import csv
 import io
 import re
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from kataven.contacts.rules import MAX_BYTES
-from kataven.contacts.text import Block, WrongByte
+from kataven.contacts.text import BLOCK, Block, WrongByte
 
 __all__ = ["Batch", "RecordReader"]
 
 # Blocks are cut at line ends; a record that goes on longer than a whole upload never ends.
 LONGEST_RECORD: Final = MAX_BYTES
+LARGE: Final = 8 * BLOCK
 
 
 @dataclass(slots=True)
@@ -84,6 +86,9 @@ class RecordReader:
         self._row = 1
         self._rest: list[str] = []
         self._rest_wrong: list[WrongByte] = []
+        self._waiting = 0
+        self._patience = 0
+        self._again: deque[Block] = deque()
 
     def __iter__(self) -> Iterator[Batch]:
         """Read on.
@@ -91,62 +96,74 @@ class RecordReader:
         Yields:
             Batches without gaps: each begins with the row behind the last one of the one before.
         """
-        for block in self._blocks:
-            length = sum(map(len, self._rest))
-            if self._rest and '"' not in block.text and length < LONGEST_RECORD:
-                self._keep(block, length)
+        blocks = iter(self._blocks)
+        while True:
+            block = self._again.popleft() if self._again else next(blocks, None)
+            if block is None and not self._rest:
+                return
+            if block is not None and self._can_wait(block):
+                self._keep(block)
                 continue
-            yield from self._rows_of(block, length)
-        while self._rest:
-            yield from self._rows_of(None, 0)
+            yield from self._rows_of(block)
 
-    def _rows_of(self, block: Block | None, length: int) -> Iterator[Batch]:
+    def _rows_of(self, block: Block | None) -> Iterator[Batch]:
         # Nothing here may hold a batch while the next one is read: twice the cells would no
         # longer fit into the cache.
-        batch = self._batch(block, length)
+        batch = self._batch(block)
         if batch.rows:
             yield batch
 
-    def _keep(self, block: Block, length: int) -> None:
-        self._rest.append(block.text)
-        self._rest_wrong += (WrongByte(w.at + length, w.offset, w.byte) for w in block.wrong)
+    def _can_wait(self, block: Block) -> bool:
+        """Tell whether the record that is open cannot, or need not, be looked at again yet."""
+        length = self._waiting + len(block.text)
+        if not self._rest or length >= LONGEST_RECORD:
+            return False
+        return '"' not in block.text or length < self._patience
 
-    def _batch(self, block: Block | None, length: int) -> Batch:
+    def _keep(self, block: Block) -> None:
+        self._rest.append(block.text)
+        shift = self._waiting
+        self._rest_wrong += (WrongByte(w.at + shift, w.offset, w.byte) for w in block.wrong)
+        self._waiting += len(block.text)
+
+    def _batch(self, block: Block | None) -> Batch:
         """Read what is left over and a block; at the end of the list there is no block."""
         whole = not self._rest
-        final = block is None
         if block is not None:
-            self._keep(block, length)
+            self._keep(block)
         text = self._rest[0] if len(self._rest) == 1 else "".join(self._rest)
-        wrong, self._rest, self._rest_wrong = self._rest_wrong, [], []
+        wrong = self._rest_wrong
+        self._rest, self._rest_wrong, self._waiting, self._patience = [], [], 0, 0
         batch = Batch(self._row, [], b"")
         rest = text
-        if not wrong:
-            batch.rows, rest = self._fast(text, final=final)
+        # One record at a time where it took many blocks: the others go back into blocks.
+        single = block is None or len(text) > LARGE
+        if not wrong and not single:
+            batch.rows, rest = self._fast(text)
         if rest and not batch.rows:
-            start = self._slow(batch, rest, wrong, final=final)
-            self._rest_wrong = [
-                WrongByte(place.at - start, place.offset, place.byte)
-                for place in wrong
-                if place.at >= start
-            ]
+            start = self._slow(batch, rest, wrong, final=block is None, single=single)
             rest = rest[start:]
-        if rest:
-            self._rest = [rest]
+            wrong = [WrongByte(w.at - start, w.offset, w.byte) for w in wrong if w.at >= start]
         if block is not None and whole and not rest:
             batch.utf8 = block.utf8
         elif batch.rows:
             batch.utf8 = text[: len(text) - len(rest)].encode("utf-8", "surrogatepass")
+        if single and batch.rows:
+            self._again.extendleft(reversed(_blocks_of(rest, wrong)))
+        elif rest:
+            self._keep(Block(rest, b"", tuple(wrong)))
+            # Looked at again when it has doubled: however long it gets, the work stays linear.
+            self._patience = 0 if batch.rows else 2 * len(rest)
         self._row += len(batch.rows)
         return batch
 
-    def _fast(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:
+    def _fast(self, text: str) -> tuple[list[list[str]], str]:
         """Read all whole records of a valid text; nothing at all of any other."""
         returns = text.count("\r")
         if returns and text.count("\r\n") != returns:
             return [], text
         if '"' in text:
-            return self._quoted(text, final=final)
+            return self._quoted(text)
         if returns:
             text = text.replace("\r\n", "\n")
         mark = self._delimiter
@@ -159,10 +176,8 @@ class RecordReader:
             return [[line] for line in lines], ""
         return [line.split(mark) for line in lines], ""
 
-    def _quoted(self, text: str, *, final: bool) -> tuple[list[list[str]], str]:
+    def _quoted(self, text: str) -> tuple[list[list[str]], str]:
         cut = _open_line(text) if text.count('"') % 2 else len(text)
-        if cut < len(text) and final:
-            return [], text
         whole = text[:cut]
         lines = whole.split("\n")
         if not lines[-1]:
@@ -181,7 +196,9 @@ class RecordReader:
             return [], text
         return rows, text[cut:]
 
-    def _slow(self, batch: Batch, text: str, wrong: list[WrongByte], *, final: bool) -> int:
+    def _slow(
+        self, batch: Batch, text: str, wrong: list[WrongByte], *, final: bool, single: bool
+    ) -> int:
         """Read record by record; return where the last one begins that is not whole."""
         starts: list[int] = []
         at = 0
@@ -194,6 +211,8 @@ class RecordReader:
             batch.rows.append(cells)
             starts.append(at)
             at = end
+            if single:
+                break
         offset = len(batch.rows) - len(starts)
         for place in wrong:
             if place.at < at:
@@ -244,6 +263,21 @@ _INSIDE: Final = 'there is a quote inside a cell that is not quoted: write "a ""
 _LONE_CR: Final = "there is a carriage return without a line feed: end lines with LF or CRLF"
 
 _QUOTED: Final = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+
+
+def _blocks_of(text: str, wrong: list[WrongByte]) -> list[Block]:
+    """Cut a text at line ends into blocks of the usual size."""
+    blocks: list[Block] = []
+    start = 0
+    while start < len(text):
+        end = text.rfind("\n", start, start + BLOCK) + 1 or _after_line(text, start)
+        here = tuple(
+            WrongByte(w.at - start, w.offset, w.byte) for w in wrong if start <= w.at < end
+        )
+        part = text[start:end]
+        blocks.append(Block(part, part.encode("utf-8", "surrogatepass"), here))
+        start = end
+    return blocks
 
 
 def _after_line(text: str, at: int) -> int:

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 from kataven.contacts.header import WIDE_MARKS
 from kataven.contacts.sources import read_piece
 
-__all__ = ["Block", "TextBlocks", "WrongByte"]
+__all__ = ["BLOCK", "Block", "TextBlocks", "WrongByte"]
 
 # Some 750 rows of 85 bytes: enough for work at C speed, and the cells stay in the cache.
 BLOCK: Final = 64 * 1024

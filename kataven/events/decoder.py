@@ -97,11 +97,14 @@ class EventDecoder:
         "retry",
     )
 
-    def __init__(self, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> None:
+    def __init__(
+        self, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES, last_event_id: str = ""
+    ) -> None:
         """Start at the first byte of a stream.
 
         Args:
             max_frame_bytes: The most bytes that one frame may have; 64 MiB by default.
+            last_event_id: The id in force from the connection before; none by default.
 
         Raises:
             ValueError: The bound is not positive.
@@ -109,7 +112,7 @@ class EventDecoder:
         if max_frame_bytes < 1:
             message = f"max_frame_bytes must be at least 1, not {max_frame_bytes}"
             raise ValueError(message)
-        self.last_event_id = ""
+        self.last_event_id = last_event_id
         self.retry: int | None = None
         self.ended = False
         self._limit = max_frame_bytes
@@ -125,7 +128,7 @@ class EventDecoder:
         # end will put in force.
         self._size = 0
         self._event = ""
-        self._id = ""
+        self._id = last_event_id
 
     @property
     def pending(self) -> bool:

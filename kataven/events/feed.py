@@ -13,7 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.answers import SHOWN_BODY, failure_error, one_line, status_error
+from kataven._core.answers import (
+    SHOWN_BODY,
+    failure_error,
+    one_line,
+    status_error,
+    unreadable,
+)
 from kataven._core.exchange import admission
 from kataven._core.operation import (
     Denied,
@@ -42,6 +48,8 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
 # A server's own `retry` is the base of the pauses within these bounds, in seconds.
 _LEAST_BASE: Final = 0.1
+# A timeout of 0 would mean "do not wait at all" to a socket.
+_LEAST_TIMEOUT: Final = 0.001
 # Bytes that come without ever making an item are no sign of life.
 TRICKLE_TIMEOUT: Final = 60.0
 
@@ -137,12 +145,15 @@ def follow(
         timeout = options.timeout
         if options.deadline is not None:
             timeout = timeout.within(options.deadline)
+        if limit is not None:
+            timeout = timeout.within(max(_LEAST_TIMEOUT, limit - clock.now()))
         outcome = yield Open(operation, timeout, settings.idle_timeout, state.last_event_id, limit)
+        if isinstance(outcome, Interrupted):
+            continue
         _check_time(operation, clock, limit)
         least = 0.0
         if isinstance(outcome, Opened):
             decoder = EventDecoder()
-            decoder.last_event_id = state.last_event_id
             broken = yield from _read_on(operation, decoder, state, clock, limit)
             if broken is None or state.ended:
                 return
@@ -159,6 +170,8 @@ def follow(
             )
             error.__cause__ = failure.cause
         elif isinstance(outcome, Failure):
+            if outcome.final:
+                raise unreadable(operation, outcome) from outcome.cause
             error = failure_error(operation, outcome)
             error.__cause__ = outcome.cause
         else:
@@ -180,8 +193,9 @@ def follow(
         fruitless += 1
         if fruitless > settings.max_reconnects:
             raise StreamError(
-                f"the event stream could not be read on: {fruitless} openings in a row brought "
-                f"nothing; the last: {error} ({operation.path})"
+                f"the event stream could not be read on, after {settings.max_reconnects} "
+                f"reconnects in a row that brought nothing; the last failure: {error} "
+                f"({operation.path})"
             ) from error
         step = min(LONGEST_PAUSE, base * 2.0 ** (fruitless - 1))
         wait = max(least, step * (0.5 + clock.jitter() / 2))
@@ -207,13 +221,16 @@ def _read_on(
         if isinstance(outcome, Failure):
             _check_time(operation, clock, limit)
             return outcome, fruitful
+        known_id = decoder.last_event_id
         try:
             items = decoder.feed(outcome)
         except FrameTooLargeError as error:
             if error.items:
                 yield Give(error.items)
             raise StreamError(f"{error} ({operation.path})") from error
-        state.last_event_id = decoder.last_event_id
+        # A new connection's decoder knows no id, which says nothing about the one before it.
+        if decoder.last_event_id != known_id:
+            state.last_event_id = decoder.last_event_id
         if items:
             fruitful = True
             state.ended = decoder.ended

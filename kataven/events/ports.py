@@ -6,6 +6,7 @@ again is the feed's.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kataven._core import pool
-from kataven._core.body import Body, BodyError
+from kataven._core.body import BodyError
+from kataven._core.bounds import Bound, bound
 from kataven._core.operation import Attempt, Failure, Interrupted, Open, Opened, Reply
 from kataven._core.senders import TRANSPORT_ERRORS
-from kataven._core.wire import broken
+from kataven._core.wire import BodyReader, awaited_pieces, broken, packed_as, pieces
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from kataven._core.senders import AsyncDriver, BlockingDriver
     from kataven._core.tokens import Token
     from kataven._core.wire import Wire
@@ -28,6 +32,8 @@ _STREAM_HEADERS = {
     "accept-encoding": "identity",
     "cache-control": "no-cache",
 }
+# What a header's value may be made of; browsers send an id as UTF-8, and so do we.
+_HEADER_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]+")
 
 
 class _Socket:
@@ -44,6 +50,10 @@ class _Socket:
         self._stream = network_stream
         if self.shut_down:
             self.shut()
+
+    def let_go(self) -> None:
+        """Forget the connection: its answer is whole, so it is the pool's again."""
+        self._stream = None
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that is blocked on it returns."""
@@ -79,11 +89,9 @@ class _Trace:
 def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Request:
     headers = wire.headers(token).copy()
     headers.update(_STREAM_HEADERS)
-    if effect.last_event_id and effect.last_event_id.isprintable():
-        # The header takes UTF-8, as browsers send it, but no control characters.
-        headers = httpx.Headers(
-            [*headers.raw, (b"last-event-id", effect.last_event_id.encode("utf-8", "replace"))]
-        )
+    last_event_id = effect.last_event_id.encode("utf-8", "replace").strip(b" \t")
+    if _HEADER_VALUE.fullmatch(last_event_id):
+        headers = httpx.Headers([*headers.raw, (b"last-event-id", last_event_id)])
     operation = effect.operation
     return httpx.Request(
         operation.method,
@@ -103,7 +111,7 @@ def _is_stream(response: httpx.Response) -> bool:
 
 
 def _packed(response: httpx.Response) -> BodyError | None:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    encoding = packed_as(response).strip().lower()
     if encoding in {"", "identity"}:
         return None
     return BodyError(f"the event stream is packed as {encoding!r:.40}, unasked", final=True)
@@ -124,26 +132,32 @@ class BlockingPort:
         self._socket = _Socket()
         self._timer: threading.Timer | None = None
         self._lease: Any = None
+        self._over = False
 
     def hold(self, lease: Any) -> None:
         """Keep the budget's lease as long as the connection."""
         self._lease = lease
 
-    def open(self, effect: Open) -> Opened | Reply | Failure:
+    def open(self, effect: Open) -> Opened | Reply | Failure | Interrupted:
         """Open the stream."""
-        driver = self._driver
         self._socket = end = _Socket()
+        # Asked for behind the line above: whoever shuts the port sees that socket, or is seen here.
+        if self._over:
+            return Interrupted()
+        left: float | None = None
         if effect.limit is not None:
-            left = max(0.0, effect.limit - driver.clock.now())
+            left = max(0.0, effect.limit - self._driver.clock.now())
             self._timer = threading.Timer(left, end.shut)
             self._timer.daemon = True
             self._timer.start()
         opened = False
+        bounded = bound.set(Bound(effect.timeout.read, left))
         try:
             outcome = self._open(effect, end)
             opened = isinstance(outcome, Opened)
             return outcome
         finally:
+            bound.reset(bounded)
             if not opened:
                 self.close()
 
@@ -166,14 +180,15 @@ class BlockingPort:
             if packed is not None:
                 return broken(response, packed)
             _set_idle(request, effect.idle_timeout)
-            self._pieces = response.iter_raw()
+            self._pieces = pieces(response)
             return Opened()
         try:
-            body = Body(response.headers.get("content-encoding", ""))
-            for piece in response.iter_raw():
-                body.feed(piece)
-            return Reply(response.status_code, response.headers.raw, body.whole(), token.number)
-        except (*TRANSPORT_ERRORS, BodyError):
+            reader = BodyReader(response, effect.timeout, effect.limit, driver.clock, token)
+            for piece in pieces(response):
+                reader.feed(piece)
+            end.let_go()
+            return reader.reply()
+        except (*TRANSPORT_ERRORS, BodyError, TimeoutError):
             # The status is what decides here, not its text.
             return Reply(response.status_code, response.headers.raw, b"", token.number)
 
@@ -192,11 +207,18 @@ class BlockingPort:
             self.close()
             raise
         if piece is None:
+            cut = self._socket.shut_down
+            self._socket.let_go()
             self.close()
+            if cut:
+                # A body without a length ends where its connection does, and this one was ours to
+                # end, for its time was over.
+                return broken(response, TimeoutError())
         return piece
 
     def shut(self) -> None:
-        """End the connection from any thread, without touching what the reading thread holds."""
+        """End it for good, from any thread, without touching what the reading thread holds."""
+        self._over = True
         self._socket.shut()
 
     def close(self) -> None:
@@ -214,6 +236,11 @@ class BlockingPort:
             self._driver.release(lease)
 
 
+def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    # Where nobody has read it yet, httpx's own generator: one around it would be closed later.
+    return awaited_pieces(response) if response.is_stream_consumed else response.aiter_raw()
+
+
 class AsyncPort:
     """One stream's connection, awaited."""
 
@@ -224,6 +251,7 @@ class AsyncPort:
         self._socket = _Socket()
         self._limit: float | None = None
         self._lease: Any = None
+        self._over = False
 
     def hold(self, lease: Any) -> None:
         """Keep the budget's lease as long as the connection."""
@@ -236,11 +264,15 @@ class AsyncPort:
             return asyncio.timeout(None)
         return asyncio.timeout(max(0.0, self._limit - self._driver.clock.now()))
 
-    async def open(self, effect: Open) -> Opened | Reply | Failure:
+    async def open(self, effect: Open) -> Opened | Reply | Failure | Interrupted:
         """Open the stream."""
         self._socket = end = _Socket()
+        if self._over:
+            return Interrupted()
         self._limit = effect.limit
         opened = False
+        # What is left of the limit is kept by asyncio.
+        bounded = bound.set(Bound(effect.timeout.read, None))
         try:
             async with self._bound():
                 outcome = await self._open(effect, end)
@@ -249,6 +281,7 @@ class AsyncPort:
         except TimeoutError as error:
             return Failure(error, "no answer within the time", sent=True, timed_out=True)
         finally:
+            bound.reset(bounded)
             if not opened:
                 await self.close()
 
@@ -271,14 +304,15 @@ class AsyncPort:
             if packed is not None:
                 return broken(response, packed)
             _set_idle(request, effect.idle_timeout)
-            self._pieces = response.aiter_raw()
+            self._pieces = _raw(response)
             return Opened()
         try:
-            body = Body(response.headers.get("content-encoding", ""))
-            async for piece in response.aiter_raw():
-                body.feed(piece)
-            return Reply(response.status_code, response.headers.raw, body.whole(), token.number)
-        except (*TRANSPORT_ERRORS, BodyError):
+            reader = BodyReader(response, effect.timeout, effect.limit, driver.clock, token)
+            async for piece in awaited_pieces(response):
+                reader.feed(piece)
+            end.let_go()
+            return reader.reply()
+        except (*TRANSPORT_ERRORS, BodyError, TimeoutError):
             # The status is what decides here, not its text.
             return Reply(response.status_code, response.headers.raw, b"", token.number)
 
@@ -301,11 +335,13 @@ class AsyncPort:
             await self.close()
             raise
         if piece is None:
+            self._socket.let_go()
             await self.close()
         return piece
 
     def shut(self) -> None:
-        """End the connection at once, without awaiting anything."""
+        """End it for good and at once, without awaiting anything."""
+        self._over = True
         self._socket.shut()
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ PHONE: Final = "phone_number"
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 _PLAIN = re.compile(r'[^",\r\n]*+')
+_BLANK = re.compile(r"(?:\r?\n)++")
 _SHOWN = 40
 
 
@@ -159,6 +160,10 @@ def _records(text: str, *, cut: bool) -> Iterator[tuple[int, list[str]]]:
     start = 0
     row = 0
     while start < end:
+        if row and (blank := _BLANK.match(text, start)) is not None:
+            row += text.count("\n", start, blank.end())
+            start = blank.end()
+            continue
         row += 1
         stop = find("\n", start)
         if stop < 0:
@@ -180,10 +185,7 @@ def _records(text: str, *, cut: bool) -> Iterator[tuple[int, list[str]]]:
         start = stop + 1
         if suspicious:
             _check_plain(line, row)
-        if line:
-            yield row, line.split(",")
-        elif row == 1:
-            yield row, [""]
+        yield row, line.split(",")
     if cut:
         raise _CutOffError(row + 1)
 

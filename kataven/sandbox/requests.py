@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from kataven.sandbox.answers import Receive, Scope
 from kataven.sandbox.refusals import Refused
 
+MAX_HEAD: Final = 32 * 1024
 _ONCE: Final = frozenset({b"authorization", b"x-account-id", b"content-type", b"host"})
 _LOOPBACK = re.compile(r"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?")
 _PAGE = re.compile(r"[0-9]{1,1000}")
@@ -39,9 +40,13 @@ class Request:
         """Refuse what would make the head ambiguous or come from elsewhere.
 
         Raises:
-            Refused: 400, the `Host` is not loopback (a page in a browser may have been led here by
+            Refused: 400, the head is too large, the `Host` is not loopback (a page in a browser may have been led here by
                 its own name), or a header that must stand once stands twice.
         """
+        size = len(self.path) + len(self._query)
+        size += sum(len(name) + len(value) + 4 for name, value in self._headers)
+        if size > MAX_HEAD:
+            raise Refused(400, f"bad request: its head is larger than {MAX_HEAD:,} bytes")
         names = [name for name, _ in self._headers if name in _ONCE]
         if len(names) != len(set(names)):
             raise Refused(400, "bad request: a header stands twice that may stand once")

@@ -15,11 +15,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from kataven.sandbox.app import App
+from kataven.sandbox.requests import MAX_HEAD
 
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _KEEP_ALIVE: Final = 75
 _BACKLOG: Final = 2048
-_MOST_HEAD: Final = 32 * 1024
 _FLUSH_TRIES: Final = 200
 
 # What is wrong with a request is told to its client, not printed.
@@ -140,7 +140,7 @@ class Listener:
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
-            h11_max_incomplete_event_size=_MOST_HEAD,
+            h11_max_incomplete_event_size=MAX_HEAD,
         )
 
     async def open(self) -> None:

@@ -196,8 +196,8 @@ def _default(one: Covered, where: str, argument: Wanted, default: Any) -> list[s
     same = (type(default), default) == (type(argument.default), argument.default)
     if name in one.defaults and same:
         sentence = (
-            f"{_RULES} states a default of {name} for {one.id}, but the Hub's is no other any more: "
-            "take it out of `defaults` there"
+            f"{_RULES} states a default of {name} for {one.id}, but the Hub's is no other any "
+            "more: take it out of `defaults` there"
         )
         return [sentence]
     if same or (name in one.defaults and one.defaults[name] == default):

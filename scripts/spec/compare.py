@@ -130,11 +130,13 @@ class _Comparison:
             add("description changed", spot, f"{name} is described otherwise")
         if new.get("deprecated") and not old.get("deprecated"):
             add("operation deprecated", spot, f"{name} is deprecated")
-        if _security(self._old, old) != _security(self._new, new):
+        if "security" in {*old, *new} and (
+            _security(self._old, {**self._old, **old}) != _security(self._new, {**self._new, **new})
+        ):
             add(
                 "security changed",
                 spot,
-                f"{name} has a security of its own now, or another one",
+                f"{name} asks for another security than before",
                 "touches kataven/config.py and kataven/client.py",
             )
         self._parameters(old_path, old, new_path, new, spot)
@@ -305,7 +307,7 @@ def _parameter_places(path: str, operation: Json) -> dict[tuple[str, Any], Json]
 
 
 def _security(document: Json, owner: Json) -> str:
-    """A security as what it asks for; the names of its schemes are left out."""
+    """A security as what it asks for; the names of its schemes and their words are left out."""
     schemes = document.get("components", {}).get("securitySchemes", {})
     asked = [
         sorted(

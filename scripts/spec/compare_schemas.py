@@ -35,13 +35,16 @@ class Schemas:
         """Compare two schemas at one spot."""
         old_name, new_name = _reference(old_node), _reference(new_node)
         if old_name and new_name:
-            self._own_description(old_node, new_node, spot)
+            self._description(old_node.get("description"), new_node.get("description"), spot)
             self._assumption(old_node, new_node, spot)
             self._named(old_name, new_name, spot.direction)
             return
         old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
         spot = replace(spot, assumed=spot.assumed or old.assumed)
         self._assumption(old_node, new_node, spot)
+        if not old_name and not new_name:
+            # The description of a named schema is its own, not that of the place where it stands.
+            self._description(old.description, new.description, spot)
         self._shapes(old, new, spot)
 
     def _named(self, old_name: str, new_name: str, direction: str) -> None:
@@ -60,10 +63,8 @@ class Schemas:
         old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
         if not old.properties:
             self._assumption(old_node, new_node, spot)
+        self._description(old.description, new.description, spot)
         self._shapes(old, new, replace(spot, assumed=old.assumed))
-
-    def _own_description(self, old_node: Json, new_node: Json, spot: Spot) -> None:
-        self._description(old_node.get("description"), new_node.get("description"), spot)
 
     def _description(self, old: str | None, new: str | None, spot: Spot) -> None:
         if (old or "") != (new or ""):
@@ -79,7 +80,6 @@ class Schemas:
             )
 
     def _shapes(self, old: Shape, new: Shape, spot: Spot) -> None:
-        self._description(old.description, new.description, spot)
         file = (old.format == "binary", new.format == "binary")
         if old.types != new.types or file[0] != file[1]:
             self._findings.add(

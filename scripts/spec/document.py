@@ -107,7 +107,7 @@ def as_openapi_31(document: Json, name: str) -> Json:
         ):
             raise SpecError(f"{name}: paths/{path} holds no operations")
     for reference in sorted(set(_references(document))):
-        if resolve(document, {"$ref": reference}, or_none=True) is None:
+        if _target(document, reference) is None:
             raise SpecError(f"{name} refers to {reference}, which is not in the document")
     result = copy.deepcopy(document)
     if version.startswith("3.0."):
@@ -116,7 +116,7 @@ def as_openapi_31(document: Json, name: str) -> Json:
     return result
 
 
-def resolve(document: Json, node: Json, *, or_none: bool = False) -> Any:
+def resolve(document: Json, node: Json) -> Any:
     """Follow ``$ref`` until something else is found.
 
     Raises:
@@ -125,17 +125,22 @@ def resolve(document: Json, node: Json, *, or_none: bool = False) -> Any:
     seen = set()
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
         reference = node["$ref"]
-        found: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is None or reference in seen or not reference.startswith("#/"):
-            if or_none:
-                return None
-            raise SpecError(f"{reference} cannot be followed")
+        found = _target(document, reference)
+        if found is None or reference in seen:
+            raise SpecError(f"the reference {reference} leads nowhere")
         seen.add(reference)
         node = found
     return node
+
+
+def _target(document: Json, reference: str) -> Any:
+    if not reference.startswith("#/"):
+        return None
+    found: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json, Json]]:

@@ -120,9 +120,11 @@ def normalise(vendor: Json, name: str, tables: Tables) -> Normalised:
     problems: list[str] = []
     for rule in paths_first:
         problems += _apply(draft, rule, "rule", rules.KINDS, _RULES)
-    if problems:
-        raise SpecError(*problems)
-    cover(draft, tables.covered)
+    try:
+        cover(draft, tables.covered)
+    except SpecError as error:
+        # Another API has none of our paths, so the rules about them have no cause either.
+        raise SpecError(*error.problems, *problems) from None
     for operation_id in sorted(draft.absent):
         draft.notes.append(
             f"{_RULES} covers {operation_id}, but the document has no such operation: take its "
@@ -214,6 +216,11 @@ def _prune(document: Json) -> None:
                 _, _, kind, name = reference.split("/", 3)
                 if (kind, name) not in used:
                     used.add((kind, name))
+                    if name not in components.get(kind, {}):
+                        raise SpecError(
+                            f"{reference} is referred to in {_ASSUMED}, but no rule makes it and "
+                            "the document does not have it: correct the entry"
+                        )
                     todo.append(components[kind][name])
     for kind in list(components):
         components[kind] = {

@@ -165,6 +165,12 @@ def test_without_the_rule_the_document_passes_then(vendor: Doc, number: int) -> 
         assert "CreateCampaignRequest" in _with(vendor, rules)["components"]["schemas"]
         return
 
+    if gone["rule"] == "open_enum":
+        # What the rule made is used by an assumption, which has to follow.
+        with pytest.raises(SpecError, match=r"CampaignStatus is referred to in .*assumed\.yaml"):
+            _with(vendor, rules)
+        return
+
     assert _with(vendor, rules)["paths"].keys() >= {"/campaigns", "/campaigns/{id}"}
 
 

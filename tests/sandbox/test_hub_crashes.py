@@ -79,7 +79,9 @@ class Ledger:
         after = {"gone"} if action == "delete" else {AFTER[action]}
         self.statuses[campaign] = told | after
         path = f"/v1/campaigns/{campaign}"
-        answer = hub.client.delete(path) if action == "delete" else hub.client.post(f"{path}/{action}")
+        answer = (
+            hub.client.delete(path) if action == "delete" else hub.client.post(f"{path}/{action}")
+        )
         if answer.status_code in {200, 204}:
             self.statuses[campaign] = after
         else:
@@ -152,7 +154,9 @@ def crash(path, rounds, seed):
         entries = journal_of(hub)
         check_calls(entries)
         seen = len(entries)
-        running = [campaign for campaign, status in ledger.statuses.items() if status == {"running"}]
+        running = [
+            campaign for campaign, status in ledger.statuses.items() if status == {"running"}
+        ]
         for campaign in running:
             with hub.client.stream("GET", f"/v1/campaigns/{campaign}/events") as stream:
                 assert "event: end" in list(stream.iter_lines())

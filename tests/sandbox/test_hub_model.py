@@ -97,7 +97,10 @@ class HubModel(RuleBasedStateMachine):
         if target is None:
             assert (answer.status_code, before in answer.text) == (409, True)
             return
-        if target == "running" and self.budget() + self.known[campaign]["concurrent"] > CONCURRENT_MAX:
+        if (
+            target == "running"
+            and self.budget() + self.known[campaign]["concurrent"] > CONCURRENT_MAX
+        ):
             assert (answer.status_code, "budget" in answer.text) == (409, True)
             return
         assert (answer.status_code, answer.json()["status"]) == (200, target)

@@ -1,0 +1,204 @@
+"""`kataven demo`: what it shows and writes, in a pipe and on a terminal, to its end and cut short."""
+
+import csv
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3|4|9|10)[0-9]")
+FAST = ("demo", "--speed", "1000")
+SLOW = ("demo", "--speed", "10")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def shown(text: str) -> list[str]:
+    """The lines on the terminal, without escape sequences."""
+    return [
+        line
+        for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text))
+        if line.strip()
+    ]
+
+
+def test_in_a_pipe_it_prints_plain_lines_and_writes_one_row_for_each_contact(kataven, example_csv):
+    done = kataven.run(*FAST)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    first, second, *_ = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"An embedded Hub runs at http://127\.0\.0\.1:\d+, 1000 times as fast as the clock\. "
+        r"Nobody is called\.",
+        first,
+    )
+    assert re.match(r"Campaign \S+ dials contacts\.csv: 20 calls at once, 1 retry", second)
+    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    uploaded = rows(example_csv)
+    assert [row["phone_number"] for row in written] == [row["phone_number"] for row in uploaded]
+    assert [row["note"] for row in written] == [row["note"] for row in uploaded]
+    assert {row["status"] for row in written} == {"completed", "failed"}
+    assert done.stdout.splitlines()[-1] == (
+        "Results: kataven-demo/results.csv, 500 rows, one for each contact."
+    )
+
+
+def test_the_progress_lines_rise_to_the_end_and_always_add_up(kataven):
+    done = kataven.run(*FAST)
+
+    lines = re.findall(r"^(running|completed) +(\d+) %: (.*)$", done.stdout, re.MULTILINE)
+    assert [int(share) for _, share, _ in lines] == sorted(int(share) for _, share, _ in lines)
+    assert len(lines) >= 3
+    assert lines[-1][:2] == ("completed", "100")
+    for _, _, counts in lines:
+        of_statuses = re.findall(r"(\d+) (pending|in progress|completed|failed|cancelled)", counts)
+        assert sum(int(count) for count, _ in of_statuses) == 500
+    assert all("calls in flight, ETA " in counts for _, _, counts in lines[:-1])
+
+
+def test_the_table_counts_what_the_file_says(kataven):
+    done = kataven.run(*FAST)
+
+    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    table = re.findall(
+        r"^(completed|failed|all) +([a-z_]+)? +(\d+) +([\d.]+)% +(\d+)$", done.stdout, re.MULTILINE
+    )
+    assert table[-1][2:] == ("500", "100.0", str(sum(int(row["attempts"]) for row in written)))
+    for status, error, contacts, share, calls in table[:-1]:
+        such = [
+            row
+            for row in written
+            if row["status"] == status and (status != "failed" or row["last_error"] == error)
+        ]
+        assert (int(contacts), int(calls)) == (len(such), sum(int(r["attempts"]) for r in such))
+        assert float(share) == pytest.approx(len(such) / 5, abs=0.051)
+    assert sum(int(contacts) for _, _, contacts, _, _ in table[:-1]) == 500
+
+
+def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(kataven):
+    def outcomes(*more: str) -> list[tuple[str, str, str]]:
+        assert kataven.run(*FAST, *more).returncode == 0
+        found = rows(kataven.folder / "kataven-demo" / "results.csv")
+        return [(row["phone_number"], row["status"], row["attempts"]) for row in found]
+
+    first = outcomes()
+    assert outcomes() == first
+    assert outcomes("--seed", "2") != first
+
+
+def test_a_later_demo_overwrites_the_results_and_leaves_nothing_else(kataven):
+    folder = kataven.folder / "kataven-demo"
+    folder.mkdir()
+    (folder / "results.csv").write_text("from before")
+
+    assert kataven.run(*FAST).returncode == 0
+
+    assert [path.name for path in folder.iterdir()] == ["results.csv"]
+    assert len(rows(folder / "results.csv")) == 500
+
+
+@pytest.mark.parametrize("columns", [30, 44, 80, 120])
+def test_on_a_terminal_it_draws_a_bar_that_fits_and_gives_the_cursor_back(kataven, columns):
+    code, text = kataven.on_terminal(*FAST, columns=columns).finish()
+
+    assert code == 0
+    assert "━" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+    lines = shown(text)
+    assert max(len(line.rstrip()) for line in lines) <= columns
+    assert any(re.match(r"completed ━+ 100 %", line) for line in lines)
+    words = " ".join(lines)
+    for word in ("pending", "in progress", "calls in flight", "ETA", "Hub time"):
+        assert word in words
+    assert COLOUR.search(text)
+
+
+def test_with_no_color_nothing_is_coloured(kataven):
+    code, text = kataven.on_terminal(*FAST, env={"NO_COLOR": "1"}).finish()
+
+    assert code == 0
+    assert "━" in text
+    assert not COLOUR.search(text)
+
+
+def test_a_dumb_terminal_gets_plain_lines(kataven):
+    code, text = kataven.on_terminal(*FAST, env={"TERM": "dumb"}).finish()
+
+    assert code == 0
+    assert "\x1b" not in text
+    assert "Results: kataven-demo/results.csv" in text
+
+
+def test_an_ascii_terminal_gets_ascii(kataven):
+    code, text = kataven.on_terminal(*FAST, env={"PYTHONIOENCODING": "ascii"}).finish()
+
+    assert code == 0
+    assert text.isascii()
+
+
+def test_ctrl_c_in_a_pipe_ends_with_130_and_a_sentence(kataven):
+    with kataven.start(*SLOW) as process:
+        while not process.stdout.readline().startswith("running"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+
+    assert process.returncode == 130
+    assert re.fullmatch(
+        r"Interrupted at \d+ %: the embedded Hub has stopped, its campaign is gone, and "
+        r"kataven-demo/results\.csv was not written\.\n",
+        err,
+    )
+    assert list((kataven.folder / "kataven-demo").iterdir()) == []
+
+
+def test_ctrl_c_on_a_terminal_leaves_it_usable(kataven):
+    terminal = kataven.on_terminal(*SLOW)
+    terminal.read_until("calls in flight")
+    terminal.press(b"\x03")
+    code, text = terminal.finish()
+
+    assert code == 130
+    assert "Traceback" not in text
+    assert "Interrupted at" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(kataven):
+    with kataven.start(*SLOW) as process:
+        assert process.stdout.readline().startswith("An embedded Hub")
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait()
+
+    assert err == ""
+    assert process.returncode == 1
+
+
+def test_a_file_in_the_way_of_the_folder_is_said_before_anything_runs(kataven):
+    (kataven.folder / "kataven-demo").write_text("mine")
+
+    done = kataven.run(*FAST)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: kataven-demo is a file, and the results need a folder of that name; "
+        "move the file away or start the demo somewhere else\n"
+    )
+    assert (kataven.folder / "kataven-demo").read_text() == "mine"
+
+
+def test_results_that_cannot_be_put_into_place_are_one_line(kataven):
+    (kataven.folder / "kataven-demo" / "results.csv").mkdir(parents=True)
+
+    done = kataven.run(*FAST)
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "results.csv" in done.stderr

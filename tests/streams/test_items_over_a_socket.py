@@ -1,0 +1,220 @@
+"""What is yielded, and when, over a real socket, through both clients."""
+
+from __future__ import annotations
+
+import json
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stream_hub import END, HEARTBEAT, StreamHub, data, stream, wait_for
+
+from kataven.events import EventStream, is_end, is_heartbeat
+
+CORPUS = Path(__file__).parent.parent / "data" / "sse-corpus.jsonl"
+CASES: list[dict[str, Any]] = [
+    json.loads(line) for line in CORPUS.read_text(encoding="ascii").splitlines()
+]
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("framing", ["chunked", "eof"])
+def test_cases_of_the_corpus_give_their_items_over_a_socket(
+    hub: StreamHub, side: Any, framing: str
+) -> None:
+    client = side.client(hub)
+    wrong = []
+    # Both framings together see every fourth case; the decoder's own tests see them all.
+    cases = CASES[0 if framing == "chunked" else 4 :: 8]
+    assert len(cases) > 100
+    for number, case in enumerate(cases):
+        raw = case["input"].encode("latin-1")
+        cut = (number * 7) % (len(raw) + 1)
+        hub.events(stream(raw[:cut], raw[cut:], framing=framing), campaign=f"case-{number}")
+        events = client.campaigns.stream_events(f"case-{number}")
+        # As text, for NaN is not equal to itself.
+        items, last_event_id = repr(side.rest(events)), events.last_event_id
+        if (items, last_event_id) != (repr(case["items"]), case["last_event_id"]):
+            wrong.append((case["name"], items, last_event_id))
+    assert wrong == []
+
+
+def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: StreamHub, side: Any) -> None:
+    hub.events(
+        stream(
+            data({"a": 1}),
+            HEARTBEAT,
+            b'event: progress\ndata: {"b": 2}\n\n',
+            b"data: [1]\n\n",
+            b'event: end\ndata: {"c": 3}\n\n',
+            data({"d": 4}),
+        )
+    )
+    events = side.client(hub).campaigns.stream_events("c1")
+    items = side.rest(events)
+    assert items == [
+        {"a": 1},
+        ": heartbeat",
+        {"b": 2},
+        "data: [1]",
+        {"c": 3},
+        "event: end",
+        {"d": 4},
+    ]
+    assert [is_end(item) for item in items] == [False] * 5 + [True, False]
+    assert [is_heartbeat(item) for item in items] == [False, True] + [False] * 5
+
+
+def test_an_item_comes_before_the_hub_sends_on(hub: StreamHub, side: Any) -> None:
+    """The Hub waits for the reader to have each item before it sends the next byte."""
+    heard = [threading.Event() for _ in range(4)]
+    # A comment is whole with its line, a frame with its blank line; a CR ends a line at once.
+    hub.events(
+        stream(
+            data({"a": 1}), heard[0], b": beat\n", heard[1], b"data: {}\r\r", heard[2], END, heard[3]
+        )
+    )
+    events = side.client(hub).campaigns.stream_events("c1")
+    for event, item in zip(heard, [{"a": 1}, ": beat", {}, "event: end"], strict=True):
+        assert side.next(events) == item
+        event.set()
+    assert side.rest(events) == []
+
+
+def test_a_sleeping_reader_holds_the_hub_back_and_memory_stays_flat(
+    hub: StreamHub, side: Any
+) -> None:
+    frame = data({"filler": "x" * 60_000})
+    total = 60 * MIB // len(frame)
+    progress = {"sent": 0}
+
+    def pour(peer: Any) -> None:
+        for _ in range(total):
+            peer.piece(frame)
+            progress["sent"] += len(frame)
+
+    hub.events(stream(pour))
+    events = side.client(hub).campaigns.stream_events("c1")
+    tracemalloc.start()
+    try:
+        side.next(events)
+        before = -1
+
+        def level() -> bool:
+            nonlocal before
+            before, last = progress["sent"], before
+            # The Hub is stuck where it sent nothing between two looks some way apart.
+            return threading.Event().wait(0.1) or before == last
+
+        wait_for(level)
+        assert progress["sent"] < 20 * MIB, "the client reads ahead of its reader"
+        held, _ = tracemalloc.get_traced_memory()
+        assert held < 8 * MIB
+        assert len(side.rest(events)) == total - 1
+    finally:
+        tracemalloc.stop()
+
+
+_LINES = st.sampled_from(
+    [b"data: {}", b'data: {"a":1}', b"data", b": c", b"event: end", b"id: 7", b"\xff", b"", b"", b""]
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    lines=st.lists(st.tuples(_LINES, st.sampled_from([b"\n", b"\r\n", b"\r"])), max_size=30),
+    cuts=st.lists(st.integers(0, 400), max_size=6),
+)
+def test_any_stream_cut_anywhere_gives_the_same_items(
+    hub: StreamHub, side: Any, lines: list[tuple[bytes, bytes]], cuts: list[int]
+) -> None:
+    raw = b"".join(line + end for line, end in lines)
+    edges = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
+    pieces = [raw[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    campaigns = side.client(hub).campaigns
+    hub.events(stream(raw), campaign="whole")
+    hub.events(stream(*pieces), campaign="cut")
+    whole = side.rest(campaigns.stream_events("whole"))
+    assert side.rest(campaigns.stream_events("cut")) == whole
+
+
+def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(data({"a": 1})))
+    events = side.client(hub).campaigns.stream_events("c1")
+    assert (events.last_event_id, events.reconnects) == ("", 0)
+    assert hub.connections == 0
+    assert side.next(events) == {"a": 1}
+    assert len(hub.asked) == 1
+    side.close(events)
+
+
+def test_a_stream_that_is_never_asked_and_closed_sends_nothing(hub: StreamHub, side: Any) -> None:
+    events = side.client(hub).campaigns.stream_events("c1")
+    side.close(events)
+    assert side.rest(events) == []
+    assert hub.connections == 0
+
+
+def test_the_request_asks_for_an_unpacked_uncached_event_stream(hub: StreamHub, side: Any) -> None:
+    hub.events(stream())
+    assert side.rest(side.client(hub).campaigns.stream_events("c1")) == []
+    (asked,) = hub.asked
+    assert asked.header("accept") == "text/event-stream"
+    assert asked.header("accept-encoding") == "identity"
+    assert asked.header("cache-control") == "no-cache"
+    assert asked.header("authorization") == "Bearer sk_live_acme_0123456789abcdef"
+    assert asked.header("last-event-id") is None
+
+
+def test_the_id_is_that_of_the_last_whole_frame(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(b"id: 1\ndata: {}\n\n", b"id: 2\n\n", b"data: {}\n\nid: 3\ndata: {}\n"))
+    events = side.client(hub).campaigns.stream_events("c1")
+    side.next(events)
+    assert events.last_event_id in {"1", "2"}
+    assert side.rest(events) == [{}]
+    assert events.last_event_id == "2"
+
+
+def test_a_stream_is_its_own_iterator_and_a_context_manager(hub: StreamHub, blocking: Any) -> None:
+    hub.events(stream(data({"a": 1})))
+    with blocking.client(hub).campaigns.stream_events("c1") as events:
+        assert isinstance(events, EventStream)
+        assert iter(events) is events
+        assert list(events) == [{"a": 1}]
+        assert next(events, None) is None
+
+
+def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: StreamHub, side: Any) -> None:
+    campaigns = side.client(hub).campaigns
+    for bad in ("", ".", ".."):
+        with pytest.raises(ValueError, match="no campaign id"):
+            campaigns.stream_events(bad)
+        with pytest.raises(ValueError, match="no campaign id"):
+            campaigns.watch(bad)
+    assert hub.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ({"max_reconnects": -1}, ValueError),
+        ({"max_reconnects": 1.5}, TypeError),
+        ({"max_reconnects": True}, TypeError),
+        ({"idle_timeout": 0}, ValueError),
+        ({"idle_timeout": float("nan")}, ValueError),
+        ({"idle_timeout": None}, TypeError),
+        ({"total_timeout": -1.0}, ValueError),
+        ({"total_timeout": "9"}, TypeError),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(
+    hub: StreamHub, side: Any, option: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=next(iter(option))):
+        side.client(hub).campaigns.stream_events("c1", **option)
