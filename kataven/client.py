@@ -59,12 +59,15 @@ class KatavenClient:
         on_wait: Called with a ``CallEvent`` where the budget has no room yet.
         rate_limits: The request budget to keep to, for example ``RateLimits.documented()``.
             Default: none, because accounts differ.
+        tracing: Whether each call becomes an OpenTelemetry span, with attempts and status (extra
+            ``otel``).
         http_client: An ``httpx.Client`` of your own; its proxies, certificates, limits and hooks
             are used, auth, URL, timeouts and "no redirects" stay ours, and it is not closed.
         clock: For tests: what time it is, how to wait, and chance.
 
     Raises:
         ConfigurationError: If the client cannot be used as set up; nothing is sent.
+        ImportError: If ``tracing`` is on and its extra is not installed.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class KatavenClient:
         on_retry: Hook | None = None,
         on_wait: Hook | None = None,
         rate_limits: RateLimits | None = None,
+        tracing: bool = False,
         http_client: httpx.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -98,6 +102,7 @@ class KatavenClient:
             on_retry=on_retry,
             on_wait=on_wait,
             rate_limits=rate_limits,
+            tracing=tracing,
             http_client=http_client,
             clock=clock,
             blocking=True,
@@ -233,12 +238,15 @@ class AsyncKatavenClient:
         on_wait: Called with a ``CallEvent`` where the budget has no room yet.
         rate_limits: The request budget to keep to, for example ``RateLimits.documented()``.
             Default: none, because accounts differ.
+        tracing: Whether each call becomes an OpenTelemetry span, with attempts and status (extra
+            ``otel``).
         http_client: An ``httpx.AsyncClient`` of your own; its proxies, certificates, limits and
             hooks are used, auth, URL, timeouts and "no redirects" stay ours, and it is not closed.
         clock: For tests: what time it is, how to wait, and chance.
 
     Raises:
         ConfigurationError: If the client cannot be used as set up; nothing is sent.
+        ImportError: If ``tracing`` is on and its extra is not installed.
     """
 
     def __init__(
@@ -256,6 +264,7 @@ class AsyncKatavenClient:
         on_retry: Hook | None = None,
         on_wait: Hook | None = None,
         rate_limits: RateLimits | None = None,
+        tracing: bool = False,
         http_client: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -272,6 +281,7 @@ class AsyncKatavenClient:
             on_retry=on_retry,
             on_wait=on_wait,
             rate_limits=rate_limits,
+            tracing=tracing,
             http_client=http_client,
             clock=clock,
             blocking=False,

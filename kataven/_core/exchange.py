@@ -5,6 +5,7 @@ A flow: it decides and yields effects, does no I/O and reads no clock of its own
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,9 +34,10 @@ from kataven._core.retry import FIRST_BACKOFF, wait_before_repeat
 from kataven.errors import APIConnectionError, APITimeoutError, KatavenError, RateLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kataven._core.operation import Flow
+    from kataven._core.tracing import Tracing
     from kataven.clock import Clock
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class Options:
         not_found_hint: What a 404 says in addition.
         observer: Who is told.
         record: Who is handed the last reply of each call.
+        tracing: Makes a span of each call, or None.
     """
 
     timeout: Timeout = field(default_factory=Timeout)
@@ -66,6 +69,7 @@ class Options:
     not_found_hint: str = ""
     observer: Observer = SILENT
     record: Callable[[Reply], None] | None = None
+    tracing: Tracing | None = None
 
 
 def exchange(
@@ -86,6 +90,13 @@ def exchange(
     Raises:
         APIConnectionError, APIStatusError, ResponseFormatError: As the operation's outcome was.
     """
+    flow = _exchange(operation, options, clock, limit)
+    return flow if options.tracing is None else options.tracing.follow(operation, flow)
+
+
+def _exchange(
+    operation: Operation[T], options: Options, clock: Clock, limit: float | None
+) -> Flow[T]:
     if options.deadline is not None:
         own = clock.now() + options.deadline
         limit = own if limit is None else min(limit, own)

@@ -18,6 +18,7 @@ from kataven.config import read_account_id, read_api_key, read_base_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kataven._core.tracing import Tracing
     from kataven.config import BaseUrl
 
 
@@ -82,6 +83,7 @@ class Settings:
                 "max_retry_wait": options.max_retry_wait,
                 "deadline": options.deadline,
                 "rate_limits": self.rate_limits,
+                "tracing": options.tracing is not None,
             },
         )
 
@@ -104,6 +106,7 @@ def read_settings(
     on_retry: Hook | None,
     on_wait: Hook | None,
     rate_limits: RateLimits | None,
+    tracing: bool,
     http_client: Any,
     clock: Any,
     blocking: bool,
@@ -113,6 +116,7 @@ def read_settings(
     Raises:
         ConfigurationError: If the client cannot be used so.
         TypeError, ValueError: If an option has a wrong type or is out of its bounds.
+        ImportError: If ``tracing`` is on and its extra is not installed.
     """
     log_by_environment()
     base = read_base_url(base_url)
@@ -140,12 +144,19 @@ def read_settings(
             renewable=callable(api_key),
             not_found_hint=hint,
             observer=observer,
+            tracing=_tracing() if tracing else None,
         )
     )
     portable = api_key is None and http_client is None and clock is None and observer == Observer()
     # A second budget in memory would let both clients spend the whole of it.
     portable = portable and (rate_limits is None or rate_limits.store != "memory")
     return Settings(key, account, base, options, rate_limits, portable)
+
+
+def _tracing() -> Tracing:
+    from kataven._core.tracing import Tracing  # noqa: PLC0415 - an extra, loaded by who asks for it
+
+    return Tracing()
 
 
 def changed(

@@ -126,6 +126,18 @@ def follow(
         StreamError: It broke and could not be opened again.
         APITimeoutError: ``total_timeout`` has passed.
     """
+    flow = _follow(operation, settings, options, clock, state, limit)
+    return flow if options.tracing is None else options.tracing.follow(operation, flow)
+
+
+def _follow(
+    operation: Operation[Any],
+    settings: StreamSettings,
+    options: Options,
+    clock: Clock,
+    state: StreamState,
+    limit: float | None,
+) -> Flow[None]:
     if settings.total_timeout is not None:
         own = clock.now() + settings.total_timeout
         limit = own if limit is None else min(limit, own)

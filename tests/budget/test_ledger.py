@@ -1,0 +1,262 @@
+"""The rules of the budget, on a virtual clock: windows, leases, headroom and the shared pause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from budget_world import START, over_a_window
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyrate_limiter import InMemoryBucket, Rate, RateItem
+
+from kataven import RateLimits
+from kataven._core.budget import DAY, HOUR, MINUTE, Ledger, Left, Wait, Window
+
+THREE_DAYS = 3 * DAY
+
+
+def spend(ledger: Ledger, now: float, until: float, *, control: bool = False) -> list[float]:
+    """Ask as soon as the ledger says, each answer at once; when each request was admitted."""
+    admitted = []
+    while now < until:
+        taken = ledger.take(now, control=control)
+        if isinstance(taken, Wait):
+            now += taken.seconds
+        else:
+            ledger.give_back(taken)
+            admitted.append(now)
+    return admitted
+
+
+def test_three_days_of_the_documented_quota_are_never_over_and_hardly_under() -> None:
+    admitted = spend(Ledger(RateLimits.documented()), START, START + THREE_DAYS)
+    assert over_a_window(admitted, MINUTE) == 59
+    assert over_a_window(admitted, HOUR) == 990
+    assert over_a_window(admitted, DAY) == 9900
+    assert len(admitted) == 3 * 9900
+
+
+def test_headroom_is_the_documented_share_rounded_down() -> None:
+    documented = RateLimits.documented()
+    assert [(w.limit, w.bulk_limit) for w in documented.windows()] == [
+        (60, 59),
+        (1000, 990),
+        (10_000, 9900),
+    ]
+    assert documented.leases() == (20, 19)
+    small = RateLimits(per_minute=59, per_hour=99, per_day=99, concurrent=19)
+    assert [(w.limit, w.bulk_limit) for w in small.windows()] == [(59, 59), (99, 99), (99, 99)]
+    assert small.leases() == (19, 19)
+    none = RateLimits(per_minute=60, concurrent=20, headroom=0)
+    assert none.windows()[0].bulk_limit == 60
+    assert none.leases() == (20, 20)
+    # However much is kept back, one is left for ordinary calls.
+    assert RateLimits(per_minute=10, headroom=10).windows()[0].bulk_limit == 9
+    assert RateLimits(per_minute=60, headroom=10).windows()[0].bulk_limit == 50
+    assert RateLimits(concurrent=1, headroom=10).leases() == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "seconds"), [(1, 61.0), (2, 30.5), (10, 6.1), (20, 3.05), (200, 0.35), (0.5, 122.0)]
+)
+def test_windows_are_kept_a_margin_longer_than_the_hubs(scale: float, seconds: float) -> None:
+    (window,) = RateLimits(per_minute=60, time_scale=scale).windows()
+    assert window == Window(pytest.approx(seconds), 60, 59)
+
+
+def test_a_control_call_has_the_last_of_every_window_and_of_the_leases() -> None:
+    ledger = Ledger(RateLimits(per_minute=60, concurrent=60))
+    for _ in range(57):
+        assert isinstance(ledger.take(START, control=False), int)
+    assert ledger.take(START, control=False) == Wait(0.0, busy=True)
+    for _ in range(3):
+        assert isinstance(ledger.take(START, control=True), int)
+    assert ledger.take(START, control=True) == Wait(0.0, busy=True)
+
+    ledger = Ledger(RateLimits(per_minute=60))
+    for _ in range(59):
+        assert isinstance(ledger.take(START, control=False), int)
+    assert ledger.take(START, control=False) == Wait(61.0)
+    assert isinstance(ledger.take(START, control=True), int)
+    assert ledger.take(START + 1, control=True) == Wait(60.0)
+
+
+def test_a_pause_holds_back_all_but_control_calls() -> None:
+    ledger = Ledger(RateLimits(per_minute=60))
+    ledger.pause(START + 66)
+    ledger.pause(START + 6)
+    assert ledger.take(START, control=False) == Wait(66.0)
+    assert isinstance(ledger.take(START, control=True), int)
+    assert ledger.take(START + 65.5, control=False) == Wait(0.5)
+    assert isinstance(ledger.take(START + 66, control=False), int)
+
+
+def test_a_lease_makes_room_only_when_it_is_given_back() -> None:
+    ledger = Ledger(RateLimits(concurrent=2))
+    first = ledger.take(START, control=False)
+    assert isinstance(first, int)
+    ledger.take(START, control=False)
+    assert ledger.take(START + DAY, control=False) == Wait(0.0, busy=True)
+    ledger.give_back(first)
+    ledger.give_back(first)
+    assert isinstance(ledger.take(START, control=False), int)
+    assert ledger.take(START, control=False) == Wait(0.0, busy=True)
+
+
+def test_what_is_left_is_shown_for_calls_that_are_no_control_calls() -> None:
+    ledger = Ledger(RateLimits(per_minute=60, per_day=10_000, concurrent=20))
+    assert ledger.left(START) == Left(59, None, 9900, 19, 0.0)
+    lease = ledger.take(START, control=False)
+    ledger.take(START, control=True)
+    ledger.pause(START + 5)
+    assert isinstance(lease, int)
+    assert ledger.left(START) == Left(57, None, 9898, 17, 5.0)
+    ledger.give_back(lease)
+    assert ledger.left(START + 62) == Left(59, None, 9898, 18, 0.0)
+    assert Ledger(RateLimits()).left(START) == Left(None, None, None, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        ({"per_minute": 0}, ValueError),
+        ({"per_hour": -1}, ValueError),
+        ({"per_day": 1.5}, TypeError),
+        ({"concurrent": True}, TypeError),
+        ({"per_minute": "60"}, TypeError),
+        ({"headroom": -0.1}, ValueError),
+        ({"headroom": float("nan")}, ValueError),
+        ({"headroom": None}, TypeError),
+        ({"time_scale": 0}, ValueError),
+        ({"time_scale": float("inf")}, ValueError),
+        ({"time_scale": float("nan")}, ValueError),
+        ({"time_scale": "2"}, TypeError),
+        ({"store": ""}, ValueError),
+        ({"store": None}, TypeError),
+        ({"name": 7}, TypeError),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(limits: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=next(iter(limits))):
+        RateLimits(**limits)
+
+
+def test_no_repr_shows_the_password_of_a_store() -> None:
+    assert "hush" not in repr(RateLimits(store="redis://user:hush@127.0.0.1/0"))
+
+
+# Properties.
+
+LIMITS = st.builds(
+    RateLimits,
+    per_minute=st.none() | st.integers(1, 70),
+    per_hour=st.none() | st.integers(1, 300),
+    per_day=st.none() | st.integers(1, 600),
+    concurrent=st.none() | st.integers(1, 25),
+    headroom=st.sampled_from([0.0, 1.0, 3.0]),
+    time_scale=st.sampled_from([0.5, 1.0, 7.0, 60.0, 1000.0]),
+)
+# How long until the next call is made, whether it is a control call, how long it is in flight, and
+# whether its answer is a rate limit.
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.0, 0.0, 0.01, 1.0, 61.0, 3700.0]),
+        st.booleans(),
+        st.sampled_from([0.0, 0.0, 0.5, 30.0]),
+        st.sampled_from([False] * 9 + [True]),
+    ),
+    max_size=150,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LIMITS, CALLS)
+def test_nothing_is_ever_admitted_over_a_limit(limits: RateLimits, calls: Any) -> None:
+    ledger = Ledger(limits)
+    now = START
+    paused_until = 0.0
+    admitted: list[tuple[float, bool]] = []
+    in_flight: list[tuple[float, int]] = []
+    for gap, control, lasts, refused in calls:
+        now += gap
+        while True:
+            for ends, lease in [flight for flight in in_flight if flight[0] <= now]:
+                ledger.give_back(lease)
+                in_flight.remove((ends, lease))
+            taken = ledger.take(now, control=control)
+            if not isinstance(taken, Wait):
+                break
+            # What it says is never too long: just before, it still says no.
+            if not taken.busy and taken.seconds > 1e-3:
+                before = ledger.take(now + taken.seconds - 1e-3, control=control)
+                assert isinstance(before, Wait)
+            now = min(ends for ends, _ in in_flight) if taken.busy else now + taken.seconds
+        admitted.append((now, control))
+        in_flight.append((now + lasts, taken))
+        assert control or now >= paused_until
+        if refused:
+            paused_until = max(paused_until, now + 60)
+            ledger.pause(now + 60)
+        leases = limits.leases()
+        assert leases is None or len(in_flight) <= leases[0 if control else 1]
+        for length, window in zip(_lengths(limits), limits.windows(), strict=True):
+            within = sum(1 for moment, _ in admitted if moment > now - length)
+            assert within <= (window.limit if control else window.bulk_limit)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.builds(
+        RateLimits,
+        per_minute=st.integers(1, 100),
+        per_hour=st.none() | st.integers(1, 2000),
+        per_day=st.none() | st.integers(1, 3000),
+        concurrent=st.integers(1, 3),
+    )
+)
+def test_each_request_goes_out_within_two_percent_of_the_earliest_it_may(
+    limits: RateLimits,
+) -> None:
+    ours = spend(Ledger(limits), START, START + THREE_DAYS)[:4000]
+    # The earliest that exact windows, less the headroom, allow for each.
+    earliest: list[float] = []
+    for number in range(len(ours)):
+        moment = 0.0
+        for length, window in zip(_lengths(limits), limits.windows(), strict=True):
+            if number >= window.bulk_limit:
+                moment = max(moment, earliest[number - window.bulk_limit] + length)
+        earliest.append(moment)
+    for moment, best in zip(ours, earliest, strict=True):
+        assert best <= moment - START + 1e-6
+        assert (moment - START) * 0.98 <= best + 1e-6
+
+
+def _lengths(limits: RateLimits) -> list[float]:
+    given_limits = (
+        (MINUTE, limits.per_minute),
+        (HOUR, limits.per_hour),
+        (DAY, limits.per_day),
+    )
+    return [length / limits.time_scale for length, limit in given_limits if limit is not None]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 20),
+    st.integers(1, 60),
+    st.lists(st.integers(0, 30_000), min_size=1, max_size=150),
+)
+def test_pyrate_limiter_admits_the_same_requests(
+    per_minute: int, more: int, gaps: list[int]
+) -> None:
+    # Milliseconds, as it counts; it takes a request as old as the window for one within it.
+    limits = RateLimits(per_minute=per_minute, per_hour=per_minute + more, headroom=0)
+    oracle = InMemoryBucket([Rate(per_minute, 61_000 - 1), Rate(per_minute + more, 3_601_000 - 1)])
+    ledger = Ledger(limits)
+    now = 0
+    for gap in gaps:
+        now += gap
+        oracle.leak(now)
+        taken = ledger.take(now / 1000, control=False)
+        assert oracle.put(RateItem("call", now)) is isinstance(taken, int)
