@@ -68,8 +68,8 @@ class Settings:
         if not self.portable:
             raise TypeError(
                 f"this {cls.__name__} cannot be pickled: its key was given as an argument, or it "
-                "has a caller's http_client, clock or hooks, or a budget in memory, and no pickle "
-                "holds those; make the client where it is used (with KATAVEN_API_KEY in the "
+                "has a caller's http_client, clock or hooks, or a budget in memory or behind a password, "
+                "and no pickle holds those; make the client where it is used (with KATAVEN_API_KEY in the "
                 "environment it pickles)"
             )
         options = self.options
@@ -149,8 +149,13 @@ def read_settings(
     )
     portable = api_key is None and http_client is None and clock is None and observer == Observer()
     # A second budget in memory would let both clients spend the whole of it.
-    portable = portable and (rate_limits is None or rate_limits.store != "memory")
+    portable = portable and (rate_limits is None or _travels(rate_limits.store))
     return Settings(key, account, base, options, rate_limits, portable)
+
+
+def _travels(store: str) -> bool:
+    """Whether a budget's store can be named in a pickle: it is shared, and names no password."""
+    return store != "memory" and "@" not in store.partition("://")[2]
 
 
 def _tracing() -> Tracing:

@@ -64,8 +64,11 @@ def demo(context: click.Context, speed: float, seed: int) -> None:
             )
             with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
                 campaign_id = _start(client, view)
-                with view.progress(hub_seconds=speed) as show:
-                    for last in client.campaigns.watch(campaign_id):
+                with (
+                    client.campaigns.watch(campaign_id) as watched,
+                    view.progress(hub_seconds=speed) as show,
+                ):
+                    for last in watched:
                         show(last)
                 _write_results(client, campaign_id)
         outcomes = _outcomes(RESULTS)

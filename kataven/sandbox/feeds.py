@@ -87,14 +87,22 @@ class Feed:
             return min(self._next_snapshot, self._next_heartbeat)
         return self._next_heartbeat
 
-    async def wait(self, seconds: float | None) -> None:
-        """Wait for a frame, at most some seconds of the machine; None waits as long as it takes."""
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait for news.
+
+        Args:
+            seconds: Seconds of the machine at most; None waits as long as it takes.
+
+        Returns:
+            Whether news came; False after the time.
+        """
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
-            return
+            return False
         self._news.clear()
+        return True
 
     def _snapshot(self, now: int) -> None:
         self._add(self.campaign.snapshot(now))

@@ -40,8 +40,8 @@ class Request:
         """Refuse what would make the head ambiguous or come from elsewhere.
 
         Raises:
-            Refused: 400, the head is too large, the `Host` is not loopback (a page in a browser may have been led here by
-                its own name), or a header that must stand once stands twice.
+            Refused: 400, the head is too large, the `Host` is not loopback (a page in a browser may
+                have been led here by its own name), or a header that must stand once stands twice.
         """
         size = len(self.path) + len(self._query)
         size += sum(len(name) + len(value) + 4 for name, value in self._headers)

@@ -59,7 +59,6 @@ async def _send_frames(engine: Engine, feed: Feed, reply: Reply, fault: Fault | 
     sent = 0
     time = engine.time
     while not feed.gone:
-        feed.tick(engine.catch_up())
         while feed.frames and not feed.gone:
             if fault is not None and await _broken(feed, reply, fault, sent):
                 return
@@ -70,7 +69,9 @@ async def _send_frames(engine: Engine, feed: Feed, reply: Reply, fault: Fault | 
         if feed.ended and not feed.frames:
             break
         wait = time.machine_seconds(feed.next_time() - time.now())
-        await feed.wait(max(_LEAST_WAIT, wait) if wait < _MOST_WAIT else None)
+        # The stream's own frames come after a wait only: never two snapshots within 10 ms.
+        if not await feed.wait(max(_LEAST_WAIT, wait) if wait < _MOST_WAIT else None):
+            feed.tick(engine.catch_up())
     await reply.piece(b"", last=True)
 
 

@@ -150,7 +150,7 @@ def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_u
 
     async def main() -> asyncio.CancelledError:
         task = asyncio.ensure_future(client.campaigns.start("c1"))
-        await waiting.wait()
+        await asyncio.wait_for(waiting.wait(), 10)
         task.cancel()
         try:
             await task

@@ -92,15 +92,14 @@ class HubModel(RuleBasedStateMachine):
     @rule(campaign=campaigns, action=st.sampled_from(["start", "start", "pause", "resume", "stop"]))
     def act(self, campaign, action):
         before = self.client.get(f"/campaigns/{campaign}").json()["status"]
+        used = self.budget()
         answer = self.client.post(f"/campaigns/{campaign}/{action}")
         target = TARGET.get((before, action))
         if target is None:
             assert (answer.status_code, before in answer.text) == (409, True)
             return
-        if (
-            target == "running"
-            and self.budget() + self.known[campaign]["concurrent"] > CONCURRENT_MAX
-        ):
+        over = used + self.known[campaign]["concurrent"] > CONCURRENT_MAX
+        if target == "running" and over:
             assert (answer.status_code, "budget" in answer.text) == (409, True)
             return
         assert (answer.status_code, answer.json()["status"]) == (200, target)

@@ -167,7 +167,7 @@ def test_every_operation_with_stateful_links(service, name):
     # Nothing leads to the call limits; the tests below ask for them.
     labels = {label for label, _ in met} | {"GET /call-limits"}
     assert labels == {operation.ok().label for operation in schema.get_all_operations()}
-    assert {("POST /campaigns", 201), ("DELETE /campaigns/{id}", 204)} <= met
+    assert ("POST /campaigns", 201) in met
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

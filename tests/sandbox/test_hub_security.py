@@ -129,8 +129,7 @@ def test_other_methods_are_405_with_the_allowed_ones(hub, raw, method):
         b"GET /v1/campaigns HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"GET /v1/campaigns HTTP/1.1\r\n\r\n",
         b"GET /v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-        b"GET /v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
-        b"Content-Length: 2\r\n\r\n",
+        b"GET /v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET /v1/campaigns\r\n\r\n",
     ],

@@ -384,7 +384,7 @@ def test_the_hubs_retry_is_the_base_of_the_pauses_within_bounds(
     assert pauses(hub) == pytest.approx([min(30.0, base * n) / 2 for n in (1, 2, 4)], abs=0.01)
 
 
-def test_an_idle_connection_is_opened_anew(
+def test_each_reconnect_makes_a_connection_of_its_own(
     hub: StreamHub, side: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[stream(ONE, end="unfinished")] * 3, stream())

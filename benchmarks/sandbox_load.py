@@ -1,0 +1,150 @@
+"""How much the embedded Hub carries: `python benchmarks/sandbox_load.py`.
+
+Prints one line for each figure, with the bound it is held to. Everything goes over real sockets from
+this process, so the client's own cost is in the figures. Exits with 1 when a bound is broken.
+"""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+
+from kataven.sandbox import Clock, Sandbox
+
+CONTACTS = 100_000
+CLIENTS = 100
+STREAMS = 50
+REQUESTS_EACH = 20
+
+
+def people(count: int) -> bytes:
+    rows = (f"+1555{n:07d},Person {n},Springfield" for n in range(count))
+    return "\n".join(["phone_number,name,city", *rows, ""]).encode()
+
+
+def client_of(hub: Sandbox) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {hub.api_key}"}
+    return httpx.Client(base_url=f"{hub.url}/v1", headers=headers, timeout=60, trust_env=False)
+
+
+def create(client: httpx.Client, body: bytes, **fields: int) -> str:
+    form = {"name": "n", "agent_id": "a", "phone_number_id": "p", **fields}
+    answer = client.post("/campaigns", data=form, files={"contacts": ("c.csv", body)})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+class Report:
+    """The figures, and whether each kept its bound."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def say(self, what: str, seconds: float, bound: float) -> None:
+        mark = "ok" if seconds < bound else "TOO SLOW"
+        self.broken |= seconds >= bound
+        print(f"{what:<62} {seconds:8.3f} s  (< {bound:g} s) {mark}")
+
+
+def start_time() -> float:
+    """The best of five starts in a fresh process, import included."""
+    code = (
+        "import time; begin = time.perf_counter()\n"
+        "from kataven.sandbox import Sandbox\n"
+        "hub = Sandbox(); hub.start()\n"
+        "print(time.perf_counter() - begin); hub.close()"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(5)
+    ]
+    return min(float(run.stdout) for run in runs)
+
+
+def many_contacts(report: Report, path: str | None) -> None:
+    where = "memory" if path is None else "a file"
+    body = people(CONTACTS)
+    with (
+        Sandbox(time_scale=Clock.manual(), seed=1, limits=None, path=path) as hub,
+        client_of(hub) as client,
+    ):
+        begin = time.perf_counter()
+        campaign = create(client, body, max_concurrent_calls=100, retries_per_contact=1)
+        report.say(f"{CONTACTS:,} contacts accepted, {where}", time.perf_counter() - begin, 1.5)
+        client.post(f"/campaigns/{campaign}/start").raise_for_status()
+        begin = time.perf_counter()
+        hub.advance(60 * 86400)
+        report.say(
+            f"and run to the end on a manual clock, {where}", time.perf_counter() - begin, 10
+        )
+        assert client.get(f"/campaigns/{campaign}").json()["status"] == "completed"
+        begin = time.perf_counter()
+        seen = 0
+        for page in range(1000):
+            answer = client.get(f"/campaigns/{campaign}/contacts", params={"page": page})
+            seen += len(answer.json()["contacts"])
+        report.say(f"1,000 pages of contacts read, {where}", time.perf_counter() - begin, 5)
+        assert seen == CONTACTS
+
+
+async def crowd(hub: Sandbox, campaign: str) -> tuple[float, int]:
+    """100 clients ask while 50 streams are open; all are served."""
+    headers = {"Authorization": f"Bearer {hub.api_key}"}
+    limits = httpx.Limits(max_connections=None)
+    frames = 0
+    opened = asyncio.Semaphore(0)
+
+    async def follow(client: httpx.AsyncClient) -> None:
+        nonlocal frames
+        async with client.stream("GET", f"/campaigns/{campaign}/events") as stream:
+            opened.release()
+            async for line in stream.aiter_lines():
+                frames += line.startswith("data:")
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for _ in range(REQUESTS_EACH):
+            answer = await client.get(f"/campaigns/{campaign}")
+            assert answer.status_code == 200, answer.text
+
+    async with httpx.AsyncClient(
+        base_url=f"{hub.url}/v1", headers=headers, limits=limits, timeout=60, trust_env=False
+    ) as client:
+        streams = [asyncio.create_task(follow(client)) for _ in range(STREAMS)]
+        for _ in range(STREAMS):
+            await opened.acquire()
+        begin = time.perf_counter()
+        await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
+        passed = time.perf_counter() - begin
+        await client.post(f"/campaigns/{campaign}/stop")
+        await asyncio.gather(*streams)
+    return passed, frames
+
+
+def many_clients(report: Report) -> None:
+    with Sandbox(time_scale=60, limits=None) as hub, client_of(hub) as client:
+        campaign = create(client, people(10_000), max_concurrent_calls=100)
+        client.post(f"/campaigns/{campaign}/start").raise_for_status()
+        passed, frames = asyncio.run(crowd(hub, campaign))
+        total = CLIENTS * REQUESTS_EACH
+        report.say(f"{total:,} requests of {CLIENTS} clients beside {STREAMS} streams", passed, 20)
+        print(f"{'':<62} {total / passed:8.0f} requests/s, {frames:,} snapshots")
+
+
+def main() -> int:
+    report = Report()
+    report.say("start in a fresh process, import included (best of 5)", start_time(), 0.15)
+    many_contacts(report, None)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        many_contacts(report, f"{folder}/hub.db")
+    many_clients(report)
+    assert threading.active_count() == 1, "a thread was left behind"
+    return int(report.broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

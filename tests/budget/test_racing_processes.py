@@ -1,0 +1,91 @@
+"""Six processes on one shared budget are admitted exactly what its limits allow.
+
+The server counts. Each process wants more than its share, and gives up where its deadline says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from budget_world import CountingHub, over_a_window
+
+NAMES = (f"race {number}" for number in itertools.count())
+
+RACER = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from kataven import APITimeoutError, KatavenClient, RateLimits
+url, store, name, calls, deadline, limits = sys.argv[1:]
+limits = RateLimits(store=store, name=name, **eval(limits))
+client = KatavenClient("sk_live_acme_1", base_url=url, rate_limits=limits, deadline=eval(deadline))
+def call(number):
+    try:
+        client.campaigns.get("c1")
+    except APITimeoutError as error:
+        assert error.request_sent is None
+        return 0
+    return 1
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(4) as pool:
+    print(sum(pool.map(call, range(int(calls)))), flush=True)
+client.close()
+"""
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "redis":
+        url: str = request.getfixturevalue("redis_url")
+        return url
+    return str(tmp_path / "budget.db")
+
+
+def race(hub: CountingHub, store: str, calls: int, deadline: float | None, limits: str) -> int:
+    """Let six processes make so many calls each, all at once; how many answers they got."""
+    command = [sys.executable, "-c", RACER, hub.url, store, next(NAMES)]
+    command += [str(calls), repr(deadline), limits]
+    pipe = subprocess.PIPE
+    racers = [
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(6)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    said = [racer.communicate(timeout=60) for racer in racers]
+    assert [errors for _, errors in said] == [""] * 6
+    return sum(int(count) for count, _ in said)
+
+
+def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
+    hub: CountingHub, store: str
+) -> None:
+    answer = hub.answer
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        time.sleep(0.005)
+        return answer(method, path)
+
+    hub.answer = slow
+    # An hour of 200, of which 2 are kept back; 240 are wanted, and none will wait for an hour.
+    assert race(hub, store, 40, 60.0, "dict(per_hour=200, concurrent=5)") == 198
+    assert len(hub.arrivals) == 198
+    assert hub.most_in_flight <= 5
+
+
+def test_they_keep_to_windows_that_roll_on(hub: CountingHub, store: str) -> None:
+    # Minutes of one second: 150 calls take at least three of them.
+    limits = "dict(per_minute=50, concurrent=4, time_scale=60)"
+    assert race(hub, store, 25, None, limits) == 150
+    assert len(hub.arrivals) == 150
+    # Late is only what is in flight: four at most.
+    assert over_a_window([moment for moment, _, _ in hub.arrivals], 1.0) <= 50 + 4

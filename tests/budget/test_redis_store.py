@@ -1,0 +1,297 @@
+"""The store in Redis, on a redis-server of the tests' own, whose clock nobody can hold still."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from budget_world import KEY, CountingHub, over_a_window, redis_server, until
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
+from kataven._core.budget import DAY, HOUR, MINUTE, Wait
+from kataven._core.stores.redis import RedisStore
+
+NAMES = (f"budget {number}" for number in itertools.count())
+
+
+@pytest.fixture
+def name() -> str:
+    """A budget that no other test has spent from."""
+    return next(NAMES)
+
+
+@pytest.fixture
+def server(redis_url: str) -> Iterator[redis.Redis]:
+    connection = redis.Redis.from_url(redis_url)
+    yield connection
+    connection.close()
+
+
+def key(name: str, what: str) -> str:
+    return f"{{kataven:budget:{name}}}:{what}"
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    per_minute=st.none() | st.integers(1, 60),
+    per_hour=st.none() | st.integers(1, 200),
+    concurrent=st.none() | st.integers(1, 5),
+    headroom=st.sampled_from([0.0, 3.0]),
+    time_scale=st.sampled_from([600.0, 3000.0]),
+    controls=st.lists(st.booleans(), min_size=20, max_size=120),
+)
+def test_nothing_is_ever_admitted_over_a_limit(
+    redis_url: str,
+    per_minute: int | None,
+    per_hour: int | None,
+    concurrent: int | None,
+    headroom: float,
+    time_scale: float,
+    controls: list[bool],
+) -> None:
+    limits = RateLimits(
+        per_minute=per_minute,
+        per_hour=per_hour,
+        concurrent=concurrent,
+        headroom=headroom,
+        time_scale=time_scale,
+        store=redis_url,
+        name=next(NAMES),
+    )
+    store = RedisStore(limits)
+    server = redis.Redis.from_url(redis_url)
+    stamps: dict[bytes, float] = {}
+    held: list[object] = []
+    begun = time.monotonic()
+    for control in controls:
+        while isinstance(taken := store.take(0.0, control=control), Wait):
+            if taken.busy:
+                store.give_back(held.pop(0))
+            else:
+                time.sleep(taken.seconds)
+        held.append(taken)
+        leases = limits.leases()
+        assert leases is None or len(held) <= leases[0 if control else 1]
+        stamps |= dict(server.zrange(key(limits.name, "stamps"), 0, -1, withscores=True))
+        if time.monotonic() - begun > 0.5:
+            break
+    # By the server's own clock.
+    pairs = ((MINUTE, per_minute), (HOUR, per_hour))
+    lengths = [length / time_scale for length, limit in pairs if limit is not None]
+    for length, window in zip(lengths, limits.windows(), strict=True):
+        assert over_a_window(list(stamps.values()), length) <= window.limit
+    server.close()
+    store.close()
+
+
+def test_what_is_left_counts_windows_leases_and_the_pause(redis_url: str, name: str) -> None:
+    limits = RateLimits(
+        per_minute=60, per_day=10_000, concurrent=20, store=redis_url, name=name
+    )
+    store = RedisStore(limits)
+    left = store.left(0.0)
+    assert (left.per_minute, left.per_hour, left.per_day) == (59, None, 9900)
+    assert (left.concurrent, left.paused_for) == (19, 0.0)
+    lease = store.take(0.0, control=False)
+    store.take(0.0, control=True)
+    store.pause(0.0, 500)
+    store.pause(0.0, 5)
+    left = store.left(0.0)
+    assert (left.per_minute, left.per_day, left.concurrent) == (57, 9898, 17)
+    assert 400 < left.paused_for <= 500
+    waits = store.take(0.0, control=False)
+    assert isinstance(waits, Wait)
+    assert 400 < waits.seconds <= 500
+    assert not isinstance(store.take(0.0, control=True), Wait)
+    store.give_back(lease)
+    store.give_back(lease)
+    assert store.left(0.0).concurrent == 17
+    store.close()
+
+
+def test_a_control_call_has_the_last_of_a_window_and_of_the_leases(
+    redis_url: str, name: str
+) -> None:
+    store = RedisStore(RateLimits(per_minute=60, concurrent=20, store=redis_url, name=name))
+    held = [store.take(0.0, control=False) for _ in range(19)]
+    assert store.take(0.0, control=False) == Wait(0.0, busy=True)
+    held.append(store.take(0.0, control=True))
+    assert store.take(0.0, control=True) == Wait(0.0, busy=True)
+    for lease in held:
+        store.give_back(lease)
+    for _ in range(39):
+        store.give_back(store.take(0.0, control=False))
+    wait = store.take(0.0, control=False)
+    assert isinstance(wait, Wait)
+    assert 30 < wait.seconds <= 61
+    assert not isinstance(store.take(0.0, control=True), Wait)
+    assert isinstance(store.take(0.0, control=True), Wait)
+    store.close()
+
+
+def test_names_tell_budgets_apart(redis_url: str, name: str) -> None:
+    one = RedisStore(RateLimits(per_hour=1, store=redis_url, name=name))
+    other = RedisStore(RateLimits(per_hour=1, store=redis_url, name=f"{name} of another account"))
+    assert not isinstance(one.take(0.0, control=False), Wait)
+    assert isinstance(one.take(0.0, control=False), Wait)
+    assert not isinstance(other.take(0.0, control=False), Wait)
+    one.close()
+    other.close()
+
+
+def test_everything_it_keeps_ends_by_itself(
+    redis_url: str, server: redis.Redis, name: str
+) -> None:
+    store = RedisStore(RateLimits(per_day=5, concurrent=5, store=redis_url, name=name))
+    store.take(0.0, control=False)
+    store.pause(0.0, 60)
+    store.close()
+    lives = {what: server.ttl(key(name, what)) for what in ("stamps", "leases", "pause")}
+    assert DAY < lives["stamps"] <= DAY + 120
+    assert 0 < lives["leases"] <= 300
+    assert 0 < lives["pause"] <= 180
+
+
+def test_the_lease_of_a_process_that_was_killed_ends_by_itself(
+    redis_url: str, server: redis.Redis, name: str
+) -> None:
+    store = RedisStore(RateLimits(concurrent=1, store=redis_url, name=name))
+    lease = store.take(0.0, control=False)
+    assert isinstance(lease, str)
+    assert store.take(0.0, control=False) == Wait(0.0, busy=True)
+    # As if its life of 150 s was over but for a second, and it was renewed; then as if over.
+    server.zadd(key(name, "leases"), {lease: time.time() + 1})
+    store.keep(lease, 0.0)
+    assert server.zscore(key(name, "leases"), lease) > time.time() + 100
+    server.zadd(key(name, "leases"), {lease: time.time() - 1})
+    assert not isinstance(store.take(0.0, control=False), Wait)
+    store.close()
+
+
+def test_a_take_whose_answer_was_lost_is_taken_once(redis_url: str, name: str) -> None:
+    limits = RateLimits(per_hour=50, concurrent=1, headroom=0, store=redis_url, name=name)
+    store = RedisStore(limits)
+    # What the connection's own repeat sends: the same step, with the same lease.
+    assert store._run("take", "lease")[0] == "ok"
+    assert store._run("take", "lease")[0] == "ok"
+    left = store.left(0.0)
+    assert (left.per_hour, left.concurrent) == (49, 0)
+    store.close()
+
+
+def test_a_redis_that_cannot_be_reached_is_a_clear_error_without_its_password(
+    hub: CountingHub,
+) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        store = f"redis://user:hush@127.0.0.1:{held.getsockname()[1]}/0"
+        with pytest.raises(ConfigurationError, match="Redis cannot be used.*nothing was") as caught:
+            KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(store=store))
+    assert "hush" not in repr(caught.value)
+    assert hub.arrivals == []
+
+
+def test_a_url_that_is_none_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="Redis"):
+        RedisStore(RateLimits(store="redis://127.0.0.1:port/0"))
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
+def test_a_redis_that_goes_away_is_a_clear_error_and_nothing_is_sent(
+    hub: CountingHub, tmp_path: Path, awaited: bool
+) -> None:
+    import asyncio
+
+    with redis_server(tmp_path) as url:
+        limits = RateLimits(per_minute=600, store=url)
+
+        async def main() -> None:
+            async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+                await client.campaigns.get("c1")
+                stop(url)
+                with pytest.raises(ConfigurationError, match=r"Redis cannot be used.*nothing was"):
+                    await client.campaigns.get("c1")
+
+        if awaited:
+            asyncio.run(main())
+        else:
+            with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+                client.campaigns.get("c1")
+                stop(url)
+                with pytest.raises(ConfigurationError, match=r"Redis cannot be used.*nothing was"):
+                    client.campaigns.get("c1")
+    assert len(hub.arrivals) == 1
+
+
+def stop(url: str) -> None:
+    server = redis.Redis.from_url(url)
+    server.shutdown(nosave=True)
+    server.close()
+
+
+def test_an_answer_is_not_lost_with_the_redis_that_keeps_its_lease(
+    hub: CountingHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_server(tmp_path) as url:
+        limits = RateLimits(concurrent=2, store=url)
+        answer = hub.answer
+
+        def stops(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+            stop(url)
+            return answer(method, path)
+
+        hub.answer = stops
+        with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            assert client.campaigns.get("c1")["id"] == "c1"
+    assert "a lease could not be given back" in caplog.text
+
+
+def test_threads_that_wait_for_a_lease_ask_redis_through_their_head_alone(
+    hub: CountingHub, redis_url: str, server: redis.Redis, name: str
+) -> None:
+    limits = RateLimits(concurrent=1, headroom=0, store=redis_url, name=name)
+    release = threading.Event()
+    answer = hub.answer
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        release.wait(10)
+        return answer(method, path)
+
+    hub.answer = slow
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+        threads = [threading.Thread(target=client.campaigns.get, args=("c1",)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        until(lambda: hub.arrivals)
+        asked = _scripts(server)
+        time.sleep(1)
+        asked = _scripts(server) - asked
+        release.set()
+        for thread in threads:
+            thread.join(30)
+    assert len(hub.arrivals) == 20
+    assert hub.most_in_flight == 1
+    # One head, 20 times a second; 20 threads would have asked 400 times.
+    assert asked <= 40
+
+
+def _scripts(server: redis.Redis) -> int:
+    return int(server.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
+
+
+def test_without_its_extra_a_redis_store_names_the_line_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "kataven._core.stores.redis", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'kataven\[redis\]'"):
+        KatavenClient(KEY, rate_limits=RateLimits(store="redis://127.0.0.1/0"))

@@ -1,0 +1,240 @@
+"""The store in a file: who may read it, who holds it, and what outlives a process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from budget_world import KEY, START, CountingHub, VirtualClock, open_files, until
+
+from kataven import APITimeoutError, ConfigurationError, KatavenClient, RateLimits
+from kataven._core.budget import LEASE_SECONDS, Wait
+from kataven._core.stores.sqlite import SQLiteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "budget.db")
+
+
+def test_the_file_and_what_lies_beside_it_are_the_owners_alone(path: str) -> None:
+    before = os.umask(0)
+    try:
+        store = SQLiteStore(RateLimits(per_minute=2, store=path))
+        store.take(START, control=False)
+        modes = {
+            entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(Path(path).parent)
+        }
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == {"budget.db": 0o600, "budget.db-wal": 0o600, "budget.db-shm": 0o600}
+
+
+def test_what_was_spent_is_still_spent_in_the_next_process(path: str) -> None:
+    limits = RateLimits(per_minute=3, store=path)
+    for _ in range(3):
+        store = SQLiteStore(limits)
+        assert not isinstance(store.take(START, control=False), Wait)
+        store.close()
+    store = SQLiteStore(limits)
+    assert store.take(START + 1, control=False) == Wait(60.0)
+    store.close()
+
+
+def test_the_lease_of_a_process_that_was_killed_ends_by_itself(path: str) -> None:
+    limits = RateLimits(concurrent=1, store=path)
+    dying = SQLiteStore(limits)
+    dying.take(START, control=False)
+    dying.close()
+    store = SQLiteStore(limits)
+    assert store.take(START + LEASE_SECONDS - 1, control=False) == Wait(0.0, busy=True)
+    lease = store.take(START + LEASE_SECONDS, control=False)
+    assert not isinstance(lease, Wait)
+    # One that is renewed does not.
+    store.keep(lease, START + 2 * LEASE_SECONDS - 1)
+    later = START + 3 * LEASE_SECONDS - 2
+    assert store.take(later, control=False) == Wait(0.0, busy=True)
+    store.close()
+
+
+def test_a_clock_that_was_wrong_and_is_set_right_stops_nobody_for_long(path: str) -> None:
+    store = SQLiteStore(RateLimits(per_minute=2, concurrent=1, store=path))
+    store.take(START + 1e8, control=False)
+    store.give_back(store.take(START + 2e8, control=False))
+    lease = store.take(START, control=False)
+    assert not isinstance(lease, Wait)
+    store.give_back(lease)
+    # The two stamps of a time to come count as of now, once.
+    assert store.take(START, control=False) == Wait(61.0)
+    assert not isinstance(store.take(START + 61, control=False), Wait)
+    store.close()
+
+
+@pytest.mark.parametrize("thing", ["a folder that is not there", "a folder", "no database"])
+def test_a_file_that_cannot_be_used_is_a_clear_error_and_nothing_is_sent(
+    tmp_path: Path, hub: CountingHub, thing: str
+) -> None:
+    path = tmp_path / "budget.db"
+    if thing == "a folder":
+        path.mkdir()
+    elif thing == "no database":
+        path.write_bytes(b"phone_number\n+15550100001\n" * 100)
+    else:
+        path = tmp_path / "nowhere" / "budget.db"
+    before = open_files()
+    with pytest.raises(ConfigurationError, match="budget.db.* cannot be used: .*nothing was sent"):
+        KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(per_minute=5, store=str(path)))
+    assert open_files() == before
+    assert hub.arrivals == []
+
+
+def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
+    path: str, hub: CountingHub
+) -> None:
+    limits = RateLimits(per_minute=5, store=path)
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+        other = sqlite3.connect(path)
+        other.execute("DROP TABLE stamps")
+        other.close()
+        with pytest.raises(ConfigurationError, match=r"budget\.db.*nothing was sent"):
+            client.campaigns.get("c1")
+        # The step was undone: nobody is locked out by it.
+        other = sqlite3.connect(path, timeout=0)
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+    assert hub.arrivals == []
+
+
+def test_a_step_that_is_interrupted_locks_nobody_out(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import secrets
+
+    store = SQLiteStore(RateLimits(per_minute=5, concurrent=1, store=path))
+
+    def interrupted(_size: int) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        # In the middle of the transaction, as Ctrl-C may.
+        patched.setattr(secrets, "token_hex", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.take(START, control=False)
+    lease = store.take(START, control=False)
+    assert not isinstance(lease, Wait)
+    assert store.left(START).per_minute == 4
+    store.close()
+
+
+def test_a_file_that_another_process_has_locked_respects_the_deadline(
+    path: str, hub: CountingHub
+) -> None:
+    limits = RateLimits(per_minute=5, store=path)
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, deadline=0.2) as client:
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(APITimeoutError, match="budget"):
+            client.campaigns.get("c1")
+        assert hub.arrivals == []
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert client.campaigns.get("c1")["id"] == "c1"
+
+
+def test_an_event_loop_goes_on_while_another_process_has_locked_the_file(
+    path: str, hub: CountingHub
+) -> None:
+    import asyncio
+
+    from kataven import AsyncKatavenClient
+
+    async def main() -> None:
+        limits = RateLimits(per_minute=5, store=path)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            holder = sqlite3.connect(path, isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            call = asyncio.create_task(client.campaigns.get("c1"))
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+            assert not call.done()
+            assert hub.arrivals == []
+            holder.execute("ROLLBACK")
+            holder.close()
+            assert (await call)["id"] == "c1"
+
+    asyncio.run(main())
+
+
+def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
+    path: str, hub: CountingHub
+) -> None:
+    import asyncio
+
+    from kataven import AsyncKatavenClient
+
+    async def main() -> None:
+        limits = RateLimits(concurrent=1, store=path)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            holder = sqlite3.connect(path, isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            call = asyncio.create_task(client.campaigns.get("c1"))
+            await asyncio.sleep(0.05)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            holder.execute("ROLLBACK")
+            holder.close()
+            # It took its lease after all, in its thread, and gave it back.
+            async with asyncio.timeout(10):
+                assert (await client.campaigns.get("c1"))["id"] == "c1"
+
+    asyncio.run(main())
+    until(lambda: threading.active_count() <= 3)
+
+
+OPEN = """
+import sys
+from kataven import RateLimits
+from kataven._core.stores.sqlite import SQLiteStore
+sys.stdin.readline()
+store = SQLiteStore(RateLimits(per_minute=100, store=sys.argv[1]))
+store.take(1.0, control=False)
+store.close()
+"""
+
+
+def test_processes_that_make_the_file_together_all_can(path: str) -> None:
+    command = [sys.executable, "-c", OPEN, path]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[1].decode() for process in processes]
+    assert said == [""] * 6
+    store = SQLiteStore(RateLimits(per_minute=100, store=path))
+    assert store.left(1.0).per_minute == 99 - 6
+    store.close()
+
+
+def test_a_virtual_clock_is_enough_for_a_client_on_a_file(
+    path: str, hub: CountingHub, clock: VirtualClock
+) -> None:
+    limits = RateLimits(per_minute=10, headroom=0, store=path)
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, clock=clock) as client:
+        for _ in range(25):
+            client.campaigns.get("c1")
+        left = client.rate_limits
+    assert left is not None
+    assert left.per_minute == 5
+    assert len(hub.arrivals) == 25
+    assert clock.slept == pytest.approx([61.0, 61.0])

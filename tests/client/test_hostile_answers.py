@@ -1,0 +1,178 @@
+"""Answers that are packed, endless or unasked for: refused while they are read, at bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+from callers import OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, chunked, close, reply
+
+import kataven
+
+MIB = 1024 * 1024
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+def _packed(body: bytes, *encodings: str) -> bytes:
+    for encoding in encodings:
+        body = gzip.compress(body, mtime=0) if encoding == "gzip" else zlib.compress(body)
+    return reply(200, body, [("Content-Encoding", ", ".join(encodings))])
+
+
+def test_only_gzip_is_asked_for(caller: Blocking, hub: LoopbackHub) -> None:
+    for operation in OPERATIONS.values():
+        caller.call(operation, caller.client(hub))
+    assert {request.header("accept-encoding") for request in hub.requests} == {"gzip"}
+
+
+@pytest.mark.parametrize(
+    "encodings", [("gzip",), ("gzip", "gzip"), ("deflate",), ("gzip", "deflate")]
+)
+def test_a_packed_answer_is_unpacked(
+    caller: Blocking, hub: LoopbackHub, encodings: tuple[str, ...]
+) -> None:
+    hub.always = _packed(b'{"id": "c1"}', *encodings)
+    assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
+
+
+@pytest.mark.parametrize("framing", ["by chunks", "by its end", "by its length"])
+def test_an_answer_is_read_whole_however_it_is_framed(
+    caller: Blocking, hub: LoopbackHub, framing: str
+) -> None:
+    body = b'{"id": "c1", "x": "%s"}' % (b"y" * 200_000)
+    hub.always = {
+        "by chunks": reply(200, b"", [CHUNKED]) + chunked(body[:1], body[1:70_000], body[70_000:]),
+        "by its end": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body, close),
+        "by its length": reply(200, body),
+    }[framing]
+    answer = caller.call(caller.client(hub).campaigns.get, "c1")
+    assert answer == {"id": "c1", "x": "y" * 200_000}
+
+
+ZEROS = b'{"id": "' + b"0" * (50 * MIB) + b'"}'
+DOUBLE = _packed(ZEROS, "gzip", "gzip")
+BOMBS: dict[str, Any] = {
+    "packed": _packed(ZEROS, "gzip"),
+    "packed twice": DOUBLE,
+    "packed four times": _packed(ZEROS, "gzip", "gzip", "gzip", "gzip"),
+    "plain": reply(200, b" " * (17 * MIB)),
+    "plain in chunks": (reply(200, b"", [CHUNKED]), chunked(*[b" " * MIB] * 18)),
+    "rubbish behind the packed end": (
+        reply(200, b"", [CHUNKED, ("Content-Encoding", "gzip")]),
+        chunked(gzip.compress(b"{}"), *[b"x" * MIB] * 40),
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, bomb: str
+) -> None:
+    hub.always = BOMBS[bomb]
+    client = caller.client(hub, clock=clock)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        with pytest.raises(kataven.ResponseFormatError) as caught:
+            caller.call(client.campaigns.get, "c1")
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert caught.value.request_sent is None
+    assert len(hub.requests) == 1
+    # The bound itself, the pieces it is made of, and what a test server in this process sends.
+    assert peak < 24 * MIB
+
+
+def test_a_bomb_is_small() -> None:
+    assert len(DOUBLE) < 1000
+
+
+@pytest.mark.parametrize("operation", ["list", "list_contacts", "call_limits"])
+def test_every_read_refuses_a_bomb(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = DOUBLE
+    with pytest.raises(kataven.ResponseFormatError, match="16 MiB"):
+        caller.call(READS[operation], caller.client(hub, clock=clock))
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_bomb_does_not_make_an_accepted_write_look_failed(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = DOUBLE
+    client = caller.client(hub, clock=clock)
+    if operation == "create":
+        with pytest.raises(kataven.ResponseFormatError, match="^the Hub accepted the request"):
+            caller.call(WRITES[operation], client)
+    else:
+        assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
+) -> None:
+    body = gzip.compress(gzip.compress(ZEROS, mtime=0), mtime=0)
+    hub.always = reply(status, body, [("Content-Encoding", "gzip, gzip")])
+    with pytest.raises(kataven.APIStatusError) as caught:
+        caller.call(OPERATIONS[operation], caller.client(hub, clock=clock, max_retries=0))
+    assert caught.value.status_code == status
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "x-evil", "gzip;q=1"])
+def test_a_packing_that_nobody_asked_for_is_a_typed_error(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, encoding: str
+) -> None:
+    hub.always = reply(200, b'{"id": "c1"}', [("Content-Encoding", encoding)])
+    with pytest.raises(kataven.ResponseFormatError):
+        caller.call(caller.client(hub, clock=clock).campaigns.get, "c1")
+    assert len(hub.requests) == 1
+
+
+def test_identity_is_no_packing(caller: Blocking, hub: LoopbackHub) -> None:
+    hub.always = reply(200, b'{"id": "c1"}', [("Content-Encoding", "identity")])
+    assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
+
+
+def test_a_head_without_end_is_an_error_and_no_loop(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = (b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * (2 * MIB), close)
+    with pytest.raises(kataven.APIConnectionError):
+        caller.call(caller.client(hub, clock=clock, max_retries=0).campaigns.get, "c1")
+
+
+def test_informational_answers_are_passed_over(caller: Blocking, hub: LoopbackHub) -> None:
+    hub.always = (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", reply(200, {"id": "c1"}))
+    assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
+
+
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_links_and_refreshes_of_an_answer_are_not_followed(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    with LoopbackHub() as elsewhere:
+        hub.always = reply(
+            200,
+            {"id": "c1", "next": elsewhere.url, "href": elsewhere.url + "/x"},
+            [
+                ("Location", elsewhere.url),
+                ("Link", f'<{elsewhere.url}>; rel="next"'),
+                ("Refresh", f"0; url={elsewhere.url}"),
+                ("Alt-Svc", f'h2="127.0.0.1:{elsewhere.port}"'),
+            ],
+        )
+        client = caller.client(hub)
+        caller.call(OPERATIONS[operation], client)
+        caller.call(OPERATIONS[operation], client)
+        assert elsewhere.connections == 0
+    assert len(hub.requests) == 2

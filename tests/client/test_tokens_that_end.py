@@ -1,0 +1,274 @@
+"""A key that is a callable: asked at the first call, and once again for all calls it was refused to."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from typing import Any
+
+import pytest
+from callers import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, Request, reply, reset
+
+import kataven
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
+OK = reply(200, {"id": "c1"})
+EVENTS = [("Content-Type", "text/event-stream")]
+
+
+class Issuer:
+    """Gives token after token, and answers for the Hub that only the newest is good."""
+
+    def __init__(self, good: int = 2) -> None:
+        self.given = 0
+        self.good = good
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            self.given += 1
+            return f"token-{self.given}"
+
+    def decide(self, request: Request) -> bytes:
+        number = int(str(request.header("authorization")).removeprefix("Bearer token-"))
+        return OK if number >= self.good else reply(401, "token expired")
+
+
+def test_the_callable_is_asked_at_the_first_call_and_its_token_kept(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    issuer = Issuer()
+    client = caller.client(hub, api_key=issuer)
+    assert issuer.given == 0
+    for _ in range(3):
+        caller.call(client.campaigns.get, "c1")
+    assert issuer.given == 1
+    assert {request.header("authorization") for request in hub.requests} == {"Bearer token-1"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    issuer = Issuer()
+    hub.decide = issuer.decide
+    client = caller.client(hub, api_key=issuer, clock=clock)
+    answer = caller.call(OPERATIONS[operation], client)
+    assert answer == (None if operation == "delete" else {"id": "c1"})
+    assert [request.header("authorization") for request in hub.requests] == [
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+    assert issuer.given == 2
+    assert clock.slept == []
+
+
+def test_an_upload_is_whole_again_with_the_new_token(caller: Blocking, hub: LoopbackHub) -> None:
+    issuer = Issuer()
+    hub.decide = issuer.decide
+    file = io.BytesIO(b"junk" + CSV + b"x" * 100_000)
+    file.seek(4)
+    caller.call(caller.client(hub, api_key=issuer).campaigns.create, "n", "a", "p", file)
+    assert [request.file.content for request in hub.requests] == [CSV + b"x" * 100_000] * 2
+
+
+@pytest.mark.parametrize("operation", ["get", "create", "stream"])
+def test_a_refusal_of_the_fresh_token_is_final(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    issuer = Issuer(good=99)
+    hub.decide = issuer.decide
+    client = caller.client(hub, api_key=issuer, clock=clock)
+    with pytest.raises(kataven.AuthenticationError, match="token expired"):
+        if operation == "stream":
+            caller.items(client.campaigns.stream_events("c1"))
+        else:
+            caller.call(OPERATIONS[operation], client)
+    assert len(hub.requests) == 2
+    assert issuer.given == 2
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_fixed_key_that_is_refused_is_final_at_once(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    hub.always = reply(401, "missing or bad token")
+    with pytest.raises(kataven.AuthenticationError):
+        caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
+    assert len(hub.requests) == 1
+
+
+def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    issuer = Issuer()
+    calls = 12
+    everybody = threading.Barrier(calls)
+
+    def decide(request: Request) -> bytes:
+        if request.header("authorization") == "Bearer token-1":
+            # No answer goes out before all have come with the old token.
+            everybody.wait(10)
+        return issuer.decide(request)
+
+    client = caller.client(hub, api_key=issuer)
+    caller.call(client.campaigns.list)
+    hub.decide = decide
+    answers = caller.together([lambda: client.campaigns.get("c1")] * calls)
+    assert answers == [{"id": "c1"}] * calls
+    assert issuer.given == 2
+    assert len(hub.requests) == 1 + 2 * calls
+
+
+def test_first_calls_that_come_together_ask_once(caller: Blocking, hub: LoopbackHub) -> None:
+    issuer = Issuer(good=1)
+    client = caller.client(hub, api_key=issuer)
+    answers = caller.together([lambda: client.campaigns.get("c1")] * 12)
+    assert answers == [{"id": "c1"}] * 12
+    assert issuer.given == 1
+
+
+def test_a_late_refusal_of_an_old_token_takes_the_new_one_without_asking(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    """One call is refused early, one late: by then there is a new token already."""
+    issuer = Issuer()
+    renewed = threading.Event()
+    both = threading.Barrier(2)
+
+    def decide(request: Request) -> bytes:
+        if request.header("authorization") == "Bearer token-1":
+            both.wait(10)
+            if request.path.endswith("/late"):
+                assert renewed.wait(10)
+        else:
+            renewed.set()
+        return issuer.decide(request)
+
+    hub.decide = decide
+    client = caller.client(hub, api_key=issuer)
+    answers = caller.together(
+        [lambda: client.campaigns.get("early"), lambda: client.campaigns.get("late")]
+    )
+    assert answers == [{"id": "c1"}, {"id": "c1"}]
+    assert issuer.given == 2
+
+
+def test_a_stream_that_opens_anew_gets_a_new_token(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    issuer = Issuer()
+    chunk = b"8\r\n: one\n\n\r\n"
+    hub.will(
+        (reply(200, b"", [*EVENTS, ("Transfer-Encoding", "chunked")]) + chunk, reset),
+        reply(401, "token expired"),
+        reply(200, b": two\n\nevent: end\n\n", EVENTS),
+    )
+    client = caller.client(hub, api_key=issuer, clock=clock)
+    items = caller.items(client.campaigns.stream_events("c1"))
+    assert items == [": one", ": two", "event: end"]
+    assert [request.header("authorization") for request in hub.requests] == [
+        "Bearer token-1",
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+
+
+def test_a_renewed_jwt_still_names_its_account(caller: Blocking, hub: LoopbackHub) -> None:
+    tokens = iter([JWT, JWT + "2"])
+    hub.will(reply(401, "token expired"), OK)
+    client = caller.client(hub, api_key=lambda: next(tokens), account_id="acme")
+    caller.call(client.campaigns.get, "c1")
+    assert [request.header("x-account-id") for request in hub.requests] == ["acme", "acme"]
+
+
+def test_a_jwt_of_a_callable_without_account_is_told_at_the_first_call(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    client = caller.client(hub, api_key=lambda: JWT)
+    with pytest.raises(kataven.ConfigurationError, match="account_id"):
+        caller.call(client.campaigns.get, "c1")
+    assert hub.connections == 0
+
+
+def test_an_error_of_the_callable_is_passed_on_and_it_is_asked_again_at_the_next_call(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    answers: list[Any] = [LookupError("the vault is sealed"), KEY]
+
+    def ask() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    client = caller.client(hub, api_key=ask)
+    with pytest.raises(LookupError, match="the vault is sealed"):
+        caller.call(client.campaigns.start, "c1")
+    assert hub.connections == 0
+    caller.call(client.campaigns.start, "c1")
+    assert hub.only.header("authorization") == f"Bearer {KEY}"
+
+
+def test_the_async_client_takes_an_async_callable(awaited: Awaited, hub: LoopbackHub) -> None:
+    issuer = Issuer()
+    hub.decide = issuer.decide
+
+    async def ask() -> str:
+        await asyncio.sleep(0)
+        return issuer()
+
+    client = awaited.client(hub, api_key=ask)
+    answers = awaited.together([lambda: client.campaigns.get("c1")] * 12)
+    assert answers == [{"id": "c1"}] * 12
+    assert issuer.given == 2
+
+
+def test_a_call_that_is_cancelled_while_a_token_is_asked_for_takes_nobody_with_it(
+    awaited: Awaited, hub: LoopbackHub
+) -> None:
+    asked: list[int] = []
+
+    async def main() -> Any:
+        go = asyncio.Event()
+
+        async def ask() -> str:
+            asked.append(1)
+            await go.wait()
+            return KEY
+
+        client = awaited.client(hub, api_key=ask)
+        first = asyncio.ensure_future(client.campaigns.get("first"))
+        second = asyncio.ensure_future(client.campaigns.get("second"))
+        while not asked:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        return await second
+
+    assert awaited.run(main()) == {"id": "c1"}
+    assert len(asked) == 1
+    assert hub.only.path.endswith("/second")
+
+
+@pytest.mark.parametrize("operation", ["create", "start"])
+def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    limited = reply(429, "rate_limited: x", [("Retry-After", "1")])
+    hub.will(reply(401, "expired"), limited, limited, limited, OK)
+    client = caller.client(hub, api_key=Issuer(), clock=clock)
+    caller.call(WRITES[operation], client)
+    assert len(hub.requests) == 5
+
+
+def test_a_client_without_repeats_renews_its_token_all_the_same(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(reply(401, "expired"), OK)
+    client = caller.client(hub, api_key=Issuer(), clock=clock, max_retries=0)
+    assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}

@@ -1,0 +1,221 @@
+"""The wheel: what is in it, that it works bare, and that the tests pass on it from another folder."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.wheel
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = {"httpx", "attrs", "python-dateutil"}
+
+# A Hub of a few lines, so that a bare install can be tried where no server can be installed.
+TRY_BOTH_CLIENTS = """
+import asyncio, io, json, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from kataven import AsyncKatavenClient, KatavenClient, NotFoundError
+
+class Hub(BaseHTTPRequestHandler):
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        found = self.path != "/api/v1/campaigns/none"
+        body = json.dumps({"id": "c1", "status": "draft"}).encode() if found else b"not here"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+thread = threading.Thread(target=server.serve_forever)
+thread.start()
+url = f"http://127.0.0.1:{server.server_port}"
+
+async def awaited():
+    async with AsyncKatavenClient("sk_live_acme_1", base_url=url) as client:
+        return (await client.campaigns.get("c1"))["status"]
+
+try:
+    with KatavenClient("sk_live_acme_1", base_url=url) as client:
+        print(client.campaigns.get("c1"))
+        try:
+            client.campaigns.get("none")
+        except NotFoundError as error:
+            print(error.body)
+        file = io.BytesIO(b"phone_number\\n+15550100001\\n")
+        print(client.campaigns.create("Spring", "agent", "number", file)["id"])
+        from kataven_hub.api.campaigns import get_campaign
+        print(get_campaign.sync_detailed("c1", client=client.raw).status_code.value)
+    print(asyncio.run(awaited()))
+finally:
+    server.shutdown()
+    server.server_close()
+    thread.join()
+"""
+
+
+@pytest.fixture(scope="module")
+def names(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def test_it_holds_both_packages_with_their_types_and_nothing_else(names):
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
+        "kataven",
+        "kataven_hub",
+    }
+    assert "kataven/py.typed" in names
+    assert "kataven_hub/py.typed" in names
+    assert [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".db"))] == []
+
+
+def test_every_module_of_the_checkout_is_in_it(names):
+    for package in (ROOT / "kataven", ROOT / "generated" / "kataven_hub"):
+        for path in package.rglob("*.py"):
+            assert path.relative_to(package.parent).as_posix() in names
+
+
+def test_it_holds_the_example_contacts_as_they_are_in_the_checkout(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = archive.read("kataven/cli/data/contacts.csv")
+
+    assert packed == (ROOT / "examples" / "contacts.csv").read_bytes()
+
+
+def test_it_requires_three_libraries_and_offers_the_rest_as_extras(wheel):
+    told = metadata(wheel)
+    required = [line for line in told.get_all("Requires-Dist") if "extra ==" not in line]
+
+    assert {line.partition(">")[0].partition("<")[0] for line in required} == CORE
+    assert set(told.get_all("Provides-Extra")) >= {
+        "all", "cli", "contacts", "dev", "otel", "parquet", "redis", "sandbox", "test",
+    }  # fmt: skip
+    assert told["License-Expression"] == "MIT"
+
+
+def test_a_wheel_from_the_source_archive_is_the_same(names, tmp_path):
+    build = [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", "source", ROOT]
+    subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
+    (archive,) = (tmp_path / "source").glob("*.tar.gz")
+    again = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    subprocess.run([*again, archive], cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+
+    with zipfile.ZipFile(wheel) as built:
+        assert sorted(built.namelist()) == sorted(names)
+
+
+def test_a_bare_install_brings_no_command_line_no_server_and_no_tables(bare):
+    installed = bare.python_says(
+        "from importlib.metadata import distributions; "
+        "print(*sorted(d.metadata['Name'].lower() for d in distributions()))"
+    ).split()
+
+    assert set(installed) >= {"kataven", *CORE}
+    unwanted = {"click", "rich", "starlette", "uvicorn", "phonenumbers", "narwhals", "pyarrow"}
+    assert unwanted.isdisjoint(installed)
+
+
+def test_a_bare_install_creates_reads_and_refuses_with_both_clients(bare):
+    assert bare.python_says(TRY_BOTH_CLIENTS).splitlines() == [
+        "{'id': 'c1', 'status': 'draft'}",
+        "not here",
+        "c1",
+        "200",
+        "draft",
+    ]
+
+
+def test_in_a_bare_install_the_import_loads_nothing_heavy(bare):
+    loaded = bare.python_says("import sys, kataven; print(*sys.modules)").split()
+
+    heavy = {"httpx", "attr", "attrs", "dateutil", "asyncio", "ssl", "sqlite3", "kataven_hub"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_in_a_bare_install_a_first_read_loads_no_model_and_no_async_driver(bare):
+    code = TRY_BOTH_CLIENTS.partition("        try:\n")[0].replace("import asyncio, ", "import ")
+    code = code.replace("async def", "def").replace("async with", "with").replace("await ", "")
+    code += "        import sys; print(*sys.modules)\n"
+    code += "finally:\n    server.shutdown()\n    server.server_close()\n    thread.join()\n"
+    loaded = bare.python_says(code).splitlines()[-1].split()
+
+    assert "httpx" in loaded
+    heavy = {
+        "dateutil",
+        "attr",
+        "kataven_hub.models",
+        "click",
+        "rich",
+        "sqlite3",
+        "kataven.sandbox",
+    }
+    assert heavy.isdisjoint(loaded)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["demo"]])
+def test_in_a_bare_install_the_command_names_the_extra_that_it_needs(bare, arguments):
+    done = bare.run(bare.command, *arguments)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: the kataven command needs click, which is not installed: "
+        "pip install 'kataven[cli,sandbox]'\n"
+    )
+
+
+def test_in_a_bare_install_the_sandbox_names_the_extra_that_it_needs(bare):
+    done = bare.run(bare.python, "-c", "from kataven.sandbox import Sandbox; Sandbox().start()")
+
+    assert done.returncode == 1
+    assert "pip install 'kataven[sandbox]'" in done.stderr.splitlines()[-1]
+
+
+def test_the_demo_runs_from_the_wheel_in_any_folder(full):
+    done = full.run(full.command, "demo", "--speed", "1000")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    results = (full.folder / "kataven-demo" / "results.csv").read_text(encoding="utf-8-sig")
+    assert results.count("\ncontact_") == 500
+
+
+def test_the_client_tests_pass_on_the_installed_wheel_from_another_folder(full):
+    shutil.copytree(ROOT / "tests" / "client", full.folder / "client")
+    # The checkout's settings, but for the paths that lead back to it.
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    kept = [line for line in settings.splitlines() if not line.startswith("pythonpath = ")]
+    (full.folder / "pyproject.toml").write_text("\n".join(kept), encoding="utf-8")
+    where = full.python_says("import kataven, kataven_hub; print(kataven.__file__)").strip()
+    assert Path(where).is_relative_to(full.python.parents[1])
+
+    done = full.run(
+        full.python, "-m", "pytest", "client", "-q", "-p", "no:cacheprovider",
+        "-m", "not proof and not wheel and not types",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout.splitlines()[-1]

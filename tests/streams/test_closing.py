@@ -1,0 +1,434 @@
+"""Closing ends the connection at once, from wherever it is done, and nothing is opened again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import threading
+import weakref
+from typing import Any
+
+import psutil
+import pytest
+from sides import KEY, DrivenClock
+from stream_hub import END, StreamHub, data, reply, silence, stream, wait_for
+
+from kataven import RateLimits
+
+ONE, TWO = data({"n": 1}), data({"n": 2})
+QUIET = stream(ONE, end="silent")
+
+
+class Reading:
+    """A thread that reads a stream to its end."""
+
+    def __init__(self, events: Any) -> None:
+        self.items: list[Any] = []
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, args=(events,))
+        self._thread.start()
+
+    def _read(self, events: Any) -> None:
+        try:
+            for item in events:
+                self.items.append(item)
+        except BaseException as error:
+            self.error = error
+
+    def end(self) -> list[Any]:
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the reader still waits"
+        assert self.error is None
+        return self.items
+
+
+def test_closing_between_items_ends_the_connection_at_once(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(ONE + TWO, end="silent"))
+    client = side.client(hub)
+    events = client.campaigns.stream_events("c1")
+    assert side.next(events) == {"n": 1}
+    hub.wait_until_silent()
+    side.close(events)
+    hub.wait_until_left()
+    # The second frame was at hand; a closed stream has no items all the same.
+    assert side.rest(events) == []
+    side.close(events)
+    assert side.connections(client) == []
+    assert len(hub.asked) == 1
+
+
+def test_an_ended_stream_leaves_no_use_of_its_connection(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(ONE, END))
+    client = side.client(hub)
+    assert len(side.rest(client.campaigns.stream_events("c1"))) == 2
+    assert [one for one in side.connections(client) if not one.is_idle()] == []
+
+
+def test_a_context_manager_closes_what_an_error_left_open(hub: StreamHub, blocking: Any) -> None:
+    hub.events(QUIET)
+    client = blocking.client(hub)
+    with (
+        pytest.raises(ZeroDivisionError),
+        client.campaigns.stream_events("c1") as events,
+    ):
+        next(events)
+        raise ZeroDivisionError
+    hub.wait_until_left()
+    assert blocking.connections(client) == []
+
+
+def test_an_async_context_manager_closes_too(hub: StreamHub, awaited: Any) -> None:
+    hub.events(QUIET)
+    client = awaited.client(hub)
+
+    async def read() -> None:
+        async with client.campaigns.stream_events("c1") as events:
+            await anext(events)
+
+    awaited.call(read)
+    hub.wait_until_left()
+    assert awaited.connections(client) == []
+
+
+def test_another_thread_closes_while_a_read_is_blocked(hub: StreamHub, blocking: Any) -> None:
+    hub.events(QUIET)
+    client = blocking.client(hub)
+    events = client.campaigns.stream_events("c1")
+    reading = Reading(events)
+    hub.wait_until_silent()
+    wait_for(lambda: reading.items == [{"n": 1}])
+    events.close()
+    hub.wait_until_left()
+    assert reading.end() == [{"n": 1}]
+    assert blocking.connections(client) == []
+    assert len(hub.asked) == 1
+
+
+def test_another_thread_closes_a_body_that_ends_with_its_connection(
+    hub: StreamHub, blocking: Any
+) -> None:
+    hub.events(stream(ONE, end="silent", framing="eof"))
+    events = blocking.client(hub).campaigns.stream_events("c1")
+    reading = Reading(events)
+    hub.wait_until_silent()
+    events.close()
+    hub.wait_until_left()
+    reading.end()
+    assert len(hub.asked) == 1
+
+
+def test_another_thread_closes_while_the_answer_is_awaited(hub: StreamHub, blocking: Any) -> None:
+    hub.events(silence)
+    client = blocking.client(hub)
+    events = client.campaigns.stream_events("c1")
+    reading = Reading(events)
+    hub.wait_until_silent()
+    events.close()
+    hub.wait_until_left()
+    assert reading.end() == []
+    assert blocking.connections(client) == []
+    assert len(hub.asked) == 1
+
+
+def test_another_task_closes_while_a_read_or_an_opening_is_awaited(
+    hub: StreamHub, awaited: Any
+) -> None:
+    hub.events(QUIET, silence)
+    client = awaited.client(hub)
+
+    async def close_it_meanwhile() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+
+        async def read() -> list[Any]:
+            return [item async for item in events]
+
+        reading = asyncio.create_task(read())
+        await asyncio.to_thread(hub.wait_until_silent)
+        await asyncio.sleep(0.02)
+        await events.aclose()
+        await asyncio.to_thread(hub.wait_until_left)
+        return await asyncio.wait_for(reading, 10)
+
+    assert awaited.call(close_it_meanwhile) == [{"n": 1}]
+    assert awaited.call(close_it_meanwhile) == []
+    assert awaited.connections(client) == []
+    assert len(hub.asked) == 2
+
+
+def test_a_second_reader_of_an_async_stream_is_told(hub: StreamHub, awaited: Any) -> None:
+    hub.events(stream(end="silent"))
+
+    async def read_twice() -> None:
+        async with awaited.client(hub).campaigns.stream_events("c1") as events:
+            first = asyncio.ensure_future(anext(events))
+            await asyncio.to_thread(hub.wait_until_silent)
+            with pytest.raises(RuntimeError, match="another task"):
+                await anext(events)
+            first.cancel()
+            await asyncio.wait({first})
+
+    awaited.call(read_twice)
+
+
+def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: StreamHub, side: Any) -> None:
+    clock = DrivenClock()
+    hub.events(stream(ONE, end="unfinished"), QUIET)
+    events = side.client(hub, clock=clock).campaigns.stream_events("c1")
+    side.next(events)
+
+    def close(_seconds: float) -> None:
+        if side.name == "sync":
+            closing = threading.Thread(target=events.close)
+            closing.start()
+            closing.join(10)
+        else:
+            closing = events.aclose()
+            with pytest.raises(StopIteration):
+                closing.send(None)
+
+    clock.on_sleep = close
+    assert side.rest(events) == []
+    assert len(hub.asked) == 1
+    assert len(clock.slept) == 1, "the pause went on"
+
+
+def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: StreamHub, side: Any) -> None:
+    """The token is asked for last of all before the connection is made."""
+    hub.events(QUIET)
+    events: list[Any] = []
+
+    def key() -> str:
+        if side.name == "sync":
+            closing = threading.Thread(target=events[0].close)
+            closing.start()
+            closing.join(10)
+        else:
+            closing = events[0].aclose()
+            with pytest.raises(StopIteration):
+                closing.send(None)
+        return KEY
+
+    client = side.client(hub, api_key=side.provider(key))
+    events.append(client.campaigns.stream_events("c1"))
+    assert side.rest(events[0]) == []
+    assert hub.asked == []
+    assert side.connections(client) == []
+
+
+def test_a_stream_closed_while_it_waits_for_the_budget_sends_nothing(
+    hub: StreamHub, blocking: Any
+) -> None:
+    hub.events(QUIET)
+    waits = threading.Event()
+    client = blocking.client(
+        hub, rate_limits=RateLimits(concurrent=1), on_wait=lambda _event: waits.set()
+    )
+    first, second = client.campaigns.stream_events("c1"), client.campaigns.stream_events("c1")
+    next(first)
+    reading = Reading(second)
+    assert waits.wait(10)
+    second.close()
+    first.close()
+    assert reading.end() == []
+    assert len(hub.asked) == 1
+    assert client.rate_limits.concurrent == 1
+
+
+def test_dropping_the_iterator_ends_the_connection(hub: StreamHub, blocking: Any) -> None:
+    hub.events(QUIET)
+    client = blocking.client(hub)
+    gc.disable()
+    try:
+        for item in client.campaigns.stream_events("c1"):
+            assert item == {"n": 1}
+            break
+        # Nothing holds it, not even a cycle that the collector would have to find.
+        hub.wait_until_left()
+        assert blocking.connections(client) == []
+    finally:
+        gc.enable()
+
+
+def test_dropping_an_async_iterator_ends_the_connection(hub: StreamHub, awaited: Any) -> None:
+    hub.events(QUIET)
+    client = awaited.client(hub, rate_limits=RateLimits(concurrent=1))
+
+    async def read_and_drop() -> None:
+        async for item in client.campaigns.stream_events("c1"):
+            assert item == {"n": 1}
+            break
+        # At once, before the loop turns.
+        hub.wait_until_left()
+        while client.rate_limits.concurrent != 1:
+            await asyncio.sleep(0.005)
+
+    gc.disable()
+    try:
+        awaited.call(lambda: asyncio.wait_for(read_and_drop(), 10))
+        assert awaited.connections(client) == []
+    finally:
+        gc.enable()
+
+
+def test_an_iterator_that_failed_is_held_by_nothing_but_its_error(
+    hub: StreamHub, blocking: Any
+) -> None:
+    hub.events(reply(404))
+    events = blocking.client(hub).campaigns.stream_events("c1")
+    gone = weakref.ref(events)
+    with pytest.raises(Exception, match="404"):
+        next(events)
+    del events
+    gc.collect()
+    assert gone() is None
+
+
+def test_cancelling_the_task_ends_the_connection(hub: StreamHub, awaited: Any) -> None:
+    hub.events(QUIET, silence)
+    client = awaited.client(hub)
+
+    async def cancel_it() -> None:
+        events = client.campaigns.stream_events("c1")
+
+        async def read() -> None:
+            async for _ in events:
+                pass
+
+        reading = asyncio.create_task(read())
+        await asyncio.to_thread(hub.wait_until_silent)
+        await asyncio.sleep(0.02)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        # While the iterator is still there.
+        await asyncio.to_thread(hub.wait_until_left)
+        assert not client._driver.pool(streams=True)._transport._pool.connections
+        await events.aclose()
+
+    awaited.call(cancel_it)
+    awaited.call(cancel_it)
+    assert len(hub.asked) == 2
+
+
+def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: StreamHub, awaited: Any) -> None:
+    hub.events(stream(b"id: 7\n" + ONE, end="silent"), silence, stream(TWO))
+    client = awaited.client(hub)
+
+    async def read() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+        items = [await anext(events)]
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(events), 0.1)
+        items += [item async for item in events]
+        assert events.reconnects == 2
+        return items
+
+    assert awaited.call(read) == [{"n": 1}, {"n": 2}]
+    assert [asked.header("last-event-id") for asked in hub.asked] == [None, "7", "7"]
+
+
+def test_waits_shorter_than_a_pause_get_past_it(hub: StreamHub, awaited: Any) -> None:
+    hub.events(reply(503), stream(ONE))
+    client = awaited.client(hub)
+
+    async def read() -> Any:
+        events = client.campaigns.stream_events("c1")
+        for _ in range(200):
+            try:
+                return await asyncio.wait_for(anext(events), 0.1)
+            except TimeoutError:
+                pass
+        return None
+
+    assert awaited.call(read) == {"n": 1}
+    assert len(hub.asked) == 2
+
+
+def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
+    hub: StreamHub, awaited: Any
+) -> None:
+    hub.events(stream(END, end="silent"))
+    client = awaited.client(hub)
+
+    async def read() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+        items = [await anext(events)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.1)
+        return items + [item async for item in events]
+
+    assert awaited.call(read) == ["event: end"]
+    assert len(hub.asked) == 1
+
+
+def test_an_interrupt_ends_the_connection_and_the_next_item_opens_another(
+    hub: StreamHub, blocking: Any
+) -> None:
+    hub.events(QUIET, stream(TWO))
+    client = blocking.client(hub)
+    events = client.campaigns.stream_events("c1")
+    assert next(events) == {"n": 1}
+    reader = threading.get_ident()
+
+    def interrupt() -> None:
+        hub.wait_until_silent()
+        hub.over.wait(0.05)
+        signal.pthread_kill(reader, signal.SIGINT)
+
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(events)
+    finally:
+        signal.signal(signal.SIGINT, kept)
+        interrupting.join(10)
+    hub.wait_until_left()
+    assert blocking.connections(client) == []
+    assert list(events) == [{"n": 2}]
+
+
+@pytest.mark.parametrize("end", ["silent", "clean"])
+def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
+    hub: StreamHub, side: Any, end: str
+) -> None:
+    hub.events(stream(ONE, end=end))
+    client = side.client(hub)
+    here = psutil.Process()
+
+    def open_and_close(times: int) -> None:
+        async def in_one_loop() -> None:
+            for _ in range(times):
+                events = client.campaigns.stream_events("c1", total_timeout=1000)
+                assert await anext(events) == {"n": 1}
+                if end == "clean":
+                    assert [item async for item in events] == []
+                await events.aclose()
+
+        if side.name == "async":
+            side.call(in_one_loop)
+            return
+        for _ in range(times):
+            events = client.campaigns.stream_events("c1", total_timeout=1000)
+            assert next(events) == {"n": 1}
+            if end == "clean":
+                assert list(events) == []
+            events.close()
+
+    def settled() -> tuple[int, int]:
+        # The Hub's own sockets and threads go as soon as it has seen the client leave.
+        wait_for(lambda: len(hub._sockets) <= 1)
+        wait_for(lambda: sum(t.name == "stream-hub" for t in threading.enumerate()) <= 2)
+        wait_for(lambda: not any(isinstance(t, threading.Timer) for t in threading.enumerate()))
+        return here.num_fds(), threading.active_count()
+
+    open_and_close(3)
+    fds, threads = settled()
+    open_and_close(200)
+    after = settled()
+    # One connection that its end left idle may wait in the pool, as one did before.
+    assert after[0] <= fds + 1
+    assert after[1] <= threads + 1
