@@ -1,7 +1,7 @@
 """How much the embedded Hub carries: `python benchmarks/sandbox_load.py`.
 
-Prints one line for each figure, with the bound it is held to. Everything goes over real sockets from
-this process, so the client's own cost is in the figures. Exits with 1 when a bound is broken.
+Prints one line for each figure, with the bound it is held to. Everything goes over real sockets
+from this process, so the client's own cost is in the figures. Exits with 1 when a bound is broken.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.budget import PATIENCE, Wait
+from kataven._core.budget import DAY, PATIENCE, Wait
 from kataven._core.operation import Denied
 from kataven.errors import KatavenError
 
@@ -32,6 +32,8 @@ logger = logging.getLogger("kataven")
 _POLL: Final = 0.05
 # A lease that is held for long is renewed so often.
 _KEEP_AFTER: Final = 30.0
+# A server may ask for any pause; nobody is held back for longer than its longest window.
+_LONGEST_PAUSE: Final = DAY
 
 
 class _Shared:
@@ -89,6 +91,9 @@ class _Shared:
         except KatavenError as error:
             # The stream is open and goes on; it is counted again when the store is back.
             logger.warning("a lease could not be renewed: %s", error)
+
+    def _pause(self, seconds: float) -> None:
+        self.store.pause(self.clock.now(), min(seconds, _LONGEST_PAUSE))
 
     def _give_back(self, lease: Any) -> None:
         self._kept.pop(lease, None)
@@ -165,7 +170,7 @@ class Gate(_Shared):
 
     def pause(self, effect: Pause) -> None:
         """Hold everybody back, but for control calls."""
-        self.store.pause(self.clock.now(), effect.seconds)
+        self._pause(effect.seconds)
 
 
 class AsyncGate(_Shared):
@@ -284,7 +289,7 @@ class AsyncGate(_Shared):
 
     async def pause(self, effect: Pause) -> None:
         """Hold everybody back, but for control calls."""
-        await self._run(lambda: self.store.pause(self.clock.now(), effect.seconds))
+        await self._run(lambda: self._pause(effect.seconds))
 
 
 class _Once:

@@ -68,9 +68,9 @@ class Settings:
         if not self.portable:
             raise TypeError(
                 f"this {cls.__name__} cannot be pickled: its key was given as an argument, or it "
-                "has a caller's http_client, clock or hooks, or a budget in memory or behind a password, "
-                "and no pickle holds those; make the client where it is used (with KATAVEN_API_KEY in the "
-                "environment it pickles)"
+                "has a caller's http_client, clock or hooks, or a budget in memory or behind a "
+                "password, and no pickle holds those; make the client where it is used (with "
+                "KATAVEN_API_KEY in the environment it pickles)"
             )
         options = self.options
         return _rebuild, (

@@ -10,9 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from openapi_spec_validator import validate
-from openapi_spec_validator.readers import read_from_filename
-from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from yaml import YAMLError
 
 from . import pins, settings
@@ -32,6 +29,13 @@ def validate_spec(spec: Path) -> None:
         CodegenError: If it is no valid OpenAPI document. Two operations of one operationId are
             found here; the generator would drop one of them without a word.
     """
+    # Slow to load; a document that is refused before does not wait for it.
+    from openapi_spec_validator import validate  # noqa: PLC0415
+    from openapi_spec_validator.readers import read_from_filename  # noqa: PLC0415
+    from openapi_spec_validator.validation.exceptions import (  # noqa: PLC0415
+        OpenAPIValidationError,
+    )
+
     try:
         document, _ = read_from_filename(str(spec))
         validate(document)

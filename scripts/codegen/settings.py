@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import yaml
-from openapi_python_client.config import ConfigFile
 
 from .problems import CodegenError
 
@@ -35,6 +34,9 @@ def check_config(path: Path) -> None:
         raise CodegenError(f"{path.name} is no YAML: {error}") from None
     if not isinstance(loaded, dict):
         raise CodegenError(f"{path.name} holds no mapping of settings")
+    # The generator takes a third of a second to load; what fails before does not wait for it.
+    from openapi_python_client.config import ConfigFile  # noqa: PLC0415
+
     known = sorted(ConfigFile.model_fields)
     problems = [
         f"{path.name}: the generator has no setting {key!r} and would ignore it; correct the name "

@@ -28,12 +28,13 @@ class VirtualClock:
 
     Attributes:
         slept: How long each sleep was.
-        on_sleep: Called with the seconds of a sleep before the clock moves.
+        on_sleep: Called with the seconds of a sleep before the clock moves; what it returns is
+            awaited, on a clock for the async client.
     """
 
     def __init__(self, start: float = START, *, awaited: bool = False) -> None:
         self.slept: list[float] = []
-        self.on_sleep: Callable[[float], None] | None = None
+        self.on_sleep: Callable[[float], Any] | None = None
         self._now = start
         self._awaited = awaited
         self._lock = threading.Lock()
@@ -45,16 +46,24 @@ class VirtualClock:
         return 0.5
 
     def sleep(self, seconds: float, /) -> Any:
+        if self._awaited:
+            return self._sleep(seconds)
         if self.on_sleep is not None:
             self.on_sleep(seconds)
+        self._move(seconds)
+        return None
+
+    async def _sleep(self, seconds: float) -> None:
+        if self.on_sleep is not None:
+            meanwhile = self.on_sleep(seconds)
+            if hasattr(meanwhile, "__await__"):
+                await meanwhile
+        self._move(seconds)
+
+    def _move(self, seconds: float) -> None:
         with self._lock:
             self.slept.append(seconds)
             self._now += seconds
-        if self._awaited:
-            import asyncio
-
-            return asyncio.sleep(0)
-        return None
 
 
 class CountingHub:

@@ -11,6 +11,7 @@ import pytest
 # Test folders are no packages; what several files of this one share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from budget_callers import Awaited, Blocking  # noqa: E402
 from budget_world import CountingHub, VirtualClock, redis_server  # noqa: E402
 
 if TYPE_CHECKING:
@@ -44,3 +45,11 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a redis-server that this module's tests have for themselves."""
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture(params=[Blocking, Awaited], ids=["sync", "async"])
+def caller(request: pytest.FixtureRequest) -> Iterator[Blocking]:
+    """One of the two clients."""
+    caller: Blocking = request.param()
+    yield caller
+    caller.finish()

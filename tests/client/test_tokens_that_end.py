@@ -212,6 +212,19 @@ def test_an_error_of_the_callable_is_passed_on_and_it_is_asked_again_at_the_next
     assert hub.only.header("authorization") == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("operation", ["get", "create"])
+@pytest.mark.parametrize("error", [FileNotFoundError, ConnectionRefusedError])
+def test_an_os_error_of_the_callable_is_passed_on_as_it_is(
+    caller: Blocking, hub: LoopbackHub, operation: str, error: type[OSError]
+) -> None:
+    def ask() -> str:
+        raise error("the vault is down")
+
+    with pytest.raises(error, match="the vault is down"):
+        caller.call(OPERATIONS[operation], caller.client(hub, api_key=ask))
+    assert hub.connections == 0
+
+
 def test_the_async_client_takes_an_async_callable(awaited: Awaited, hub: LoopbackHub) -> None:
     issuer = Issuer()
     hub.decide = issuer.decide

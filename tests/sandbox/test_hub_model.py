@@ -210,4 +210,4 @@ def test_random_sequences_keep_the_invariants():
 @pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_many_random_sequences_keep_the_invariants():
-    run(500, 40)
+    run(150, 40)

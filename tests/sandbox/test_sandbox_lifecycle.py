@@ -232,3 +232,11 @@ def test_a_process_that_cannot_start_says_why(hub):
     )
     assert done.returncode == 2
     assert "cannot start the Hub" in done.stderr
+
+
+def test_the_listening_socket_is_made_so_that_nagles_delay_is_off():
+    from kataven.sandbox.server import listen
+
+    with listen(0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+        assert listening.getsockname()[0] == "127.0.0.1"

@@ -105,7 +105,8 @@ def test_another_status_word_survives_and_is_not_the_end() -> None:
 def test_an_odd_count_counts_as_missing(odd: Any) -> None:
     meter = ProgressMeter()
     meter.take(snapshot(0), 0.0)
-    progress = meter.take(snapshot(0, completed=odd, active_calls=odd, total=odd), 60.0)
+    sent = {**snapshot(0), "completed": odd, "active_calls": odd, "total": odd}
+    progress = meter.take(sent, 60.0)
     assert "completed" not in progress.counts
     assert progress.active_calls is None
 

@@ -277,10 +277,12 @@ def test_the_stream_is_tried_again_every_five_minutes(
     assert all(300 <= gap <= 312 for gap in gaps)
 
 
+@pytest.mark.parametrize("name", ["404", "down"])
 def test_a_day_of_polling_stays_within_the_days_quota(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: StreamHub, side: Any, clock: DrivenClock, name: str
 ) -> None:
-    hub.events(reply(404))
+    clock.fixed_jitter = 0.5
+    hub.events(NO_STREAM[name][0])
     hub.get("running")
     watch = side.client(hub, clock=clock).campaigns.watch("c1")
     hour = clock.now() + 3600

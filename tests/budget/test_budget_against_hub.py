@@ -1,0 +1,195 @@
+"""The budget against an embedded Hub that counts with its documented limits, on one manual clock.
+
+The Hub is the oracle: it answers 429 to what is over its own windows. No second passes that the
+clock of both sides does not show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+
+from kataven import APITimeoutError, AsyncKatavenClient, CallEvent, KatavenClient, RateLimits
+from kataven.sandbox import Clock, Sandbox
+
+CONTACTS = 20_000
+CSV = "phone_number\n" + "".join(f"+1555{number:07d}\n" for number in range(CONTACTS))
+
+
+class HubClock:
+    """The Hub's clock as the client's: to sleep is to advance it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.on_sleep: Any = None
+
+    def now(self) -> float:
+        return self.sandbox.now().timestamp()
+
+    def sleep(self, seconds: float, /) -> Any:
+        if self.on_sleep is not None:
+            self.on_sleep(seconds)
+        return self.sandbox.advance(seconds)
+
+    def jitter(self) -> float:
+        return 0.5
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A Hub with the documented limits, and a campaign of 20,000 contacts."""
+    with Sandbox(time_scale=Clock.manual()) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def campaign(sandbox: Sandbox) -> str:
+    """A draft of 20,000 contacts: their statuses stay as they are."""
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url) as client:
+        return client.campaigns.create("Spring", "a1", "p1", CSV.encode())["id"]
+
+
+@pytest.fixture
+def clock(sandbox: Sandbox) -> HubClock:
+    """The Hub's clock, a day after whatever was asked for before."""
+    sandbox.advance(90_000)
+    return HubClock(sandbox)
+
+
+def statuses(events: list[CallEvent]) -> dict[int | None, int]:
+    counted: dict[int | None, int] = {}
+    for event in events:
+        counted[event.status] = counted.get(event.status, 0) + 1
+    return counted
+
+
+def numbers(contacts: list[Any]) -> list[str]:
+    return [contact["phone_number"] for contact in contacts]
+
+
+ALL = [f"+1555{number:07d}" for number in range(CONTACTS)]
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_twenty_thousand_contacts_draw_no_429_and_take_hardly_longer_than_they_must(
+    caller: Blocking,
+    sandbox: Sandbox,
+    campaign: str,
+    clock: HubClock,
+    store: str,
+    tmp_path: Any,
+) -> None:
+    answers: list[CallEvent] = []
+    path = store if store == "memory" else str(tmp_path / "budget.db")
+    limits = RateLimits(per_minute=60, store=path)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    begun = clock.now()
+    contacts = caller.items(client.campaigns.iter_contacts(campaign))
+    assert numbers(contacts) == ALL
+    # 200 pages and the empty one behind them.
+    assert statuses(answers) == {200: 201}
+    ideal = 60.0 * (201 // 60)
+    assert ideal <= clock.now() - begun <= ideal * 1.02
+
+
+def test_without_a_budget_every_page_arrives_exactly_once_all_the_same(
+    caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
+) -> None:
+    answers: list[CallEvent] = []
+    client = caller.client(sandbox, clock=clock, on_response=answers.append)
+    contacts = caller.items(client.campaigns.iter_contacts(campaign))
+    assert numbers(contacts) == ALL
+    # Three minutes were over the limit; what was refused was its own page alone.
+    assert statuses(answers) == {200: 201, 429: 3}
+    refused = [number for number, event in enumerate(answers) if event.status == 429]
+    assert [answers[number + 1].attempt for number in refused] == [2, 2, 2]
+
+
+def test_stop_goes_out_within_two_seconds_while_reading_drains_the_hour(
+    caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
+) -> None:
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url, clock=clock) as other:
+        running = other.campaigns.create("Autumn", "a1", "p1", b"phone_number\n+15550100001\n")["id"]
+        other.campaigns.start(running)
+    clock.sleep(4000)
+    limits = RateLimits.documented()
+    answers: list[CallEvent] = []
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    asked: list[float] = []
+
+    def stop_when_the_hour_is_spent(seconds: float) -> None:
+        # From the thread that waits: the Hub's clock stands still while the call is made.
+        if seconds > 600 and not asked:
+            asked.append(clock.now())
+            if caller.awaited:
+                thread = threading.Thread(
+                    target=asyncio.run, args=(_stop(client, sandbox, clock, running),)
+                )
+                thread.start()
+                thread.join(10)
+            else:
+                client.campaigns.stop(running)
+
+    clock.on_sleep = stop_when_the_hour_is_spent
+    pages = [
+        client.campaigns.iter_contacts(campaign, start_page=first) for first in (0, 0, 0, 0, 0)
+    ]
+    for page in pages:
+        assert len(caller.items(page)) == CONTACTS
+    assert len(asked) == 1
+    (stopped,) = [entry for entry in sandbox.journal if entry.action == "stop"][-1:]
+    assert stopped.campaign == running
+    assert stopped.time.timestamp() - asked[0] <= 2
+    assert 429 not in statuses(answers)
+
+
+async def _stop(client: Any, sandbox: Sandbox, clock: HubClock, campaign_id: str) -> None:
+    """Stop from a loop of its own, with the same budget: its own loop is held by the clock."""
+    key, url = sandbox.api_key, sandbox.url
+    async with AsyncKatavenClient(key, base_url=url, clock=clock) as other:
+        other._driver.gate = client._driver.gate
+        other._settings = client._settings
+        await other.campaigns.stop(campaign_id)
+        other._driver.gate = None
+
+
+def test_fifty_calls_at_once_draw_no_429(
+    caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
+) -> None:
+    answers: list[CallEvent] = []
+    limits = RateLimits.documented()
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    for _ in range(3):
+        found = caller.together([lambda: client.campaigns.get(campaign)] * 50)
+        assert [answer["id"] for answer in found] == [campaign] * 50
+    assert statuses(answers) == {200: 150}
+
+
+def test_after_a_429_of_the_hub_all_workers_wait_and_a_stop_does_not(
+    caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
+) -> None:
+    # Somebody else has spent the account's minute, but for one request.
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url, clock=clock) as other:
+        for _ in range(60):
+            other.campaigns.get(campaign)
+    answers: list[CallEvent] = []
+    limits = RateLimits.documented()
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    hurried = client.with_options(deadline=30)
+
+    def call() -> Any:
+        return hurried.campaigns.get(campaign)
+
+    # The first draws it, and none of the others asks the Hub.
+    for _ in range(4):
+        with pytest.raises(APITimeoutError):
+            caller.call(call)
+    assert statuses(answers) == {429: 1}
+    found = caller.together([lambda: client.campaigns.get(campaign)] * 30)
+    assert [answer["id"] for answer in found] == [campaign] * 30
+    assert statuses(answers) == {429: 1, 200: 30}

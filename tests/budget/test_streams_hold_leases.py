@@ -1,0 +1,177 @@
+"""An open event stream holds one lease of the budget, as long as it is open and no longer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import VirtualClock
+
+from kataven import APITimeoutError, AsyncKatavenClient, KatavenClient, RateLimits
+from kataven._core.budget import LEASE_SECONDS
+from kataven._core.stores.sqlite import SQLiteStore
+from kataven.sandbox import Clock, Sandbox
+
+CSV = b"phone_number\n+15550100001\n+15550100002\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """An embedded Hub whose clock stands still."""
+    with Sandbox(time_scale=Clock.manual(), limits=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def running(sandbox: Sandbox) -> str:
+    """A campaign that runs."""
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url) as client:
+        campaign = client.campaigns.create("Spring", "a1", "p1", io.BytesIO(CSV))
+        client.campaigns.start(campaign["id"])
+        return campaign["id"]
+
+
+def test_it_holds_one_lease_until_it_is_closed(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
+    stream = client.campaigns.stream_events(running)
+    assert client.rate_limits.concurrent == 5
+    assert caller.first(stream)["status"] == "running"
+    assert client.rate_limits.concurrent == 4
+    caller.call(lambda: client.campaigns.get(running))
+    assert client.rate_limits.concurrent == 4
+    caller.close(stream)
+    assert client.rate_limits.concurrent == 5
+
+
+def test_it_gives_the_lease_back_when_it_ends(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
+    stream = client.campaigns.stream_events(running)
+    caller.first(stream)
+    caller.call(lambda: client.campaigns.stop(running))
+    sandbox.advance(600)
+    assert caller.items(stream)[-1] == "event: end"
+    assert client.rate_limits.concurrent == 5
+
+
+def test_it_gives_the_lease_back_when_it_is_refused(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
+    with pytest.raises(Exception, match="404"):
+        caller.first(client.campaigns.stream_events("nobody"))
+    assert client.rate_limits.concurrent == 5
+
+
+def test_it_gives_the_lease_back_when_it_is_dropped(sandbox: Sandbox, running: str) -> None:
+    limits = RateLimits(concurrent=5)
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url, rate_limits=limits) as client:
+        stream = client.campaigns.stream_events(running)
+        next(stream)
+        del stream
+        gc.collect()
+        left = client.rate_limits
+        assert left is not None
+        assert left.concurrent == 5
+
+    async def main() -> None:
+        key, url = sandbox.api_key, sandbox.url
+        async with AsyncKatavenClient(key, base_url=url, rate_limits=limits) as client:
+            stream = client.campaigns.stream_events(running)
+            await anext(stream)
+            del stream
+            gc.collect()
+            async with asyncio.timeout(10):
+                while client.rate_limits.concurrent != 5:  # type: ignore[union-attr]
+                    await asyncio.sleep(0.002)
+
+    asyncio.run(main())
+
+
+def test_no_call_has_its_lease_meanwhile(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
+    hurried = client.with_options(deadline=0.1)
+    stream = client.campaigns.stream_events(running)
+    caller.first(stream)
+    with pytest.raises(APITimeoutError, match="budget"):
+        caller.call(lambda: hurried.campaigns.get(running))
+    caller.close(stream)
+    assert caller.call(lambda: hurried.campaigns.get(running))["id"] == running
+
+
+def test_it_waits_for_a_lease_no_longer_than_its_time(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
+    stream = client.campaigns.stream_events(running)
+    caller.first(stream)
+    another = client.campaigns.stream_events(running, total_timeout=0.1)
+    with pytest.raises(APITimeoutError):
+        caller.first(another)
+    caller.close(stream)
+    assert client.rate_limits.concurrent == 1
+
+
+def test_its_lease_in_a_file_is_renewed_while_it_is_open(
+    caller: Blocking, sandbox: Sandbox, running: str, tmp_path: Any
+) -> None:
+    limits = RateLimits(concurrent=5, store=str(tmp_path / "budget.db"))
+    clock = VirtualClock(awaited=caller.awaited)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock)
+    stream = client.campaigns.stream_events(running, idle_timeout=1000)
+    caller.first(stream)
+    other = SQLiteStore(limits)
+    for _ in range(8):
+        # Four lives of a lease, with an item each half of one.
+        clock._move(LEASE_SECONDS / 2)
+        sandbox.advance(2)
+        caller.first(stream)
+        assert other.left(clock.now()).concurrent == 4
+    caller.close(stream)
+    assert other.left(clock.now()).concurrent == 5
+    other.close()
+
+
+def test_a_store_that_fails_meanwhile_does_not_end_it(
+    caller: Blocking, sandbox: Sandbox, running: str, tmp_path: Any, caplog: Any
+) -> None:
+    import sqlite3
+
+    limits = RateLimits(concurrent=5, store=str(tmp_path / "budget.db"))
+    clock = VirtualClock(awaited=caller.awaited)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock)
+    stream = client.campaigns.stream_events(running, idle_timeout=1000)
+    caller.first(stream)
+    other = sqlite3.connect(limits.store)
+    other.execute("DROP TABLE leases")
+    other.close()
+    clock._move(100)
+    sandbox.advance(2)
+    assert caller.first(stream)["status"] == "running"
+    assert "a lease could not be renewed" in caplog.text
+    caller.close(stream)
+
+
+def test_watching_holds_one_too_and_the_answer_behind_it_another(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
+    client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
+    watch = client.campaigns.watch(running)
+    caller.first(watch)
+    assert client.rate_limits.concurrent == 0
+    with KatavenClient(sandbox.api_key, base_url=sandbox.url) as other:
+        other.campaigns.stop(running)
+    sandbox.advance(600)
+    # Behind the end marker `get` is asked, with the one lease that the stream has given back.
+    assert caller.items(watch)[-1].status == "completed"
+    assert client.rate_limits.concurrent == 1

@@ -1,0 +1,558 @@
+"""Who waits for the budget, how long, who sees it, and who does not wait; blocking and async."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import KEY, CountingHub, VirtualClock, until
+
+from kataven import (
+    APITimeoutError,
+    AsyncKatavenClient,
+    CallEvent,
+    ConfigurationError,
+    KatavenClient,
+    KatavenError,
+    RateLimitError,
+    RateLimits,
+    ResponseFormatError,
+    ServerError,
+)
+
+LIMITED = (
+    429,
+    {"Content-Type": "text/plain", "Retry-After": "60"},
+    b"rate_limited: per-minute (60) exceeded",
+)
+CAMPAIGN = (200, {"Content-Type": "application/json"}, b'{"id": "c1"}')
+
+
+def clock_for(caller: Blocking) -> VirtualClock:
+    return VirtualClock(awaited=caller.awaited)
+
+
+def gets(client: Any, count: int) -> list[Any]:
+    return [lambda: client.campaigns.get("c1")] * count
+
+
+# Windows and leases.
+
+
+def test_calls_wait_for_the_window_and_none_is_lost(caller: Blocking, hub: CountingHub) -> None:
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=60), clock=clock)
+    results = caller.together(gets(client, 150))
+    assert [result["id"] for result in results] == ["c1"] * 150
+    assert len(hub.arrivals) == 150
+    assert clock.slept == pytest.approx([61.0, 61.0])
+
+
+def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: CountingHub) -> None:
+    answer = hub.answer
+    gate = threading.Semaphore(0)
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        gate.acquire(timeout=10)
+        return answer(method, path)
+
+    hub.answer = slow
+    client = caller.client(hub, rate_limits=RateLimits.documented())
+    at_most: list[int] = []
+
+    def let_go() -> None:
+        until(lambda: hub.in_flight == 19)
+        at_most.append(client.rate_limits.concurrent)
+        gate.release(50)
+
+    helper = threading.Thread(target=let_go)
+    helper.start()
+    results = caller.together(gets(client, 50))
+    helper.join()
+    assert [result["id"] for result in results] == ["c1"] * 50
+    assert hub.most_in_flight == 19
+    assert at_most == [0]
+    assert client.rate_limits.concurrent == 19
+    assert client.rate_limits.per_minute == 9
+
+
+def test_a_view_shares_the_budget(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub, rate_limits=RateLimits(per_hour=10, headroom=0))
+    view = client.with_options(timeout=5)
+    caller.call(lambda: view.campaigns.get("c1"))
+    caller.call(lambda: client.campaigns.get("c1"))
+    assert view.rate_limits == client.rate_limits
+    assert client.rate_limits.per_hour == 8
+    assert caller.client(hub).rate_limits is None
+
+
+FAULTS: dict[str, Any] = {
+    "an error": (500, {}, b"database"),
+    "a cost cap": (429, {}, b"Daily call limit reached"),
+    "no JSON": (200, {}, b"<html>"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_call_that_fails_gives_its_lease_back(
+    caller: Blocking, hub: CountingHub, fault: str
+) -> None:
+    limits = RateLimits(concurrent=1)
+    client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), max_retries=1)
+    hub.answer = lambda _method, _path: FAULTS[fault]
+    for _ in range(2):
+        with pytest.raises((ServerError, RateLimitError, ResponseFormatError)):
+            caller.call(lambda: client.campaigns.get("c1"))
+    assert client.rate_limits.concurrent == 1
+
+
+def test_a_connection_that_breaks_gives_its_lease_back(caller: Blocking) -> None:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
+        limits = RateLimits(concurrent=1, per_hour=50, headroom=0)
+        client = caller.client(nobody, rate_limits=limits, clock=clock_for(caller))
+        with pytest.raises(Exception, match="no connection"):
+            caller.call(lambda: client.campaigns.get("c1"))
+        assert client.rate_limits.concurrent == 1
+        # Each attempt is counted.
+        assert client.rate_limits.per_hour == 46
+
+
+def test_a_call_that_is_cancelled_gives_its_lease_back(hub: CountingHub) -> None:
+    answer = hub.answer
+    gate = threading.Event()
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        gate.wait(10)
+        return answer(method, path)
+
+    hub.answer = slow
+
+    async def main() -> None:
+        limits = RateLimits(concurrent=1)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            call = asyncio.create_task(client.campaigns.get("c1"))
+            waiting = asyncio.create_task(client.campaigns.get("c2"))
+            async with asyncio.timeout(10):
+                while not hub.arrivals:
+                    await asyncio.sleep(0.002)
+                waiting.cancel()
+                call.cancel()
+                for task in (call, waiting):
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                gate.set()
+                assert (await client.campaigns.get("c3"))["id"] == "c1"
+            assert [path for _, _, path in hub.arrivals] == [
+                "/api/v1/campaigns/c1",
+                "/api/v1/campaigns/c3",
+            ]
+
+    asyncio.run(main())
+
+
+def test_calls_are_admitted_in_the_order_they_came(hub: CountingHub) -> None:
+    async def main() -> None:
+        limits = RateLimits(concurrent=1)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            await asyncio.gather(*(client.campaigns.get(f"c{n}") for n in range(30)))
+
+    asyncio.run(main())
+    assert [path.rpartition("/")[2] for _, _, path in hub.arrivals] == [f"c{n}" for n in range(30)]
+
+
+# Deadlines.
+
+
+def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    clock = clock_for(caller)
+    limits = RateLimits(per_minute=2)
+    client = caller.client(hub, rate_limits=limits, clock=clock, deadline=60)
+    caller.together(gets(client, 2))
+    with pytest.raises(APITimeoutError, match=r"budget has room in 61\.0 s") as caught:
+        caller.call(lambda: client.campaigns.get("c1"))
+    assert caught.value.request_sent is None
+    with pytest.raises(APITimeoutError, match="did not act") as caught:
+        caller.call(lambda: client.campaigns.start("c1"))
+    assert caught.value.request_sent is False
+    assert clock.slept == []
+    assert len(hub.arrivals) == 2
+    # With a second more it is.
+    patient = client.with_options(deadline=62)
+    assert caller.call(lambda: patient.campaigns.get("c1"))["id"] == "c1"
+    assert clock.slept == pytest.approx([61.0])
+
+
+def test_a_lease_that_does_not_come_back_is_waited_for_until_the_deadline(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    answer = hub.answer
+    gate = threading.Event()
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        gate.wait(10)
+        return answer(method, path)
+
+    hub.answer = slow
+    client = caller.client(hub, rate_limits=RateLimits(concurrent=1))
+    hurried = client.with_options(deadline=0.3)
+
+    def release() -> None:
+        until(lambda: len(late) == 3)
+        gate.set()
+
+    late: list[str] = []
+
+    def on_late() -> None:
+        late.append("late")
+
+    helper = threading.Thread(target=release)
+    helper.start()
+    calls = [lambda: client.campaigns.get("c1")]
+    calls += [lambda: _noted(caller, hurried, on_late)] * 3
+    results = caller.together(calls)
+    helper.join()
+    assert results[0]["id"] == "c1"
+    # The head of the queue and those behind it alike.
+    assert [type(result) for result in results[1:]] == [APITimeoutError] * 3
+    assert len(hub.arrivals) == 1
+
+
+def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
+    """A call that says when it was late: a value for one client, an awaitable for the other."""
+    if not caller.awaited:
+        try:
+            return client.campaigns.get("c1")
+        except APITimeoutError:
+            on_late()
+            raise
+
+    async def awaited() -> Any:
+        # Behind the call that holds the lease.
+        await asyncio.sleep(0.05)
+        try:
+            return await client.campaigns.get("c1")
+        except APITimeoutError:
+            on_late()
+            raise
+
+    return awaited()
+
+
+# What is seen of it.
+
+
+def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
+    caller: Blocking, hub: CountingHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kataven")
+    told: list[CallEvent] = []
+    limits = RateLimits(per_minute=2)
+    client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), on_wait=told.append)
+    for _ in range(3):
+        caller.call(lambda: client.campaigns.get("c1"))
+    assert told == [CallEvent("GET", "/campaigns/c1", 1, None, pytest.approx(61.0))]
+    assert "GET /campaigns/c1 waits for the request budget, 61.0 s at least" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_a_call_that_waits_behind_another_is_told_too(caller: Blocking, hub: CountingHub) -> None:
+    told: list[CallEvent] = []
+    answer = hub.answer
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        # Until the head of the queue and the two behind it have said that they wait.
+        until(lambda: len(told) >= 3)
+        return answer(method, path)
+
+    hub.answer = slow
+    client = caller.client(hub, rate_limits=RateLimits(concurrent=1), on_wait=told.append)
+    results = caller.together(gets(client, 4))
+    assert [result["id"] for result in results] == ["c1"] * 4
+    assert len(told) == 3
+
+
+def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: CountingHub) -> None:
+    def broken(_event: CallEvent) -> None:
+        raise RuntimeError("mine")
+
+    clock = clock_for(caller)
+    limits = RateLimits(per_minute=1)
+    client = caller.client(hub, rate_limits=limits, clock=clock, on_wait=broken)
+    for _ in range(3):
+        assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
+
+
+# Control calls, and a rate limit of the Hub's.
+
+
+def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
+    """A function for a clock: at the first sleep it makes a call and keeps what came of it."""
+    begun: list[float] = []
+
+    async def awaited() -> None:
+        done.append(await call())
+
+    def act(seconds: float) -> Any:
+        if begun:
+            return None
+        begun.append(seconds)
+        if caller.awaited:
+            return awaited()
+        done.append(call())
+        return None
+
+    return act
+
+
+@pytest.mark.parametrize("word", ["pause", "stop"])
+def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
+    caller: Blocking, hub: CountingHub, word: str
+) -> None:
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=RateLimits.documented(), clock=clock)
+    done: list[Any] = []
+    clock.on_sleep = meanwhile(caller, lambda: getattr(client.campaigns, word)("c1"), done)
+    caller.together(gets(client, 100))
+    assert [answer["id"] for answer in done] == ["c1"]
+    # It was among the 60 of the first minute, before any read of the next.
+    assert ("POST", f"/api/v1/campaigns/c1/{word}") in [a[1:] for a in hub.arrivals[:60]]
+    assert len(hub.arrivals) == 101
+
+
+def test_other_writes_have_no_headroom(caller: Blocking, hub: CountingHub) -> None:
+    limits = RateLimits(per_minute=60)
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=limits, clock=clock, deadline=30)
+    caller.together(gets(client, 59))
+    for word in ("start", "resume", "delete"):
+        with pytest.raises(APITimeoutError):
+            caller.call(lambda word=word: getattr(client.campaigns, word)("c1"))  # type: ignore[misc]
+    caller.call(lambda: client.campaigns.stop("c1"))
+    with pytest.raises(APITimeoutError):
+        caller.call(lambda: client.campaigns.stop("c1"))
+    assert len(hub.arrivals) == 60
+
+
+def test_a_rate_limit_pauses_everybody_but_control_calls(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
+    order: list[tuple[str, str, float]] = []
+    script = [LIMITED]
+
+    def answer(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        order.append((method, path.rpartition("/")[2], clock.now()))
+        return script.pop() if script else CAMPAIGN
+
+    hub.answer = answer
+    begun = clock.now()
+    stopped: list[Any] = []
+    clock.on_sleep = meanwhile(caller, lambda: client.campaigns.stop("c9"), stopped)
+    hurried = client.with_options(deadline=30)
+    caller.call(lambda: client.campaigns.get("c1"))
+    assert stopped == [{"id": "c1"}]
+    assert order == [
+        ("GET", "c1", begun),
+        ("POST", "stop", begun),
+        ("GET", "c1", pytest.approx(begun + 63)),
+    ]
+    # Another call would have had to wait as long.
+    script.append(LIMITED)
+    refused: list[Any] = []
+
+    def try_another() -> Any:
+        return hurried.campaigns.get("c2")
+
+    clock.on_sleep = meanwhile(caller, lambda: _caught(caller, try_another), refused)
+    caller.call(lambda: client.campaigns.get("c1"))
+    assert [type(error) for error in refused] == [APITimeoutError]
+    assert "budget has room in 63.0 s" in str(refused[0])
+
+
+def _caught(caller: Blocking, call: Any) -> Any:
+    """What a call raises, as its value."""
+    if not caller.awaited:
+        try:
+            return call()
+        except KatavenError as error:
+            return error
+
+    async def awaited() -> Any:
+        try:
+            return await call()
+        except KatavenError as error:
+            return error
+
+    return awaited()
+
+
+def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
+    script = [LIMITED]
+    hub.answer = lambda _method, _path: script.pop() if script else CAMPAIGN
+    paused: list[float] = []
+    clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
+    caller.call(lambda: client.campaigns.stop("c1"))
+    assert clock.slept == pytest.approx([63.0])
+    assert paused == pytest.approx([63.0])
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_retries": 0}, {"max_retry_wait": 30}, {"deadline": 30}], ids=str
+)
+def test_a_rate_limit_pauses_the_others_where_the_call_itself_gives_up(
+    caller: Blocking, hub: CountingHub, options: Any
+) -> None:
+    clock = clock_for(caller)
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
+    hub.answer = lambda _method, _path: LIMITED
+    with pytest.raises((RateLimitError, APITimeoutError)):
+        caller.call(lambda: client.with_options(**options).campaigns.get("c1"))
+    assert len(hub.arrivals) == 1
+    assert 30 <= client.rate_limits.paused_for <= 66
+
+
+def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
+    headers = {"Retry-After": "9" * 300}
+    hub.answer = lambda _method, _path: (429, headers, b"rate_limited: per-day (10000) exceeded")
+    with pytest.raises(RateLimitError):
+        caller.call(lambda: client.campaigns.get("c1"))
+    assert 0 < client.rate_limits.paused_for <= 86_400
+
+
+def test_a_cost_cap_pauses_nobody(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
+    hub.answer = lambda _method, _path: (429, {}, b"Concurrent call limit reached")
+    with pytest.raises(RateLimitError):
+        caller.call(lambda: client.campaigns.start("c1"))
+    assert client.rate_limits.paused_for == 0.0
+
+
+# Clients that must not be used.
+
+
+@pytest.mark.parametrize("store", ["memory", "file"])
+def test_a_closed_client_says_so(
+    caller: Blocking, hub: CountingHub, tmp_path: Any, store: str
+) -> None:
+    path = "memory" if store == "memory" else str(tmp_path / "budget.db")
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=5, store=path))
+    caller.call(lambda: client.campaigns.get("c1"))
+    caller.close(client)
+    with pytest.raises(ConfigurationError, match="this client is closed"):
+        caller.call(lambda: client.campaigns.get("c1"))
+    assert len(hub.arrivals) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
+def test_a_forked_child_is_told_before_it_touches_the_budget(
+    hub: CountingHub, tmp_path: Any
+) -> None:
+    limits = RateLimits(per_hour=50, headroom=0, store=str(tmp_path / "budget.db"))
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+        client.campaigns.get("c1")
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                client.campaigns.get("c1")
+            except ConfigurationError as error:
+                os.write(writing, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(child, 0)
+        with os.fdopen(reading) as said:
+            assert "before a fork" in said.read()
+        left = client.rate_limits
+    assert left is not None
+    assert left.per_hour == 49
+    assert len(hub.arrivals) == 1
+
+
+def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: CountingHub) -> None:
+    clock = VirtualClock()
+    sleep = clock.sleep
+
+    def tells_the_time(seconds: float) -> Any:
+        sleep(seconds)
+        return clock.now()
+
+    clock.sleep = tells_the_time  # type: ignore[assignment, method-assign]
+    client = caller.client(hub, rate_limits=RateLimits(per_minute=1), clock=clock)
+    script = [(503, {}, b"soon")]
+    hub.answer = lambda _method, _path: script.pop() if script else CAMPAIGN
+    for _ in range(2):
+        assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
+    assert len(clock.slept) == 3
+
+
+# Loops that end.
+
+
+def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
+    hub: CountingHub,
+) -> None:
+    answer = hub.answer
+    gate = threading.Event()
+
+    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        gate.wait(10)
+        return answer(method, path)
+
+    hub.answer = slow
+    client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=1))
+    calls: list[Any] = []
+
+    async def cut_off() -> None:
+        calls.extend(asyncio.create_task(client.campaigns.get("c1")) for _ in range(3))
+        async with asyncio.timeout(10):
+            while not hub.arrivals:
+                await asyncio.sleep(0.002)
+
+    # Its end cancels the call that holds the lease and the two that wait for it.
+    asyncio.run(cut_off())
+    assert all(call.cancelled() for call in calls)
+    gate.set()
+
+    async def anew() -> None:
+        async with client, asyncio.timeout(10):
+            assert (await client.campaigns.get("c1"))["id"] == "c1"
+
+    asyncio.run(anew())
+
+
+def test_a_budget_may_be_shared_by_awaited_calls_of_two_loops(hub: CountingHub) -> None:
+    client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=2))
+
+    def in_a_loop() -> None:
+        async def main() -> None:
+            await asyncio.gather(*(client.campaigns.get("c1") for _ in range(20)))
+            await client._driver._pools.aclose()
+
+        asyncio.run(main())
+
+    threads = [threading.Thread(target=in_a_loop) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert len(hub.arrivals) == 40
+    assert hub.most_in_flight <= 2

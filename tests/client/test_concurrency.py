@@ -1,0 +1,150 @@
+"""Many calls at once on one client, in threads, tasks and loops, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import Any
+
+import pytest
+from callers import KEY, Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, Request, reply, reset, wait_for
+
+import kataven
+
+
+def _by_id(request: Request) -> bytes:
+    return reply(200, {"id": request.path.rpartition("/")[2]})
+
+
+def test_fifty_calls_at_once_each_get_their_own_answer(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    together = threading.Barrier(50)
+
+    def decide(request: Request) -> bytes:
+        # Nobody is answered before all fifty are in flight.
+        together.wait(10)
+        return _by_id(request)
+
+    hub.decide = decide
+    client = caller.client(hub)
+    ids = [f"c{number}" for number in range(50)]
+    answers = caller.together([lambda i=i: client.campaigns.get(i) for i in ids])
+    assert [answer["id"] for answer in answers] == ids
+
+
+def test_fifty_calls_at_once_survive_faults(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(*[(reset,), reply(503, "down"), reply(429, "rate_limited", [("Retry-After", "1")])] * 6)
+    client = caller.client(hub, clock=clock, max_retries=18)
+    answers = caller.together([lambda: client.campaigns.get("c1")] * 30)
+    assert answers == [{"id": "c1"}] * 30
+    assert len(hub.requests) == 48
+
+
+def test_first_calls_from_many_threads_make_one_pool(
+    blocking: Blocking, hub: LoopbackHub
+) -> None:
+    hub.decide = _by_id
+    client = blocking.client(hub)
+    start = threading.Barrier(16)
+
+    def call() -> Any:
+        start.wait(10)
+        return client.campaigns.get("c1")
+
+    assert blocking.together([call] * 16) == [{"id": "c1"}] * 16
+    client.close()
+    wait_for(lambda: hub.open_connections == 0)
+
+
+def test_the_blocking_client_works_inside_a_running_loop(
+    blocking: Blocking, hub: LoopbackHub
+) -> None:
+    client = blocking.client(hub)
+
+    async def cell_of_a_notebook() -> Any:
+        return client.campaigns.get("c1"), list(client.campaigns.stream_events("c1", reconnect=False))
+
+    hub.will(reply(200, {"id": "c1"}), reply(200, b": x\n\n", [("Content-Type", "text/event-stream")]))
+    assert asyncio.run(cell_of_a_notebook()) == ({"id": "c1"}, [": x"])
+
+
+def test_the_async_client_works_in_one_loop_after_another(hub: LoopbackHub) -> None:
+    client = kataven.AsyncKatavenClient(KEY, base_url=hub.url)
+
+    async def call() -> Any:
+        answer = await client.campaigns.get("c1")
+        await asyncio.sleep(0)
+        return answer
+
+    async def call_and_close() -> Any:
+        answer = await call()
+        await client.aclose()
+        return answer
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        assert first.run(call()) == {"id": "c1"}
+        assert second.run(call()) == {"id": "c1"}
+        assert first.run(call_and_close()) == {"id": "c1"}
+        assert hub.connections == 2
+        # Connections belong to the loop they were made in.
+        second.run(client.aclose())
+
+
+def test_calls_of_other_tasks_go_on_when_one_is_cancelled(
+    awaited: Awaited, hub: LoopbackHub
+) -> None:
+    hub.decide = _by_id
+    client = awaited.client(hub)
+
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(client.campaigns.get(f"c{n}")) for n in range(20)]
+        await asyncio.sleep(0)
+        for task in tasks[::3]:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = awaited.run(main())
+    for number, answer in enumerate(answers):
+        if number % 3:
+            assert answer == {"id": f"c{number}"}
+        else:
+            assert isinstance(answer, asyncio.CancelledError)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
+def test_faults_leave_no_descriptor_and_no_thread_behind(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    faults = [
+        (reset,),
+        reply(503, "x"),
+        reply(200, b"{", length=9),
+        reply(200, b"{}", [("Content-Encoding", "br")]),
+        reply(302, "", [("Location", "/")]),
+        reply(200, b"no json"),
+    ]
+    faults[2] = (faults[2], reset)
+    client = caller.client(hub, clock=clock, max_retries=0)
+    caller.call(client.campaigns.get, "c1")
+
+    def fail() -> None:
+        for fault in faults:
+            hub.will(fault)
+            with pytest.raises(kataven.KatavenError):
+                caller.call(client.campaigns.get, "c1")
+        caller.call(client.campaigns.get, "c1")
+
+    fail()
+    wait_for(lambda: hub.open_connections <= 1)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    threads = threading.active_count()
+    for _ in range(5):
+        fail()
+    wait_for(lambda: hub.open_connections <= 1)
+    wait_for(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+    wait_for(lambda: threading.active_count() <= threads)

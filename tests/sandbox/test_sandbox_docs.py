@@ -1,0 +1,36 @@
+"""The page about the embedded Hub holds what it shows."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+TEXT = PAGE.read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_its_code_runs(number, capsys):
+    exec(compile(BLOCKS[number], f"sandbox.md block {number}", "exec"), {})
+
+
+def test_there_is_code_to_run():
+    assert len(BLOCKS) >= 3
+
+
+def test_every_rule_is_documented_or_assumed():
+    rules = TEXT.partition("## Which rules it keeps")[2].partition("\n## ")[0]
+    rows = [line for line in rules.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 50
+    standings = {row.rstrip(" |").rpartition("| ")[2] for row in rows}
+    assert standings == {"documented", "assumed", "documented text, assumed place"}
+
+
+def test_every_fault_stands_in_its_table():
+    from kataven.sandbox import Fault
+
+    table = TEXT.partition("### Faults")[2].partition("\n### ")[0]
+    for name in Fault.__dataclass_fields__:
+        if name not in {"seen", "used", "match"}:
+            assert re.search(rf"\b{name}=", table), name

@@ -1,0 +1,220 @@
+"""The embedded Hub, which shares no code with the client, and its faults."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sides import DrivenClock
+
+from kataven import CampaignRunError, ConflictError, NotFoundError, WaitTimeoutError
+from kataven.sandbox import Clock, Sandbox
+
+EVENTS, GET = "GET /campaigns/*/events", "GET /campaigns/*"
+CSV = "phone_number\n" + "".join(f"+1555010{n:04d}\n" for n in range(20))
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A Hub whose time the tests move."""
+    with Sandbox(time_scale=Clock.manual(), seed=3, limits=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def passing(sandbox: Sandbox) -> Iterator[None]:
+    """Time passes on the Hub, ten seconds at a time."""
+    over = threading.Event()
+
+    def pass_on() -> None:
+        while not over.wait(0.01):
+            sandbox.advance(10)
+
+    thread = threading.Thread(target=pass_on)
+    thread.start()
+    yield
+    over.set()
+    thread.join(10)
+
+
+def client_of(side: Any, sandbox: Sandbox) -> Any:
+    return side.client(sandbox, api_key=sandbox.api_key, clock=DrivenClock())
+
+
+def made(side: Any, client: Any, **options: Any) -> str:
+    create = client.campaigns.create
+    return side.call(lambda: create("Autumn", "a1", "p1", CSV.encode(), **options))["id"]
+
+
+def started(side: Any, client: Any) -> str:
+    campaign_id = made(side, client)
+    side.call(lambda: client.campaigns.start(campaign_id))
+    return campaign_id
+
+
+FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "none": [],
+    "cut at once": [(EVENTS, {"cut_after": 0, "times": 3})],
+    "cut behind two frames": [(EVENTS, {"cut_after": 2, "times": 3})],
+    "no end marker": [(EVENTS, {"no_end": True, "times": None})],
+    "byte by byte": [(EVENTS, {"trickle": True, "times": None})],
+    "unknown words on the stream": [(EVENTS, {"unknown_status": True, "times": None})],
+    "unknown keys": [(EVENTS, {"extra_keys": True, "times": None})],
+    "no streams, and unknown keys": [
+        (EVENTS, {"status": 405, "times": None}),
+        (GET, {"extra_keys": True, "times": None}),
+    ],
+    "broken frames": [(EVENTS, {"malformed": True, "times": None})],
+    "reset in a frame": [(EVENTS, {"reset": "middle", "times": 2})],
+    "reset before the answer": [(EVENTS, {"reset": "before", "times": 2})],
+    "down for a while": [(EVENTS, {"status": 503, "times": 4})],
+    "rate limit": [
+        (EVENTS, {"status": 429, "body": "rate_limited: x", "retry_after": 60, "times": 2})
+    ],
+    "no streams": [(EVENTS, {"status": 404, "times": None})],
+    "no streams, and no first get": [
+        (EVENTS, {"status": 501, "times": None}),
+        (GET, {"reset": "before", "times": 2}),
+    ],
+    "no streams, and slow": [(EVENTS, {"status": 404, "latency": 0.05}), (GET, {"latency": 0.05})],
+    "slow": [(EVENTS, {"latency": 0.05})],
+}
+
+
+@pytest.mark.usefixtures("passing")
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_campaign_is_followed_to_its_end_whatever_goes_wrong(
+    sandbox: Sandbox, side: Any, name: str
+) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = started(side, client)
+    met = [sandbox.faults.add(match, **fault) for match, fault in FAULTS[name]]
+    progress = side.rest(client.campaigns.watch(campaign_id))
+    sandbox.faults.clear()
+    if name == "unknown words on the stream":
+        # The words are not those of `get`, and only `get` ends it.
+        assert {one.status for one in progress[:-1]} == {"reviewing"}
+    else:
+        assert {one.status for one in progress[:-1]} <= {"running"}
+    assert progress[-1].status == "completed"
+    assert progress[-1].terminal
+    assert all(fault.used for fault in met)
+    if not name.startswith("no streams") and name != "broken frames":
+        assert progress[-1].total == 20
+        assert progress[-1].fraction_done == 1.0
+
+
+def test_progress_counts_what_the_hub_counts(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    watch = client.campaigns.watch(started(side, client))
+    first = side.next(watch)
+    assert (first.total, first.fraction_done) == (20, 0.0)
+    seen = [first]
+    while not seen[-1].terminal:
+        sandbox.advance(10)
+        seen.append(side.next(watch))
+    assert side.rest(watch) == []
+    fractions = [one.fraction_done for one in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    for one in seen:
+        assert sum(one.counts.values()) == one.total == 20
+        assert one.active_calls == one.snapshot["active_calls"]
+
+
+@pytest.mark.usefixtures("passing")
+def test_wait_returns_what_get_returns(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = started(side, client)
+    final = side.call(lambda: client.campaigns.wait(campaign_id))
+    assert final == side.call(lambda: client.campaigns.get(campaign_id))
+    assert final["status"] == "completed"
+
+
+def test_a_finished_campaign_is_over_at_once(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = started(side, client)
+    side.call(lambda: client.campaigns.stop(campaign_id))
+    sandbox.advance(600)
+    assert [one.status for one in side.rest(client.campaigns.watch(campaign_id))] == ["completed"]
+
+
+def test_a_campaign_that_fails_is_over(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = started(side, client)
+    watch = client.campaigns.watch(campaign_id)
+    side.next(watch)
+    sandbox.fail(campaign_id)
+    assert side.rest(watch)[-1].status == "failed"
+
+
+def test_a_draft_is_waited_for_until_somebody_starts_it(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = made(side, client)
+    watch = client.campaigns.watch(campaign_id)
+    assert side.next(watch).status == "draft"
+    side.call(lambda: client.campaigns.start(campaign_id))
+    assert side.next(watch).status == "running"
+    side.call(lambda: client.campaigns.stop(campaign_id))
+    sandbox.advance(600)
+    assert side.rest(watch)[-1].status == "completed"
+
+
+def test_a_stream_that_goes_silent_is_no_longer_than_the_time_to_wait(
+    sandbox: Sandbox, side: Any
+) -> None:
+    client = side.client(sandbox, api_key=sandbox.api_key)
+    campaign_id = started(side, client)
+    sandbox.faults.add(EVENTS, silent_after=1)
+    with pytest.raises(WaitTimeoutError) as caught:
+        side.call(lambda: client.campaigns.wait(campaign_id, timeout=0.3))
+    assert caught.value.progress.status == "running"
+
+
+def test_a_deleted_campaign_is_not_waited_for(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    campaign_id = made(side, client)
+    watch = client.campaigns.watch(campaign_id)
+    assert side.next(watch).status == "draft"
+    side.call(lambda: client.campaigns.delete(campaign_id))
+    with pytest.raises(NotFoundError):
+        side.next(watch)
+
+
+@pytest.mark.usefixtures("passing")
+def test_run_dials_a_list_to_its_end(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    seen: list[str] = []
+    final = side.call(
+        lambda: client.campaigns.run(
+            "Autumn", "a1", "p1", CSV.encode(), on_progress=lambda one: seen.append(one.status)
+        )
+    )
+    assert final["status"] == "completed"
+    assert seen[-1] == "completed"
+    assert {entry.action for entry in sandbox.journal} >= {"create", "start"}
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_scheduled_run_waits_for_the_hub_to_begin(sandbox: Sandbox, side: Any) -> None:
+    client = client_of(side, sandbox)
+    when = sandbox.now() + timedelta(seconds=600)
+    run = client.campaigns.run
+    final = side.call(lambda: run("Later", "a1", "p1", CSV.encode(), scheduled_at=when))
+    assert final["status"] == "completed"
+    assert final["started_at"] >= final["scheduled_at"]
+
+
+def test_a_run_without_room_leaves_its_draft(side: Any) -> None:
+    with Sandbox(
+        time_scale=Clock.manual(), limits=None, call_limits={"concurrent_max": 3}
+    ) as sandbox:
+        client = client_of(side, sandbox)
+        with pytest.raises(CampaignRunError) as caught:
+            side.call(lambda: client.campaigns.run("Big", "a1", "p1", CSV.encode()))
+        assert isinstance(caught.value.__cause__, ConflictError)
+        campaign_id = caught.value.campaign_id
+        assert side.call(lambda: client.campaigns.get(campaign_id))["status"] == "draft"

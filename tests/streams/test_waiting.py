@@ -1,0 +1,271 @@
+"""``wait`` returns the final campaign, or says that it was not over in time; nothing outlasts it."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sides import DrivenClock
+from stream_hub import (
+    END,
+    HEARTBEAT,
+    StreamHub,
+    data,
+    refuse,
+    reply,
+    silence,
+    stream,
+    trickle,
+)
+
+from kataven import (
+    APITimeoutError,
+    KatavenError,
+    NotFoundError,
+    RateLimits,
+    StreamError,
+    WaitTimeoutError,
+)
+
+EVENTS, GET = "GET /campaigns/c1/events", "GET /campaigns/c1"
+RUNNING = data({"status": "running", "total": 2, "completed": 1})
+COMPLETED = data({"status": "completed", "total": 2, "completed": 2})
+
+
+def test_wait_returns_the_final_campaign_as_get_shows_it(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    final = {"id": "c1", "status": "completed", "completed_at": "2030-01-01T00:00:00Z", "new": 1}
+    hub.events(stream(RUNNING, COMPLETED, end="silent"))
+    hub.get(reply(200, final))
+    seen: list[Any] = []
+    client = side.client(hub, clock=clock)
+    campaign = side.call(lambda: client.campaigns.wait("c1", on_progress=seen.append))
+    assert campaign == final
+    assert type(campaign) is dict
+    assert [progress.status for progress in seen] == ["running", "completed"]
+    assert hub.paths() == [EVENTS, GET]
+    hub.wait_until_left()
+
+
+def test_the_campaign_behind_a_marker_is_asked_for_once(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    hub.events(stream(RUNNING, END))
+    hub.get("failed")
+    client = side.client(hub, clock=clock)
+    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "failed"
+    assert hub.paths() == [EVENTS, GET]
+
+
+def test_a_get_that_lags_behind_the_stream_is_asked_again(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get("running", "running", "completed")
+    client = side.client(hub, clock=clock)
+    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
+
+
+def test_a_get_that_never_agrees_with_the_stream_is_no_hang(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get("running")
+    client = side.client(hub, clock=clock)
+    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "running"
+    assert hub.count(GET) == 4
+
+
+def test_wait_polls_where_no_stream_can_be_had(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    hub.get("running", "completed")
+    client = side.client(hub, clock=clock)
+    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
+    assert hub.paths() == [EVENTS, GET, GET]
+
+
+BOUNDED = {
+    "a silent stream": [stream(RUNNING, end="silent")],
+    "a silent stream that ends with its connection": [
+        stream(RUNNING, end="silent", framing="eof")
+    ],
+    "heartbeats for ever": [stream(RUNNING, trickle(HEARTBEAT))],
+    "snapshots for ever": [stream(trickle(RUNNING))],
+    "no answer": [silence],
+    "refusals": [reply(503)],
+    "a long pause": [stream(RUNNING, end="unfinished"), reply(503, "", "Retry-After: 60")],
+    "resets": [refuse],
+    "clean closes": [stream(RUNNING)],
+    "polls": [reply(404)],
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_time_to_wait_bounds(hub: StreamHub, side: Any, name: str) -> None:
+    hub.events(*BOUNDED[name])
+    hub.get("running")
+    client = side.client(hub)
+    with pytest.raises(WaitTimeoutError, match=r"c1 was not over within 0\.2 s .*goes on") as caught:
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.2))
+    error = caught.value
+    assert isinstance(error, TimeoutError)
+    assert error.campaign_id == "c1"
+    if name in {"no answer", "refusals", "resets"}:
+        assert error.progress is None
+    else:
+        assert error.progress.status == "running"
+    assert side.connections(client) == [] or all(
+        connection.is_idle() for connection in side.connections(client)
+    )
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize(
+    "slow",
+    [silence, lambda peer: (peer.send(b"HTTP/1.1 200 OK\r\nX: "), trickle(b"x")(peer))],
+    ids=["silence", "a head that trickles"],
+)
+def test_the_time_to_wait_bounds_a_get(
+    hub: StreamHub, side: Any, slow: Any, retries: int
+) -> None:
+    hub.events(stream(RUNNING))
+    hub.get(slow)
+    client = side.client(hub, max_retries=retries)
+    with pytest.raises(WaitTimeoutError) as caught:
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+    assert caught.value.progress.status == "running"
+
+
+def test_the_time_to_wait_bounds_the_last_get(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get(silence)
+    client = side.client(hub)
+    with pytest.raises(WaitTimeoutError, match="it is completed"):
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+
+
+def test_the_time_to_wait_bounds_a_connection_that_is_never_made(side: Any) -> None:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    waiting = []
+    for _ in range(4):
+        waiting.append(socket.socket())
+        waiting[-1].setblocking(False)
+        waiting[-1].connect_ex(listener.getsockname())
+    client = side.client(SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+    try:
+        with pytest.raises(WaitTimeoutError, match="nothing was seen of it"):
+            side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+    finally:
+        for sock in (*waiting, listener):
+            sock.close()
+
+
+@pytest.mark.parametrize("limits", [RateLimits(concurrent=1), RateLimits(per_hour=1, headroom=0)])
+def test_the_time_to_wait_bounds_the_wait_for_the_budget(
+    hub: StreamHub, side: Any, limits: RateLimits
+) -> None:
+    hub.events(stream(RUNNING, end="silent"))
+    client = side.client(hub, rate_limits=limits)
+    other = client.campaigns.stream_events("c1")
+    side.next(other)
+    with pytest.raises(WaitTimeoutError):
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+    assert hub.paths() == [EVENTS]
+    side.close(other)
+
+
+def test_no_time_at_all_sends_nothing(hub: StreamHub, side: Any) -> None:
+    client = side.client(hub)
+    with pytest.raises(WaitTimeoutError):
+        side.call(lambda: client.campaigns.wait("c1", timeout=0))
+    assert hub.asked == []
+
+
+def test_a_deadline_of_the_clients_calls_is_not_the_time_to_wait(
+    hub: StreamHub, side: Any
+) -> None:
+    hub.events(stream(RUNNING))
+    hub.get(silence)
+    client = side.client(hub, deadline=0.3)
+    with pytest.raises(APITimeoutError, match="GET /campaigns/c1") as caught:
+        side.call(lambda: client.campaigns.wait("c1", timeout=3000))
+    assert not isinstance(caught.value, WaitTimeoutError)
+
+
+def test_an_error_passes_on_as_it_is(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
+    client = side.client(hub, clock=clock)
+    with pytest.raises(NotFoundError):
+        side.call(lambda: client.campaigns.wait("c1", timeout=1000))
+
+
+def test_what_on_progress_raises_ends_the_wait_and_its_connection(
+    hub: StreamHub, side: Any
+) -> None:
+    hub.events(stream(RUNNING, end="silent"))
+    client = side.client(hub)
+
+    def stop(_progress: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side.call(lambda: client.campaigns.wait("c1", on_progress=stop))
+    hub.wait_until_left()
+    assert side.connections(client) == []
+
+
+def test_an_async_on_progress_is_awaited(hub: StreamHub, awaited: Any, clock: DrivenClock) -> None:
+    hub.events(stream(RUNNING, COMPLETED))
+    hub.get("completed")
+    seen: list[str] = []
+
+    async def note(progress: Any) -> None:
+        seen.append(progress.status)
+
+    client = awaited.client(hub, clock=clock)
+    awaited.call(lambda: client.campaigns.wait("c1", on_progress=note))
+    assert seen == ["running", "completed"]
+
+
+def test_the_error_of_a_wait_pickles_with_its_progress(hub: StreamHub, blocking: Any) -> None:
+    hub.events(stream(RUNNING, end="silent"))
+    with pytest.raises(WaitTimeoutError) as caught:
+        blocking.client(hub).campaigns.wait("c1", timeout=0.2)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert copy.progress == caught.value.progress
+    assert (copy.campaign_id, str(copy)) == ("c1", str(caught.value))
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "9", True])
+def test_a_time_that_makes_no_sense_is_refused(hub: StreamHub, side: Any, timeout: Any) -> None:
+    client = side.client(hub)
+    with pytest.raises((ValueError, TypeError), match="timeout"):
+        side.call(lambda: client.campaigns.wait("c1", timeout=timeout))
+    assert hub.asked == []
+
+
+def test_a_stream_that_breaks_for_ever_is_polled_and_not_an_error(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    hub.events(stream(end="unfinished"))
+    hub.get("completed")
+    client = side.client(hub, clock=clock)
+    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
+    assert hub.count(EVENTS) == 6
+
+
+def test_without_wait_the_same_stream_is_an_error(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    """What the test above takes from the fallback, a bare stream raises."""
+    hub.events(stream(end="unfinished"))
+    client = side.client(hub, clock=clock)
+    with pytest.raises(StreamError):
+        side.next(client.campaigns.stream_events("c1"))
+    assert issubclass(StreamError, KatavenError)

@@ -1,0 +1,136 @@
+"""An answer's body, taken piece by piece: unpacked right, bounded, and never cut in silence."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kataven._core.body import LONGEST_BODY, Body, BodyError
+
+MIB = 1024 * 1024
+
+
+def _pack(data: bytes, encoding: str) -> bytes:
+    return zlib.compress(data) if encoding == "deflate" else gzip.compress(data, mtime=0)
+
+
+def _unpack(encodings: str, packed: bytes, cuts: list[int]) -> bytes:
+    body = Body(encodings)
+    last = 0
+    for cut in sorted({min(cut, len(packed)) for cut in cuts}):
+        body.feed(packed[last:cut])
+        last = cut
+    body.feed(packed[last:])
+    return body.whole()
+
+
+contents = st.binary(max_size=2000) | st.builds(
+    lambda piece, times: piece * times, st.binary(min_size=1, max_size=8), st.integers(1, 60_000)
+)
+chains = st.lists(st.sampled_from(["gzip", "x-gzip", "deflate", "GZIP", "identity"]), max_size=3)
+cuts = st.lists(st.integers(0, 5000), max_size=12)
+
+
+@given(contents, chains, cuts)
+def test_any_packing_in_any_pieces_gives_the_content(
+    content: bytes, chain: list[str], at: list[int]
+) -> None:
+    packed = content
+    for encoding in chain:
+        if encoding != "identity":
+            packed = _pack(packed, encoding)
+    assert _unpack(", ".join(chain), packed, at) == content
+
+
+@given(st.binary(min_size=1, max_size=2000), st.data())
+def test_a_packed_body_that_ends_early_is_an_error_that_may_pass(
+    content: bytes, data: st.DataObject
+) -> None:
+    packed = gzip.compress(content, mtime=0)
+    end = data.draw(st.integers(1, len(packed) - 1))
+    body = Body("gzip")
+    body.feed(packed[:end])
+    with pytest.raises(BodyError) as caught:
+        body.whole()
+    assert caught.value.final is False
+
+
+@given(st.binary(min_size=3, max_size=300))
+def test_rubbish_in_place_of_packed_data_is_a_body_error(rubbish: bytes) -> None:
+    body = Body("gzip")
+    try:
+        body.feed(rubbish)
+        body.whole()
+    except BodyError:
+        return
+    assert rubbish.startswith(b"\x1f\x8b")
+
+
+def test_one_byte_at_a_time_is_the_same_as_all_at_once() -> None:
+    packed = gzip.compress(gzip.compress(b"0" * 100_000))
+    body = Body("gzip, gzip")
+    for at in range(len(packed)):
+        body.feed(packed[at : at + 1])
+    assert body.whole() == b"0" * 100_000
+
+
+def test_an_empty_body_is_empty_however_it_is_said_to_be_packed() -> None:
+    for encodings in ("", "gzip", "gzip, gzip", "deflate"):
+        assert Body(encodings).whole() == b""
+
+
+@pytest.mark.parametrize("encodings", ["", "gzip", "gzip, gzip"])
+def test_the_bound_is_sixteen_mib_exactly(encodings: str) -> None:
+    assert LONGEST_BODY == 16 * MIB
+    for size, taken in [(LONGEST_BODY, True), (LONGEST_BODY + 1, False)]:
+        packed = b"\0" * size
+        for encoding in filter(None, encodings.split(", ")):
+            packed = _pack(packed, encoding)
+        body = Body(encodings)
+        if taken:
+            body.feed(packed)
+            assert len(body.whole()) == size
+        else:
+            with pytest.raises(BodyError) as caught:
+                body.feed(packed)
+            assert caught.value.final is True
+
+
+@pytest.mark.parametrize("encodings", ["br", "zstd", "gzip, br", "x-unknown", "gzip, gzip, gzip, gzip"])
+def test_a_packing_that_is_unknown_or_too_deep_is_final(encodings: str) -> None:
+    with pytest.raises(BodyError) as caught:
+        Body(encodings)
+    assert caught.value.final is True
+
+
+def _peak(body: Body, pieces: list[bytes]) -> int:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for piece in pieces:
+            body.feed(piece)
+        body.whole()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_body_in_tiny_pieces_takes_no_more_memory_than_its_size_warrants() -> None:
+    assert _peak(Body(), [b"x"] * 200_000) < 2 * MIB
+
+
+def test_members_that_hold_nothing_take_no_memory() -> None:
+    member = gzip.compress(b"", mtime=0)
+    assert _peak(Body("gzip"), [member * 3000] * 10) < MIB
+
+
+def test_what_lies_behind_the_packed_end_takes_no_memory() -> None:
+    body = Body("gzip")
+    body.feed(gzip.compress(b"x"))
+    assert _peak(body, [b"y" * 65536] * 200) < MIB
+    assert body.whole() == b"x"

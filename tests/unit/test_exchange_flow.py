@@ -1,0 +1,347 @@
+"""The flow of one call, driven by hand: what it asks for, and what it makes of each outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kataven import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    KatavenError,
+    RateLimitError,
+    ResponseFormatError,
+    ServerError,
+    Timeout,
+)
+from kataven._core.exchange import Options, exchange
+from kataven._core.operation import Admit, Denied, Failure, Pause, Renew, Reply, Send, Sleep
+from kataven.campaigns import operations
+
+START = 1_800_000_000.0
+OK = Reply(200, (), b'{"id": "c1"}')
+
+
+class HandClock:
+    """A clock that only the test moves."""
+
+    def __init__(self, jitter: float = 0.5) -> None:
+        self.time = START
+        self.chance = jitter
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float, /) -> None:
+        raise AssertionError("a flow does not sleep by itself")
+
+    def jitter(self) -> float:
+        return self.chance
+
+
+GET = operations.get_campaign("c1")
+WRITES = {
+    "start": operations.start_campaign("c1"),
+    "pause": operations.pause_campaign("c1"),
+    "resume": operations.resume_campaign("c1"),
+    "stop": operations.stop_campaign("c1"),
+    "delete": operations.delete_campaign("c1"),
+}
+
+
+def limited(retry_after: bytes = b"60") -> Reply:
+    return Reply(429, ((b"Retry-After", retry_after),), b"rate_limited: per-minute (60) exceeded")
+
+
+def lost(*, sent: bool, timed_out: bool = False) -> Failure:
+    return Failure(OSError("gone"), "the connection broke", sent, timed_out)
+
+
+def drive(
+    operation: Any, outcomes: list[Any], options: Options | None = None, clock: Any = None
+) -> tuple[Any, list[Any]]:
+    """Run a flow on these outcomes; its result or error, and every effect it asked for."""
+    clock = clock or HandClock()
+    flow = exchange(operation, options or Options(), clock)
+    effects: list[Any] = []
+    waiting = list(outcomes)
+    answer: Any = None
+    try:
+        while True:
+            effect = flow.send(answer)
+            effects.append(effect)
+            answer = None
+            if isinstance(effect, Send):
+                answer = waiting.pop(0)
+            elif isinstance(effect, Sleep):
+                clock.time += effect.seconds
+    except StopIteration as end:
+        return end.value, effects
+    except KatavenError as error:
+        return error, effects
+
+
+def kinds(effects: list[Any]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]
+
+
+def test_a_success_asks_for_one_request_and_nothing_else() -> None:
+    result, effects = drive(GET, [OK])
+    assert result == {"id": "c1"}
+    assert kinds(effects) == ["Send"]
+    assert effects[0].operation is GET
+    assert effects[0].timeout == Timeout()
+    assert effects[0].limit is None
+    assert effects[0].attempt.sent is False
+
+
+def test_each_attempt_has_a_record_of_its_own() -> None:
+    _, effects = drive(GET, [lost(sent=True), OK])
+    first, second = [effect for effect in effects if isinstance(effect, Send)]
+    assert first.attempt is not second.attempt
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("timed_out", [False, True])
+def test_a_write_that_was_sent_and_lost_is_the_end(name: str, timed_out: bool) -> None:
+    result, effects = drive(WRITES[name], [lost(sent=True, timed_out=timed_out)])
+    assert type(result) is (APITimeoutError if timed_out else APIConnectionError)
+    assert result.request_sent is True
+    assert isinstance(result.__cause__, OSError)
+    assert kinds(effects) == ["Send"]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_that_never_left_is_sent_again(name: str) -> None:
+    result, effects = drive(WRITES[name], [lost(sent=False)] * 3 + [OK])
+    assert result == (None if name == "delete" else {"id": "c1"})
+    assert kinds(effects) == ["Send", "Sleep"] * 3 + ["Send"]
+    result, effects = drive(WRITES[name], [lost(sent=False)] * 4)
+    assert result.request_sent is False
+    assert kinds(effects).count("Send") == 4
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+def test_a_write_that_failed_at_the_server_is_the_end(name: str, status: int) -> None:
+    result, effects = drive(WRITES[name], [Reply(status, (), b"x")])
+    assert type(result) is ServerError
+    assert result.request_sent is True
+    assert kinds(effects) == ["Send"]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_2xx_head_whose_body_broke_off_is_a_success_of_a_write(name: str) -> None:
+    failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
+    result, effects = drive(WRITES[name], [failure])
+    assert result == (None if name == "delete" else {})
+    assert kinds(effects) == ["Send"]
+
+
+def test_a_2xx_head_whose_body_broke_off_is_read_again() -> None:
+    failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
+    result, effects = drive(GET, [failure, OK])
+    assert result == {"id": "c1"}
+    assert kinds(effects) == ["Send", "Sleep", "Send"]
+
+
+def test_a_body_that_must_not_be_unpacked_is_final_for_a_read() -> None:
+    failure = Failure(ValueError("x"), "the body is over 16 MiB", True, status=200, final=True)
+    result, effects = drive(GET, [failure])
+    assert type(result) is ResponseFormatError
+    assert result.status_code == 200
+    assert kinds(effects) == ["Send"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 503])
+def test_the_status_of_a_write_counts_though_its_text_broke_off(status: int) -> None:
+    failure = Failure(OSError("gone"), "it broke off", sent=True, status=status)
+    result, effects = drive(WRITES["start"], [failure])
+    assert result.status_code == status
+    assert kinds(effects) == ["Send"]
+
+
+def test_no_deadline_leaves_the_timeouts_as_they_are_and_a_deadline_shortens_them() -> None:
+    clock = HandClock()
+    options = Options(deadline=12.0)
+    result, effects = drive(GET, [Reply(503, (), b""), OK], options, clock)
+    assert result == {"id": "c1"}
+    first, sleep, second = effects
+    assert first.timeout == Timeout(10, 12, 12, 12)
+    assert first.limit == second.limit == START + 12
+    assert sleep.seconds == 0.25
+    assert second.timeout == Timeout(10, 11.75, 11.75, 11.75)
+
+
+def test_a_limit_of_the_caller_holds_beside_the_deadline() -> None:
+    for deadline, limit in [(5.0, 9.0), (9.0, 5.0), (None, 5.0)]:
+        flow = exchange(GET, Options(deadline=deadline), HandClock(), START + limit)
+        assert next(flow).limit == START + 5
+        flow.close()
+
+
+def test_a_limit_that_has_passed_sends_nothing() -> None:
+    flow = exchange(WRITES["start"], Options(), HandClock(), START - 1)
+    with pytest.raises(APITimeoutError) as caught:
+        next(flow)
+    assert caught.value.request_sent is False
+
+
+def test_a_wait_beyond_the_deadline_ends_at_once_with_the_last_error_as_cause() -> None:
+    result, effects = drive(WRITES["stop"], [limited()], Options(deadline=60.0))
+    assert type(result) is APITimeoutError
+    assert result.request_sent is False
+    assert type(result.__cause__) is RateLimitError
+    assert kinds(effects) == ["Send"]
+
+
+def test_a_refused_token_is_renewed_once_and_the_number_of_it_named() -> None:
+    options = Options(renewable=True, max_retries=0)
+    refused = Reply(401, (), b"expired", token=7)
+    result, effects = drive(WRITES["start"], [refused, OK], options)
+    assert result == {"id": "c1"}
+    assert kinds(effects) == ["Send", "Renew", "Send"]
+    assert effects[1] == Renew(7)
+    result, effects = drive(GET, [refused, Reply(401, (), b"no", token=8)], options)
+    assert type(result) is AuthenticationError
+    assert kinds(effects) == ["Send", "Renew", "Send"]
+    result, effects = drive(GET, [refused], Options(renewable=False))
+    assert type(result) is AuthenticationError
+    assert kinds(effects) == ["Send"]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_interrupts_a_write_gets_a_note_of_what_is_known(name: str) -> None:
+    for sent, known in [(True, "may have acted"), (False, "did not act")]:
+        flow = exchange(WRITES[name], Options(), HandClock())
+        effect = next(flow)
+        effect.attempt.sent = sent
+        with pytest.raises(KeyboardInterrupt) as caught:
+            flow.throw(KeyboardInterrupt())
+        (note,) = caught.value.__notes__
+        assert known in note
+        assert WRITES[name].path in note
+
+
+def test_what_interrupts_a_read_gets_no_note() -> None:
+    flow = exchange(GET, Options(), HandClock())
+    next(flow).attempt.sent = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        flow.throw(KeyboardInterrupt())
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_mistake_in_a_driver_passes_through_unchanged() -> None:
+    flow = exchange(WRITES["start"], Options(), HandClock())
+    next(flow)
+    with pytest.raises(LookupError, match="mine"):
+        flow.throw(LookupError("mine"))
+
+
+def test_a_budgeted_call_asks_for_admission_before_every_attempt() -> None:
+    clock = HandClock()
+    result, effects = drive(GET, [Reply(503, (), b""), OK], Options(budgeted=True), clock)
+    assert result == {"id": "c1"}
+    assert kinds(effects) == ["Admit", "Send", "Sleep", "Admit", "Send"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "control"),
+    [("start", False), ("resume", False), ("delete", False), ("pause", True), ("stop", True)],
+)
+def test_pause_and_stop_are_control_calls(operation: str, control: bool) -> None:
+    flow = exchange(WRITES[operation], Options(budgeted=True), HandClock())
+    effect = next(flow)
+    assert isinstance(effect, Admit)
+    assert effect.control is control
+    flow.close()
+
+
+def test_a_rate_limit_pauses_the_budget() -> None:
+    _, effects = drive(GET, [limited(), OK], Options(budgeted=True))
+    (pause,) = [effect for effect in effects if isinstance(effect, Pause)]
+    assert pause.seconds == pytest.approx(63)
+    _, effects = drive(GET, [Reply(503, (), b""), OK], Options(budgeted=True))
+    assert not [effect for effect in effects if isinstance(effect, Pause)]
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_a_budget_without_room_before_the_deadline_means_that_nothing_was_sent(name: str) -> None:
+    flow = exchange(WRITES[name], Options(budgeted=True, deadline=5.0), HandClock())
+    effect = next(flow)
+    assert effect.limit == START + 5
+    with pytest.raises(APITimeoutError) as caught:
+        flow.send(Denied(31.0))
+    assert caught.value.request_sent is False
+
+
+# Whatever happens.
+
+statuses = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 409, 429, 500, 502, 503, 504, 520])
+headers = st.sampled_from([(), ((b"retry-after", b"1"),), ((b"retry-after", b"rubbish"),)])
+bodies = st.sampled_from([b"", b"{}", b"rate_limited: x", b"daily call limit reached", b"[]"])
+replies = st.builds(Reply, statuses, headers, bodies)
+failures = st.builds(
+    Failure,
+    st.just(OSError("x")),
+    st.just("it broke"),
+    st.booleans(),
+    st.booleans(),
+    st.none(),
+)
+broken = st.builds(
+    lambda status, final: Failure(OSError("x"), "it broke off", True, status=status, final=final),
+    statuses,
+    st.booleans(),
+)
+outcomes = st.lists(replies | failures | broken, min_size=12, max_size=12)
+options_ = st.builds(
+    Options,
+    max_retries=st.integers(0, 5),
+    deadline=st.none() | st.floats(0.1, 100),
+    renewable=st.booleans(),
+)
+
+
+def _surely_not_acted_upon(outcome: Reply | Failure) -> bool:
+    if isinstance(outcome, Failure) and outcome.status is None:
+        return not outcome.sent
+    return outcome.status in {401, 429}
+
+
+@given(st.sampled_from(sorted(WRITES)), outcomes, options_, st.floats(0, 0.999))
+def test_a_write_is_only_ever_repeated_where_the_hub_surely_did_not_act(
+    name: str, happens: list[Any], options: Options, jitter: float
+) -> None:
+    result, effects = drive(WRITES[name], happens, options, HandClock(jitter))
+    sends = kinds(effects).count("Send")
+    renewals = kinds(effects).count("Renew")
+    assert 1 <= sends <= options.max_retries + 1 + renewals
+    assert renewals <= (1 if options.renewable else 0)
+    assert all(_surely_not_acted_upon(outcome) for outcome in happens[: sends - 1])
+    last = happens[sends - 1]
+    status = last.status
+    if status is not None and 200 <= status < 300:
+        assert not isinstance(result, KatavenError)
+    elif isinstance(result, APIConnectionError | ServerError):
+        # It says that the Hub may have acted exactly where that is so.
+        may_have = (isinstance(last, Failure) and status is None and last.sent) or (
+            status is not None and status >= 500
+        )
+        assert result.request_sent is may_have
+
+
+@given(outcomes, options_, st.floats(0, 0.999))
+def test_a_read_ends_and_never_says_that_it_was_sent(
+    happens: list[Any], options: Options, jitter: float
+) -> None:
+    clock = HandClock(jitter)
+    result, effects = drive(GET, happens, options, clock)
+    assert 1 <= kinds(effects).count("Send") <= options.max_retries + 1 + kinds(effects).count("Renew")
+    assert getattr(result, "request_sent", None) is None
+    if options.deadline is not None:
+        assert clock.time <= START + options.deadline

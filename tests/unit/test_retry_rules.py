@@ -1,0 +1,141 @@
+"""The arithmetic of repeating: backoff, Retry-After, and what kind of 429 it is."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kataven._core.operation import Failure, Reply
+from kataven._core.retry import backoff, limit_reason, read_retry_after, wait_before_repeat
+from kataven.campaigns import operations
+
+NOW = 1_800_000_000.0
+GET = operations.list_campaigns()
+START = operations.start_campaign("c1")
+
+
+def _read(value: str, now: float = NOW) -> float | None:
+    return read_retry_after([(b"Retry-After", value.encode("latin-1"))], now)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
+def test_backoff_lies_between_zero_and_a_bound_that_doubles_from_a_half_to_eight(
+    repeats: int, jitter: float
+) -> None:
+    bound = 0.5 * 2 ** min(repeats, 4)
+    assert backoff(repeats, jitter) == pytest.approx(jitter * bound)
+
+
+@given(st.floats(0.001, 1e9))
+def test_a_decimal_number_of_seconds_is_taken(seconds: float) -> None:
+    text = f"{seconds:.6f}"
+    assert _read(text) == pytest.approx(float(text))
+
+
+@given(st.integers(1, 10**9))
+def test_a_whole_number_of_seconds_is_taken(seconds: int) -> None:
+    assert _read(str(seconds)) == seconds
+
+
+@given(st.integers(1, 10**8))
+def test_an_http_date_ahead_is_the_time_until_then(ahead: int) -> None:
+    date = format_datetime(datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=ahead), usegmt=True)
+    assert _read(date) == ahead
+
+
+@given(st.integers(0, 10**9))
+def test_an_http_date_behind_is_rubbish(behind: int) -> None:
+    date = format_datetime(datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=behind), usegmt=True)
+    assert _read(date) is None
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+def test_any_text_gives_a_positive_finite_number_or_nothing(text: str) -> None:
+    seconds = _read(text)
+    assert seconds is None or (0 < seconds < math.inf)
+
+
+@given(st.text("0123456789+-.eE xXnaNiIfF,:_", max_size=12))
+def test_what_looks_like_a_number_is_one_only_by_digits_and_one_point(text: str) -> None:
+    seconds = _read(text)
+    plain = text.strip()
+    if seconds is not None and plain.replace(".", "", 1).isdecimal():
+        assert seconds == float(plain)
+    elif seconds is not None:
+        # Nothing of these characters but digits and a point makes a date.
+        raise AssertionError(f"{text!r} was read as {seconds}")
+
+
+def test_the_name_of_the_header_is_read_in_any_case_and_others_are_not() -> None:
+    assert read_retry_after([(b"X", b"1"), (b"RETRY-AFTER", b"5")], NOW) == 5
+    assert read_retry_after([(b"X-Retry-After", b"5")], NOW) is None
+    assert read_retry_after([], NOW) is None
+
+
+CAPS = ["concurrent call limit reached", "call rate limit", "daily minute budget exhausted"]
+
+
+@given(st.sampled_from(CAPS), st.text(max_size=5), st.text(max_size=5), st.none() | st.floats(1, 100))
+def test_a_cost_cap_is_known_by_its_words_in_any_case_and_place(
+    words: str, before: str, behind: str, retry_after: float | None
+) -> None:
+    for text in (words, words.upper(), words.title()):
+        said = f"{before}{text}{behind}".encode()
+        assert limit_reason(said, retry_after) == "cost_cap"
+
+
+@given(st.text(max_size=20), st.none() | st.floats(1, 100))
+def test_rate_limited_at_the_beginning_is_a_rate_limit(rest: str, retry_after: float | None) -> None:
+    assert limit_reason(f"rate_limited{rest}".encode(), retry_after) == "rate_limit"
+
+
+@given(st.binary(max_size=30))
+def test_without_a_time_to_wait_nothing_else_is_a_rate_limit(body: bytes) -> None:
+    expected = "rate_limit" if body.lower().lstrip(b"\t\r\n \xef\xbb\xbf").startswith(b"rate_limited") else "cost_cap"
+    assert limit_reason(body, None) == expected
+
+
+def _wait(operation: object, outcome: Reply | Failure, repeats: int = 0, most: int = 3) -> float | None:
+    return wait_before_repeat(
+        operation,  # type: ignore[arg-type]
+        outcome,
+        repeats=repeats,
+        max_retries=most,
+        max_retry_wait=120,
+        now=NOW,
+        jitter=0.5,
+    )
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_the_statuses_that_are_repeated(status: int) -> None:
+    passing = {500, 502, 503, 504, *range(520, 530)}
+    assert (_wait(GET, Reply(status, (), b"")) is not None) is (status in passing)
+    assert _wait(START, Reply(status, (), b"")) is None
+
+
+@pytest.mark.parametrize("most", range(5))
+def test_the_number_of_repeats_is_bounded(most: int) -> None:
+    for outcome in (Reply(503, (), b""), Failure(OSError(), "x", sent=False)):
+        waits = [_wait(GET, outcome, repeats, most) for repeats in range(10)]
+        assert [wait is not None for wait in waits] == [repeats < most for repeats in range(10)]
+
+
+@given(st.floats(0.01, 120), st.floats(0, 1, exclude_max=True))
+def test_the_wait_after_a_rate_limit_is_what_was_asked_and_up_to_a_tenth_more(
+    seconds: float, jitter: float
+) -> None:
+    text = f"{seconds:.4f}"
+    reply = Reply(429, ((b"retry-after", text.encode()),), b"rate_limited")
+    wait = wait_before_repeat(
+        START, reply, repeats=0, max_retries=3, max_retry_wait=120, now=NOW, jitter=jitter
+    )
+    if float(text) == 0:
+        return
+    assert wait is not None
+    assert float(text) <= wait <= float(text) * 1.1 + 1e-9
