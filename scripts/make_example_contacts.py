@@ -77,7 +77,7 @@ def numbers(draw: random.Random) -> list[str]:
     Returns:
         Distinct numbers in E.164.
     """
-    found = set(ODD)
+    found: set[str] = set(ODD)
     while len(found) < ROWS:
         kind = draw.random()
         if kind < 0.6:

@@ -140,10 +140,14 @@ class FlowIterator(_Steps[T]):
             APIStatusError, APIConnectionError, StreamError, ResponseFormatError: See
                 ``stream_events``.
         """
+        # Most items are at hand, and a lock for each would cost as much as the rest of this.
+        try:
+            return self._items.popleft()
+        except IndexError:
+            pass
         with self._turn:
-            if self._items:
-                return self._items.popleft()
-            self._run()
+            if not self._items:
+                self._run()
             if self._items:
                 return self._items.popleft()
             raise StopIteration

@@ -34,7 +34,7 @@ def delimiter_of(text: str) -> str:
     winner = ","
     for mark in DELIMITER_NAMES:
         records = _first_records(head, mark)
-        if not records or len(records[0]) < 2:  # noqa: PLR2004
+        if not records or len(records[0]) < 2:
             continue
         if mark == "," and PHONE_COLUMN in records[0]:
             return mark
@@ -50,7 +50,7 @@ def _first_records(head: str, mark: str) -> list[list[str]]:
     try:
         for record in islice(csv.reader(io.StringIO(head, newline=""), delimiter=mark), _RECORDS):
             if record:
-                found.append(record)  # noqa: PERF401 - what came before an error counts
+                found.append(record)
     except csv.Error:
         pass
     return found

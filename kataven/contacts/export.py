@@ -55,7 +55,7 @@ class ExportWriter:
         self,
         campaign_id: str,
         target: str | os.PathLike[str] | IO[bytes] | IO[str],
-        format: ExportFormat | None = None,  # noqa: A002 - the name users see
+        format: ExportFormat | None = None,
         status: str | None = None,
     ) -> None:
         """Open the spool and read what is in it.

@@ -165,8 +165,8 @@ def _sure_rounds(contacts: int, answer_rate: float, retries: int) -> int:
 
 
 def _spoken(seconds: float) -> str:
-    if seconds < 90:  # noqa: PLR2004
+    if seconds < 90:
         return f"{seconds:.0f} s"
-    if seconds < 5_400:  # noqa: PLR2004
+    if seconds < 5_400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"

@@ -66,7 +66,7 @@ def missing_header_message(names: list[str]) -> str:
         A sentence for people.
     """
     shown = ", ".join(repr(name[:40]) for name in names[:8])
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     advice = "rename the column with the numbers, or let kataven.contacts.clean() do it"
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         advice = "the columns are not separated by commas; kataven.contacts.clean() mends that"

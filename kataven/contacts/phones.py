@@ -41,9 +41,10 @@ def all_well_formed(numbers: Sequence[str]) -> bool:
         return False
     text = "\n" + "\n".join(numbers)
     count = len(numbers)
-    if not text.isascii() or text.count("\n+") != count or text.count("+") != count:
+    # Each cell begins with a plus, or there are fewer of them behind line ends; what is left when
+    # they are taken out must be digits.
+    if not text.isascii() or text.count("\n+") != count:
         return False
-    # As many line ends as cells, each before a plus: what is left of them must be digits.
     return "+0" not in text and text.replace("\n+", "").isdigit()
 
 
@@ -147,7 +148,7 @@ class Phones:
             return None
         return Phone(number, str(parsed.extension or ""))
 
-    def _loaded(self) -> Any:  # noqa: ANN401 - phonenumbers is optional
+    def _loaded(self) -> Any:
         if self._library is None:
             self._library = _phonenumbers()
             if self.region is not None and self.region not in self._library.SUPPORTED_REGIONS:
@@ -156,7 +157,7 @@ class Phones:
         return self._library
 
 
-def _phonenumbers() -> Any:  # noqa: ANN401 - phonenumbers is optional
+def _phonenumbers() -> Any:
     try:
         import phonenumbers  # noqa: PLC0415 - optional, and slow to load
     except ImportError as missing:

@@ -23,7 +23,7 @@ _HOMES: Final = frozenset({"pandas", "polars", "pyarrow", "narwhals", "modin", "
 class ArrowTable(Protocol):
     """A table that can be read as an Arrow stream: pandas, polars, pyarrow and others."""
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Give the table as an Arrow C stream.
 
         Args:
@@ -116,7 +116,7 @@ def write_table(table: object, sink: CsvSink) -> None:
         raise refusal("no_rows", "the table has no rows: at least one contact is needed")
 
 
-def _frame(table: object) -> Any:  # noqa: ANN401 - narwhals is optional
+def _frame(table: object) -> Any:
     try:
         import narwhals as nw  # noqa: PLC0415 - optional, and slow to load
         from narwhals.exceptions import DuplicateError  # noqa: PLC0415
@@ -142,7 +142,7 @@ def _frame(table: object) -> Any:  # noqa: ANN401 - narwhals is optional
     return frame
 
 
-def _from_stream(nw: Any, table: ArrowTable) -> Any:  # noqa: ANN401 - narwhals is optional
+def _from_stream(nw: Any, table: ArrowTable) -> Any:
     try:
         return nw.DataFrame.from_arrow(table, backend="pyarrow")
     except ValueError:

@@ -112,13 +112,13 @@ def users(document: Json) -> Users:
 
 
 def _reach(document: Json, root: Any, operation: str, direction: str, found: Users) -> None:
-    todo = [root]
-    while todo:
-        node = todo.pop()
+    pending = [root]
+    while pending:
+        node = pending.pop()
         if isinstance(node, list):
-            todo += node
+            pending += node
         elif isinstance(node, dict):
-            todo += node.values()
+            pending += node.values()
             references = [node.get("$ref")]
             # Schemas that stand beside the answer, not in it.
             references += [
@@ -132,7 +132,7 @@ def _reach(document: Json, root: Any, operation: str, direction: str, found: Use
                 name = reference.removeprefix(SCHEMA_PREFIX)
                 if operation not in found.setdefault((name, direction), set()):
                     found[name, direction].add(operation)
-                    todo.append(resolve(document, {"$ref": reference}))
+                    pending.append(resolve(document, {"$ref": reference}))
 
 
 def _merged(first: Users, second: Users) -> Users:

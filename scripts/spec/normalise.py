@@ -204,13 +204,13 @@ def _prune(document: Json) -> None:
         if node.get("x-assumed")
     }
     used |= {("securitySchemes", name) for name in _security_names(document)}
-    todo: list[Any] = [document["paths"], *(components[kind][name] for kind, name in used)]
-    while todo:
-        node = todo.pop()
+    pending: list[Any] = [document["paths"], *(components[kind][name] for kind, name in used)]
+    while pending:
+        node = pending.pop()
         if isinstance(node, list):
-            todo += node
+            pending += node
         elif isinstance(node, dict):
-            todo += node.values()
+            pending += node.values()
             reference = node.get("$ref")
             if isinstance(reference, str) and reference.startswith("#/components/"):
                 _, _, kind, name = reference.split("/", 3)
@@ -221,7 +221,7 @@ def _prune(document: Json) -> None:
                             f"{reference} is referred to in {_ASSUMED}, but no rule makes it and "
                             "the document does not have it: correct the entry"
                         )
-                    todo.append(components[kind][name])
+                    pending.append(components[kind][name])
     for kind in list(components):
         components[kind] = {
             name: node for name, node in components[kind].items() if (kind, name) in used

@@ -1,7 +1,5 @@
 """The two clients behind one face, so that each test is written once."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 Knows nothing of what the tests prove.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket
@@ -12,10 +10,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -111,7 +109,7 @@ class CountingHub:
                     outer.in_flight -= 1
                 self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
 
-            do_GET = do_POST = do_DELETE = _answer
+            do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that are called
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -131,7 +129,7 @@ class CountingHub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> CountingHub:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -139,10 +137,8 @@ class CountingHub:
         self._thread.join()
         with self._lock:
             for connection in self._open:
-                try:
+                with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         until(lambda: not self._open)
         self._server.server_close()
 

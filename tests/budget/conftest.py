@@ -1,21 +1,16 @@
 """A Hub that counts, a clock that tests drive, and a Redis where there is one."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 # Test folders are no packages; what several files of this one share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from budget_callers import Awaited, Blocking  # noqa: E402
-from budget_world import CountingHub, VirtualClock, redis_server  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from budget_callers import Awaited, Blocking
+from budget_world import CountingHub, VirtualClock, redis_server
 
 _VARIABLES = ("KATAVEN_API_KEY", "KATAVEN_ACCOUNT_ID", "KATAVEN_BASE_URL", "KATAVEN_LOG")
 

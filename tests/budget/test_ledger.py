@@ -1,7 +1,5 @@
 """The rules of the budget, on a virtual clock: windows, leases, headroom and the shared pause."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

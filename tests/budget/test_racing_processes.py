@@ -3,8 +3,6 @@
 The server counts. Each process wants more than its share, and gives up where its deadline says so.
 """
 
-from __future__ import annotations
-
 import itertools
 import subprocess
 import sys

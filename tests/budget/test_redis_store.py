@@ -1,7 +1,5 @@
 """The store in Redis, on a redis-server of the tests' own, whose clock nobody can hold still."""
 
-from __future__ import annotations
-
 import itertools
 import socket
 import sys
@@ -94,9 +92,7 @@ def test_nothing_is_ever_admitted_over_a_limit(
 
 
 def test_what_is_left_counts_windows_leases_and_the_pause(redis_url: str, name: str) -> None:
-    limits = RateLimits(
-        per_minute=60, per_day=10_000, concurrent=20, store=redis_url, name=name
-    )
+    limits = RateLimits(per_minute=60, per_day=10_000, concurrent=20, store=redis_url, name=name)
     store = RedisStore(limits)
     left = store.left(0.0)
     assert (left.per_minute, left.per_hour, left.per_day) == (59, None, 9900)
@@ -148,9 +144,7 @@ def test_names_tell_budgets_apart(redis_url: str, name: str) -> None:
     other.close()
 
 
-def test_everything_it_keeps_ends_by_itself(
-    redis_url: str, server: redis.Redis, name: str
-) -> None:
+def test_everything_it_keeps_ends_by_itself(redis_url: str, server: redis.Redis, name: str) -> None:
     store = RedisStore(RateLimits(per_day=5, concurrent=5, store=redis_url, name=name))
     store.take(0.0, control=False)
     store.pause(0.0, 60)
@@ -194,7 +188,9 @@ def test_a_redis_that_cannot_be_reached_is_a_clear_error_without_its_password(
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         store = f"redis://user:hush@127.0.0.1:{held.getsockname()[1]}/0"
-        with pytest.raises(ConfigurationError, match="Redis cannot be used.*nothing was") as caught:
+        with pytest.raises(
+            ConfigurationError, match=r"Redis cannot be used.*nothing was"
+        ) as caught:
             KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(store=store))
     assert "hush" not in repr(caught.value)
     assert hub.arrivals == []

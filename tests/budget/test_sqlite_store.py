@@ -1,7 +1,5 @@
 """The store in a file: who may read it, who holds it, and what outlives a process."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import stat
@@ -29,7 +27,8 @@ def test_the_file_and_what_lies_beside_it_are_the_owners_alone(path: str) -> Non
         store = SQLiteStore(RateLimits(per_minute=2, store=path))
         store.take(START, control=False)
         modes = {
-            entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(Path(path).parent)
+            entry.name: stat.S_IMODE(entry.stat().st_mode)
+            for entry in os.scandir(Path(path).parent)
         }
         store.close()
     finally:
@@ -89,7 +88,9 @@ def test_a_file_that_cannot_be_used_is_a_clear_error_and_nothing_is_sent(
     else:
         path = tmp_path / "nowhere" / "budget.db"
     before = open_files()
-    with pytest.raises(ConfigurationError, match="budget.db.* cannot be used: .*nothing was sent"):
+    with pytest.raises(
+        ConfigurationError, match=r"budget\.db.* cannot be used: .*nothing was sent"
+    ):
         KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(per_minute=5, store=str(path)))
     assert open_files() == before
     assert hub.arrivals == []

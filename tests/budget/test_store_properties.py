@@ -1,7 +1,5 @@
 """What holds for every store on a clock that is handed in, whoever asks for what and when."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,9 +63,7 @@ CALLS = st.lists(
 @pytest.mark.parametrize("kind", STORES)
 @settings(max_examples=60, deadline=None)
 @given(limits=LIMITS, calls=CALLS)
-def test_nothing_is_ever_admitted_over_a_limit(
-    kind: str, limits: RateLimits, calls: Any
-) -> None:
+def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, calls: Any) -> None:
     with opened(kind, limits) as store:
         now = START
         paused_until = 0.0

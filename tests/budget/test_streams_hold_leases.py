@@ -1,7 +1,5 @@
 """An open event stream holds one lease of the budget, as long as it is open and no longer."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import io
@@ -96,9 +94,7 @@ def test_it_gives_the_lease_back_when_it_is_dropped(sandbox: Sandbox, running: s
     asyncio.run(main())
 
 
-def test_no_call_has_its_lease_meanwhile(
-    caller: Blocking, sandbox: Sandbox, running: str
-) -> None:
+def test_no_call_has_its_lease_meanwhile(caller: Blocking, sandbox: Sandbox, running: str) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     hurried = client.with_options(deadline=0.1)
     stream = client.campaigns.stream_events(running)

@@ -1,7 +1,5 @@
 """Who waits for the budget, how long, who sees it, and who does not wait; blocking and async."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from kataven import AsyncKatavenClient, KatavenClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY = "sk_live_acme_0123456789abcdef"
 START = 1_800_000_000.0

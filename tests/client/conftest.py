@@ -11,8 +11,8 @@ import pytest
 # Test folders are no packages; what several files of this one share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from callers import Awaited, Blocking, DrivenClock  # noqa: E402
-from loopback_hub import LoopbackHub  # noqa: E402
+from callers import Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

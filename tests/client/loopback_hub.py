@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import struct
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
 # A loop in the client must end in a failed test, not in a hang.
@@ -157,13 +158,13 @@ def trickle(data: bytes, pause: float = 0.03) -> Callable[[Connection], None]:
         for at in range(len(data)):
             connection.send(data[at : at + 1])
             if connection.hub.over.wait(pause):
-                raise Ended
+                raise EndedError
         connection.hub.trickled_whole = True
 
     return step
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The connection is no more."""
 
 
@@ -179,11 +180,11 @@ class Connection:
         try:
             self.sock.sendall(data)
         except OSError:
-            raise Ended from None
+            raise EndedError from None
 
     def abort(self) -> None:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        raise Ended
+        raise EndedError
 
     def finish(self) -> None:
         try:
@@ -192,7 +193,7 @@ class Connection:
                 pass
         except OSError:
             pass
-        raise Ended
+        raise EndedError
 
     def wait_for_the_client_to_leave(self) -> None:
         self.hub.hanging.set()
@@ -201,15 +202,15 @@ class Connection:
                 pass
         except OSError:
             pass
-        raise Ended
+        raise EndedError
 
     def _more(self) -> None:
         try:
             piece = self.sock.recv(65536)
         except OSError:
-            raise Ended from None
+            raise EndedError from None
         if not piece:
-            raise Ended
+            raise EndedError
         self._buffer += piece
 
     def until(self, mark: bytes) -> bytes:
@@ -273,6 +274,13 @@ class LoopbackHub:
         """Give the next requests these answers, one each; then ``always``."""
         self._script.extend(answers)
 
+    def arrived(self, expected: int) -> int:
+        """How many requests arrived; waits for so many, as a client may give up before they do."""
+        end = time.monotonic() + 5
+        while len(self.requests) < expected and time.monotonic() < end:
+            time.sleep(0.005)
+        return len(self.requests)
+
     @property
     def open_connections(self) -> int:
         """How many connections the Hub holds now."""
@@ -285,23 +293,19 @@ class LoopbackHub:
         (request,) = self.requests
         return request
 
-    def __enter__(self) -> LoopbackHub:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.over.set()
-        try:
+        with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         self._acceptor.join(10)
         with self._lock:
             for sock in self._sockets:
-                try:
+                with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive()
@@ -331,7 +335,7 @@ class LoopbackHub:
             connection = Connection(self, wrapped)
             while True:
                 self._exchange(connection)
-        except (Ended, OSError):
+        except (EndedError, OSError):
             pass
         finally:
             with self._lock:
@@ -353,9 +357,7 @@ class LoopbackHub:
         if not isinstance(answer, Answer):
             answer = Answer(answer if isinstance(answer, tuple) else (answer,))
         body, framed = _read_body(connection, headers, answer.after)
-        request = Request(
-            head + framed, method, target, headers, body, whole=answer.after is None
-        )
+        request = Request(head + framed, method, target, headers, body, whole=answer.after is None)
         with self._lock:
             self.requests.append(request)
             too_many = len(self.requests) > MOST_REQUESTS

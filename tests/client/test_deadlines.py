@@ -32,7 +32,7 @@ def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(caller.client(hub, clock=clock, deadline=1.0).campaigns.get, "c1")
     assert clock.slept == [0.25, 0.5]
-    assert len(hub.requests) == 3
+    assert hub.arrived(3) == 3
     assert caught.value.request_sent is None
     assert isinstance(caught.value.__cause__, kataven.ServerError)
 
@@ -48,7 +48,7 @@ def test_a_write_whose_deadline_leaves_no_time_for_a_rate_limit_was_not_acted_up
     assert caught.value.request_sent is False
     assert isinstance(caught.value.__cause__, kataven.RateLimitError)
     assert clock.slept == []
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
@@ -71,7 +71,7 @@ def test_the_deadline_is_fixed_once_for_all_attempts(
     hub.on_request = lambda _request: clock.advance(4)
     with pytest.raises(kataven.APITimeoutError):
         caller.call(caller.client(hub, clock=clock, deadline=10).campaigns.get, "c1")
-    assert len(hub.requests) == 3
+    assert hub.arrived(3) == 3
 
 
 def test_each_call_has_a_deadline_of_its_own(
@@ -81,7 +81,7 @@ def test_each_call_has_a_deadline_of_its_own(
     for _ in range(3):
         clock.advance(4)
         caller.call(client.campaigns.get, "c1")
-    assert len(hub.requests) == 3
+    assert hub.arrived(3) == 3
 
 
 def test_a_deadline_that_is_met_changes_nothing(
@@ -118,11 +118,15 @@ def test_a_silent_hub_does_not_outlast_the_deadline(
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, deadline=0.3))
     assert caught.value.request_sent is (None if operation == "get" else True)
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 SLOW = {
-    "head": (trickle(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),),
+    "head": (
+        trickle(
+            b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"
+        ),
+    ),
     "headers": (
         b"HTTP/1.1 200 OK\r\n",
         trickle(b"X-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),
@@ -140,7 +144,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_deadline(
         caller.call(caller.client(hub, deadline=0.3).campaigns.get, "c1")
     assert caught.value.request_sent is None
     assert not hub.trickled_whole
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
@@ -156,21 +160,23 @@ def test_an_answer_that_trickles_does_not_outlast_the_read_timeout(
 
 
 @pytest.mark.parametrize("bound", ["timeout", "deadline"])
-@pytest.mark.parametrize("operation", ["create", "start", "delete"])
+@pytest.mark.parametrize("operation", ["create", "delete"])
 def test_a_write_that_was_accepted_and_whose_answer_trickles_was_accepted(
     caller: Blocking, hub: LoopbackHub, operation: str, bound: str
 ) -> None:
     hub.always = SLOW["body"]
-    options: dict[str, Any] = {"timeout": kataven.Timeout(read=0.4)}
-    client = caller.client(hub, **(options if bound == "timeout" else {"deadline": 0.4}))
+    options: dict[str, Any] = {"timeout": kataven.Timeout(read=0.6)}
+    client = caller.client(hub, **(options if bound == "timeout" else {"deadline": 0.6}))
     if operation == "create":
-        with pytest.raises(kataven.ResponseFormatError, match="^the Hub accepted the request") as caught:
+        with pytest.raises(
+            kataven.ResponseFormatError, match=r"^the Hub accepted the request"
+        ) as caught:
             caller.call(WRITES[operation], client)
         assert caught.value.request_sent is True
     else:
         assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})
     assert not hub.trickled_whole
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_an_upload_that_nobody_reads_does_not_outlast_the_deadline(

@@ -41,7 +41,9 @@ def test_the_status_names_the_class_and_the_error_tells_all_that_came(
 ) -> None:
     words = "the account « acme » has no such thing"
     headers = [("X-Request-ID", "req-17"), ("X-Other", "1")]
-    hub.always = reply(status, b"" if status == 304 else words, headers, length=0 if status == 304 else None)
+    hub.always = reply(
+        status, b"" if status == 304 else words, headers, length=0 if status == 304 else None
+    )
     client = caller.client(hub, clock=clock, max_retries=0)
     with pytest.raises(kataven.APIStatusError) as caught:
         caller.call(client.campaigns.get, "c1")
@@ -70,7 +72,7 @@ def test_every_method_raises_by_status_and_asks_once(
     with pytest.raises(CLASSES[status]) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
     assert type(caught.value) is CLASSES[status]
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     assert clock.slept == []
 
 
@@ -82,12 +84,10 @@ def test_a_stream_raises_by_status_before_any_item(
     stream = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(CLASSES[status]):
         caller.items(stream)
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
-def test_an_errors_text_stays_one_short_printable_line(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_an_errors_text_stays_one_short_printable_line(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = reply(400, "row 3\x1b[2J\r\nis\tbad\u202e " + "x" * 5000)
     with pytest.raises(kataven.BadRequestError, match=r"row 3.*is.*bad") as caught:
         caller.call(caller.client(hub).campaigns.get, "c1")
@@ -123,7 +123,7 @@ def test_redirects_are_not_followed_and_show_no_query_and_no_userinfo(
     error = caught.value
     assert type(error) is kataven.APIStatusError
     assert error.status_code == status
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     shown = f"http://127.0.0.1:{elsewhere.port}/login"
     assert shown in str(error)
     assert error.headers["location"] == shown
@@ -133,7 +133,12 @@ def test_redirects_are_not_followed_and_show_no_query_and_no_userinfo(
 
 @pytest.mark.parametrize(
     "location",
-    ["http://[bad/?token=secret-token", "//ada:secret-token@x/y", "/p?secret-token", "?secret-token"],
+    [
+        "http://[bad/?token=secret-token",
+        "//ada:secret-token@x/y",
+        "/p?secret-token",
+        "?secret-token",
+    ],
 )
 def test_a_strange_location_shows_no_secret_either(
     caller: Blocking, hub: LoopbackHub, location: str
@@ -180,7 +185,7 @@ def test_a_success_to_a_read_that_is_no_json_object_is_a_format_error_and_is_not
         caller.call(READS[operation], caller.client(hub, clock=clock))
     assert caught.value.request_sent is None
     assert 200 <= caught.value.status_code < 300
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     assert "the Hub accepted the request" not in str(caught.value)
 
 
@@ -201,7 +206,7 @@ def test_a_transition_that_the_hub_accepted_succeeds_whatever_its_body(
     answer = caller.call(TRANSITIONS[operation], caller.client(hub, clock=clock))
     assert answer == {}
     assert type(answer) is dict
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("body", ["a list", "half an object", "packed as br", "reset in the body"])
@@ -221,7 +226,7 @@ def test_a_delete_that_the_hub_accepted_returns_none_whatever_its_body(
 ) -> None:
     hub.always = {**NOT_OBJECTS, **BROKEN_OFF}[body]
     assert caller.call(caller.client(hub, clock=clock).campaigns.delete, "c1") is None
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("body", [*NOT_OBJECTS, *BROKEN_OFF])
@@ -236,7 +241,7 @@ def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
     assert "list" in str(error)
     assert error.request_sent is True
     assert 200 <= error.status_code < 300
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "delete"])
@@ -247,7 +252,7 @@ def test_a_refusal_of_a_write_whose_text_breaks_off_is_still_a_refusal(
     hub.always = (reply(status, b"the camp", length=90), reset)
     with pytest.raises(CLASSES[status]):
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_a_404_below_the_undocumented_mount_hints_at_the_documented_one(

@@ -7,16 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from callers import KEY, OPERATIONS
 from loopback_hub import LoopbackHub, reply
 
 import kataven
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROGRAM = """
 import asyncio, io, os
@@ -52,15 +48,13 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def generated(tmp_path: Path) -> Iterator[Path]:
+def generated(tmp_path: Path) -> Path:
     """A copy of the generated package, to be put first on the path."""
     import kataven_hub
 
     source = Path(kataven_hub.__file__ or "").parent
-    shutil.copytree(
-        source, tmp_path / "kataven_hub", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    yield tmp_path
+    shutil.copytree(source, tmp_path / "kataven_hub", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
 
 
 def _run(generated: Path, hub: LoopbackHub) -> list[tuple[str, str]]:

@@ -53,12 +53,12 @@ def test_an_answer_is_read_whole_however_it_is_framed(
     assert answer == {"id": "c1", "x": "y" * 200_000}
 
 
-ZEROS = b'{"id": "' + b"0" * (50 * MIB) + b'"}'
+ZEROS = b'{"id": "' + b"0" * (20 * MIB) + b'"}'
 DOUBLE = _packed(ZEROS, "gzip", "gzip")
 BOMBS: dict[str, Any] = {
     "packed": _packed(ZEROS, "gzip"),
     "packed twice": DOUBLE,
-    "packed four times": _packed(ZEROS, "gzip", "gzip", "gzip", "gzip"),
+    "packed four times": reply(200, b"", [("Content-Encoding", "gzip, gzip, gzip, gzip")]),
     "plain": reply(200, b" " * (17 * MIB)),
     "plain in chunks": (reply(200, b"", [CHUNKED]), chunked(*[b" " * MIB] * 18)),
 }
@@ -79,19 +79,19 @@ def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
     finally:
         tracemalloc.stop()
     assert caught.value.request_sent is None
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     # The bound itself, the pieces it is made of, and what a test server in this process sends.
     assert peak < 24 * MIB
 
 
-@pytest.mark.parametrize("rubbish", [b"x", b"\x00", gzip.compress(b"")])
+@pytest.mark.parametrize("rubbish", [b"x", gzip.compress(b"", mtime=0)], ids=["bytes", "members"])
 def test_rubbish_behind_a_packed_body_is_not_kept(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, rubbish: bytes
 ) -> None:
     piece = rubbish * (MIB // len(rubbish))
     hub.always = (
         reply(200, b"", [CHUNKED, ("Content-Encoding", "gzip")]),
-        chunked(gzip.compress(b'{"id": "c1"}'), *[piece] * (40 if len(rubbish) == 1 else 2)),
+        chunked(gzip.compress(b'{"id": "c1"}'), *[piece] * (24 if len(rubbish) == 1 else 1)),
     )
     client = caller.client(hub, clock=clock)
     tracemalloc.start()
@@ -101,7 +101,7 @@ def test_rubbish_behind_a_packed_body_is_not_kept(
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    assert peak < 8 * MIB
+    assert peak < 4 * MIB
 
 
 def test_a_body_of_several_gzip_members_is_read_whole(caller: Blocking, hub: LoopbackHub) -> None:
@@ -121,7 +121,7 @@ def test_every_read_refuses_a_bomb(
     hub.always = DOUBLE
     with pytest.raises(kataven.ResponseFormatError, match="16 MiB"):
         caller.call(READS[operation], caller.client(hub, clock=clock))
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 @pytest.mark.parametrize("operation", WRITES)
@@ -131,20 +131,19 @@ def test_a_bomb_does_not_make_an_accepted_write_look_failed(
     hub.always = DOUBLE
     client = caller.client(hub, clock=clock)
     if operation == "create":
-        with pytest.raises(kataven.ResponseFormatError, match="^the Hub accepted the request"):
+        with pytest.raises(kataven.ResponseFormatError, match=r"^the Hub accepted the request"):
             caller.call(WRITES[operation], client)
     else:
         assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
+@pytest.mark.parametrize("status", [400, 429, 500])
 @pytest.mark.parametrize("operation", ["get", "start"])
 def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    body = gzip.compress(gzip.compress(ZEROS, mtime=0), mtime=0)
-    hub.always = reply(status, body, [("Content-Encoding", "gzip, gzip")])
+    hub.always = DOUBLE.replace(b" 200 OK", f" {status} Said".encode(), 1)
     with pytest.raises(kataven.APIStatusError) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock, max_retries=0))
     assert caught.value.status_code == status
@@ -157,7 +156,7 @@ def test_a_packing_that_nobody_asked_for_is_a_typed_error(
     hub.always = reply(200, b'{"id": "c1"}', [("Content-Encoding", encoding)])
     with pytest.raises(kataven.ResponseFormatError):
         caller.call(caller.client(hub, clock=clock).campaigns.get, "c1")
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_identity_is_no_packing(caller: Blocking, hub: LoopbackHub) -> None:
@@ -197,4 +196,4 @@ def test_links_and_refreshes_of_an_answer_are_not_followed(
         caller.call(OPERATIONS[operation], client)
         caller.call(OPERATIONS[operation], client)
         assert elsewhere.connections == 0
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2

@@ -54,7 +54,7 @@ def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_act
     # The client goes on working.
     hub.on_request = None
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2
 
 
 @pytest.mark.parametrize("operation", ["get", "list"])
@@ -81,7 +81,7 @@ def test_ctrl_c_while_a_write_waits_for_its_repeat_says_that_nothing_was_done(
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
     assert NOT_ACTED in _notes(caught.value)
     assert ACTED not in _notes(caught.value)
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
@@ -116,7 +116,7 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
         raise AssertionError("it was not cancelled")
 
     assert ACTED in _notes(awaited.run(main()))
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -161,7 +161,7 @@ def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_u
     error = awaited.run(main())
     assert NOT_ACTED in _notes(error)
     assert ACTED not in _notes(error)
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(

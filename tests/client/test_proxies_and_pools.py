@@ -51,7 +51,9 @@ def test_a_loopback_base_never_goes_through_a_proxy_of_the_environment(
     host = name if name in {"127.0.0.2", "::1"} else "127.0.0.1"
     monkeypatch.setenv(variable, proxy.url)
     with LoopbackHub(host=host) as hub:
-        hub.will(reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]), reply(200, {}))
+        hub.will(
+            reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]), reply(200, {})
+        )
         shown = f"[{name}]" if ":" in name else name
         client = caller.client(f"http://{shown}:{hub.port}")
         caller.call(client.campaigns.list)
@@ -60,7 +62,7 @@ def test_a_loopback_base_never_goes_through_a_proxy_of_the_environment(
         http = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
         caller.call(http.request, "GET", "/call-limits")
         caller.close(client)
-        assert len(hub.requests) == 3
+        assert hub.arrived(3) == 3
     assert proxy.connections == 0
 
 
@@ -145,9 +147,7 @@ def test_a_ca_bundle_of_the_environment_is_trusted(
 # A caller's own client.
 
 
-def test_a_callers_http_client_is_used_and_stays_open(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_a_callers_http_client_is_used_and_stays_open(caller: Blocking, hub: LoopbackHub) -> None:
     seen: list[str] = []
 
     def note(request: Any) -> None:
@@ -190,7 +190,7 @@ def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
             caller.call(client.campaigns.get, "c1")
         assert elsewhere.connections == 0
     request = hub.requests[0]
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2
     assert request.target == "/api/v1/campaigns/c1"
     assert request.header("authorization") == f"Bearer {KEY}"
     assert str(request.header("user-agent")).startswith("kataven-python/")
@@ -215,7 +215,7 @@ def test_a_callers_hook_may_read_the_answer(
     answer = caller.call(OPERATIONS[operation], caller.client(hub, http_client=given, clock=clock))
     assert answer == (None if operation == "delete" else {"id": "c1"})
     assert bodies == [b'{"id": "c1"}']
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_a_callers_transport_may_answer_without_a_network(
@@ -262,4 +262,4 @@ def test_an_idle_connection_that_the_server_closed_costs_a_read_nothing(
     client = caller.client(hub, clock=clock)
     for _ in range(3):
         assert caller.call(READS[operation], client) == {"id": "c1"}
-    assert len(hub.requests) == 3
+    assert hub.arrived(3) == 3

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,6 +12,9 @@ from callers import CSV, KEY, Blocking, DrivenClock
 from loopback_hub import LoopbackHub, reply
 
 import kataven
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 CAMPAIGN = {
     "id": "c1",
@@ -36,7 +38,9 @@ LIMITS = {
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 
 
-def _run(caller: Blocking, module: ModuleType, *args: Any, client: Any, detailed: bool = False) -> Any:
+def _run(
+    caller: Blocking, module: ModuleType, *args: Any, client: Any, detailed: bool = False
+) -> Any:
     name = "sync" if caller.name == "sync" else "asyncio"
     function = getattr(module, name + ("_detailed" if detailed else ""))
     options = {"body": args[0]} if args and not isinstance(args[0], str) else {}
@@ -50,7 +54,13 @@ def _http(caller: Blocking, client: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("base", "prefix"),
-    [("", "/api/v1"), ("/", "/api/v1"), ("/hub-api/", "/hub-api/api/v1"), ("/v1", "/v1"), ("/v1///", "/v1")],
+    [
+        ("", "/api/v1"),
+        ("/", "/api/v1"),
+        ("/hub-api/", "/hub-api/api/v1"),
+        ("/v1", "/v1"),
+        ("/v1///", "/v1"),
+    ],
 )
 @pytest.mark.parametrize("own", [False, True], ids=["our pool", "a caller's"])
 def test_a_generated_module_works_on_each_mount(
@@ -76,7 +86,9 @@ def test_a_jwt_goes_with_its_account(caller: Blocking, hub: LoopbackHub) -> None
     from kataven_hub.api.account import get_call_limits
 
     hub.always = reply(200, LIMITS)
-    limits = _run(caller, get_call_limits, client=caller.client(hub, api_key=JWT, account_id="acme"))
+    limits = _run(
+        caller, get_call_limits, client=caller.client(hub, api_key=JWT, account_id="acme")
+    )
     assert limits.daily_minutes_max == 4
     assert hub.only.header("x-account-id") == "acme"
 
@@ -115,7 +127,7 @@ def test_it_sends_once_and_hands_the_answer_over(
     answer = _run(caller, start_campaign, "c1", client=client, detailed=True)
     assert (int(answer.status_code), answer.content) == (status, b"no")
     assert answer.headers["retry-after"] == "1"
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_it_does_not_follow_redirects(caller: Blocking, hub: LoopbackHub) -> None:
@@ -197,7 +209,7 @@ def test_an_event_stream_can_be_read_through_it(caller: Blocking, hub: LoopbackH
 
 
 def test_a_bomb_is_refused_here_too(caller: Blocking, hub: LoopbackHub) -> None:
-    bomb = gzip.compress(gzip.compress(b"0" * (50 * 1024 * 1024)))
+    bomb = gzip.compress(gzip.compress(b"0" * (17 * 1024 * 1024)))
     hub.always = reply(200, bomb, [("Content-Encoding", "gzip, gzip")])
     http = _http(caller, caller.client(hub))
     with pytest.raises((ValueError, kataven.KatavenError), match="16 MiB"):
@@ -228,7 +240,9 @@ def test_a_closed_client_has_a_closed_raw_client(caller: Blocking, hub: Loopback
     raw = client.raw
     caller.close(client)
     with pytest.raises(kataven.ConfigurationError, match="closed"):
-        caller.call(get_campaign.sync if caller.name == "sync" else get_campaign.asyncio, "c1", client=raw)
+        caller.call(
+            get_campaign.sync if caller.name == "sync" else get_campaign.asyncio, "c1", client=raw
+        )
     assert hub.connections == 0
 
 

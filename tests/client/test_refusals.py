@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from callers import CSV, KEY, OPERATIONS, Blocking
-from loopback_hub import LoopbackHub
 
 import kataven
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from loopback_hub import LoopbackHub
 
 MIB = 1024 * 1024
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
@@ -73,7 +74,9 @@ def test_a_key_with_anything_but_visible_ascii_is_refused_and_not_shown(
 def test_a_jwt_without_account_is_refused_with_what_to_do(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    with pytest.raises(kataven.ConfigurationError, match=r"account_id.*KATAVEN_ACCOUNT_ID") as caught:
+    with pytest.raises(
+        kataven.ConfigurationError, match=r"account_id.*KATAVEN_ACCOUNT_ID"
+    ) as caught:
         caller.client_class(JWT, base_url=hub.url)
     assert JWT not in str(caught.value)
 
@@ -286,7 +289,7 @@ def test_a_number_of_a_create_of_a_wrong_type_is_refused(
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        (datetime(2030, 1, 31, 9), ValueError),  # noqa: DTZ001 - that is the point
+        (datetime(2030, 1, 31, 9), ValueError),
         ("2030-01-31T09:00:00", ValueError),
         ("2030-01-31", ValueError),
         ("2030-W05-4T09:00:00Z", ValueError),

@@ -92,11 +92,15 @@ def test_the_path_follows_the_base_by_the_url_rule(
     assert hub.only.path == prefix + ROUTES[operation][1]
 
 
-@pytest.mark.parametrize(("base", "prefix"), [("/", "/api/v1"), ("/hub-api/", "/hub-api/api/v1"), ("/v1///", "/v1")])
+@pytest.mark.parametrize(
+    ("base", "prefix"), [("/", "/api/v1"), ("/hub-api/", "/hub-api/api/v1"), ("/v1///", "/v1")]
+)
 def test_the_url_rule_holds_for_both_clients_and_for_streams(
     caller: Blocking, hub: LoopbackHub, base: str, prefix: str
 ) -> None:
-    hub.will(reply(200, {}), reply(200, b": heartbeat\n\n", [("Content-Type", "text/event-stream")]))
+    hub.will(
+        reply(200, {}), reply(200, b": heartbeat\n\n", [("Content-Type", "text/event-stream")])
+    )
     client = caller.client(hub.url + base)
     caller.call(client.campaigns.get, "c1")
     caller.items(client.campaigns.stream_events("c1", reconnect=False))
@@ -215,7 +219,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"delete"}))
-@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize("status", [200, 201])
 def test_the_answer_is_the_hubs_json_untouched_in_a_plain_dict(
     caller: Blocking, hub: LoopbackHub, operation: str, status: int
 ) -> None:

@@ -30,7 +30,11 @@ def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixt
 def _shown(thing: Any, seen: set[int] | None = None) -> str:
     """Repr, str and vars of a thing, and of all that its vars and slots hold."""
     seen = set() if seen is None else seen
-    if id(thing) in seen or isinstance(thing, type) or not type(thing).__module__.startswith("kataven"):
+    if (
+        id(thing) in seen
+        or isinstance(thing, type)
+        or not type(thing).__module__.startswith("kataven")
+    ):
         return repr(thing)
     seen.add(id(thing))
     texts = [repr(thing), str(thing), format(thing)]
@@ -42,9 +46,7 @@ def _shown(thing: Any, seen: set[int] | None = None) -> str:
 
 
 @pytest.mark.parametrize("key", [KEY, JWT, lambda: KEY], ids=["key", "jwt", "callable"])
-def test_the_key_shows_in_no_repr_str_or_vars(
-    caller: Blocking, hub: LoopbackHub, key: Any
-) -> None:
+def test_the_key_shows_in_no_repr_str_or_vars(caller: Blocking, hub: LoopbackHub, key: Any) -> None:
     client = caller.client(hub, api_key=key, account_id="acme")
     for round_ in range(2):
         for thing in (
@@ -136,11 +138,13 @@ def test_httpx_adds_no_line_of_its_own_for_a_request_of_ours(
     from kataven_hub.api.account import get_call_limits
 
     caller.call(
-        get_call_limits.sync_detailed if caller.name == "sync" else get_call_limits.asyncio_detailed,
+        get_call_limits.sync_detailed
+        if caller.name == "sync"
+        else get_call_limits.asyncio_detailed,
         client=raw,
     )
     caller.items(client.campaigns.stream_events("c1", reconnect=False))
-    assert len(hub.requests) == 3
+    assert hub.arrived(3) == 3
     assert [record for record in everything_logged.records if record.name == "httpx"] == []
 
 
@@ -170,7 +174,10 @@ def test_a_wrong_token_of_a_callable_is_told_at_the_first_call_and_not_shown(
     client = caller.client(hub, api_key=lambda: token)
     with pytest.raises(kataven.ConfigurationError) as caught:
         caller.call(client.campaigns.get, "c1")
-    assert str(token).strip() not in "".join(traceback.format_exception(caught.value)) or token in {7, None}
+    assert str(token).strip() not in "".join(traceback.format_exception(caught.value)) or token in {
+        7,
+        None,
+    }
     assert hub.connections == 0
 
 

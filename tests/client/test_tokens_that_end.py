@@ -86,7 +86,7 @@ def test_a_refusal_of_the_fresh_token_is_final(
             caller.items(client.campaigns.stream_events("c1"))
         else:
             caller.call(OPERATIONS[operation], client)
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2
     assert issuer.given == 2
 
 
@@ -97,7 +97,7 @@ def test_a_fixed_key_that_is_refused_is_final_at_once(
     hub.always = reply(401, "missing or bad token")
     with pytest.raises(kataven.AuthenticationError):
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
 
 
 def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
@@ -276,7 +276,7 @@ def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
     hub.will(reply(401, "expired"), limited, limited, limited, OK)
     client = caller.client(hub, api_key=Issuer(), clock=clock)
     caller.call(WRITES[operation], client)
-    assert len(hub.requests) == 5
+    assert hub.arrived(5) == 5
 
 
 def test_a_client_without_repeats_renews_its_token_all_the_same(

@@ -107,9 +107,7 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)
-def test_a_csv_cannot_inject_a_field(
-    caller: Blocking, hub: LoopbackHub, injection: bytes
-) -> None:
+def test_a_csv_cannot_inject_a_field(caller: Blocking, hub: LoopbackHub, injection: bytes) -> None:
     _create(caller, caller.client(hub), io.BytesIO(CSV + injection))
     assert hub.only.file.content == CSV + injection
     assert len(hub.only.parts) == 7
@@ -242,9 +240,7 @@ def test_a_pipe_is_sent_whole(caller: Blocking, hub: LoopbackHub) -> None:
     assert hub.only.file.filename == "contacts.csv"
 
 
-def test_a_gzip_object_is_sent_unpacked(
-    caller: Blocking, hub: LoopbackHub, tmp_path: Path
-) -> None:
+def test_a_gzip_object_is_sent_unpacked(caller: Blocking, hub: LoopbackHub, tmp_path: Path) -> None:
     content = CSV + b"+15550100002,Grace\n" * 5_000
     path = tmp_path / "list.csv.gz"
     path.write_bytes(gzip.compress(content))

@@ -53,7 +53,7 @@ def test_options_that_a_view_does_not_name_stay_as_they_were(
     view = client.with_options(timeout=3).with_options(deadline=1000).with_options()
     with pytest.raises(kataven.RateLimitError):
         caller.call(view.campaigns.get, "c1")
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2
 
 
 def test_closing_a_view_closes_nothing(caller: Blocking, hub: LoopbackHub) -> None:
@@ -63,7 +63,7 @@ def test_closing_a_view_closes_nothing(caller: Blocking, hub: LoopbackHub) -> No
     caller.within(client.with_options(timeout=6))
     caller.call(client.campaigns.get, "c1")
     caller.call(view.campaigns.get, "c1")
-    assert len(hub.requests) == 2
+    assert hub.arrived(2) == 2
 
 
 def test_campaigns_of_a_view_are_held_as_such(
@@ -120,7 +120,9 @@ def test_the_tree_is_covered_whole() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+@pytest.mark.parametrize(
+    "copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy]
+)
 def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> None:
     error = _errors()[name]
     error.page = 7
@@ -153,7 +155,9 @@ def test_an_error_of_a_real_call_pickles(
     hub.always = answer
     client = caller.client(hub, clock=clock, max_retries=0)
     with pytest.raises(kataven.KatavenError) as caught:
-        caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(b"phone_number\n+15550100001\n"))
+        caller.call(
+            client.campaigns.create, "n", "a", "p", io.BytesIO(b"phone_number\n+15550100001\n")
+        )
     error = caught.value
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
@@ -184,7 +188,9 @@ def test_a_client_whose_key_came_from_the_environment_pickles_without_it(
     caller: Blocking, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KATAVEN_API_KEY", KEY)
-    client = caller.client(hub.url + "/hub-api", api_key=None, max_retries=0, timeout=7, account_id="acme")
+    client = caller.client(
+        hub.url + "/hub-api", api_key=None, max_retries=0, timeout=7, account_id="acme"
+    )
     caller.call(client.campaigns.get, "c1")
     pickled = pickle.dumps(client)
     assert KEY.encode() not in pickled
@@ -212,14 +218,16 @@ def test_a_pickled_client_keeps_its_options(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KATAVEN_API_KEY", KEY)
-    view = caller.client(hub, api_key=None).with_options(max_retries=0, max_retry_wait=1, deadline=9, timeout=kataven.Timeout(read=3))
+    view = caller.client(hub, api_key=None).with_options(
+        max_retries=0, max_retry_wait=1, deadline=9, timeout=kataven.Timeout(read=3)
+    )
     again = pickle.loads(pickle.dumps(view))
     assert repr(again) == repr(view)
     twice = pickle.loads(pickle.dumps(again))
     hub.always = reply(503, "down")
     with pytest.raises(kataven.ServerError):
         caller.call(twice.campaigns.get, "c1")
-    assert len(hub.requests) == 1
+    assert hub.arrived(1) == 1
     caller.close(again)
     caller.close(twice)
 

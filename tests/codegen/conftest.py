@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# The scripts are imported as they import each other, the shared data by its plain name.
+sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).parent)]
+
 
 @dataclass(frozen=True)
 class Project:
@@ -34,7 +37,7 @@ class Project:
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
 

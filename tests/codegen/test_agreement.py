@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from spec import agreement, document, project
+from spec.draft import Covered
+from spec.places import snake_case
 
 import kataven
 from kataven.campaigns import async_methods, methods, operations, progress
 from kataven.cli import render
-from scripts.spec import agreement, document, project
-from scripts.spec.draft import Covered
-from scripts.spec.places import snake_case
 
 ROOT = Path(__file__).resolve().parents[2]
 

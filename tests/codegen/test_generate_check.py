@@ -11,6 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Each test here starts processes, several of them one after the other; a busy machine needs time.
+pytestmark = pytest.mark.timeout(300)
+
 HUB = "generated/kataven_hub"
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from scripts.spec import compare, places, project, ranks
+from spec import compare, places, project, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,7 +355,7 @@ def test_the_same_document_has_no_change(spec: Doc) -> None:
 
 def test_every_kind_of_change_is_proven_somewhere() -> None:
     here = {what for _, expected in CASES for what, _, _ in expected}
-    planted = (Path(__file__).parent / "test_planted_changes.py").read_text("utf-8")
+    planted = (Path(__file__).parent / "planted.py").read_text("utf-8")
     elsewhere = {what for what in ranks.RANKS if f'"{what}"' in planted}
 
     missing = ranks.RANKS.keys() - here - elsewhere

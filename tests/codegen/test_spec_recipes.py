@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+# Each test here starts processes, several of them one after the other; a busy machine needs time.
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = (ROOT / "docs" / "spec.md").read_text("utf-8")
 
@@ -64,7 +67,7 @@ def _agreement(project: Any) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=280,
     )  # fmt: skip
 
 
@@ -75,7 +78,8 @@ def scratch(project: Any) -> Any:
     shutil.copytree(ROOT / "kataven", project.root / "kataven", ignore=without, dirs_exist_ok=True)
     tests = project.root / "tests"
     (tests / "codegen").mkdir(parents=True)
-    shutil.copy(ROOT / "tests/codegen/test_agreement.py", tests / "codegen")
+    for name in ("conftest.py", "test_agreement.py"):
+        shutil.copy(ROOT / "tests/codegen" / name, tests / "codegen")
     (tests / "data").mkdir()
     vendor = yaml.safe_load((ROOT / "tests/data/vendor-openapi.yaml").read_text("utf-8"))
     get = vendor["paths"]["/api/v1/campaigns/{id}"]["get"]
@@ -133,7 +137,7 @@ def test_adding_an_operation_to_the_letter(scratch: Any, socket_server: Any) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=280,
     )
     assert called.stdout == "{'calls': 7}\n{'calls': 7}\n", called.stderr
     targets = [one.target for one in socket_server.received]

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from scripts.spec import document, order
+from spec import document, order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# Each test here starts processes, several of them one after the other; a busy machine needs time.
+pytestmark = pytest.mark.timeout(300)
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "tests" / "data" / "vendor-openapi.yaml"

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kataven import contacts
 from kataven.sandbox import Sandbox
-
 from tests.contacts import make_exports
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kataven import contacts
 from kataven.contacts.cells import TextScan, is_formula, is_unprintable
 from kataven.contacts.phones import all_well_formed, kind_of
+from kataven.contacts.repeats import FirstRows
 from kataven.errors import ContactsError
 
 LIST = "phone_number,name\n+14155550100,Ana\n"
@@ -127,6 +129,19 @@ def test_a_wrong_byte_has_its_exact_offset_and_row(before: str) -> None:
     message = report.problems[0].message
     assert f"byte {len(start)} (0xeb)" in message
     assert "encoding='cp1252'" in message
+
+
+def test_a_wrong_byte_inside_a_cell_of_many_lines_has_its_row() -> None:
+    """The cell goes on over the end of the first block."""
+    start = b'phone_number,n\n+14155550100,"' + b"line\n" * 20_000
+    data = start + b'\xff"\n12,x\n+14155550101,\xfe\n'
+    problems = contacts.check(data).problems
+    assert [(p.kind, p.row) for p in problems] == [
+        ("bad_encoding", 2),
+        ("bad_number", 3),
+        ("bad_encoding", 4),
+    ]
+    assert f"byte {len(start)} (0xff)" in problems[0].message
 
 
 def test_the_offset_counts_the_byte_order_mark() -> None:
@@ -272,6 +287,14 @@ def test_a_comma_file_with_semicolons_in_cells_stays_a_comma_file() -> None:
     assert contacts.check(text.encode()).delimiter == ","
 
 
+def test_a_header_that_names_the_number_beats_a_vote_against_it() -> None:
+    """A row with a comma too many makes no semicolon file of it."""
+    text = "phone_number,a;b\n+14155550100,x,y;z\n+14155550101,x,y;z\n"
+    report = contacts.check(text.encode())
+    assert report.delimiter == ","
+    assert report.counts["ragged_row"] == 2
+
+
 numbers = st.lists(
     st.one_of(
         st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True),
@@ -285,6 +308,25 @@ numbers = st.lists(
 def test_the_fast_check_of_many_numbers_agrees_with_the_slow_one(cells: list[str]) -> None:
     """At C speed or one by one: the same answer."""
     assert all_well_formed(cells) is all(kind_of(cell) is None for cell in cells)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 9), max_size=5)), max_size=6))
+def test_the_first_row_of_a_number_is_remembered(pieces: list[tuple[bool, list[int]]]) -> None:
+    """Whether rows come in a run or one by one, with gaps between them."""
+    seen, first, row = FirstRows(), {}, 2
+    for run, numbers in pieces:
+        names = [f"+1415555000{number}" for number in numbers]
+        rows = range(row, row + len(names))
+        found = seen.add(names, rows if run else [each * 3 for each in rows])
+        repeats = []
+        for index, name in enumerate(names):
+            if name in first:
+                repeats.append(index)
+            first.setdefault(name, rows[index] if run else rows[index] * 3)
+        assert found == repeats
+        row = (rows[-1] if run or not names else rows[-1] * 3) + 1 if names else row
+    assert seen.rows_of(first) == first
+    assert seen.rows_of([]) == {}
 
 
 cell_text = st.text(alphabet="=+-@\t\r\n a1é\u200b\u00a0\x07\ufffd;", max_size=4)

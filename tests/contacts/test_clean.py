@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kataven import contacts
 from kataven.contacts.phones import Phones
 from kataven.contacts.sources import open_upload
@@ -72,6 +73,8 @@ def test_numbers_are_normalised(
         ("+1 415 555 0100 / +1 415 555 0101", None),
         ("+1 415 555 0100 ::: +44 20 7946 0018", None),
         ("my +14155550100", None),
+        ("++14155550100", None),
+        ("+14155550100+", None),
         ("12", "US"),
         ("+0 415 555 0100", None),
         ("none", "US"),
@@ -117,6 +120,23 @@ def test_an_exact_name_beats_an_alias() -> None:
     rows, report = mended("mobile,phone_number\n+14155550101,+14155550100\n")
     assert rows == [["mobile", "phone_number"], ["+14155550101", "+14155550100"]]
     assert report.renamed == ()
+
+
+def test_an_exact_name_beats_one_that_reads_the_same() -> None:
+    """Only its spelling is the Hub's."""
+    rows, report = mended("Phone Number,phone_number\n12,+14155550100\n")
+    assert rows[0] == ["Phone Number", "phone_number"]
+    assert report.kept == 1
+
+
+def test_numbers_are_compared_as_numbers_not_as_they_are_written() -> None:
+    """For duplicates and for exclusions."""
+    text = "phone_number\n+1 415 555 0100\n+14155550100\n(415) 555-0101\n"
+    _, report = mended(text, region="US", exclude=["+14155550101"])
+    assert [(each.row, each.reason) for each in report.dropped] == [
+        (3, "duplicate"),
+        (4, "excluded"),
+    ]
 
 
 def test_each_dropped_row_has_its_reason() -> None:

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from dateutil.parser import isoparse as parse
+
 from kataven import contacts
 from kataven.contacts.forecast import Estimate
 from kataven.sandbox import Clock, Sandbox

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kataven import contacts
 from kataven.contacts.export import ExportWriter
 from kataven.contacts.retry import RetryList
@@ -187,6 +188,32 @@ def test_whatever_a_crash_leaves_of_the_spool_is_resumed(
     assert len(list(folder.iterdir())) == 1
 
 
+@pytest.mark.parametrize("tail", [b"[9,[]]\n", b"[3,[]]\n", b"{}\n", b"\0\0\n", b'[5,[{"id":'])
+def test_what_is_not_the_next_page_is_cut_off(tail: bytes, tmp_path: Path) -> None:
+    """The pages before it are kept, and nothing of it comes into the table."""
+    with ExportWriter("camp", tmp_path / "out.csv") as writer:
+        for page, found in enumerate(PAGES):
+            writer.add_page(page, found)
+    (spool,) = tmp_path.iterdir()
+    good = spool.read_bytes()
+    spool.write_bytes(good + tail)
+    with ExportWriter("camp", tmp_path / "out.csv") as writer:
+        assert writer.next_page == 5
+        assert spool.read_bytes() == good
+
+
+@pytest.mark.parametrize("head", [b"", b"[1,", b"[0,null,null]\n", b'[1,"other",null]\n[0,[]]\n'])
+def test_a_spool_without_its_whole_head_is_begun_anew(head: bytes, tmp_path: Path) -> None:
+    """It may be of another version, or of a process that died at once."""
+    with ExportWriter("camp", tmp_path / "out.csv"):
+        (spool,) = tmp_path.iterdir()
+        fresh = spool.read_bytes()
+    spool.write_bytes(head)
+    with ExportWriter("camp", tmp_path / "out.csv") as writer:
+        assert writer.next_page == 0
+        assert spool.read_bytes() == fresh
+
+
 def test_a_killed_process_loses_no_whole_page(tmp_path: Path) -> None:
     """kill -9 right after a page, then the same export again."""
     program = (
@@ -249,7 +276,7 @@ def test_a_failed_table_leaves_target_and_pages(tmp_path: Path) -> None:
     target.mkdir()
     with ExportWriter("camp", target) as writer:
         writer.add_page(0, PAGES[0])
-        with pytest.raises(OSError, match="out.csv"):
+        with pytest.raises(OSError, match=r"out\.csv"):
             writer.finish()
     target.rmdir()
     target.write_text("old")

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from kataven import contacts
 from kataven.errors import ContactsError
-
 from tests.contacts import make_exports
 
 # name: (kinds that check finds with their counts, rows that clean keeps, reasons for the others)

@@ -18,6 +18,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
 from kataven import contacts
 from kataven.contacts.rules import MAX_BYTES, PIECE
 from kataven.contacts.sources import open_upload

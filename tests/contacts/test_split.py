@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kataven import contacts
 from kataven.contacts.sources import open_upload
 from kataven.errors import ContactsError

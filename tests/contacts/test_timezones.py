@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from kataven import contacts
 from kataven.errors import ContactsError
 

@@ -204,7 +204,7 @@ def run(examples, steps):
 
 
 def test_random_sequences_keep_the_invariants():
-    run(20, 25)
+    run(15, 25)
 
 
 @pytest.mark.proof

@@ -156,7 +156,7 @@ def test_every_operation_with_stateful_links(service, name):
 
     Machine.run(
         settings=settings(
-            max_examples=40,
+            max_examples=20,
             stateful_step_count=8,
             deadline=None,
             database=None,
@@ -228,7 +228,7 @@ def test_every_operation_refuses_nonsense_in_the_documented_ways(service, name):
             else st.nothing(),
         )
         settings(
-            max_examples=25,
+            max_examples=15,
             deadline=None,
             database=None,
             derandomize=True,

@@ -11,8 +11,8 @@ import pytest
 # Test folders are no packages; what several files of this one share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sides import Awaited, Blocking, DrivenClock  # noqa: E402
-from stream_hub import StreamHub  # noqa: E402
+from sides import Awaited, Blocking, DrivenClock
+from stream_hub import StreamHub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

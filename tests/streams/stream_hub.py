@@ -6,6 +6,7 @@ each request, and the last of them stays. What was asked, and when by the Hub's 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -13,7 +14,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class Asked:
         return values[0] if values else None
 
 
-class Ended(Exception):
+class Ended(Exception):  # noqa: N818 - named for what it says
     """The connection is no more."""
 
 
@@ -268,23 +269,19 @@ class StreamHub:
     def wait_until_asked(self, requests: int) -> None:
         wait_for(lambda: len(self.paths()) >= requests)
 
-    def __enter__(self) -> StreamHub:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.over.set()
-        try:
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         self._acceptor.join(10)
         with self._lock:
             for sock in self._sockets:
-                try:
+                with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive()

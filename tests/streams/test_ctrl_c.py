@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from stream_hub import StreamHub, data, reply, stream
+from stream_hub import StreamHub, data, reply, stream, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 QUIET = stream(data({"status": "running"}), end="silent")
@@ -94,6 +96,10 @@ class Script:
         self._watchdog.start()
 
     def interrupt(self) -> None:
+        """Ctrl-C, once the process sleeps in its read."""
+        asleep = psutil.Process(self.process.pid)
+        time.sleep(0.1)
+        wait_for(lambda: asleep.status() == psutil.STATUS_SLEEPING)
         self.process.send_signal(signal.SIGINT)
 
     def end(self) -> list[str]:
@@ -114,9 +120,7 @@ class Script:
     [(_STREAM, ["interrupted"]), (_ASYNC_STREAM, ["cancelled", "interrupted"])],
     ids=["sync", "async"],
 )
-def test_ctrl_c_ends_the_connection_of_a_stream(
-    hub: StreamHub, code: str, last: list[str]
-) -> None:
+def test_ctrl_c_ends_the_connection_of_a_stream(hub: StreamHub, code: str, last: list[str]) -> None:
     hub.events(QUIET)
     script = Script(code, hub)
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sides import DrivenClock
 
 from kataven import CampaignRunError, ConflictError, NotFoundError, WaitTimeoutError
 from kataven.sandbox import Clock, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVENTS, GET = "GET /campaigns/*/events", "GET /campaigns/*"
 CSV = "phone_number\n" + "".join(f"+1555010{n:04d}\n" for n in range(20))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pickle
 import socket
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sides import DrivenClock
 from stream_hub import (
     END,
     HEARTBEAT,
@@ -29,6 +28,9 @@ from kataven import (
     StreamError,
     WaitTimeoutError,
 )
+
+if TYPE_CHECKING:
+    from sides import DrivenClock
 
 EVENTS, GET = "GET /campaigns/c1/events", "GET /campaigns/c1"
 RUNNING = data({"status": "running", "total": 2, "completed": 1})
@@ -91,9 +93,7 @@ def test_wait_polls_where_no_stream_can_be_had(
 
 BOUNDED = {
     "a silent stream": [stream(RUNNING, end="silent")],
-    "a silent stream that ends with its connection": [
-        stream(RUNNING, end="silent", framing="eof")
-    ],
+    "a silent stream that ends with its connection": [stream(RUNNING, end="silent", framing="eof")],
     "heartbeats for ever": [stream(RUNNING, trickle(HEARTBEAT))],
     "snapshots for ever": [stream(trickle(RUNNING))],
     "no answer": [silence],
@@ -110,7 +110,9 @@ def test_the_time_to_wait_bounds(hub: StreamHub, side: Any, name: str) -> None:
     hub.events(*BOUNDED[name])
     hub.get("running")
     client = side.client(hub)
-    with pytest.raises(WaitTimeoutError, match=r"c1 was not over within 0\.2 s .*goes on") as caught:
+    with pytest.raises(
+        WaitTimeoutError, match=r"c1 was not over within 0\.2 s .*goes on"
+    ) as caught:
         side.call(lambda: client.campaigns.wait("c1", timeout=0.2))
     error = caught.value
     assert isinstance(error, TimeoutError)
@@ -130,9 +132,7 @@ def test_the_time_to_wait_bounds(hub: StreamHub, side: Any, name: str) -> None:
     [silence, lambda peer: (peer.send(b"HTTP/1.1 200 OK\r\nX: "), trickle(b"x")(peer))],
     ids=["silence", "a head that trickles"],
 )
-def test_the_time_to_wait_bounds_a_get(
-    hub: StreamHub, side: Any, slow: Any, retries: int
-) -> None:
+def test_the_time_to_wait_bounds_a_get(hub: StreamHub, side: Any, slow: Any, retries: int) -> None:
     hub.events(stream(RUNNING))
     hub.get(slow)
     client = side.client(hub, max_retries=retries)
@@ -158,7 +158,9 @@ def test_the_time_to_wait_bounds_a_connection_that_is_never_made(side: Any) -> N
         waiting.append(socket.socket())
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(listener.getsockname())
-    client = side.client(SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+    full = SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    # Nothing else would end it for an hour.
+    client = side.client(full, timeout=3600)
     try:
         with pytest.raises(WaitTimeoutError, match="nothing was seen of it"):
             side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
@@ -188,9 +190,7 @@ def test_no_time_at_all_sends_nothing(hub: StreamHub, side: Any) -> None:
     assert hub.asked == []
 
 
-def test_a_deadline_of_the_clients_calls_is_not_the_time_to_wait(
-    hub: StreamHub, side: Any
-) -> None:
+def test_a_deadline_of_the_clients_calls_is_not_the_time_to_wait(hub: StreamHub, side: Any) -> None:
     hub.events(stream(RUNNING))
     hub.get(silence)
     client = side.client(hub, deadline=0.3)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sides import DrivenClock
 from stream_hub import (
     END,
     HEARTBEAT,
@@ -23,6 +22,9 @@ from stream_hub import (
 )
 
 from kataven import APITimeoutError, ResponseFormatError, StreamError
+
+if TYPE_CHECKING:
+    from sides import DrivenClock
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 
@@ -158,8 +160,8 @@ def test_the_total_time_bounds_a_connection_that_is_never_made(side: Any) -> Non
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(listener.getsockname())
     full = SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    # The connect timeout of 10 s is far from what is left.
-    events = side.client(full).campaigns.stream_events("c1", total_timeout=0.2)
+    # Nothing else would end it for an hour.
+    events = side.client(full, timeout=3600).campaigns.stream_events("c1", total_timeout=0.2)
     try:
         with pytest.raises(APITimeoutError, match="time for following"):
             side.next(events)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sides import DrivenClock
 from stream_hub import END, HEARTBEAT, StreamHub, data, refuse, reply, stream
 
 from kataven import (
@@ -23,6 +22,9 @@ from kataven import (
     StreamError,
 )
 from kataven.campaigns.progress import CampaignProgress
+
+if TYPE_CHECKING:
+    from sides import DrivenClock
 
 EVENTS, GET = "GET /campaigns/c1/events", "GET /campaigns/c1"
 
@@ -239,17 +241,13 @@ def test_a_refusal_that_polling_would_meet_too_raises(
     assert hub.paths() == [EVENTS]
 
 
-def test_a_campaign_that_is_not_there_raises(
-    hub: StreamHub, side: Any, clock: DrivenClock
-) -> None:
+def test_a_campaign_that_is_not_there_raises(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
     with pytest.raises(NotFoundError):
         watched(side, hub, clock)
     assert hub.paths() == [EVENTS, GET]
 
 
-def test_a_campaign_deleted_meanwhile_raises(
-    hub: StreamHub, side: Any, clock: DrivenClock
-) -> None:
+def test_a_campaign_deleted_meanwhile_raises(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
     hub.events(stream(shot("paused")), reply(404))
     hub.get(reply(404, "gone"))
     with pytest.raises(NotFoundError):

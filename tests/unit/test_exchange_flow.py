@@ -341,7 +341,9 @@ def test_a_read_ends_and_never_says_that_it_was_sent(
 ) -> None:
     clock = HandClock(jitter)
     result, effects = drive(GET, happens, options, clock)
-    assert 1 <= kinds(effects).count("Send") <= options.max_retries + 1 + kinds(effects).count("Renew")
+    assert (
+        1 <= kinds(effects).count("Send") <= options.max_retries + 1 + kinds(effects).count("Renew")
+    )
     assert getattr(result, "request_sent", None) is None
     if options.deadline is not None:
         assert clock.time <= START + options.deadline

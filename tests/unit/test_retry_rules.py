@@ -50,7 +50,9 @@ def test_an_http_date_ahead_is_the_time_until_then(ahead: int) -> None:
 
 @given(st.integers(0, 10**9))
 def test_an_http_date_behind_is_rubbish(behind: int) -> None:
-    date = format_datetime(datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=behind), usegmt=True)
+    date = format_datetime(
+        datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=behind), usegmt=True
+    )
     assert _read(date) is None
 
 
@@ -80,7 +82,9 @@ def test_the_name_of_the_header_is_read_in_any_case_and_others_are_not() -> None
 CAPS = ["concurrent call limit reached", "call rate limit", "daily minute budget exhausted"]
 
 
-@given(st.sampled_from(CAPS), st.text(max_size=5), st.text(max_size=5), st.none() | st.floats(1, 100))
+@given(
+    st.sampled_from(CAPS), st.text(max_size=5), st.text(max_size=5), st.none() | st.floats(1, 100)
+)
 def test_a_cost_cap_is_known_by_its_words_in_any_case_and_place(
     words: str, before: str, behind: str, retry_after: float | None
 ) -> None:
@@ -90,17 +94,25 @@ def test_a_cost_cap_is_known_by_its_words_in_any_case_and_place(
 
 
 @given(st.text(max_size=20), st.none() | st.floats(1, 100))
-def test_rate_limited_at_the_beginning_is_a_rate_limit(rest: str, retry_after: float | None) -> None:
+def test_rate_limited_at_the_beginning_is_a_rate_limit(
+    rest: str, retry_after: float | None
+) -> None:
     assert limit_reason(f"rate_limited{rest}".encode(), retry_after) == "rate_limit"
 
 
 @given(st.binary(max_size=30))
 def test_without_a_time_to_wait_nothing_else_is_a_rate_limit(body: bytes) -> None:
-    expected = "rate_limit" if body.lower().lstrip(b"\t\r\n \xef\xbb\xbf").startswith(b"rate_limited") else "cost_cap"
+    expected = (
+        "rate_limit"
+        if body.lower().lstrip(b"\t\r\n \xef\xbb\xbf").startswith(b"rate_limited")
+        else "cost_cap"
+    )
     assert limit_reason(body, None) == expected
 
 
-def _wait(operation: object, outcome: Reply | Failure, repeats: int = 0, most: int = 3) -> float | None:
+def _wait(
+    operation: object, outcome: Reply | Failure, repeats: int = 0, most: int = 3
+) -> float | None:
     return wait_before_repeat(
         operation,  # type: ignore[arg-type]
         outcome,

@@ -1,0 +1,159 @@
+"""One OpenTelemetry span for each call, with its attempts and its status, and nothing secret."""
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import KEY, CountingHub, VirtualClock
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from kataven import KatavenClient, NotFoundError, RateLimits, ServerError
+from kataven.sandbox import Clock, Sandbox
+
+EXPORTER = InMemorySpanExporter()
+CSV = b"phone_number,first_name\n+15550100001,Ada\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _provider() -> None:
+    # A process has one provider, set once.
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
+    trace.set_tracer_provider(provider)
+
+
+@pytest.fixture(autouse=True)
+def _no_spans() -> Iterator[None]:
+    EXPORTER.clear()
+    yield
+    EXPORTER.clear()
+
+
+def spans() -> list[tuple[str, dict[str, Any]]]:
+    return [(span.name, dict(span.attributes or {})) for span in EXPORTER.get_finished_spans()]
+
+
+def test_a_call_is_a_span_with_its_attempts_and_its_status(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    script = [(429, {"Retry-After": "1"}, b"rate_limited: x"), (503, {}, b"soon")]
+    answer = hub.answer
+    hub.answer = lambda method, path: script.pop() if script else answer(method, path)
+    clock = VirtualClock(awaited=caller.awaited)
+    limits = RateLimits(per_minute=60)
+    client = caller.client(hub, tracing=True, clock=clock, rate_limits=limits)
+    assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
+    assert spans() == [
+        (
+            "kataven.getCampaign",
+            {
+                "http.request.method": "GET",
+                "url.path": "/campaigns/c1",
+                "http.response.status_code": 200,
+                "kataven.attempts": 3,
+            },
+        )
+    ]
+    (span,) = EXPORTER.get_finished_spans()
+    assert span.kind is trace.SpanKind.CLIENT
+    assert span.status.is_unset
+
+
+def test_a_call_that_fails_is_a_span_with_the_name_of_its_error(
+    caller: Blocking, hub: CountingHub
+) -> None:
+    hub.answer = lambda _method, _path: (500, {}, b"+15550100001 is on fire")
+    client = caller.client(hub, tracing=True)
+    with pytest.raises(ServerError):
+        caller.call(lambda: client.campaigns.start("c1"))
+    (found,) = spans()
+    assert found[0] == "kataven.startCampaign"
+    assert found[1]["error.type"] == "ServerError"
+    assert found[1]["http.response.status_code"] == 500
+    assert found[1]["kataven.attempts"] == 1
+    (span,) = EXPORTER.get_finished_spans()
+    assert span.status.status_code is trace.StatusCode.ERROR
+
+
+def test_a_call_that_was_never_answered_has_no_status(caller: Blocking) -> None:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
+        client = caller.client(nobody, tracing=True, clock=VirtualClock(awaited=caller.awaited))
+        with pytest.raises(Exception, match="no connection"):
+            caller.call(lambda: client.campaigns.get("c1"))
+    (found,) = spans()
+    assert "http.response.status_code" not in found[1]
+    assert found[1]["kataven.attempts"] == 4
+    assert found[1]["error.type"] == "APIConnectionError"
+
+
+def test_it_is_a_child_of_the_callers_span(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub, tracing=True)
+    with trace.get_tracer("tests").start_as_current_span("mine") as mine:
+        caller.call(lambda: client.campaigns.list())
+    found = {span.name: span for span in EXPORTER.get_finished_spans()}
+    if caller.awaited:
+        # The runner of these tests keeps a context of its own.
+        assert set(found) == {"mine", "kataven.listCampaigns"}
+    else:
+        parent = found["kataven.listCampaigns"].parent
+        assert parent is not None
+        assert parent.span_id == mine.get_span_context().span_id
+
+
+def test_nothing_secret_gets_into_a_span(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub, tracing=True)
+    contacts = io.BytesIO(CSV)
+    caller.call(lambda: client.campaigns.create("Spring", "a1", "p1", contacts))
+    hub.answer = lambda _method, _path: (404, {}, f"{KEY} +15550100001".encode())
+    with pytest.raises(NotFoundError):
+        caller.call(lambda: client.campaigns.list_contacts("c1", "failed", 3))
+    shown = "".join(span.to_json() for span in EXPORTER.get_finished_spans())
+    assert "/campaigns/c1/contacts" in shown
+    for secret in (KEY, "+15550100001", "Ada", "Spring", "status=failed", "page=3"):
+        assert secret not in shown
+
+
+def test_a_page_is_a_span_and_a_stream_is_one(caller: Blocking) -> None:
+    with Sandbox(time_scale=Clock.manual(), limits=None) as sandbox:
+        with KatavenClient(sandbox.api_key, base_url=sandbox.url) as other:
+            running = other.campaigns.create("Spring", "a1", "p1", CSV)["id"]
+            other.campaigns.start(running)
+        client = caller.client(sandbox, tracing=True)
+        caller.items(client.campaigns.iter_contacts(running))
+        assert [name for name, _ in spans()] == ["kataven.listCampaignContacts"] * 2
+        EXPORTER.clear()
+        stream = client.campaigns.stream_events(running)
+        caller.first(stream)
+        assert spans() == []
+        caller.close(stream)
+        ((name, attributes),) = spans()
+        assert name == "kataven.streamCampaignEvents"
+        assert attributes["http.response.status_code"] == 200
+        assert attributes["kataven.attempts"] == 1
+        assert "error.type" not in attributes
+
+
+def test_without_the_keyword_there_is_no_span(caller: Blocking, hub: CountingHub) -> None:
+    client = caller.client(hub)
+    caller.call(lambda: client.campaigns.get("c1"))
+    assert spans() == []
+
+
+def test_without_its_extra_tracing_names_the_line_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "kataven._core.tracing", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'kataven\[otel\]'"):
+        KatavenClient(KEY, tracing=True)
+    KatavenClient(KEY).close()

@@ -1,0 +1,318 @@
+"""``on_ambiguous="find"``: a create whose answer was lost is looked for, and never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pytest
+from callers import CSV, Awaited, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, Request, close, hang, reply, reset
+
+import kataven
+
+MINE = {"id": "new", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1", "status": "draft"}
+OLD = {**MINE, "id": "old"}
+LOST: dict[str, Any] = {
+    "reset": (reset,),
+    "closed": (close,),
+    "500": reply(500, "database error"),
+    "502": reply(502, "<html>Bad gateway</html>"),
+    "504": reply(504, ""),
+    "empty": reply(201, b""),
+    "html": reply(200, "<html></html>"),
+    "broken off": (reply(201, b'{"id"', length=90), reset),
+    "timeout": (hang,),
+}
+TWIN = {**MINE, "id": "twin"}
+
+
+def _campaigns(*campaigns: Any) -> bytes:
+    return reply(200, {"campaigns": list(campaigns)})
+
+
+def _create(caller: Blocking, client: Any, **options: Any) -> Any:
+    options = {"on_ambiguous": "find", **options}
+    return caller.call(client.campaigns.create, "Spring", "a1", "p1", io.BytesIO(CSV), **options)
+
+
+def _methods(hub: LoopbackHub) -> list[str]:
+    return [request.method for request in hub.requests]
+
+
+def _client(caller: Blocking, hub: LoopbackHub, clock: DrivenClock, **options: Any) -> Any:
+    return caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.5), **options)
+
+
+def test_an_answer_that_comes_costs_one_request_more(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(OLD), reply(201, MINE))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+    assert _methods(hub) == ["GET", "POST"]
+    assert hub.requests[0].target == "/api/v1/campaigns"
+    assert clock.slept == []
+
+
+def test_nothing_is_read_before_unless_it_was_asked_for(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will((reset,))
+    with pytest.raises(kataven.APIConnectionError):
+        _create(caller, _client(caller, hub, clock), on_ambiguous="raise")
+    assert _methods(hub) == ["POST"]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_the_campaign_is_found_after_each_kind_of_lost_answer(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
+) -> None:
+    hub.will(_campaigns(OLD), LOST[lost], _campaigns(OLD, MINE))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+    assert _methods(hub) == ["GET", "POST", "GET"]
+
+
+def test_it_is_looked_for_with_pauses_that_grow_from_half_a_second_to_two(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(), (reset,), *[_campaigns()] * 5, _campaigns(MINE))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+    assert clock.slept == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert _methods(hub) == ["GET", "POST"] + ["GET"] * 6
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**MINE, "id": "x", "name": "Autumn"},
+        {**MINE, "id": "x", "agent_id": "a2"},
+        {**MINE, "id": "x", "phone_number_id": "p2"},
+        OLD,
+        "no object",
+        {},
+    ],
+)
+def test_only_a_new_campaign_of_the_same_name_agent_and_number_counts(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, other: Any
+) -> None:
+    hub.will(_campaigns(OLD))
+    hub.will((reset,), _campaigns(OLD, other), _campaigns(other, MINE, OLD))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+    assert clock.slept == [0.5]
+
+
+@pytest.mark.parametrize("lost", ["reset", "502", "empty"])
+def test_two_that_fit_raise_the_lost_answers_error_at_once_with_both_ids(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
+) -> None:
+    hub.will(_campaigns(OLD), LOST[lost], _campaigns(MINE, TWIN, OLD))
+    kinds = {
+        "reset": kataven.APIConnectionError,
+        "502": kataven.ServerError,
+        "empty": kataven.ResponseFormatError,
+    }
+    with pytest.raises(kinds[lost]) as caught:
+        _create(caller, _client(caller, hub, clock))
+    assert caught.value.request_sent is True
+    assert "new" in str(caught.value)
+    assert "twin" in str(caught.value)
+    assert _methods(hub) == ["GET", "POST", "GET"]
+    assert clock.slept == []
+
+
+def test_none_within_the_time_raises_the_lost_answers_error(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(OLD), reply(504, "gateway"))
+    hub.always = _campaigns(OLD)
+    with pytest.raises(kataven.ServerError, match="gateway") as caught:
+        _create(caller, _client(caller, hub, clock))
+    assert caught.value.request_sent is True
+    assert caught.value.status_code == 504
+    # The pauses sum to 9.5 s; the next would pass the ten seconds.
+    assert clock.slept == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
+    assert _methods(hub).count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    ("find_timeout", "pauses"), [(0, []), (0.5, [0.5]), (3.4, [0.5, 1.0]), (3.5, [0.5, 1.0, 2.0])]
+)
+def test_find_timeout_bounds_the_search(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, find_timeout: float, pauses: list[float]
+) -> None:
+    hub.will(_campaigns(), (reset,))
+    hub.always = _campaigns()
+    with pytest.raises(kataven.APIConnectionError):
+        _create(caller, _client(caller, hub, clock), find_timeout=find_timeout)
+    assert clock.slept == pauses
+
+
+def test_the_calls_deadline_bounds_the_search_too(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(), reply(502, "gateway"))
+    hub.always = _campaigns()
+    with pytest.raises(kataven.ServerError) as caught:
+        _create(caller, _client(caller, hub, clock, deadline=2.0))
+    assert caught.value.request_sent is True
+    assert clock.slept == [0.5, 1.0]
+    assert _methods(hub).count("POST") == 1
+
+
+def test_the_deadline_bounds_reading_before_creating_and_searching_together(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    def later(request: Request) -> None:
+        clock.advance(4 if request.method == "GET" and len(hub.requests) == 1 else 0)
+
+    hub.on_request = later
+    hub.will(_campaigns(), reply(502, "gateway"))
+    hub.always = _campaigns()
+    with pytest.raises(kataven.ServerError):
+        _create(caller, _client(caller, hub, clock, deadline=5.6))
+    assert clock.slept == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(403, "no"), reply(200, b"[]"), reply(200, {"a": [], "b": []}), reply(200, {})]
+)
+def test_nothing_is_sent_where_the_campaigns_cannot_be_read_before(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
+) -> None:
+    hub.always = answer
+    with pytest.raises(kataven.KatavenError) as caught:
+        _create(caller, _client(caller, hub, clock))
+    assert _methods(hub) == ["GET"]
+    assert getattr(caught.value, "request_sent", None) is None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_list_of_exactly_a_hundred_may_be_cut_so_nothing_is_returned(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, when: str
+) -> None:
+    hundred = [{**MINE, "id": f"c{n}", "name": "Another"} for n in range(99)]
+    before = _campaigns(*hundred, OLD) if when == "before" else _campaigns(OLD)
+    after = _campaigns(*hundred, MINE) if when == "after" else _campaigns(*hundred, OLD, MINE)
+    hub.will(before, (reset,))
+    hub.always = after
+    with pytest.raises(kataven.APIConnectionError, match="100") as caught:
+        _create(caller, _client(caller, hub, clock))
+    assert caught.value.request_sent is True
+    assert _methods(hub).count("POST") == 1
+
+
+def test_a_hundred_before_is_no_reason_to_refuse_an_answer_that_comes(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(*[{**OLD, "id": n} for n in range(100)]), reply(201, MINE))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(400, "row 3"),
+        reply(401, "no"),
+        reply(409, "x"),
+        reply(429, "daily call limit reached"),
+    ],
+)
+def test_a_refusal_is_not_looked_for(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
+) -> None:
+    hub.will(_campaigns(), answer)
+    with pytest.raises(kataven.APIStatusError):
+        _create(caller, _client(caller, hub, clock))
+    assert _methods(hub) == ["GET", "POST"]
+
+
+def test_a_rate_limit_on_the_way_is_waited_for_and_each_post_is_one_the_hub_refused(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    limited = reply(429, "rate_limited: x", [("Retry-After", "1")])
+    hub.will(_campaigns(), limited, (reset,), limited, _campaigns(MINE))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+    assert _methods(hub) == ["GET", "POST", "POST", "GET", "GET"]
+
+
+@pytest.mark.parametrize(
+    "fault", [(reset,), reply(503, "down"), reply(403, "no"), reply(200, b"[]")]
+)
+def test_a_reading_that_fails_does_not_end_the_search(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: Any
+) -> None:
+    hub.will(_campaigns(), (reset,), fault, _campaigns(MINE))
+    assert _create(caller, _client(caller, hub, clock, max_retries=0)) == MINE
+    assert _methods(hub).count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"campaigns": [MINE]},
+        {"items": [MINE], "total": 1},
+        {"data": [MINE]},
+        {"campaigns": [MINE], "links": []},
+    ],
+)
+def test_the_rows_are_found_in_any_envelope_that_leaves_no_doubt(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, envelope: Any
+) -> None:
+    hub.will(reply(200, {"campaigns": None}), (reset,), reply(200, envelope))
+    assert _create(caller, _client(caller, hub, clock)) == MINE
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"on_ambiguous": "retry"}, ValueError),
+        ({"on_ambiguous": True}, (ValueError, TypeError)),
+        ({"find_timeout": -1}, ValueError),
+        ({"find_timeout": float("nan")}, ValueError),
+        ({"find_timeout": "10"}, TypeError),
+    ],
+)
+def test_wrong_options_are_refused_and_nothing_is_sent(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, options: Any, error: Any
+) -> None:
+    with pytest.raises(error):
+        _create(caller, _client(caller, hub, clock), **options)
+    assert hub.connections == 0
+
+
+def test_ctrl_c_while_it_is_looked_for_still_says_that_the_hub_may_have_acted(
+    blocking: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    clock.on_sleep = interrupt
+    hub.will(_campaigns(), (reset,))
+    hub.always = _campaigns()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        _create(blocking, _client(blocking, hub, clock))
+    assert "may have acted" in "\n".join(getattr(caught.value, "__notes__", []))
+
+
+def test_cancellation_of_a_reading_of_the_search_says_so_too(
+    awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(_campaigns(), (reset,))
+    hub.always = (hang,)
+    client = awaited.client(hub, clock=clock)
+
+    async def main() -> asyncio.CancelledError:
+        contacts = io.BytesIO(CSV)
+        create = client.campaigns.create("n", "a", "p", contacts, on_ambiguous="find")
+        task = asyncio.ensure_future(create)
+        while not hub.hanging.is_set():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            return error
+        raise AssertionError("it was not cancelled")
+
+    assert "may have acted" in "\n".join(getattr(awaited.run(main()), "__notes__", []))

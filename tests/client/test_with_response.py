@@ -1,0 +1,92 @@
+"""``with_response``: the same methods with status, headers and request id beside the data."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from callers import CSV, TRANSITIONS, Blocking, DrivenClock
+from loopback_hub import LoopbackHub, reply, reset
+
+import kataven
+from kataven import AsyncCampaignsClient, CampaignsClient
+
+METHODS = ["list", "get", "create", "start", "pause", "resume", "stop", "delete", "list_contacts"]
+
+
+def _arguments(name: str) -> list[Any]:
+    import io
+
+    if name == "create":
+        return ["n", "a", "p", io.BytesIO(CSV)]
+    return [] if name == "list" else ["c1"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_answers_with_the_head_beside_its_data(
+    caller: Blocking, hub: LoopbackHub, name: str
+) -> None:
+    headers = [("X-Request-ID", "req-1"), ("X-Cell", "eu")]
+    hub.always = reply(202, {"id": "c1", "x": 1}, headers)
+    method = getattr(caller.client(hub).campaigns.with_response, name)
+    answer = caller.call(method, *_arguments(name))
+    assert answer.data == (None if name == "delete" else {"id": "c1", "x": 1})
+    assert answer.status_code == 202
+    assert answer.request_id == "req-1"
+    assert answer.headers["x-cell"] == "eu"
+    assert hub.arrived(1) == 1
+
+
+def test_the_answer_told_of_is_the_last_one(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.will(
+        reply(503, "down", [("X-Request-ID", "a")]),
+        reply(200, {"id": "c1"}, [("X-Request-ID", "b")]),
+    )
+    campaigns = caller.client(hub, clock=clock).campaigns
+    answer = caller.call(campaigns.with_response.get, "c1")
+    assert (answer.status_code, answer.request_id) == (200, "b")
+
+
+def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: LoopbackHub) -> None:
+    campaigns = caller.client(hub).campaigns.with_response
+    with pytest.raises(ValueError):
+        caller.call(campaigns.get, "..")
+    assert hub.connections == 0
+    hub.always = reply(404, "none")
+    with pytest.raises(kataven.NotFoundError):
+        caller.call(campaigns.get, "c1")
+
+
+@pytest.mark.parametrize("name", [*TRANSITIONS, "delete"])
+def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, name: str
+) -> None:
+    hub.always = (reply(200, b'{"id"', [("X-Request-ID", "r")], length=90), reset)
+    method = getattr(caller.client(hub, clock=clock).campaigns.with_response, name)
+    answer = caller.call(method, "c1")
+    assert answer.data == (None if name == "delete" else {})
+    assert (answer.status_code, answer.request_id) == (200, "r")
+    assert hub.arrived(1) == 1
+
+
+def test_two_calls_at_once_do_not_mix_their_heads_up(caller: Blocking, hub: LoopbackHub) -> None:
+    hub.decide = lambda request: reply(200, {}, [("X-Request-ID", request.path.rpartition("/")[2])])
+    campaigns = caller.client(hub).campaigns.with_response
+    answers = caller.together([lambda i=i: campaigns.get(f"c{i}") for i in range(20)])
+    assert [answer.request_id for answer in answers] == [f"c{i}" for i in range(20)]
+
+
+@pytest.mark.parametrize("cls", [CampaignsClient, AsyncCampaignsClient])
+@pytest.mark.parametrize("name", METHODS)
+def test_names_and_parameters_are_those_of_the_methods(cls: type[Any], name: str) -> None:
+    import importlib
+
+    responses = importlib.import_module("kataven.campaigns.responses")
+    prefix = "Async" if cls is AsyncCampaignsClient else ""
+    ours = getattr(getattr(responses, f"{prefix}CampaignsWithResponse"), name)
+    assert list(inspect.signature(ours).parameters.values()) == list(
+        inspect.signature(getattr(cls, name)).parameters.values()
+    )

@@ -1,0 +1,101 @@
+"""`with_response`: the documented methods, with status, headers and request id beside the data."""
+
+import inspect
+import io
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import VirtualClock
+from paging_world import PagedHub, answer, lost
+
+from kataven import ApiResponse, NotFoundError
+from kataven.campaigns.async_client import AsyncCampaignsClient
+from kataven.campaigns.client import CampaignsClient
+from kataven.campaigns.responses import AsyncCampaignsWithResponse, CampaignsWithResponse
+
+CSV = b"phone_number\n+15550100001\n"
+CALLS: dict[str, tuple[Any, ...]] = {
+    "list": (),
+    "get": ("c1",),
+    "create": ("Spring", "a1", "p1", CSV),
+    "start": ("c1",),
+    "pause": ("c1",),
+    "resume": ("c1",),
+    "stop": ("c1",),
+    "delete": ("c1",),
+    "list_contacts": ("c1", "failed", 2),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_method_answers_with_the_head_of_its_answer(
+    caller: Blocking, hub: PagedHub, name: str
+) -> None:
+    client = caller.client(hub)
+    plain = caller.call(lambda: getattr(client.campaigns, name)(*CALLS[name]))
+    told = caller.call(lambda: getattr(client.campaigns.with_response, name)(*CALLS[name]))
+    assert isinstance(told, ApiResponse)
+    assert told.data == plain
+    writes = name in {"create", "start", "pause", "resume", "stop"}
+    assert told.status_code == (201 if writes else 200)
+    assert told.request_id == "req_7"
+    assert told.headers["content-type"] == "application/json"
+    assert hub.asked[0] == hub.asked[1]
+
+
+def test_the_last_answer_is_meant(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.extend([(503, {"X-Request-ID": "req_1"}, b""), lost])
+    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    told = caller.call(lambda: client.campaigns.with_response.get("c1"))
+    assert (told.status_code, told.request_id) == (200, "req_7")
+
+
+def test_an_error_is_raised_as_ever(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.append((404, {"X-Request-ID": "req_9"}, b"no such campaign"))
+    client = caller.client(hub)
+    with pytest.raises(NotFoundError) as caught:
+        caller.call(lambda: client.campaigns.with_response.get("c1"))
+    assert caught.value.request_id == "req_9"
+
+
+def test_a_success_without_a_body_or_an_id_has_its_head(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.extend([(204, {}, b""), (202, {"A": "1", "a": "2"}, b"accepted")])
+    client = caller.client(hub)
+    told = caller.call(lambda: client.campaigns.with_response.delete("c1"))
+    assert (told.data, told.status_code, told.request_id) == (None, 204, None)
+    told = caller.call(lambda: client.campaigns.with_response.start("c1"))
+    assert (told.data, told.status_code, told.headers["a"]) == ({}, 202, "2")
+
+
+def test_a_campaign_that_was_found_has_the_head_of_the_list_it_was_found_in(
+    caller: Blocking, hub: PagedHub
+) -> None:
+    mine = {"id": "c7", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1"}
+    hub.before.extend([None, lost, answer({"campaigns": [mine]})])
+    client = caller.client(hub)
+    create = client.campaigns.with_response.create
+    contacts = io.BytesIO(CSV)
+    told = caller.call(lambda: create("Spring", "a1", "p1", contacts, on_ambiguous="find"))
+    assert (told.data, told.status_code) == (mine, 200)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_names_parameters_and_docstrings_are_the_methods_own(name: str) -> None:
+    pairs = (
+        (CampaignsWithResponse, CampaignsClient),
+        (AsyncCampaignsWithResponse, AsyncCampaignsClient),
+    )
+    for with_response, plain in pairs:
+        ours, theirs = getattr(with_response, name), getattr(plain, name)
+        assert inspect.signature(ours) == inspect.signature(theirs)
+        assert ours.__doc__ == theirs.__doc__
+        assert ours.__name__ == name
+
+
+def test_a_view_keeps_its_options(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.extend([(503, {}, b"")] * 2)
+    view = caller.client(hub).with_options(max_retries=0)
+    with pytest.raises(Exception, match="503"):
+        caller.call(lambda: view.campaigns.with_response.get("c1"))
+    assert len(hub.asked) == 1

@@ -1,0 +1,306 @@
+"""Every contact of a campaign, page by page; blocking and async."""
+
+import asyncio
+import gc
+import itertools
+import pickle
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import KEY, VirtualClock
+from paging_world import PagedHub, answer, contact, lost
+
+from kataven import (
+    AsyncKatavenClient,
+    KatavenClient,
+    KatavenError,
+    RateLimits,
+    ResponseFormatError,
+    ServerError,
+)
+
+LIMITED = (429, {"Retry-After": "60"}, b"rate_limited: per-minute (60) exceeded")
+
+
+def ids(contacts: list[Any]) -> list[str]:
+    return [found["id"] for found in contacts]
+
+
+def test_every_contact_comes_once_and_an_empty_page_ends_it(
+    caller: Blocking, hub: PagedHub
+) -> None:
+    client = caller.client(hub)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
+    assert hub.pages_asked == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200])
+def test_any_number_of_contacts_is_read(caller: Blocking, hub: PagedHub, count: int) -> None:
+    hub.contacts = hub.contacts[:count]
+    client = caller.client(hub)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
+    assert hub.pages_asked == list(range(-(-count // 100) + 1))
+
+
+def test_status_and_first_page_are_asked_for(caller: Blocking, hub: PagedHub) -> None:
+    client = caller.client(hub)
+    contacts = caller.items(client.campaigns.iter_contacts("c 1", "no answer&x", start_page=1))
+    assert contacts == hub.contacts[100:]
+    assert hub.asked[0] == "GET /campaigns/c%201/contacts?status=no%20answer%26x&page=1"
+
+
+def test_nothing_is_sent_before_the_first_item_and_no_page_before_its_time(
+    caller: Blocking, hub: PagedHub
+) -> None:
+    client = caller.client(hub)
+    contacts = client.campaigns.iter_contacts("c1")
+    assert hub.asked == []
+    assert contacts.page == 0
+    for _ in range(100):
+        caller.first(contacts)
+    assert hub.pages_asked == [0]
+    assert contacts.page == 1
+    caller.first(contacts)
+    assert hub.pages_asked == [0, 1]
+    assert contacts.page == 2
+    caller.close(contacts)
+    assert caller.items(contacts) == []
+    assert hub.pages_asked == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error"),
+    [
+        (("",), {}, ValueError),
+        (("..",), {}, ValueError),
+        (("c1",), {"start_page": -1}, ValueError),
+        (("c1",), {"start_page": True}, TypeError),
+        (("c1",), {"start_page": "0"}, TypeError),
+        ((7,), {}, TypeError),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_by_the_call_itself(
+    caller: Blocking, hub: PagedHub, arguments: Any, options: Any, error: type[Exception]
+) -> None:
+    client = caller.client(hub)
+    with pytest.raises(error):
+        client.campaigns.iter_contacts(*arguments, **options)
+    assert hub.asked == []
+
+
+# Ends that a Hub may have.
+
+
+@pytest.mark.parametrize("with_ids", [True, False], ids=["ids", "no ids"])
+def test_a_hub_that_ignores_the_page_is_read_once(
+    caller: Blocking, hub: PagedHub, with_ids: bool
+) -> None:
+    rows = hub.contacts[:50]
+    if not with_ids:
+        rows = [{name: value for name, value in row.items() if name != "id"} for row in rows]
+    hub.page = lambda _page: {"contacts": rows}
+    client = caller.client(hub)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == rows
+    assert hub.pages_asked == [0, 1]
+
+
+def test_the_last_page_sent_for_ever_is_read_once_though_its_contacts_change(
+    caller: Blocking, hub: PagedHub
+) -> None:
+    attempts = itertools.count()
+
+    def clamped(page: int) -> Any:
+        rows = hub.contacts[min(page, 2) * 100 :][:100]
+        return {"contacts": [{**row, "attempts": next(attempts)} for row in rows]}
+
+    hub.page = clamped
+    client = caller.client(hub)
+    assert ids(caller.items(client.campaigns.iter_contacts("c1"))) == ids(hub.contacts)
+    assert hub.pages_asked == [0, 1, 2, 3]
+
+
+def test_equal_pages_that_are_not_in_a_row_do_not_end_it(caller: Blocking, hub: PagedHub) -> None:
+    pages = [[contact(1)], [contact(2)], [contact(1)], [contact(2), contact(1)], []]
+    hub.page = lambda page: {"contacts": pages[page]}
+    client = caller.client(hub)
+    assert ids(caller.items(client.campaigns.iter_contacts("c1"))) == [
+        "ct_1", "ct_2", "ct_1", "ct_2", "ct_1",
+    ]  # fmt: skip
+
+
+# Envelopes that a Hub may have.
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        lambda rows: {"contacts": rows, "links": []},
+        lambda rows: {"items": rows, "total": 250, "next": None},
+        lambda rows: {"contacts": {"of": "page"}, "data": rows},
+        lambda rows: {"contacts": rows or None},
+    ],
+    ids=["contacts beside another list", "the only list", "contacts is no list", "null at the end"],
+)
+def test_the_rows_are_found_in_any_envelope(caller: Blocking, hub: PagedHub, envelope: Any) -> None:
+    hub.page = lambda page: envelope(hub.contacts[page * 100 :][:100])
+    client = caller.client(hub)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [{}, {"total": 3}, {"items": [], "rows": []}, {"contacts": {}}, {"contacts": "none"}],
+    ids=repr,
+)
+def test_rows_that_nobody_can_tell_are_an_error_and_no_end(
+    caller: Blocking, hub: PagedHub, envelope: Any
+) -> None:
+    ordinary = hub.page
+    hub.page = lambda page: ordinary(page) if page == 0 else envelope
+    contacts = caller.client(hub).campaigns.iter_contacts("c1")
+    for _ in range(100):
+        caller.first(contacts)
+    with pytest.raises(ResponseFormatError, match="'contacts'") as caught:
+        caller.first(contacts)
+    assert caught.value.page == 1
+    assert hub.pages_asked == [0, 1]
+
+
+def test_rows_are_given_as_they_are(caller: Blocking, hub: PagedHub) -> None:
+    rows = ["+15550100001", None, 7, {"id": {"deep": []}}, {"id": None}, {"id": None}, [1]]
+    hub.page = lambda page: {"contacts": rows if page == 0 else []}
+    client = caller.client(hub)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == rows
+
+
+# Faults.
+
+
+def test_a_429_repeats_its_own_page_alone(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.extend([None, LIMITED, (503, {}, b""), lost, None, LIMITED])
+    clock = VirtualClock(awaited=caller.awaited)
+    client = caller.client(hub, clock=clock)
+    assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
+    assert hub.pages_asked == [0, 1, 1, 1, 1, 2, 2, 3]
+
+
+def test_an_error_tells_the_page_and_reading_goes_on_there(caller: Blocking, hub: PagedHub) -> None:
+    clock = VirtualClock(awaited=caller.awaited)
+    client = caller.client(hub, clock=clock, max_retries=1)
+    hub.before.extend([None, None, (500, {}, b"database"), (500, {}, b"database")])
+    contacts = client.campaigns.iter_contacts("c1")
+    read = [caller.first(contacts) for _ in range(200)]
+    with pytest.raises(ServerError) as caught:
+        caller.first(contacts)
+    assert caught.value.page == contacts.page == 2
+    assert pickle.loads(pickle.dumps(caught.value)).page == 2
+    # The iteration is over; another one goes on.
+    assert caller.items(contacts) == []
+    rest = caller.items(client.campaigns.iter_contacts("c1", start_page=caught.value.page))
+    assert read + rest == hub.contacts
+
+
+def test_other_errors_have_no_page(caller: Blocking, hub: PagedHub) -> None:
+    hub.before.append((404, {}, b"no such campaign"))
+    client = caller.client(hub)
+    with pytest.raises(KatavenError) as caught:
+        caller.call(lambda: client.campaigns.list_contacts("c1"))
+    assert caught.value.page is None
+
+
+def test_a_deadline_is_for_each_page_and_not_for_all(caller: Blocking, hub: PagedHub) -> None:
+    clock = VirtualClock(awaited=caller.awaited)
+    client = caller.client(hub, clock=clock, deadline=70)
+    hub.before.extend([LIMITED, None, LIMITED, None, LIMITED, None])
+    assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
+    assert sum(clock.slept) == pytest.approx(3 * 63)
+
+
+# Interruptions.
+
+
+def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: PagedHub) -> None:
+    import threading
+
+    hanging, release = threading.Event(), threading.Event()
+
+    def hang() -> Any:
+        hanging.set()
+        release.wait(10)
+        return answer({"contacts": []})
+
+    hub.before.extend([None, hang])
+
+    async def main() -> None:
+        limits = RateLimits(per_hour=50, concurrent=1, headroom=0)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            contacts = client.campaigns.iter_contacts("c1")
+            read = [await anext(contacts) for _ in range(100)]
+            waiting = asyncio.ensure_future(anext(contacts))
+            await asyncio.get_running_loop().run_in_executor(None, hanging.wait, 10)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            release.set()
+            left = client.rate_limits
+            assert left is not None
+            assert left.concurrent == 1
+            assert contacts.page == 1
+            read += [found async for found in contacts]
+            assert read == hub.contacts
+            left = client.rate_limits
+            assert left is not None
+            # Each request was admitted, the repeated one too.
+            assert len(hub.arrivals) == 5
+            assert left.per_hour == 50 - 5
+            assert left.concurrent == 1
+
+    asyncio.run(main())
+    assert hub.pages_asked == [0, 1, 1, 2, 3]
+
+
+def test_closing_from_another_thread_ends_it(hub: PagedHub) -> None:
+    import threading
+
+    with KatavenClient(KEY, base_url=hub.url) as client:
+        contacts = client.campaigns.iter_contacts("c1")
+        next(contacts)
+        thread = threading.Thread(target=contacts.close)
+        thread.start()
+        thread.join(10)
+        assert list(contacts) == []
+
+
+# Memory.
+
+
+def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: PagedHub) -> None:
+    hub.contacts = [contact(number) for number in range(1500)]
+    contacts = caller.client(hub).campaigns.iter_contacts("c1")
+    most = read = 0
+
+    def look() -> None:
+        nonlocal most, read
+        if read % 500 == 150:
+            gc.collect()
+            rows = sum(
+                1
+                for found in gc.get_objects()
+                if type(found) is dict and found.get("phone_number") and "id" in found
+            )
+            # The Hub's own are not meant.
+            most = max(most, rows - len(hub.contacts))
+        read += 1
+
+    async def awaited() -> None:
+        async for _ in contacts:
+            look()
+
+    if caller.awaited:
+        caller.call(awaited)
+    else:
+        for _ in contacts:
+            look()
+    assert read == 1500
+    assert most <= 201

@@ -1,0 +1,66 @@
+"""The code of the documents runs as it stands, and so do the examples."""
+
+import ast
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "docs/index.md", "docs/configuration.md", "docs/errors.md"]
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_block_of_code_runs(document, blocks, program):
+    found = blocks(document, "python")
+
+    assert found
+    for block in found:
+        done = program("-c", block)
+        assert (done.returncode, done.stderr) == (0, ""), block
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_runs(example, program):
+    done = program(f"examples/{example}")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_the_ten_lines_are_at_most_ten_and_are_the_quickstart(blocks):
+    ten = blocks("README.md", "python")[0]
+    quickstart = (ROOT / "examples" / "quickstart.py").read_text(encoding="utf-8")
+    docstring, _, code = quickstart.partition("\n\n")
+
+    assert ast.get_docstring(ast.parse(docstring))
+    assert ten == code
+    assert len([line for line in ten.splitlines() if line.strip()]) <= 10
+
+
+def test_the_ten_lines_dial_everybody_and_write_what_came_of_it(blocks, program, tmp_path):
+    shown = program("-c", blocks("README.md", "python")[0]).stdout.splitlines()
+
+    assert re.match(r"completed \{'pending': 0, 'in_progress': 0, ", shown[-1])
+    with (tmp_path / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        statuses = [row["status"] for row in csv.DictReader(file)]
+    assert len(statuses) == 500
+    assert set(statuses) <= {"completed", "failed"}
+
+
+def test_as_dict_hands_on_the_same_object(blocks, program):
+    (block,) = (block for block in blocks("README.md", "python") if "as_dict" in block)
+
+    done = program("-c", f"{block}\nkeep({{'id': 'c1', 'status': 'draft'}})")
+
+    assert done.stdout == "c1 draft\n"
+
+
+def test_the_second_round_of_the_example_reaches_whoever_the_first_did_not(program):
+    shown = program("examples/clean_and_retry.py").stdout.splitlines()
+
+    assert "row 4 is left out: duplicate" in shown
+    assert "row 5 is left out: bad_number" in shown
+    assert shown[-2:] == ["1 of 2 were not reached", "second round: completed"]

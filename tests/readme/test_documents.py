@@ -1,0 +1,87 @@
+"""The documents are whole: their links lead somewhere, and nothing that users can set is left out."""
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import kataven
+from kataven import AsyncKatavenClient, KatavenClient, errors
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+)
+
+
+def text(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_to_a_file(document):
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text(document))
+    inside = [link for link in links if not re.match(r"[a-z]+:", link)]
+
+    assert [link for link in inside if not (ROOT / document).parent.joinpath(link).exists()] == []
+
+
+def test_the_index_leads_to_every_page():
+    index = text("docs/index.md")
+
+    for page in ROOT.glob("docs/*.md"):
+        assert page.name == "index.md" or f"({page.name})" in index
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_target_of_make_that_is_named_exists(document):
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+
+    assert set(re.findall(r"`make ([a-z-]+)", text(document))) <= targets
+
+
+@pytest.mark.parametrize("client", [KatavenClient, AsyncKatavenClient])
+def test_every_option_of_a_client_is_in_the_configuration_page(client):
+    page = text("docs/configuration.md")
+
+    for name in inspect.signature(client).parameters:
+        assert f"`{name}`" in page
+
+
+def test_every_variable_that_is_read_is_in_the_configuration_page():
+    page = text("docs/configuration.md")
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kataven").rglob("*.py"))
+
+    for variable in set(re.findall(r"\bKATAVEN_[A-Z_]+\b", code)):
+        assert f"`{variable}" in page, variable
+
+
+def test_every_error_is_in_the_errors_page():
+    page = text("docs/errors.md")
+
+    for name in errors.__all__:
+        assert name in page
+        assert getattr(kataven, name) is getattr(errors, name)
+
+
+def test_every_dependency_is_in_its_page_with_a_reason():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    libraries = {re.split(r"[\[<>=]", line)[0] for group in groups for line in group} - {"kataven"}
+    rows = [line for line in text("docs/dependencies.md").splitlines() if line.startswith("| ")]
+
+    missing = [name for name in libraries if not any(name in row.split("|")[1] for row in rows)]
+    assert missing == []
+
+
+def test_every_extra_is_in_the_readme():
+    extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
+
+    for extra in set(extras) - {"test", "dev"}:
+        assert f"| `{extra}` |" in text("README.md")
+
+
+def test_the_changelog_has_this_version():
+    assert re.search(rf"^## {re.escape(kataven.__version__)}$", text("CHANGELOG.md"), re.MULTILINE)
