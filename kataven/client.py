@@ -215,7 +215,7 @@ class AsyncKatavenClient:
     """The Kataven Hub, awaited.
 
     Safe to share between tasks; not usable after a ``fork``. Use it as an async context manager, or
-    close it with ``aclose()``.
+    close it with ``aclose()``, which closes the connections of the running event loop.
 
     Args:
         api_key: An API key (``sk_live_<account>_...``, which names its account), a JWT (``eyJ...``,

@@ -95,7 +95,7 @@ def main() -> None:
     """Write the file."""
     draw = random.Random(7)  # noqa: S311 - nothing here is a secret
     with TARGET.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER.split(","))
         for index, number in enumerate(numbers(draw)):
             first, last = draw.choice(FIRST.split()), draw.choice(LAST.split())

@@ -37,10 +37,12 @@ class Body:
         BodyError: If the body is packed in a way that was not asked for.
     """
 
-    __slots__ = ("_first", "_pieces", "_room", "_stages")
+    __slots__ = ("_first", "_joined", "_only", "_room", "_stages")
 
     def __init__(self, encodings: str = "") -> None:
-        self._pieces: list[bytes] = []
+        # Nearly every body comes in one piece, which is then handed on as it is.
+        self._only = b""
+        self._joined: bytearray | None = None
         self._room = LONGEST_BODY
         self._first: Callable[[bytes], None] = self._keep
         self._stages: list[_Stage] = []
@@ -78,8 +80,7 @@ class Body:
         """
         if any(stage.unfinished for stage in self._stages):
             raise BodyError("the answer's packed body ends early", final=False)
-        pieces = self._pieces
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._only if self._joined is None else bytes(self._joined)
 
     def _keep(self, piece: bytes) -> None:
         self._room -= len(piece)
@@ -87,7 +88,14 @@ class Body:
             raise BodyError(
                 f"the answer's body is over {LONGEST_BODY // 1024 // 1024} MiB", final=True
             )
-        self._pieces.append(piece)
+        if self._joined is not None:
+            self._joined += piece
+        elif not self._only:
+            self._only = piece
+        elif piece:
+            self._joined = bytearray(self._only)
+            self._joined += piece
+            self._only = b""
 
 
 class _Stage:

@@ -167,9 +167,8 @@ def _exchange(
         )
         if options.budgeted and isinstance(last, RateLimitError) and last.reason == "rate_limit":
             # Everybody waits, whether this call goes on or not.
-            yield Pause(
-                last.retry_after or FIRST_BACKOFF if wait is None else wait, operation.control
-            )
+            asked = last.retry_after or FIRST_BACKOFF if wait is None else wait
+            yield Pause(min(asked, options.max_retry_wait), operation.control)
         if wait is None:
             raise last from (outcome.cause if isinstance(outcome, Failure) else None)
         if limit is not None and clock.now() + wait > limit:

@@ -41,7 +41,7 @@ def _request(
             f"{path!r} is no path below the Hub's version, like '/campaigns'; a request with the "
             "key goes nowhere else"
         )
-    own = dict(options.pop("headers", None) or {})
+    own = httpx.Headers(options.pop("headers", None))
     request = httpx.Request(
         method,
         wire.base.url + path,

@@ -22,6 +22,8 @@ _OPEN_WORDS: Final = ("pending", "in_progress")
 _DONE_WORDS: Final = ("completed", "failed", "cancelled")
 # The rate is that of the last minutes: it follows a pause or a cap soon, and is steady enough.
 _RATE_SECONDS: Final = 300.0
+# Two looks closer together than this say nothing of a rate.
+_LEAST_SECONDS: Final = 1.0
 # Beyond, a count is no count of contacts, and would overflow a rate.
 _MOST: Final = 10**15
 
@@ -125,7 +127,7 @@ class ProgressMeter:
         while len(seen) > 2 and seen[1][0] <= now - _RATE_SECONDS:
             seen.popleft()
         since, then = seen[0]
-        if now <= since or done <= then:
+        if now - since < _LEAST_SECONDS or done <= then:
             return None
         return (done - then) / (now - since) * 60
 

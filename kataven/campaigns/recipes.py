@@ -90,9 +90,17 @@ def create(wish: Creation, options: Options, clock: Clock) -> Flow[Any]:
         except (APIConnectionError, ServerError, ResponseFormatError) as lost:
             if not wish.find or lost.request_sent is not True:
                 raise
-            return (yield from _find(wish, before, lost, options, clock, limit))
+            try:
+                return (yield from _find(wish, before, lost, options, clock, limit))
+            except BaseException as interruption:
+                if not isinstance(interruption, Exception):
+                    interruption.add_note(f"while its campaign was looked for: {lost}")
+                raise
     except OSError as error:
-        if isinstance(error, KatavenError):
+        from kataven.contacts.window import UploadReadError  # noqa: PLC0415 - loaded by _open
+
+        # Any other is a caller's own: of the function that gives the key, or of a hook.
+        if not isinstance(error, UploadReadError):
             raise
         raise _unreadable(error) from error
     finally:

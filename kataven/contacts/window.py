@@ -10,7 +10,11 @@ from typing import Final
 from kataven.contacts.rules import PIECE
 from kataven.contacts.sources import Upload, read_piece
 
-__all__ = ["UploadWindow", "upload_window"]
+__all__ = ["UploadReadError", "UploadWindow", "upload_window"]
+
+
+class UploadReadError(OSError):
+    """The contacts could not be read to their end."""
 
 
 class UploadWindow:
@@ -37,7 +41,7 @@ class UploadWindow:
             At most 1 MiB, empty at the end.
 
         Raises:
-            OSError: The file has become shorter since the upload was opened.
+            UploadReadError: The file cannot be read, or has become shorter since it was opened.
         """
         left = self._upload.size - self._at
         most = min(PIECE, left) if n is None or n < 0 else min(n, PIECE, left)
@@ -45,9 +49,12 @@ class UploadWindow:
             return b""
         # The file may have been moved by others, and by the upload before this one.
         self._upload.file.seek(self._upload.start + self._at)
-        piece = read_piece(self._upload.file, most)
+        try:
+            piece = read_piece(self._upload.file, most)
+        except OSError as error:
+            raise UploadReadError(str(error)) from error
         if not piece:
-            raise OSError(
+            raise UploadReadError(
                 f"the contacts file became shorter while it was read: {left} of "
                 f"{self._upload.size} bytes are missing"
             )

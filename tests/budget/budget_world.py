@@ -69,7 +69,8 @@ class CountingHub:
 
     Attributes:
         arrivals: Moment (monotonic), method and path of each, in the order they arrived.
-        answer: Makes status, headers and body of an answer; may wait.
+        answer: Makes status, headers and body of an answer; may wait, or raise: then the
+            connection is closed in place of an answer.
     """
 
     def __init__(self) -> None:
@@ -102,7 +103,9 @@ class CountingHub:
                     outer.in_flight += 1
                     outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
                 status, headers, body = outer.answer(self.command, self.path)
-                lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
+                headers = {"Content-Length": str(len(body)), **headers}
+                self.close_connection = headers.get("Connection") == "close"
+                lines = [f"HTTP/1.1 {status} X"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
                 with outer._lock:
                     # Before the answer is out, or the next request of its reader is counted twice.

@@ -54,7 +54,7 @@ def test_the_progress_lines_rise_to_the_end_and_always_add_up(kataven):
 
     lines = re.findall(r"^(running|completed) +(\d+) %: (.*)$", done.stdout, re.MULTILINE)
     assert [int(share) for _, share, _ in lines] == sorted(int(share) for _, share, _ in lines)
-    assert len(lines) >= 3
+    assert len(lines) >= 2
     assert lines[-1][:2] == ("completed", "100")
     for _, _, counts in lines:
         of_statuses = re.findall(r"(\d+) (pending|in progress|completed|failed|cancelled)", counts)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from callers import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, Request, reply, reset
+from loopback_hub import LoopbackHub, Request, reply, reset, wait_for
 
 import kataven
 
@@ -106,6 +106,7 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
     issuer = Issuer()
     calls = 12
     everybody = threading.Barrier(calls)
+    refused: list[int] = []
 
     def decide(request: Request) -> bytes:
         if request.header("authorization") == "Bearer token-1":
@@ -113,8 +114,25 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
             everybody.wait(10)
         return issuer.decide(request)
 
-    client = caller.client(hub, api_key=issuer)
+    def told(event: kataven.CallEvent) -> None:
+        if event.status == 401:
+            refused.append(1)
+
+    # The new token is given only once all twelve have been refused the old one.
+    def ask() -> str:
+        if issuer.given:
+            wait_for(lambda: len(refused) == calls)
+        return issuer()
+
+    async def ask_awaited() -> str:
+        while issuer.given and len(refused) < calls:
+            await asyncio.sleep(0.001)
+        return issuer()
+
+    key = ask if caller.name == "sync" else ask_awaited
+    client = caller.client(hub, api_key=key, on_response=told)
     caller.call(client.campaigns.list)
+    refused.clear()
     hub.decide = decide
     answers = caller.together([lambda: client.campaigns.get("c1")] * calls)
     assert answers == [{"id": "c1"}] * calls

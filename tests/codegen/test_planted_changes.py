@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted import PLANTED, Finding, Planted, default_changed, response_field_removed
 from spec import compare, document, normalise, places, project, report
 
 # Each test here starts processes, several of them one after the other; a busy machine needs time.

@@ -5,11 +5,13 @@ Knows the documented routes and nothing of what the tests prove.
 
 import json
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from budget_world import CountingHub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 JSON = {"Content-Type": "application/json", "X-Request-ID": "req_7"}

@@ -54,6 +54,12 @@ def test_rate_and_eta_come_from_what_was_seen() -> None:
     assert progress.elapsed_seconds == 120.0
 
 
+def test_two_looks_at_once_show_no_rate() -> None:
+    meter = ProgressMeter()
+    meter.take(snapshot(0), 100.0)
+    assert meter.take(snapshot(50), 100.0001).calls_per_minute is None
+
+
 def test_the_rate_is_that_of_the_last_five_minutes() -> None:
     meter = ProgressMeter()
     meter.take(snapshot(0, 10_000), 0.0)
