@@ -118,8 +118,8 @@ def _exchange(
             timeout = timeout.within(left)
         attempt = Attempt()
         watched = observer.active
+        begun = clock.now()
         if watched:
-            begun = clock.now()
             observer.request(CallEvent(operation.method, operation.path, repeats + 1, None, 0.0))
         try:
             outcome: Reply | Failure = yield Send(operation, timeout, attempt, limit)

@@ -7,7 +7,7 @@ not act. It reads no clock: now and jitter are handed in.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kataven._core.operation import Failure, Reply
 
@@ -73,7 +73,7 @@ def limit_reason(body: bytes, retry_after: float | None) -> Literal["rate_limit"
 
 
 def wait_before_repeat(
-    operation: Operation[object],
+    operation: Operation[Any],
     outcome: Reply | Failure,
     *,
     repeats: int,

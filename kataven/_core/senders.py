@@ -95,7 +95,8 @@ class BlockingDriver:
                         try:
                             outcome = self._send(effect)
                         finally:
-                            lease = self.release(lease)
+                            self.release(lease)
+                            lease = None
                     elif type(effect) is Admit:
                         outcome = lease = self.admit(effect)
                         if type(outcome) is Denied:
@@ -222,7 +223,8 @@ class AsyncDriver:
                         try:
                             outcome = await self._send(effect)
                         finally:
-                            lease = await self.release(lease)
+                            await self.release(lease)
+                            lease = None
                     elif type(effect) is Admit:
                         outcome = lease = await self.admit(effect)
                         if type(outcome) is Denied:
@@ -256,7 +258,7 @@ class AsyncDriver:
         if type(effect) is Send:
             return await self._send(effect)
         if type(effect) is Sleep:
-            waiting = self.clock.sleep(effect.seconds)
+            waiting: Any = self.clock.sleep(effect.seconds)
             return await waiting if hasattr(waiting, "__await__") else None
         if type(effect) is Work:
             return await run_in_thread(effect.function)
@@ -270,8 +272,9 @@ class AsyncDriver:
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
         left = None if send.limit is None else max(0.0, send.limit - self.clock.now())
+        whole = asyncio.timeout(left)
         try:
-            async with asyncio.timeout(left) as whole:
+            async with whole:
                 return await self._send_within(send, left)
         except TimeoutError as error:
             if not whole.expired():

@@ -18,7 +18,7 @@ from kataven._version import __version__
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from kataven._core.operation import Attempt, Send, Timeout
     from kataven._core.tokens import Token
@@ -185,7 +185,7 @@ class BodyReader:
         """The answer, read whole."""
         response = self._response
         body = self._body.whole()
-        raw_headers = response.headers.raw
+        raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
         if response.status_code >= 300 or not body.lstrip().startswith(b"{"):
             # It becomes an error's text: a page that echoes the request must not show the key.
             body, raw_headers = self._token.hidden_in(body, raw_headers)

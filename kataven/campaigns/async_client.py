@@ -251,7 +251,7 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
         async with AsyncFlowIterator[Any](self._driver, flow, port, resumes=False) as steps:
             async for item in steps:
                 if on_progress is not None:
-                    said = on_progress(item)
+                    said: Any = on_progress(item)
                     if hasattr(said, "__await__"):
                         await said
             return steps.result
