@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from kataven._core.operation import Admit, Denied, Give, Interrupted, Open, Read, Send, Sleep
@@ -29,8 +30,9 @@ _NAP = 0.25
 class _Steps(Generic[T]):
     """What both iterators share: the items at hand, the flow, and where it stands."""
 
-    def __init__(self, flow: Flow[Any], *, resumes: bool) -> None:
+    def __init__(self, flow: Flow[Any], port: BlockingPort | AsyncPort, *, resumes: bool) -> None:
         self._flow = flow
+        self._port: Any = port
         # Whether an interrupted wait for an item leaves the iteration as it was. Where it does not,
         # the flow is told, and says what it knows.
         self._resumes = resumes
@@ -46,6 +48,18 @@ class _Steps(Generic[T]):
         self._pause: tuple[Sleep | None, float, float] = (None, 0.0, 0.0)
         # The budget's lease for a call that the flow makes beside its stream.
         self._call_lease: Any = None
+        # What that lease was asked for with, until the call has been answered.
+        self._admission: Admit | None = None
+
+    def _admitted(self, effect: Admit, lease: Any) -> Any:
+        """Keep a lease with the stream's connection, or until its call has been answered."""
+        if isinstance(lease, Denied):
+            return lease
+        if effect.stream:
+            self._port.hold(lease)
+        else:
+            self._call_lease, self._admission = lease, effect
+        return lease
 
     def _let_go(self) -> Any:
         lease, self._call_lease = self._call_lease, None
@@ -124,9 +138,8 @@ class FlowIterator(_Steps[T]):
         *,
         resumes: bool = True,
     ) -> None:
-        super().__init__(flow, resumes=resumes)
+        super().__init__(flow, port, resumes=resumes)
         self._driver = driver
-        self._port = port
         self._turn = threading.RLock()
 
     def __iter__(self) -> Self:
@@ -137,8 +150,7 @@ class FlowIterator(_Steps[T]):
 
         Raises:
             StopIteration: The server closed the stream, or this iterator was closed.
-            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: See
-                ``stream_events``.
+            KatavenError: As the method that made it says.
         """
         # Most items are at hand, and a lock for each would cost as much as the rest of this.
         try:
@@ -196,18 +208,17 @@ class FlowIterator(_Steps[T]):
         # A flow that asks for anything else has done with its stream.
         self._port.close()
         if type(effect) is Admit:
-            lease = self._driver.admit(effect)
-            if not isinstance(lease, Denied):
-                if effect.stream:
-                    self._port.hold(lease)
-                else:
-                    self._call_lease = lease
-            return lease
+            return self._admitted(effect, self._driver.admit(effect))
         if type(effect) is Send:
+            if self._call_lease is None and self._admission is not None:
+                # Sent anew: the interruption gave the lease back.
+                self._call_lease = self._driver.admit(replace(self._admission, limit=None))
             try:
-                return self._driver.once(effect)
+                outcome = self._driver.once(effect)
             finally:
                 self._driver.release(self._let_go())
+            self._admission = None
+            return outcome
         if type(effect) is Sleep:
             for nap in self._naps(effect, self._driver.clock):
                 self._driver.clock.sleep(nap)
@@ -265,9 +276,8 @@ class AsyncFlowIterator(_Steps[T]):
         *,
         resumes: bool = True,
     ) -> None:
-        super().__init__(flow, resumes=resumes)
+        super().__init__(flow, port, resumes=resumes)
         self._driver = driver
-        self._port = port
         self._reading = False
         self._loop: Any = None
 
@@ -279,8 +289,7 @@ class AsyncFlowIterator(_Steps[T]):
 
         Raises:
             StopAsyncIteration: The server closed the stream, or this iterator was closed.
-            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: See
-                ``stream_events``.
+            KatavenError: As the method that made it says.
         """
         if not self._items:
             if self._reading:
@@ -341,22 +350,21 @@ class AsyncFlowIterator(_Steps[T]):
         # A flow that asks for anything else has done with its stream.
         await self._port.close()
         if type(effect) is Admit:
-            lease = await self._driver.admit(effect)
-            if not isinstance(lease, Denied):
-                if effect.stream:
-                    self._port.hold(lease)
-                else:
-                    self._call_lease = lease
-            return lease
+            return self._admitted(effect, await self._driver.admit(effect))
         if type(effect) is Send:
+            if self._call_lease is None and self._admission is not None:
+                # Sent anew: the cancellation gave the lease back.
+                self._call_lease = await self._driver.admit(replace(self._admission, limit=None))
             try:
-                return await self._driver.once(effect)
+                outcome = await self._driver.once(effect)
             finally:
                 await self._driver.release(self._let_go())
+            self._admission = None
+            return outcome
         if type(effect) is Sleep:
             for nap in self._naps(effect, self._driver.clock):
-                waiting = self._driver.clock.sleep(nap)
-                if waiting is not None:
+                waiting: Any = self._driver.clock.sleep(nap)
+                if hasattr(waiting, "__await__"):
                     await waiting
             return None
         return await self._driver.once(effect)

@@ -21,6 +21,7 @@ from kataven._core.answers import (
     unreadable,
 )
 from kataven._core.exchange import admission
+from kataven._core.observe import CallEvent
 from kataven._core.operation import (
     Denied,
     Failure,
@@ -154,18 +155,15 @@ def _follow(
         if opened_before:
             state.reconnects += 1
         opened_before = True
-        timeout = options.timeout
-        if options.deadline is not None:
-            timeout = timeout.within(options.deadline)
-        if limit is not None:
-            timeout = timeout.within(max(_LEAST_TIMEOUT, limit - clock.now()))
-        outcome = yield Open(operation, timeout, settings.idle_timeout, state.last_event_id, limit)
+        attempt = fruitless + 1
+        effect = _open(operation, settings, options, clock, state, limit)
+        outcome = yield from _observed(effect, options, clock, attempt)
         if isinstance(outcome, Interrupted):
             continue
         _check_time(operation, clock, limit)
         least = 0.0
         if isinstance(outcome, Opened):
-            decoder = EventDecoder()
+            decoder = EventDecoder(last_event_id=state.last_event_id)
             broken = yield from _read_on(operation, decoder, state, clock, limit)
             if broken is None or state.ended:
                 return
@@ -174,6 +172,7 @@ def _follow(
             if decoder.retry is not None:
                 base = min(LONGEST_PAUSE, max(_LEAST_BASE, decoder.retry / 1000))
             failure, fruitful = broken
+            status = failure.status
             if fruitful:
                 fruitless = 0
                 renewed = False
@@ -184,11 +183,13 @@ def _follow(
         elif isinstance(outcome, Failure):
             if outcome.final:
                 raise unreadable(operation, outcome) from outcome.cause
+            status = outcome.status
             error = failure_error(operation, outcome)
             error.__cause__ = outcome.cause
         else:
             if outcome.status == 204:
                 return
+            status = outcome.status
             error = _refusal(operation, outcome, clock, options)
             if outcome.status == 401 and options.renewable and not renewed:
                 renewed = True
@@ -213,7 +214,42 @@ def _follow(
         wait = max(least, step * (0.5 + clock.jitter() / 2))
         if limit is not None:
             wait = min(wait, max(0.0, limit - clock.now()))
+        if options.observer.active:
+            options.observer.retry(
+                CallEvent(operation.method, operation.path, attempt, status, wait)
+            )
         yield Sleep(wait)
+
+
+def _open(
+    operation: Operation[Any],
+    settings: StreamSettings,
+    options: Options,
+    clock: Clock,
+    state: StreamState,
+    limit: float | None,
+) -> Open:
+    timeout = options.timeout
+    if options.deadline is not None:
+        timeout = timeout.within(options.deadline)
+    if limit is not None:
+        timeout = timeout.within(max(_LEAST_TIMEOUT, limit - clock.now()))
+    return Open(operation, timeout, settings.idle_timeout, state.last_event_id, limit)
+
+
+def _observed(effect: Open, options: Options, clock: Clock, attempt: int) -> Flow[Any]:
+    """Open the stream, and tell who watches the client's requests."""
+    observer = options.observer
+    if not observer.active:
+        return (yield effect)
+    method, path = effect.operation.method, effect.operation.path
+    begun = clock.now()
+    observer.request(CallEvent(method, path, attempt, None, 0.0))
+    outcome = yield effect
+    if not isinstance(outcome, Interrupted):
+        status = 200 if isinstance(outcome, Opened) else outcome.status
+        observer.response(CallEvent(method, path, attempt, status, clock.now() - begun))
+    return outcome
 
 
 def _read_on(
@@ -233,16 +269,13 @@ def _read_on(
         if isinstance(outcome, Failure):
             _check_time(operation, clock, limit)
             return outcome, fruitful
-        known_id = decoder.last_event_id
         try:
             items = decoder.feed(outcome)
         except FrameTooLargeError as error:
             if error.items:
                 yield Give(error.items)
             raise StreamError(f"{error} ({operation.path})") from error
-        # A new connection's decoder knows no id, which says nothing about the one before it.
-        if decoder.last_event_id != known_id:
-            state.last_event_id = decoder.last_event_id
+        state.last_event_id = decoder.last_event_id
         if items:
             fruitful = True
             state.ended = decoder.ended

@@ -30,6 +30,8 @@ _RING = ((3.0, 20.0), (30.0, 30.0), (20.0, 28.0), (2.0, 4.0), (1.0, 2.0))
 _SHORTEST_TALK = 3.0
 _MEDIAN_TALK = 20.0
 _LONGEST_TALK = 180.0
+# So that a call lasts 35 s on average, over all outcomes and ringing included.
+_LONG_TALKS_ARE_RARE = 2.25
 _UNIT = 1 / 2**64
 _unpack = struct.Struct("<3Q").unpack
 
@@ -83,6 +85,6 @@ def draw(seed: int, number: int, row: int, attempt: int, forced: int | None = No
     seconds = (
         _SHORTEST_TALK * (_MEDIAN_TALK / _SHORTEST_TALK) ** half
         if half < 1
-        else _MEDIAN_TALK * (_LONGEST_TALK / _MEDIAN_TALK) ** (half - 1)
+        else _MEDIAN_TALK * (_LONGEST_TALK / _MEDIAN_TALK) ** ((half - 1) ** _LONG_TALKS_ARE_RARE)
     )
     return Call(outcome, ring, min(int(seconds * NANOSECONDS), LONGEST_CALL - ring))

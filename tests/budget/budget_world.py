@@ -102,14 +102,16 @@ class CountingHub:
                     outer.arrivals.append((time.monotonic(), self.command, self.path))
                     outer.in_flight += 1
                     outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
-                status, headers, body = outer.answer(self.command, self.path)
+                try:
+                    status, headers, body = outer.answer(self.command, self.path)
+                finally:
+                    with outer._lock:
+                        # Before the answer is out, or its reader's next request counts twice.
+                        outer.in_flight -= 1
                 headers = {"Content-Length": str(len(body)), **headers}
                 self.close_connection = headers.get("Connection") == "close"
                 lines = [f"HTTP/1.1 {status} X"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
-                with outer._lock:
-                    # Before the answer is out, or the next request of its reader is counted twice.
-                    outer.in_flight -= 1
                 self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
 
             do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that are called

@@ -76,7 +76,7 @@ class FaultyHub(CountingHub):
             if method == "POST" and fault not in {"a rate limit", "a lost request"}:
                 self.acted[name] += 1
         body = b'{"id": "%s", "status": "running"}' % name.encode()
-        if fault == "a lost answer" or fault == "a lost request":
+        if fault in {"a lost answer", "a lost request"}:
             raise OSError
         if fault == "a rate limit":
             return 429, {"Retry-After": "1"}, b"rate_limited: per-minute (60) exceeded"

@@ -117,3 +117,26 @@ def test_following_a_campaign_needs_no_more_than_one_lease(hub: StreamHub, side:
     assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
     hub.wait_until_left()
     assert client.rate_limits.concurrent == 1
+
+
+def test_a_call_that_was_cancelled_in_a_watch_is_sent_again_with_a_lease(
+    hub: StreamHub, awaited: Any
+) -> None:
+    hub.events(reply(404))
+    hub.get(silence, reply(200, {"id": "c1", "status": "completed"}))
+    client = two(awaited, hub)
+    counted: list[int] = []
+    hub.on_asked = lambda _asked: counted.append(client.rate_limits.concurrent)
+
+    async def read() -> None:
+        watch = client.campaigns.watch("c1")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(watch), 0.2)
+        assert client.rate_limits.concurrent == 2
+        assert (await anext(watch)).status == "completed"
+        await watch.aclose()
+
+    awaited.call(read)
+    # The stream that was refused, the call that was cancelled, and the one in its place.
+    assert counted == [1, 1, 1]
+    assert client.rate_limits.concurrent == 2

@@ -1,0 +1,52 @@
+"""Who watches a client's requests is told of every opening of a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stream_hub import StreamHub, data, refuse, reply, stream
+
+if TYPE_CHECKING:
+    from sides import DrivenClock
+
+
+def test_each_opening_its_outcome_and_each_pause_is_told(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    told: list[Any] = []
+
+    def note(what: str) -> Any:
+        return lambda event: told.append((what, event.attempt, event.status, event.seconds))
+
+    hub.events(reply(503), refuse, stream(data({}), end="unfinished"), stream())
+    client = side.client(
+        hub,
+        clock=clock,
+        on_request=note("request"),
+        on_response=note("response"),
+        on_retry=note("retry"),
+    )
+    side.rest(client.campaigns.stream_events("c1"))
+    assert told == [
+        ("request", 1, None, 0.0),
+        ("response", 1, 503, 0.0),
+        ("retry", 1, 503, 0.5),
+        ("request", 2, None, 0.0),
+        ("response", 2, None, 0.0),
+        ("retry", 2, None, 1.0),
+        ("request", 3, None, 0.0),
+        ("response", 3, 200, 0.0),
+        ("retry", 3, 200, 0.5),
+        ("request", 1, None, 0.0),
+        ("response", 1, 200, 0.0),
+    ]
+
+
+def test_the_path_is_told_and_no_key(hub: StreamHub, side: Any) -> None:
+    events: list[Any] = []
+    hub.events(stream())
+    client = side.client(hub, on_response=events.append)
+    side.rest(client.campaigns.stream_events("c1"))
+    (event,) = events
+    assert (event.method, event.path) == ("GET", "/campaigns/c1/events")
+    assert "sk_live" not in repr(event)
