@@ -1,7 +1,7 @@
 """The iterators over what a flow gives: blocking and awaited.
 
-They run a flow, hand on what it gives one by one, and own the event stream that it may open:
-closing, dropping or cancelling them ends its connection. They decide nothing.
+They run a flow and own the event stream that it may open: closing, dropping or cancelling them ends
+its connection. They decide nothing.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class FlowIterator(_Steps[T]):
             StopIteration: The server closed the stream, or this iterator was closed.
             KatavenError: As the method that made it says.
         """
-        # Most items are at hand, and a lock for each would cost as much as the rest of this.
+        # Most items are at hand; a lock for each would cost as much as the rest of this.
         try:
             return self._items.popleft()
         except IndexError:
@@ -188,8 +188,7 @@ class FlowIterator(_Steps[T]):
             if type(effect) is Give:
                 self._items.extend(effect.item)
                 return
-            # Stays set where carrying it out is interrupted.
-            self._effect = effect
+                self._effect = effect
             try:
                 outcome = self._perform(effect)
             except Exception as error:  # noqa: BLE001 - the flow may know what to do

@@ -105,7 +105,6 @@ def _is_stream(response: httpx.Response) -> bool:
     kind: str = response.headers.get("content-type", "")
     return (
         200 <= response.status_code < 300
-        and response.status_code != 204
         and kind.partition(";")[0].strip().lower() == "text/event-stream"
     )
 

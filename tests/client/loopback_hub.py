@@ -104,9 +104,6 @@ class Answer:
     after: int | None = None
 
 
-Script = "bytes | Callable[[Connection], None] | tuple[Any, ...] | Answer"
-
-
 def reply(
     status: int = 200,
     body: bytes | str | dict[str, Any] | list[Any] = b"",
@@ -223,10 +220,6 @@ class Connection:
         while len(self._buffer) < size:
             self._more()
         found, self._buffer = self._buffer[:size], self._buffer[size:]
-        return found
-
-    def rest(self) -> bytes:
-        found, self._buffer = self._buffer, b""
         return found
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 # A loop in the client must end in a failed test, not in a hang.
@@ -206,11 +207,13 @@ class StreamHub:
         silent: Released each time the Hub begins to keep silent.
         seen_leaving: Released each time the Hub sees a client leave a silent connection.
         time: The Hub's own clock.
+        tls: What it speaks TLS with, or None.
     """
 
     asked: list[Asked] = field(default_factory=list)
     time: Callable[[], float] = time.monotonic
     connections: int = 0
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self.over = threading.Event()
@@ -223,7 +226,7 @@ class StreamHub:
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
         self._acceptor = threading.Thread(target=self._accept, name="stream-hub")
         self._acceptor.start()
 
@@ -303,6 +306,12 @@ class StreamHub:
     def _serve(self, peer: Peer) -> None:
         try:
             peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is not None:
+                plain = peer.sock
+                peer.sock = self.tls.wrap_socket(plain, server_side=True)
+                with self._lock:
+                    self._sockets.discard(plain)
+                    self._sockets.add(peer.sock)
             while True:
                 self._exchange(peer)
         except (Ended, OSError):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shutil
 import signal
+import ssl
+import subprocess
 import threading
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from sides import KEY, DrivenClock
 from stream_hub import END, StreamHub, data, reply, silence, stream, wait_for
 
-from kataven import RateLimits
+from kataven import APITimeoutError, RateLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 QUIET = stream(ONE, end="silent")
@@ -129,6 +135,76 @@ def test_another_thread_closes_while_the_answer_is_awaited(hub: StreamHub, block
     assert reading.end() == []
     assert blocking.connections(client) == []
     assert len(hub.asked) == 1
+
+
+@pytest.fixture
+def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamHub]:
+    """A Hub behind TLS, with a certificate of its own that the client is told to trust."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes the certificate of this test, is not there")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with StreamHub(tls=context) as hub:
+        yield hub
+
+
+def test_another_thread_closes_a_read_that_is_blocked_behind_tls(
+    tls_hub: StreamHub, blocking: Any
+) -> None:
+    tls_hub.events(QUIET)
+    client = blocking.client(tls_hub)
+    events = client.campaigns.stream_events("c1")
+    reading = Reading(events)
+    tls_hub.wait_until_silent()
+    wait_for(lambda: reading.items == [{"n": 1}])
+    events.close()
+    tls_hub.wait_until_left()
+    assert reading.end() == [{"n": 1}]
+    assert blocking.connections(client) == []
+
+
+def test_the_total_time_bounds_a_stream_behind_tls(tls_hub: StreamHub, side: Any) -> None:
+    tls_hub.events(QUIET)
+    events = side.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
+    with pytest.raises(APITimeoutError, match="time for following"):
+        side.rest(events)
+    tls_hub.wait_until_left()
+
+
+def test_a_tls_stream_is_dropped_cancelled_and_closed_at_once(
+    tls_hub: StreamHub, awaited: Any
+) -> None:
+    tls_hub.events(QUIET)
+    client = awaited.client(tls_hub)
+
+    async def in_three_ways() -> None:
+        events = client.campaigns.stream_events("c1")
+        await anext(events)
+        del events
+        await asyncio.to_thread(tls_hub.wait_until_left)
+        events = client.campaigns.stream_events("c1")
+        await anext(events)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.1)
+        await asyncio.to_thread(tls_hub.wait_until_left)
+        await anext(events)
+        await events.aclose()
+        await asyncio.to_thread(tls_hub.wait_until_left)
+
+    awaited.call(in_three_ways)
+    assert awaited.connections(client) == []
 
 
 def test_another_task_closes_while_a_read_or_an_opening_is_awaited(

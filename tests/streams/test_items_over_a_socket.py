@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import threading
@@ -9,6 +10,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -161,6 +163,22 @@ def test_any_stream_cut_anywhere_gives_the_same_items(
     hub.events(stream(*pieces), campaign="cut")
     whole = side.rest(campaigns.stream_events("whole"))
     assert side.rest(campaigns.stream_events("cut")) == whole
+
+
+def test_a_callers_hook_that_reads_the_answer_takes_nothing_away(hub: StreamHub, side: Any) -> None:
+    async def read(response: httpx.Response) -> None:
+        await response.aread()
+
+    packed = gzip.compress(data({"a": 1}) + END)
+    hub.events(stream(data({"a": 1}), END), stream(packed, headers=("Content-Encoding: gzip",)))
+    if side.name == "sync":
+        http = httpx.Client(event_hooks={"response": [httpx.Response.read]}, trust_env=False)
+    else:
+        http = httpx.AsyncClient(event_hooks={"response": [read]}, trust_env=False)
+    client = side.client(hub, http_client=http)
+    for _ in range(2):
+        assert side.rest(client.campaigns.stream_events("c1")) == [{"a": 1}, "event: end"]
+    http.close() if side.name == "sync" else side.call(http.aclose)
 
 
 def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: StreamHub, side: Any) -> None:

@@ -37,8 +37,9 @@ def test_each_opening_its_outcome_and_each_pause_is_told(
         ("request", 3, None, 0.0),
         ("response", 3, 200, 0.0),
         ("retry", 3, 200, 0.5),
-        ("request", 1, None, 0.0),
-        ("response", 1, 200, 0.0),
+        # The stream that broke is the first of its row.
+        ("request", 2, None, 0.0),
+        ("response", 2, 200, 0.0),
     ]
 
 
