@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kataven.config import credential_headers
+from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -109,7 +110,15 @@ class TokenSource(_Source):
     def _ask(self) -> Token:
         if self._provider is None:  # pragma: no cover - a source without provider has its token
             raise RuntimeError("no token and nobody to ask")
-        return self._take(self._provider())
+        key = self._provider()
+        if hasattr(key, "__await__"):
+            # Closed, or it would be reported as never awaited.
+            getattr(key, "close", lambda: None)()
+            raise ConfigurationError(
+                "api_key= is an async function, which the blocking client cannot ask; give it a "
+                "plain one, or use AsyncKatavenClient"
+            )
+        return self._take(key)
 
 
 class AsyncTokenSource(_Source):

@@ -120,10 +120,9 @@ def _outcomes(path: Path) -> list[Outcome]:
     calls: Counter[tuple[str, str]] = Counter()
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            # A reached contact may bear the error of an earlier call.
-            error = row["last_error"] if row["status"] == "failed" else ""
-            contacts[row["status"], error] += 1
-            calls[row["status"], error] += int(row["attempts"])
+            outcome = row["status"], row["last_error"]
+            contacts[outcome] += 1
+            calls[outcome] += int(row["attempts"])
     return [
         Outcome(status, error, count, calls[status, error])
         for (status, error), count in contacts.most_common()

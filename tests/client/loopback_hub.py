@@ -184,21 +184,17 @@ class Connection:
         raise EndedError
 
     def finish(self) -> None:
-        try:
+        with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
             while self.sock.recv(65536):
                 pass
-        except OSError:
-            pass
         raise EndedError
 
     def wait_for_the_client_to_leave(self) -> None:
         self.hub.hanging.set()
-        try:
+        with suppress(OSError):
             while self.sock.recv(65536):
                 pass
-        except OSError:
-            pass
         raise EndedError
 
     def _more(self) -> None:

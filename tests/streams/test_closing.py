@@ -18,6 +18,8 @@ from sides import KEY, DrivenClock
 from stream_hub import END, StreamHub, data, reply, silence, stream, wait_for
 
 from kataven import APITimeoutError, RateLimits
+from kataven._core.operation import Interrupted, Open, Timeout
+from kataven.campaigns.operations import stream_campaign_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -508,3 +510,14 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
     # One connection that its end left idle may wait in the pool, as one did before.
     assert after[0] <= fds + 1
     assert after[1] <= threads + 1
+
+
+def test_a_port_that_was_shut_opens_nothing(hub: StreamHub, side: Any) -> None:
+    """Closing from another thread may come just before an opening, which must see it."""
+    hub.events(QUIET)
+    port = side.client(hub).campaigns.stream_events("c1")._port
+    port.shut()
+    effect = Open(stream_campaign_events("c1"), Timeout(), 40.0, "", None)
+    outcome = port.open(effect) if side.name == "sync" else side.call(lambda: port.open(effect))
+    assert isinstance(outcome, Interrupted)
+    assert hub.connections == 0
