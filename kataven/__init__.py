@@ -9,11 +9,16 @@ when they are first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 from kataven._version import __version__
 
+# Type checkers take this name for true; importing it from typing would cost most of the time that
+# importing kataven takes.
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from kataven._core.budget import RateLimits
     from kataven._core.observe import CallEvent
     from kataven._core.operation import Timeout

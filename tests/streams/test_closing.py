@@ -315,7 +315,7 @@ def test_a_stream_closed_while_it_waits_for_the_budget_sends_nothing(
 
 def test_dropping_the_iterator_ends_the_connection(hub: StreamHub, blocking: Any) -> None:
     hub.events(QUIET)
-    client = blocking.client(hub)
+    client = blocking.client(hub, rate_limits=RateLimits(concurrent=1))
     gc.disable()
     try:
         for item in client.campaigns.stream_events("c1"):
@@ -324,6 +324,7 @@ def test_dropping_the_iterator_ends_the_connection(hub: StreamHub, blocking: Any
         # Nothing holds it, not even a cycle that the collector would have to find.
         hub.wait_until_left()
         assert blocking.connections(client) == []
+        assert client.rate_limits.concurrent == 1
     finally:
         gc.enable()
 
