@@ -31,6 +31,10 @@ _LIMITS: Final = httpx.Limits(
 # down while its answer is awaited, and an ended stream leaves none behind.
 _STREAM_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
+# Who calls is said by our headers: neither by a caller's auth nor by a user in the URL, for which
+# httpx would look in each.
+NO_AUTH: Final = httpx.Auth()
+
 sending: ContextVar[bool] = ContextVar("kataven_sending", default=False)
 
 

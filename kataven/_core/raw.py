@@ -132,7 +132,7 @@ class RawHttp(_Bound):
         request = _request(driver.wire, token, self._timeout, method, url, options)
         quiet = pool.sending.set(True)
         try:
-            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            response = client.send(request, stream=True, auth=pool.NO_AUTH, follow_redirects=False)
         finally:
             pool.sending.reset(quiet)
         try:
@@ -181,7 +181,9 @@ class AsyncRawHttp(_Bound):
             request.stream = ThreadedUpload(request.stream)
         quiet = pool.sending.set(True)
         try:
-            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+            response = await client.send(
+                request, stream=True, auth=pool.NO_AUTH, follow_redirects=False
+            )
         finally:
             pool.sending.reset(quiet)
         try:

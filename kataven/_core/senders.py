@@ -24,7 +24,8 @@ from kataven._core.operation import (
     Sleep,
     Work,
 )
-from kataven._core.threads import ThreadedUpload, run_in_thread
+from kataven._core.pool import NO_AUTH
+from kataven._core.threads import JoinedUpload, ThreadedUpload, run_in_thread
 from kataven._core.wire import BodyReader, Wire, awaited_pieces, broken, pieces
 
 if TYPE_CHECKING:
@@ -143,12 +144,14 @@ class BlockingDriver:
         client = self.pool()
         token = self.tokens.current()
         request, trace = self.wire.request(send, token)
+        if send.operation.files is not None:
+            request.stream = JoinedUpload(request.stream)
         left = None if send.limit is None else max(0.0, send.limit - self.clock.now())
         bounded = bound.set(Bound(send.timeout.read, left))
         quiet = pool.sending.set(True)
         try:
             try:
-                response = client.send(request, stream=True, auth=None, follow_redirects=False)
+                response = client.send(request, stream=True, auth=NO_AUTH, follow_redirects=False)
             except TRANSPORT_ERRORS as error:
                 return self.wire.failure(error, send.attempt, trace)
             send.attempt.sent = True
@@ -302,7 +305,7 @@ class AsyncDriver:
         try:
             try:
                 response = await client.send(
-                    request, stream=True, auth=None, follow_redirects=False
+                    request, stream=True, auth=NO_AUTH, follow_redirects=False
                 )
             except TRANSPORT_ERRORS as error:
                 return self.wire.failure(error, send.attempt, trace)

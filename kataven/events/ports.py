@@ -167,7 +167,7 @@ class BlockingPort:
         request = _request(driver.wire, token, effect, _Trace(end))
         quiet = pool.sending.set(True)
         try:
-            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            response = client.send(request, stream=True, auth=pool.NO_AUTH, follow_redirects=False)
         except TRANSPORT_ERRORS as error:
             return driver.wire.failure(error, Attempt(), None)
         finally:
@@ -291,7 +291,9 @@ class AsyncPort:
         request = _request(driver.wire, token, effect, _Trace(end).awaited)
         quiet = pool.sending.set(True)
         try:
-            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+            response = await client.send(
+                request, stream=True, auth=pool.NO_AUTH, follow_redirects=False
+            )
         except TRANSPORT_ERRORS as error:
             return driver.wire.failure(error, Attempt(), None)
         finally:

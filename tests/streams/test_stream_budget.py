@@ -76,13 +76,13 @@ def test_a_cancelled_wait_gives_the_lease_back_and_takes_one_for_the_next_openin
     async def read() -> None:
         events = client.campaigns.stream_events("c1")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.1)
+            await asyncio.wait_for(anext(events), 0.5)
         assert client.rate_limits.concurrent == 2
         for _ in range(2):
             await anext(events)
             assert client.rate_limits.concurrent == 1
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 0.1)
+                await asyncio.wait_for(anext(events), 0.5)
             assert client.rate_limits.concurrent == 2
         await events.aclose()
 
@@ -131,7 +131,7 @@ def test_a_call_that_was_cancelled_in_a_watch_is_sent_again_with_a_lease(
     async def read() -> None:
         watch = client.campaigns.watch("c1")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(watch), 0.2)
+            await asyncio.wait_for(anext(watch), 0.5)
         assert client.rate_limits.concurrent == 2
         assert (await anext(watch)).status == "completed"
         await watch.aclose()

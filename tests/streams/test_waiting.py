@@ -111,9 +111,9 @@ def test_the_time_to_wait_bounds(hub: StreamHub, side: Any, name: str) -> None:
     hub.get("running")
     client = side.client(hub)
     with pytest.raises(
-        WaitTimeoutError, match=r"c1 was not over within 0\.2 s .*goes on"
+        WaitTimeoutError, match=r"c1 was not over within 0\.5 s .*goes on"
     ) as caught:
-        side.call(lambda: client.campaigns.wait("c1", timeout=0.2))
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
     error = caught.value
     assert isinstance(error, TimeoutError)
     assert error.campaign_id == "c1"
@@ -137,7 +137,7 @@ def test_the_time_to_wait_bounds_a_get(hub: StreamHub, side: Any, slow: Any, ret
     hub.get(slow)
     client = side.client(hub, max_retries=retries)
     with pytest.raises(WaitTimeoutError) as caught:
-        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
     assert caught.value.progress.status == "running"
 
 
@@ -146,7 +146,7 @@ def test_the_time_to_wait_bounds_the_last_get(hub: StreamHub, side: Any) -> None
     hub.get(silence)
     client = side.client(hub)
     with pytest.raises(WaitTimeoutError, match="it is completed"):
-        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
 
 
 def test_the_time_to_wait_bounds_a_connection_that_is_never_made(side: Any) -> None:
@@ -163,7 +163,7 @@ def test_the_time_to_wait_bounds_a_connection_that_is_never_made(side: Any) -> N
     client = side.client(full, timeout=3600)
     try:
         with pytest.raises(WaitTimeoutError, match="nothing was seen of it"):
-            side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+            side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
     finally:
         for sock in (*waiting, listener):
             sock.close()
@@ -178,7 +178,7 @@ def test_the_time_to_wait_bounds_the_wait_for_the_budget(
     other = client.campaigns.stream_events("c1")
     side.next(other)
     with pytest.raises(WaitTimeoutError):
-        side.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+        side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
     assert hub.paths() == [EVENTS]
     side.close(other)
 
@@ -236,7 +236,7 @@ def test_an_async_on_progress_is_awaited(hub: StreamHub, awaited: Any, clock: Dr
 def test_the_error_of_a_wait_pickles_with_its_progress(hub: StreamHub, blocking: Any) -> None:
     hub.events(stream(RUNNING, end="silent"))
     with pytest.raises(WaitTimeoutError) as caught:
-        blocking.client(hub).campaigns.wait("c1", timeout=0.2)
+        blocking.client(hub).campaigns.wait("c1", timeout=0.5)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert copy.progress == caught.value.progress
     assert (copy.campaign_id, str(copy)) == ("c1", str(caught.value))
@@ -269,3 +269,20 @@ def test_without_wait_the_same_stream_is_an_error(
     with pytest.raises(StreamError):
         side.next(client.campaigns.stream_events("c1"))
     assert issubclass(StreamError, KatavenError)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [reply(404), reply(503, "", "Retry-After: 60"), stream(RUNNING)],
+    ids=["between polls", "a pause that the Hub asks for", "between streams"],
+)
+def test_no_pause_is_longer_than_what_is_left(
+    hub: StreamHub, side: Any, clock: DrivenClock, events: Any
+) -> None:
+    hub.events(events)
+    hub.get("running")
+    client = side.client(hub, clock=clock)
+    begun = clock.now()
+    with pytest.raises(WaitTimeoutError):
+        side.call(lambda: client.campaigns.wait("c1", timeout=25))
+    assert clock.now() - begun == pytest.approx(25)
