@@ -38,7 +38,7 @@ demo: $(VENV)/has-demo ## run a campaign on an embedded Hub and watch it; nobody
 	@$(VENV)/bin/kataven demo
 
 test: $(VENV)/has-test ## the tests that take minutes at most
-	$(PYTEST) -m "not proof and not wheel and not types"
+	$(PYTEST) -m "not proof and not wheel and not types and not slow"
 
 check: lint types layers generated ## everything a commit must pass: lint, types, layers, generation, tests
 	$(PYTEST) -m "not proof"
@@ -74,7 +74,7 @@ pythons: ## the tests on every other Python of 3.11, 3.12 and 3.13 that is here
 		echo "Python $$version: $$found"; \
 		"$$found" -m venv .cache/venv-$$version && \
 		.cache/venv-$$version/bin/python -m pip install --quiet -e '.[test]' && \
-		.cache/venv-$$version/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types" || exit 1; \
+		.cache/venv-$$version/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types and not slow" || exit 1; \
 	done
 
 bench: $(VENV)/has-dev ## the benchmarks, as ratios beside their goals

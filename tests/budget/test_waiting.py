@@ -1,4 +1,4 @@
-"""Who waits for the budget, how long, who sees it, and who does not wait; blocking and async."""
+"""Who waits for the budget, how long, and who sees it; blocking and async."""
 
 import asyncio
 import logging
@@ -16,18 +16,12 @@ from kataven import (
     CallEvent,
     ConfigurationError,
     KatavenClient,
-    KatavenError,
     RateLimitError,
     RateLimits,
     ResponseFormatError,
     ServerError,
 )
 
-LIMITED = (
-    429,
-    {"Content-Type": "text/plain", "Retry-After": "60"},
-    b"rate_limited: per-minute (60) exceeded",
-)
 CAMPAIGN = (200, {"Content-Type": "application/json"}, b'{"id": "c1"}')
 
 
@@ -289,157 +283,6 @@ def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: CountingHub) 
     client = caller.client(hub, rate_limits=limits, clock=clock, on_wait=broken)
     for _ in range(3):
         assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
-
-
-# Control calls, and a rate limit of the Hub's.
-
-
-def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
-    """A function for a clock: at the first sleep it makes a call and keeps what came of it."""
-    begun: list[float] = []
-
-    async def awaited() -> None:
-        done.append(await call())
-
-    def act(seconds: float) -> Any:
-        if begun:
-            return None
-        begun.append(seconds)
-        if caller.awaited:
-            return awaited()
-        done.append(call())
-        return None
-
-    return act
-
-
-@pytest.mark.parametrize("word", ["pause", "stop"])
-def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
-    caller: Blocking, hub: CountingHub, word: str
-) -> None:
-    clock = clock_for(caller)
-    client = caller.client(hub, rate_limits=RateLimits.documented(), clock=clock)
-    done: list[Any] = []
-    clock.on_sleep = meanwhile(caller, lambda: getattr(client.campaigns, word)("c1"), done)
-    caller.together(gets(client, 100))
-    assert [answer["id"] for answer in done] == ["c1"]
-    # It was among the 60 of the first minute, before any read of the next.
-    assert ("POST", f"/api/v1/campaigns/c1/{word}") in [a[1:] for a in hub.arrivals[:60]]
-    assert len(hub.arrivals) == 101
-
-
-def test_other_writes_have_no_headroom(caller: Blocking, hub: CountingHub) -> None:
-    limits = RateLimits(per_minute=60)
-    clock = clock_for(caller)
-    client = caller.client(hub, rate_limits=limits, clock=clock, deadline=30)
-    caller.together(gets(client, 59))
-    for word in ("start", "resume", "delete"):
-        with pytest.raises(APITimeoutError):
-            caller.call(lambda word=word: getattr(client.campaigns, word)("c1"))  # type: ignore[misc]
-    caller.call(lambda: client.campaigns.stop("c1"))
-    with pytest.raises(APITimeoutError):
-        caller.call(lambda: client.campaigns.stop("c1"))
-    assert len(hub.arrivals) == 60
-
-
-def test_a_rate_limit_pauses_everybody_but_control_calls(
-    caller: Blocking, hub: CountingHub
-) -> None:
-    clock = clock_for(caller)
-    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
-    order: list[tuple[str, str, float]] = []
-    script = [LIMITED]
-
-    def answer(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
-        order.append((method, path.rpartition("/")[2], clock.now()))
-        return script.pop() if script else CAMPAIGN
-
-    hub.answer = answer
-    begun = clock.now()
-    stopped: list[Any] = []
-    clock.on_sleep = meanwhile(caller, lambda: client.campaigns.stop("c9"), stopped)
-    hurried = client.with_options(deadline=30)
-    caller.call(lambda: client.campaigns.get("c1"))
-    assert stopped == [{"id": "c1"}]
-    assert order == [
-        ("GET", "c1", begun),
-        ("POST", "stop", begun),
-        ("GET", "c1", pytest.approx(begun + 63)),
-    ]
-    # Another call would have had to wait as long.
-    script.append(LIMITED)
-    refused: list[Any] = []
-
-    def try_another() -> Any:
-        return hurried.campaigns.get("c2")
-
-    clock.on_sleep = meanwhile(caller, lambda: _caught(caller, try_another), refused)
-    caller.call(lambda: client.campaigns.get("c1"))
-    assert [type(error) for error in refused] == [APITimeoutError]
-    assert "budget has room in 63.0 s" in str(refused[0])
-
-
-def _caught(caller: Blocking, call: Any) -> Any:
-    """What a call raises, as its value."""
-    if not caller.awaited:
-        try:
-            return call()
-        except KatavenError as error:
-            return error
-
-    async def awaited() -> Any:
-        try:
-            return await call()
-        except KatavenError as error:
-            return error
-
-    return awaited()
-
-
-def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it(
-    caller: Blocking, hub: CountingHub
-) -> None:
-    clock = clock_for(caller)
-    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
-    script = [LIMITED]
-    hub.answer = lambda _method, _path: script.pop() if script else CAMPAIGN
-    paused: list[float] = []
-    clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
-    caller.call(lambda: client.campaigns.stop("c1"))
-    assert clock.slept == pytest.approx([63.0])
-    assert paused == pytest.approx([63.0])
-
-
-@pytest.mark.parametrize(
-    "options", [{"max_retries": 0}, {"max_retry_wait": 30}, {"deadline": 30}], ids=str
-)
-def test_a_rate_limit_pauses_the_others_where_the_call_itself_gives_up(
-    caller: Blocking, hub: CountingHub, options: Any
-) -> None:
-    clock = clock_for(caller)
-    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
-    hub.answer = lambda _method, _path: LIMITED
-    with pytest.raises((RateLimitError, APITimeoutError)):
-        caller.call(lambda: client.with_options(**options).campaigns.get("c1"))
-    assert len(hub.arrivals) == 1
-    assert 30 <= client.rate_limits.paused_for <= 66
-
-
-def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: CountingHub) -> None:
-    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
-    headers = {"Retry-After": "9" * 300}
-    hub.answer = lambda _method, _path: (429, headers, b"rate_limited: per-day (10000) exceeded")
-    with pytest.raises(RateLimitError):
-        caller.call(lambda: client.campaigns.get("c1"))
-    assert 0 < client.rate_limits.paused_for <= 86_400
-
-
-def test_a_cost_cap_pauses_nobody(caller: Blocking, hub: CountingHub) -> None:
-    client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
-    hub.answer = lambda _method, _path: (429, {}, b"Concurrent call limit reached")
-    with pytest.raises(RateLimitError):
-        caller.call(lambda: client.campaigns.start("c1"))
-    assert client.rate_limits.paused_for == 0.0
 
 
 # Clients that must not be used.

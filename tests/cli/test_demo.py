@@ -77,6 +77,7 @@ def test_the_table_counts_what_the_file_says(kataven):
     assert sum(int(contacts) for _, _, contacts, _, _ in table[:-1]) == 500
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(kataven):
     def outcomes(*more: str) -> list[tuple[str, str, str]]:
         assert kataven.run(*FAST, *more).returncode == 0

@@ -69,6 +69,7 @@ def test_a_change_alone_is_reported_alone_and_so_is_its_opposite(planted: Plante
     assert _findings(changed, first) == [planted.back]
 
 
+@pytest.mark.slow
 def test_all_together_are_reported_and_taken_over_and_taken_back(project: Any) -> None:
     reports = project.root.parent
     before = project.snapshot()

@@ -89,6 +89,7 @@ def scratch(project: Any) -> Any:
     return project
 
 
+@pytest.mark.slow
 def test_adding_an_operation_to_the_letter(scratch: Any, socket_server: Any) -> None:
     line, builder, entry, method, awaited = _blocks("Adding an operation")
     package = scratch.root / "kataven/campaigns"

@@ -38,6 +38,7 @@ def test_the_first_document_changes_nothing(project: Any) -> None:
     assert project.snapshot() == before
 
 
+@pytest.mark.slow
 def test_an_edit_of_openapi_yaml_by_hand_is_noticed_and_replaced(project: Any) -> None:
     before = project.snapshot()
     project.edit("openapi.yaml", "maximum: 100", "maximum: 90")
@@ -213,6 +214,7 @@ def test_wrong_usage_has_its_own_exit_code(project: Any, arguments: list[str]) -
     assert project.snapshot() == before
 
 
+@pytest.mark.slow
 def test_an_assumption_that_comes_true_is_internal_once_its_entry_is_out(project: Any) -> None:
     doc = _vendor()
     times = doc["components"]["schemas"]["data.Campaign"]["properties"]

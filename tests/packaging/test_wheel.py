@@ -221,7 +221,7 @@ def test_the_client_tests_pass_on_the_installed_wheel_from_another_folder(full):
 
     done = full.run(
         full.python, "-m", "pytest", "client", "-q", "-p", "no:cacheprovider",
-        "-m", "not proof and not wheel and not types",
+        "-m", "not proof and not wheel and not types and not slow",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
