@@ -47,12 +47,14 @@ class ThreadedUpload(httpx.AsyncByteStream):
 
 
 def _next_piece(pieces: Iterator[bytes], size: int) -> bytes:
-    joined = bytearray()
+    held: list[bytes] = []
+    length = 0
     for piece in pieces:
-        joined += piece
-        if len(joined) >= size:
+        held.append(piece)
+        length += len(piece)
+        if length >= size:
             break
-    return bytes(joined)
+    return held[0] if len(held) == 1 else b"".join(held)
 
 
 async def run_in_thread(function: Any) -> Any:
