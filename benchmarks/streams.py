@@ -3,8 +3,7 @@
 The server is a process of its own, so that CPU time counts the client alone. Each figure is a ratio
 of CPU times, the median of interleaved repeats. The yardstick is ``json.loads`` on frames that a
 perfect splitter would have handed over for nothing; the other one is httpx-sse on the same socket.
-Reading the socket through httpx alone takes 0.13 of it, which nobody above httpx can save; so what
-is ours is told without it, and the whole beside it.
+What httpx needs to read the socket is in the figure, and told apart beside it.
 
 A server may put each frame into an HTTP chunk of its own, as one that flushes each frame does. Then
 the HTTP library's own work for each chunk is far more than the frame's, and the same for everybody;

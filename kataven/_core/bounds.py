@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     import httpx
 
 
+# The most that one read of an event stream takes, where httpcore asks for 64 KiB: a reader who is
+# behind catches up in fewer steps. One who is not gets what there is, as ever.
+_STREAM_READ = 256 * 1024
+
+
 class Bound:
     """What one request has left.
 
@@ -73,7 +78,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         now = bound.get()
         if now is None:
-            return self._inner.read(max_bytes, timeout)
+            return self._inner.read(max(max_bytes, _STREAM_READ), timeout)
         try:
             timeout = now.shorten(timeout)
         except TimeoutError as error:
@@ -118,7 +123,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         now = bound.get()
         if now is None:
-            return await self._inner.read(max_bytes, timeout)
+            return await self._inner.read(max(max_bytes, _STREAM_READ), timeout)
         try:
             timeout = now.shorten(timeout)
         except TimeoutError as error:

@@ -7,14 +7,14 @@ its connection. They decide nothing.
 from __future__ import annotations
 
 import threading
-from collections import deque
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from kataven._core.operation import Admit, Denied, Give, Interrupted, Open, Read, Send, Sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from kataven._core.operation import Flow
     from kataven._core.senders import AsyncDriver, BlockingDriver
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from kataven.events.ports import AsyncPort, BlockingPort
 
 T = TypeVar("T")
+
+# Stands for "no item", which None cannot: an item may be anything.
+_NOTHING: Final = object()
+
+# What Python says where two threads ask a generator at once.
+_TAKEN_AT_THE_SAME_TIME: Final = "generator already executing"
 
 # How long a pause is slept through before it is asked whether the iterator was closed meanwhile.
 _NAP = 0.25
@@ -36,20 +42,37 @@ class _Steps(Generic[T]):
         # Whether an interrupted wait for an item leaves the iteration as it was. Where it does not,
         # the flow is told, and says what it knows.
         self._resumes = resumes
-        self._items: deque[T] = deque()
+        # What was given and is not taken yet. It may be decoded only while it is taken.
+        self._items: Iterator[T] = iter(())
         self._closed = False
         self._finished = False
         self._result: Any = None
-        # An effect that was cancelled in the middle is carried out anew at the next item.
+        # An effect that was interrupted in the middle is carried out anew at the next item.
         self._effect: Any = None
-        # What the flow is handed when it goes on.
+        # What the flow is handed when it goes on, or what is thrown into it.
         self._outcome: Any = None
+        self._raised: Exception | None = None
         # The pause under way: which, its end on the clock, and what is left of it.
         self._pause: tuple[Sleep | None, float, float] = (None, 0.0, 0.0)
         # The budget's lease for a call that the flow makes beside its stream.
         self._call_lease: Any = None
         # What that lease was asked for with, until the call has been answered.
         self._admission: Admit | None = None
+
+    def _first(self, items: Iterable[T]) -> Any:
+        """Begin with what was given; the flow learns whether it was anything."""
+        given = iter(items)
+        for item in given:
+            # Other threads see it from here on, and an interruption can no longer give it anew.
+            self._effect, self._outcome, self._items = None, True, given
+            return item
+        return _NOTHING
+
+    def _handed_over(self) -> tuple[Any, Exception | None]:
+        """What the flow goes on with, once."""
+        outcome, self._outcome = self._outcome, None
+        raised, self._raised = self._raised, None
+        return outcome, raised
 
     def _admitted(self, effect: Admit, lease: Any) -> Any:
         """Keep a lease with the stream's connection, or until its call has been answered."""
@@ -152,32 +175,59 @@ class FlowIterator(_Steps[T]):
             StopIteration: The server closed the stream, or this iterator was closed.
             KatavenError: As the method that made it says.
         """
-        # Most items are at hand; a lock for each would cost as much as the rest of this.
+        # Nearly every item is at hand. A lock for each would cost more than all else here, and so
+        # would a call: the loop asks the iterator without one.
         try:
-            return self._items.popleft()
-        except IndexError:
-            pass
+            for item in self._items:
+                return item
+        except BaseException as error:  # noqa: BLE001 - sorted out there
+            self._broke(error)
         with self._turn:
-            if not self._items:
-                self._run()
-            if self._items:
-                return self._items.popleft()
+            item = self._left_by_others()
+            if item is _NOTHING:
+                item = self._run()
+        if item is _NOTHING:
             raise StopIteration
+        return item
 
-    def _run(self) -> None:
-        """Run the flow until it gives items or ends, and end the connection with it."""
+    def _left_by_others(self) -> Any:
+        """An item that another thread has fetched while this one waited for its turn."""
+        while self._raised is None:
+            try:
+                for item in self._items:
+                    return item
+                break
+            except BaseException as error:  # noqa: BLE001 - sorted out there
+                self._broke(error)
+        return _NOTHING
+
+    def _broke(self, error: BaseException) -> None:
+        """Sort out what came of taking an item."""
+        if str(error) == _TAKEN_AT_THE_SAME_TIME:
+            # Another thread decodes an item, which takes microseconds.
+            time.sleep(0)
+        elif isinstance(error, Exception):
+            self._raised = error
+        else:
+            # Decoding was interrupted: what came behind that item is lost, so is the connection.
+            self._port.close()
+            raise error
+
+    def _run(self) -> Any:
+        """Run the flow until it gives an item or ends, and end the connection with it."""
         try:
-            self._step()
+            item = self._step()
         except BaseException:
             if self._finished:
                 self._end()
             raise
         if self._finished or self._closed:
             self._end()
+            return _NOTHING
+        return item
 
-    def _step(self) -> None:
-        outcome, self._outcome = self._outcome, None
-        raised: BaseException | None = None
+    def _step(self) -> Any:
+        outcome, raised = self._handed_over()
         while not self._finished and not self._closed:
             effect = self._effect
             if effect is None:
@@ -185,12 +235,16 @@ class FlowIterator(_Steps[T]):
                 outcome, raised = None, None
             if effect is None:
                 break
-            if type(effect) is Give:
-                self._items.extend(effect.item)
-                return
-                self._effect = effect
+            # Stays set where carrying it out is interrupted.
+            self._effect = effect
             try:
-                outcome = self._perform(effect)
+                if type(effect) is Give:
+                    item = self._first(effect.items)
+                    if item is not _NOTHING:
+                        return item
+                    outcome = False
+                else:
+                    outcome = self._perform(effect)
             except Exception as error:  # noqa: BLE001 - the flow may know what to do
                 raised = error
             except BaseException as interruption:
@@ -198,6 +252,7 @@ class FlowIterator(_Steps[T]):
                 self._interrupted(effect, interruption)
                 raise
             self._effect = None
+        return _NOTHING
 
     def _perform(self, effect: Any) -> Any:
         if type(effect) is Read:
@@ -226,7 +281,7 @@ class FlowIterator(_Steps[T]):
 
     def _end(self) -> None:
         self._finished = True
-        self._items.clear()
+        self._items = iter(())
         self._flow.close()
         self._driver.release(self._let_go())
         self._port.close()
@@ -290,35 +345,41 @@ class AsyncFlowIterator(_Steps[T]):
             StopAsyncIteration: The server closed the stream, or this iterator was closed.
             KatavenError: As the method that made it says.
         """
-        if not self._items:
-            if self._reading:
-                raise RuntimeError("another task waits for the next item already")
-            self._reading = True
-            try:
-                await self._run()
-            finally:
-                self._reading = False
-        if self._items:
-            return self._items.popleft()
-        raise StopAsyncIteration
+        try:
+            # A loop, because it asks the iterator without a call; nearly all items end here.
+            for item in self._items:
+                return item
+        except Exception as error:  # noqa: BLE001 - the flow knows what its items raise
+            self._raised = error
+        if self._reading:
+            raise RuntimeError("another task waits for the next item already")
+        self._reading = True
+        try:
+            item = await self._run()
+        finally:
+            self._reading = False
+        if item is _NOTHING:
+            raise StopAsyncIteration
+        return item
 
-    async def _run(self) -> None:
-        """Run the flow until it gives items or ends, and end the connection with it."""
+    async def _run(self) -> Any:
+        """Run the flow until it gives an item or ends, and end the connection with it."""
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
         self._loop = asyncio.get_running_loop()
         try:
-            await self._step()
+            item = await self._step()
         except BaseException:
             if self._finished:
                 await self._end()
             raise
         if self._finished or self._closed:
             await self._end()
+            return _NOTHING
+        return item
 
-    async def _step(self) -> None:
-        outcome, self._outcome = self._outcome, None
-        raised: BaseException | None = None
+    async def _step(self) -> Any:
+        outcome, raised = self._handed_over()
         while not self._finished and not self._closed:
             effect = self._effect
             if effect is None:
@@ -326,13 +387,16 @@ class AsyncFlowIterator(_Steps[T]):
                 outcome, raised = None, None
             if effect is None:
                 break
-            if type(effect) is Give:
-                self._items.extend(effect.item)
-                return
             # Stays set where carrying it out is cancelled.
             self._effect = effect
             try:
-                outcome = await self._perform(effect)
+                if type(effect) is Give:
+                    item = self._first(effect.items)
+                    if item is not _NOTHING:
+                        return item
+                    outcome = False
+                else:
+                    outcome = await self._perform(effect)
             except Exception as error:  # noqa: BLE001 - the flow may know what to do
                 raised = error
             except BaseException as interruption:
@@ -340,6 +404,7 @@ class AsyncFlowIterator(_Steps[T]):
                 self._interrupted(effect, interruption)
                 raise
             self._effect = None
+        return _NOTHING
 
     async def _perform(self, effect: Any) -> Any:
         if type(effect) is Read:
@@ -370,7 +435,7 @@ class AsyncFlowIterator(_Steps[T]):
 
     async def _end(self) -> None:
         self._finished = True
-        self._items.clear()
+        self._items = iter(())
         self._flow.close()
         await self._driver.release(self._let_go())
         await self._port.close()

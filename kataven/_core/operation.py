@@ -6,7 +6,7 @@ library and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -236,9 +236,12 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Give(Generic[T]):
-    """Hand an item to the caller; the flow goes on when the caller asks for the next."""
+    """Hand items to the caller, one by one; the flow goes on when more than these are asked for.
 
-    item: T
+    Hands back whether there was any. What iterating them raises is thrown into the flow.
+    """
+
+    items: Iterable[T]
 
 
 Effect: TypeAlias = Any

@@ -107,7 +107,7 @@ def _each_page(
                 return
             outcome, raised = None, None
             if isinstance(effect, Give):
-                page, rows = state.page - 1, _contacts(effect.item, state.page - 1)
+                page, rows = state.page - 1, _contacts(list(effect.items), state.page - 1)
                 yield Work(lambda page=page, rows=rows: keep(page, rows))  # type: ignore[misc]
                 if progress is not None:
                     yield Give([progress()])

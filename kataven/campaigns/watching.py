@@ -28,10 +28,13 @@ from kataven.events.feed import StreamSettings, StreamState, follow
 from kataven.events.marks import is_end
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from kataven._core.exchange import Options
     from kataven._core.operation import Flow
     from kataven.campaigns.recipes import Creation
     from kataven.clock import Clock
+    from kataven.events.marks import EventItem
 
 logger = logging.getLogger("kataven")
 
@@ -58,6 +61,21 @@ class WatchSettings:
 
     poll_fallback: bool = True
     poll_interval: float = 10.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a stream has brought.
+
+    Attributes:
+        item: Whether the last piece brought any item, a heartbeat too.
+        marker: Whether the end marker came.
+        terminal: Whether the campaign is over by the last snapshot.
+    """
+
+    item: bool = False
+    marker: bool = False
+    terminal: bool = False
 
 
 class Watching:
@@ -124,29 +142,43 @@ class Watching:
             StreamState(),
             self._limit,
         )
+        seen = _Seen()
         outcome: Any = None
-        marked = False
+        raised: Exception | None = None
         try:
-            while not marked:
+            while not (seen.marker or seen.terminal):
                 try:
-                    effect = stream.send(outcome)
+                    effect = stream.send(outcome) if raised is None else stream.throw(raised)
                 except StopIteration:
                     break
-                outcome = None
+                raised = None
                 if not isinstance(effect, Give):
                     outcome = yield effect
                     continue
-                for item in effect.item:
-                    if isinstance(item, dict):
-                        progress = self._take(item)
-                        yield Give([progress])
-                        if progress.terminal:
-                            return True, None
-                    elif is_end(item):
-                        marked = True
+                seen.item = False
+                try:
+                    yield Give(self._progress(effect.items, seen))
+                except Exception as error:  # noqa: BLE001 - the stream knows what its items raise
+                    raised = error
+                outcome = seen.item
         finally:
             stream.close()
-        return (yield from self._look(marked=marked))
+        if seen.terminal:
+            return True, None
+        return (yield from self._look(marked=seen.marker))
+
+    def _progress(self, items: Iterable[EventItem], seen: _Seen) -> Iterator[CampaignProgress]:
+        """The progress in a stream's items, up to a terminal one."""
+        for item in items:
+            seen.item = True
+            if isinstance(item, dict):
+                progress = self._take(item)
+                seen.terminal = progress.terminal
+                yield progress
+                if seen.terminal:
+                    return
+            elif is_end(item):
+                seen.marker = True
 
     def _look(self, *, marked: bool) -> Flow[tuple[bool, Any]]:
         """Ask how the campaign stands behind a stream that ended without a terminal snapshot."""

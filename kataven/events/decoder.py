@@ -5,19 +5,21 @@
 2. Lines are cut as bytes and decoded one by one: CR and LF never occur inside a UTF-8 sequence,
    and in bytes, not in text, ``splitlines`` knows no line end but CR, LF and CRLF.
 3. A frame of one ``data`` line with an object, as nearly all are, is parsed when its line comes
-   and given when its blank line is; any other line is held or noted until its frame ends. Both
-   ways give the same items, only the first is cheap.
+   and given when its blank line is; any other line is held or noted until its frame ends. In a
+   large piece whole runs of such frames are parsed where they stand, each when it is asked for.
+   All ways give the same items, the plainer the cheaper.
 4. Each byte is looked at a bounded number of times and held at most once: an unfinished line and
    the data lines of an unfinished frame wait in buffers that grow in place.
 5. Nothing the other side sends raises, but a frame over the bound. What is not a JSON object comes
    out as its raw lines.
 """
 
-import json
-from collections.abc import Callable
-from typing import Any, Final, NoReturn, cast
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any, ClassVar, Final, NoReturn
 
 from kataven.events.marks import EventItem, is_end
+from kataven.events.payloads import JSON_SPACE, NO_VALUE, json_object, payload_of, scan
 
 DEFAULT_MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 """The bound on a frame where none is given: 64 MiB (our choice)."""
@@ -27,17 +29,13 @@ _CR: Final = 0x0D
 _COLON: Final = 0x3A
 _BOM: Final = b"\xef\xbb\xbf"
 _OBJECT_LINE: Final = b"data: {"
+_OBJECT_START: Final = _OBJECT_LINE.decode()
 _OBJECT_LENGTH: Final = len(_OBJECT_LINE)
 _OBJECT_AT: Final = len("data: ")
-_JSON_SPACE: Final = " \t\n\r"
 
 # A `retry` of more digits counts as this (some 31,000 years): nobody waits that long, and a float
 # of seconds can still be made of it.
 _RETRY_CEILING_MS: Final = 10**15
-
-# What `raw_decode` calls, without its wrapper: that saves 3 % of a frame's time. A missing value
-# raises StopIteration.
-_scan: Final[Callable[[str, int], tuple[Any, int]]] = cast("Any", json.JSONDecoder()).scan_once
 
 
 class FrameTooLargeError(ValueError):
@@ -45,20 +43,16 @@ class FrameTooLargeError(ValueError):
 
     Attributes:
         limit: The bound, in bytes.
-        items: What the same ``feed`` had completed before the overflow, in order; whoever catches
-            the error hands these on first.
     """
 
-    def __init__(self, limit: int, items: list[EventItem]) -> None:
-        """Keep the bound and the items that came before the overflow.
+    def __init__(self, limit: int) -> None:
+        """Keep the bound.
 
         Args:
             limit: The bound, in bytes.
-            items: The items completed by the same ``feed``.
         """
-        super().__init__(limit, items)
+        super().__init__(limit)
         self.limit = limit
-        self.items = items
 
     def __str__(self) -> str:
         """Say what was too large, and what to do about it."""
@@ -79,7 +73,11 @@ class EventDecoder:
             stays until another comes, and an id that contains NUL is ignored (WHATWG).
         retry: The server's latest valid ``retry`` in milliseconds, at most 10**15, else None.
         ended: True once an end marker was yielded; the stream may go on nevertheless.
+        in_place_from: A piece of at least so many bytes is decoded in place. Below that the way
+            there costs more than it saves.
     """
+
+    in_place_from: ClassVar[int] = 8 * 1024
 
     __slots__ = (
         "_after_cr",
@@ -136,76 +134,124 @@ class EventDecoder:
         return bool(self._line) or self._size > 0
 
     # One long loop on purpose: a method call would be paid for each line.
-    def feed(self, chunk: bytes) -> list[EventItem]:
+    def feed(self, chunk: bytes, *, in_place: bool = True) -> Iterable[EventItem]:
         """Take the next bytes of the stream.
+
+        The items of a large piece are decoded as they are taken, so take them all before the next
+        piece is fed.
 
         Args:
             chunk: Bytes as they came, cut anywhere; empty is allowed.
+            in_place: Whether a large piece may be decoded in place, which is the default.
 
         Returns:
-            The items that these bytes completed, in order, often none: a dict for each data frame,
-            comment lines, end markers, and the raw ``data`` lines, joined with LF, of a frame whose
-            data is not a JSON object.
-
-        Raises:
-            FrameTooLargeError: A frame is larger than the bound. The error carries the items that
-                were complete before it. The decoder is of no use after it: each further call raises
-                the same, without items.
+            The items that these bytes completed, in order, often none, to be iterated once: a dict
+            for each data frame, comment lines, end markers, and the raw ``data`` lines, joined with
+            LF, of a frame whose data is not a JSON object. Where a frame is larger than the bound,
+            the iteration raises FrameTooLargeError behind the items before it; the decoder is of no
+            use after that, and each further piece raises the same.
         """
-        if self._special:
-            chunk = self._without_remainders(chunk)
+        if len(chunk) >= self.in_place_from and in_place and len(chunk) <= self._limit:
+            return self._in_place(chunk)
         items: list[EventItem] = []
-        if not chunk:
-            return items
-        lines = chunk.splitlines()
-        tail = b""
-        # Whether a line, if it is next, opens a frame and surely fits.
-        fits = len(chunk) <= self._limit
-        if self._line or chunk[-1] != _LF:
-            tail = self._mend(lines, chunk[-1])
-            fits = fits and (not lines or len(lines[0]) <= self._limit)
-        opens = fits and not self._size
-        # A frame's first line and the object in it, until the frame shows no other field line.
-        first = b""
-        value: Any = None
-        for line in lines:
-            if not line:
-                if first:
-                    items.append(value)
-                    first = b""
+        try:
+            if self._special:
+                chunk = self._without_remainders(chunk)
+            if not chunk:
+                return items
+            lines = chunk.splitlines()
+            tail = b""
+            # Whether a line, if it is next, opens a frame and surely fits.
+            fits = len(chunk) <= self._limit
+            if self._line or chunk[-1] != _LF:
+                tail = self._mend(lines, chunk[-1])
+                fits = fits and (not lines or len(lines[0]) <= self._limit)
+            opens = fits and not self._size
+            # A frame's first line and the object in it, until the frame shows no other field line.
+            first = b""
+            value: Any = None
+            for line in lines:
+                if not line:
+                    if first:
+                        items.append(value)
+                        first = b""
+                    else:
+                        self._end_frame(items)
+                    opens = fits
+                elif opens and line[:_OBJECT_LENGTH] == _OBJECT_LINE:
+                    opens = False
+                    end = -1
+                    try:
+                        text = line.decode()
+                        value, end = scan(text, _OBJECT_AT)
+                    except NO_VALUE:
+                        text = ""
+                    if end == len(text):
+                        first = line
+                    else:
+                        self._take(line)
+                elif line[0] == _COLON:
+                    if len(line) > self._limit:
+                        self._fail()
+                    items.append(line.decode(errors="replace"))
                 else:
-                    self._end_frame(items)
-                opens = fits
-            elif opens and line[:_OBJECT_LENGTH] == _OBJECT_LINE:
-                opens = False
-                end = -1
-                try:
-                    text = line.decode()
-                    value, end = _scan(text, _OBJECT_AT)
-                except (ValueError, StopIteration, RecursionError):
-                    text = ""
-                if end == len(text):
-                    first = line
-                else:
-                    self._take(line, items)
-            elif line[0] == _COLON:
-                if len(line) > self._limit:
-                    self._fail(items)
-                items.append(line.decode(errors="replace"))
-            else:
-                opens = False
-                if first:
-                    self._take(first, items)
-                    first = b""
-                self._take(line, items)
-        if first:
-            self._take(first, items)
-        if tail:
-            self._line += tail
-            size = len(self._line) + (0 if self._line[0] == _COLON else self._size)
-            if size > self._limit:
-                self._fail(items)
+                    opens = False
+                    if first:
+                        self._take(first)
+                        first = b""
+                    self._take(line)
+            if first:
+                self._take(first)
+            if tail:
+                self._line += tail
+                size = len(self._line) + (0 if self._line[0] == _COLON else self._size)
+                if size > self._limit:
+                    self._fail()
+        except FrameTooLargeError as error:
+            return _then_raise(items, error)
         return items
+
+    def _in_place(self, chunk: bytes) -> Iterator[EventItem]:
+        """Decode a run of plain frames, one data line with an object each, without cutting lines.
+
+        Line ends are made characters that JSON has no place for, so an object with two of them
+        behind it stood on one line and is a frame. A frame that has begun before goes by lines, and
+        so does all from the first that is not plain. Each object is parsed when it is asked for:
+        its parts are then still in the processor's cache, and the memory of the last one is free.
+        """
+        returns = b"\r" in chunk
+        blank = b"\r\n\r\n" if returns else b"\n\n"
+        width = len(blank)
+        begin = 0
+        if self._special or self.pending:
+            begin = chunk.find(blank) + width
+            yield from self.feed(chunk[:begin], in_place=False)
+        end = chunk.rfind(blank, begin) + width
+        text = ""
+        if end > begin and not (self._special or self.pending or b"\0" in chunk or b"\1" in chunk):
+            marked = chunk.replace(b"\n", b"\0")
+            if returns:
+                marked = marked.replace(b"\r", b"\1")
+            with suppress(UnicodeDecodeError):
+                text = str(memoryview(marked)[begin:end], "utf-8")
+        ends = "\1\0\1\0" if returns else "\0\0"
+        opening = ends + _OBJECT_START
+        length = len(opening)
+        # Where the object begins that is not given yet, once one was.
+        at = 0
+        with suppress(*NO_VALUE):
+            if text.startswith(_OBJECT_START):
+                value, after = scan(text, _OBJECT_AT)
+                while text[after : after + length] == opening:
+                    at = after + length - 1
+                    yield value
+                    value, after = scan(text, at)
+                if text.startswith(ends, after):
+                    at = after + width + _OBJECT_AT
+                    yield value
+        if at:
+            begin = end - len(text[at - _OBJECT_AT :].encode())
+        yield from self.feed(chunk[begin:], in_place=False)
 
     def _mend(self, lines: list[bytes], last: int) -> bytes:
         """Give the first line what came of it before, and take off a last one without its end."""
@@ -223,7 +269,7 @@ class EventDecoder:
     def _without_remainders(self, chunk: bytes) -> bytes:
         """Drop the stream's byte order mark, and the LF of a CRLF whose CR has ended its line."""
         if self._failed:
-            raise FrameTooLargeError(self._limit, [])
+            raise FrameTooLargeError(self._limit)
         if not chunk:
             return chunk
         if self._at_start:
@@ -239,11 +285,11 @@ class EventDecoder:
         self._special = self._after_cr = False
         return chunk
 
-    def _take(self, line: bytes, items: list[EventItem]) -> None:
+    def _take(self, line: bytes) -> None:
         """Note a field line of the frame; one without a colon has an empty value."""
         self._size += len(line)
         if self._size > self._limit:
-            self._fail(items)
+            self._fail()
         name, _, rest = line.partition(b":")
         if name == b"data":
             self._data += line
@@ -266,9 +312,9 @@ class EventDecoder:
         if self._data:
             raw = self._data[:-1].decode(errors="replace")
             self._data.clear()
-            payload = _payload(raw)
-            if not (marker and (not payload or payload.strip(_JSON_SPACE) == "null")):
-                value = _json_object(payload)
+            payload = payload_of(raw)
+            if not (marker and (not payload or payload.strip(JSON_SPACE) == "null")):
+                value = json_object(payload)
                 if value is None:
                     items.append(raw)
                 elif value or not marker:
@@ -280,32 +326,15 @@ class EventDecoder:
         self._event = ""
         self._size = 0
 
-    def _fail(self, items: list[EventItem]) -> NoReturn:
+    def _fail(self) -> NoReturn:
         """Give up on the stream, and let go of what is held of it."""
         self._failed = self._special = True
         self._line.clear()
         self._data.clear()
         self._size = 0
-        raise FrameTooLargeError(self._limit, items)
+        raise FrameTooLargeError(self._limit)
 
 
-def _payload(raw: str) -> str:
-    """Take the field name, the colon and one space off each of a frame's data lines."""
-    if "\n" not in raw:
-        return raw[5:].removeprefix(" ")
-    # CR cannot occur in a line, so it can stand for a line start that was dealt with. This needs no
-    # list of lines, which for short ones would take many times the memory of the text.
-    marked = f"\n{raw}".replace("\ndata: ", "\r").replace("\ndata:", "\r").replace("\ndata", "\r")
-    return marked[1:].replace("\r", "\n")
-
-
-def _json_object(payload: str) -> dict[str, object] | None:
-    """Read a JSON object as ``json.loads`` does; None for all else."""
-    # An array can be long too, and would be parsed for nothing.
-    if not payload.lstrip(_JSON_SPACE).startswith("{"):
-        return None
-    try:
-        value = json.loads(payload)
-    except (ValueError, RecursionError):  # no JSON or an over-long integer; nested too deeply
-        return None
-    return value if isinstance(value, dict) else None
+def _then_raise(items: list[EventItem], error: FrameTooLargeError) -> Iterator[EventItem]:
+    yield from items
+    raise error

@@ -10,7 +10,7 @@ many openings in a row came to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kataven._core.answers import (
@@ -95,11 +95,15 @@ def stream_settings(
 
 @dataclass(slots=True)
 class StreamState:
-    """What a stream's reader may look at while it is read."""
+    """What a stream's reader may look at while it is read.
 
-    last_event_id: str = ""
+    Attributes:
+        decoder: Decodes the connection at hand, and knows the id in force and the end marker.
+        reconnects: How often the stream was opened again.
+    """
+
+    decoder: EventDecoder = field(default_factory=EventDecoder)
     reconnects: int = 0
-    ended: bool = False
 
 
 def follow(
@@ -163,9 +167,10 @@ def _follow(
         _check_time(operation, clock, limit)
         least = 0.0
         if isinstance(outcome, Opened):
-            decoder = EventDecoder(last_event_id=state.last_event_id)
-            broken = yield from _read_on(operation, decoder, state, clock, limit)
-            if broken is None or state.ended:
+            decoder = EventDecoder(last_event_id=state.decoder.last_event_id)
+            state.decoder = decoder
+            broken = yield from _read_on(operation, decoder, clock, limit)
+            if broken is None or decoder.ended:
                 return
             if isinstance(broken, Interrupted):
                 continue
@@ -234,7 +239,7 @@ def _open(
         timeout = timeout.within(options.deadline)
     if limit is not None:
         timeout = timeout.within(max(_LEAST_TIMEOUT, limit - clock.now()))
-    return Open(operation, timeout, settings.idle_timeout, state.last_event_id, limit)
+    return Open(operation, timeout, settings.idle_timeout, state.decoder.last_event_id, limit)
 
 
 def _observed(effect: Open, options: Options, clock: Clock, attempt: int) -> Flow[Any]:
@@ -255,7 +260,6 @@ def _observed(effect: Open, options: Options, clock: Clock, attempt: int) -> Flo
 def _read_on(
     operation: Operation[Any],
     decoder: EventDecoder,
-    state: StreamState,
     clock: Clock,
     limit: float | None,
 ) -> Flow[Any]:
@@ -270,19 +274,16 @@ def _read_on(
             _check_time(operation, clock, limit)
             return outcome, fruitful
         try:
-            items = decoder.feed(outcome)
+            given = yield Give(decoder.feed(outcome))
         except FrameTooLargeError as error:
-            if error.items:
-                yield Give(error.items)
-            raise StreamError(f"{error} ({operation.path})") from error
-        state.last_event_id = decoder.last_event_id
-        if items:
+            raise StreamError(
+                f"an event frame is larger than {error.limit} bytes, so the stream was not read "
+                f"on ({operation.path})"
+            ) from error
+        if given:
             fruitful = True
-            state.ended = decoder.ended
-            last_item = clock.now()
-            yield Give(items)
             # The reader may have taken long over these items; that is no silence of the Hub's.
-            last_item = max(last_item, clock.now())
+            last_item = clock.now()
         elif clock.now() - last_item > TRICKLE_TIMEOUT:
             text = f"bytes came, but no item for {TRICKLE_TIMEOUT:.0f} s"
             return Failure(TimeoutError(text), text, sent=True, timed_out=True), fruitful

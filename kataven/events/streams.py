@@ -33,7 +33,7 @@ class EventStream(FlowIterator[EventItem]):
     @property
     def last_event_id(self) -> str:
         """The id of the last frame that had one; ``""`` until one was seen."""
-        return self._state.last_event_id
+        return self._state.decoder.last_event_id
 
     @property
     def reconnects(self) -> int:
@@ -56,7 +56,7 @@ class AsyncEventStream(AsyncFlowIterator[EventItem]):
     @property
     def last_event_id(self) -> str:
         """The id of the last frame that had one; ``""`` until one was seen."""
-        return self._state.last_event_id
+        return self._state.decoder.last_event_id
 
     @property
     def reconnects(self) -> int:

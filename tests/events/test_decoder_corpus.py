@@ -19,9 +19,18 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-def decoded(chunks: Iterable[bytes]) -> str:
+class InPlaceDecoder(EventDecoder):
+    """Takes for every piece the way that the decoder takes for large ones."""
+
+    in_place_from = 0
+
+
+DECODERS = [EventDecoder, InPlaceDecoder]
+
+
+def decoded(chunks: Iterable[bytes], decoder_class: type[EventDecoder] = EventDecoder) -> str:
     """Feed the chunks to a new decoder; the outcome as text, for NaN is not equal to itself."""
-    decoder = EventDecoder()
+    decoder = decoder_class()
     items = [item for chunk in chunks for item in decoder.feed(chunk)]
     return repr((items, decoder.last_event_id, decoder.retry))
 
@@ -39,19 +48,42 @@ def test_the_corpus_has_its_cases_each_once() -> None:
 def test_a_case_gives_its_items_however_it_is_cut(case: dict[str, Any]) -> None:
     data = case["input"].encode("latin-1")
     wanted = expected(case)
-    assert decoded([data]) == wanted, "whole"
-    assert decoded(data[at : at + 1] for at in range(len(data))) == wanted, "byte by byte"
-    for at in range(len(data) + 1):
-        assert decoded([data[:at], data[at:]]) == wanted, f"cut at {at}"
+    for way in DECODERS:
+        assert decoded([data], way) == wanted, "whole"
+        assert decoded((data[at : at + 1] for at in range(len(data))), way) == wanted, "bytes"
+        for at in range(len(data) + 1):
+            assert decoded([data[:at], data[at:]], way) == wanted, f"cut at {at}"
 
 
+@pytest.mark.parametrize("way", DECODERS)
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(size: int) -> None:
+def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(
+    size: int, way: type[EventDecoder]
+) -> None:
     wrong = [
         case["name"]
         for case in CASES
         for data in [case["input"].encode("latin-1")]
-        if decoded(data[at : at + size] for at in range(0, len(data), size)) != expected(case)
+        if decoded((data[at : at + size] for at in range(0, len(data), size)), way)
+        != expected(case)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+def test_a_case_amid_many_plain_frames_gives_its_items(end: bytes) -> None:
+    """A piece of that size is decoded in place, which must see where that may not be done."""
+    plain = (b'data: {"plain":true}' + end + end) * 500
+    assert len(plain) > EventDecoder.in_place_from
+    # Behind an end of the case's own, the frames begin anew, as they do in its expectation.
+    wrong = [
+        case["name"]
+        for case in CASES
+        if not case["input"].startswith("\xef")
+        for data in [case["input"].encode("latin-1") + end + end]
+        if (alone := list(EventDecoder().feed(data))) is not None
+        if repr(list(EventDecoder().feed(plain + data + plain)))
+        != repr([{"plain": True}] * 500 + alone + [{"plain": True}] * 500)
     ]
     assert wrong == []
 
@@ -64,6 +96,7 @@ def test_cases_behind_one_another_on_one_stream_give_the_items_of_each() -> None
     for case in cases:
         data = case["input"].encode("latin-1")
         alone = EventDecoder()
-        wanted = alone.feed(data) + alone.feed(b"\n\n\n")
-        assert repr(decoder.feed(data) + decoder.feed(b"\n\n\n")) == repr(wanted), case["name"]
+        wanted = [*alone.feed(data), *alone.feed(b"\n\n\n")]
+        items = [*decoder.feed(data), *decoder.feed(b"\n\n\n")]
+        assert repr(items) == repr(wanted), case["name"]
     assert not decoder.pending

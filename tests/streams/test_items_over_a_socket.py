@@ -14,8 +14,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stream_hub import END, HEARTBEAT, StreamHub, data, stream, wait_for
+from stream_hub import END, HEARTBEAT, StreamHub, data, reply, stream, wait_for
 
+from kataven import StreamError
 from kataven.events import EventStream, is_end, is_heartbeat
 
 CORPUS = Path(__file__).parent.parent / "data" / "sse-corpus.jsonl"
@@ -255,3 +256,27 @@ def test_an_option_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(error, match=next(iter(option))):
         side.client(hub).campaigns.stream_events("c1", **option)
+
+
+def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
+    hub: StreamHub, side: Any
+) -> None:
+    # Plain frames before it, so that the piece with its start is decoded in place.
+    plain = data({"n": 1}) * 10_000
+    hub.events(stream(plain, b"data: " + b"x" * (64 * MIB), end="silent"))
+    events = side.client(hub).campaigns.stream_events("c1")
+    items = [side.next(events) for _ in range(10_000)]
+    assert items == [{"n": 1}] * 10_000
+    with pytest.raises(StreamError, match=r"larger than 67108864 bytes.*/campaigns/c1/events"):
+        side.next(events)
+    hub.wait_until_left()
+    assert side.rest(events) == []
+
+
+def test_a_watch_falls_back_to_polling_where_a_frame_is_over_the_bound(
+    hub: StreamHub, side: Any
+) -> None:
+    hub.events(stream(data({"status": "running"}), b"data: " + b"x" * (64 * MIB), end="silent"))
+    hub.get(reply(200, {"id": "c1", "status": "completed"}))
+    progress = side.client(hub).campaigns.watch("c1")
+    assert [seen.status for seen in side.rest(progress)] == ["running", "completed"]

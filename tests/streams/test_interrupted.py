@@ -1,0 +1,180 @@
+"""An interrupted wait for an item leaves the iteration whole, and so do two readers at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sides import DrivenClock
+from stream_hub import END, StreamHub, data, reply, silence, stream
+
+from kataven._core.iteration import FlowIterator
+from kataven._core.operation import Give, Interrupted, Read
+from kataven.events.decoder import EventDecoder
+from kataven.events.ports import BlockingPort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ONE, TWO = data({"n": 1}), data({"n": 2})
+
+
+@contextmanager
+def interrupt_once(asked: threading.Event) -> Iterator[None]:
+    """Send Ctrl-C to this thread, a moment after the event."""
+    reader = threading.get_ident()
+
+    def interrupt() -> None:
+        asked.wait(10)
+        asked.clear()
+        threading.Event().wait(0.05)
+        signal.pthread_kill(reader, signal.SIGINT)
+
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        interrupting.join(10)
+        signal.signal(signal.SIGINT, kept)
+
+
+def test_an_interrupted_pause_is_gone_on_with(hub: StreamHub, blocking: Any) -> None:
+    hub.events(reply(503), stream(ONE, END))
+    clock = DrivenClock()
+    naps: list[float] = []
+
+    def interrupt_the_second(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+
+    clock.on_sleep = interrupt_the_second
+    events = blocking.client(hub, clock=clock).campaigns.stream_events("c1")
+    with pytest.raises(KeyboardInterrupt):
+        next(events)
+    assert len(hub.asked) == 1
+    assert list(events) == [{"n": 1}, "event: end"]
+    # The pause of half a second, whose second half was interrupted and then slept.
+    assert clock.slept == [0.25, 0.25]
+
+
+def test_an_interrupted_look_at_the_campaign_is_made_anew(hub: StreamHub, blocking: Any) -> None:
+    asked = threading.Event()
+
+    def say_nothing(peer: Any) -> None:
+        asked.set()
+        silence(peer)
+
+    hub.events(reply(404))
+    hub.get(say_nothing, reply(200, {"id": "c1", "status": "completed"}))
+    progress = blocking.client(hub).campaigns.watch("c1")
+    with interrupt_once(asked):
+        next(progress)
+    assert [seen.status for seen in progress] == ["completed"]
+    assert hub.count("GET /campaigns/c1") == 2
+
+
+def test_an_interrupt_amid_the_items_of_a_piece_ends_the_connection(
+    hub: StreamHub, blocking: Any
+) -> None:
+    """What else came in that piece is lost with it, so the flow must learn of it."""
+    told: list[Any] = []
+
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyboardInterrupt
+
+    def flow() -> Any:
+        told.append((yield Give(items())))
+        told.append((yield Read()))
+        yield Give([2])
+
+    driver = blocking.client(hub)._driver
+    port = BlockingPort(driver)
+    numbers = FlowIterator[int](driver, flow(), port)
+    assert next(numbers) == 1
+    with pytest.raises(KeyboardInterrupt):
+        next(numbers)
+    assert list(numbers) == [2]
+    assert told == [True, Interrupted()]
+
+
+def test_an_interrupted_page_is_given_whole(hub: StreamHub, blocking: Any) -> None:
+    """Rows are at hand before they are given, so none is lost and none comes twice."""
+
+    class Rows(list[int]):
+        interrupted = False
+
+        def __iter__(self) -> Iterator[int]:
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            return super().__iter__()
+
+    def flow() -> Any:
+        yield Give(Rows([1, 2]))
+        yield Give(Rows([3]))
+
+    driver = blocking.client(hub)._driver
+    numbers = FlowIterator[int](driver, flow(), BlockingPort(driver))
+    given: list[int] = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            given += numbers
+        given += [next(numbers)]
+    assert [*given, *numbers] == [1, 2, 3]
+
+
+def test_what_items_raise_is_thrown_into_the_flow(hub: StreamHub, side: Any) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("no more")
+
+    def flow() -> Any:
+        try:
+            yield Give(items())
+        except ValueError as error:
+            yield Give([str(error)])
+        assert (yield Give(())) is False
+        assert (yield Give((3,))) is True
+
+    client = side.client(hub)
+    events = client.campaigns.stream_events("c1")
+    events._flow = flow()
+    assert side.rest(events) == [1, "no more", 3]
+
+
+def test_two_threads_that_share_a_stream_get_each_item_once(hub: StreamHub, blocking: Any) -> None:
+    frames = [data({"n": number, "more": [number] * 20}) for number in range(20_000)]
+    piece = b"".join(frames)
+    assert len(piece) > 100 * EventDecoder.in_place_from
+    hub.events(stream(piece, END))
+    events = blocking.client(hub).campaigns.stream_events("c1")
+    items: list[list[Any]] = [[], []]
+    errors: list[BaseException] = []
+
+    def read(into: list[Any]) -> None:
+        try:
+            into.extend(events)
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read, args=(into,)) for into in items]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(60)
+    assert errors == []
+    assert all(items)
+    got = sorted(json.dumps(item) for part in items for item in part)
+    assert got == sorted(
+        [json.dumps({"n": number, "more": [number] * 20}) for number in range(20_000)]
+        + [json.dumps("event: end")]
+    )
