@@ -178,3 +178,47 @@ def test_two_threads_that_share_a_stream_get_each_item_once(hub: StreamHub, bloc
         [json.dumps({"n": number, "more": [number] * 20}) for number in range(20_000)]
         + [json.dumps("event: end")]
     )
+
+
+def test_nobody_else_takes_an_item_before_the_first_of_a_piece_is_decoded(
+    hub: StreamHub, blocking: Any
+) -> None:
+    others: list[Any] = []
+
+    class Piece:
+        """Counts who decodes at the same time, which a generator would refuse."""
+
+        def __init__(self) -> None:
+            self.left = [1, 2]
+            self.inside = 0
+            self.together = threading.Event()
+
+        def __iter__(self) -> Piece:
+            return self
+
+        def __next__(self) -> int:
+            if not self.left:
+                raise StopIteration
+            self.inside += 1
+            if self.inside > 1:
+                self.together.set()
+            if len(self.left) == 2:
+                other = threading.Thread(target=lambda: others.append(next(numbers)))
+                other.start()
+                threads.append(other)
+                self.together.wait(0.2)
+            self.inside -= 1
+            return self.left.pop(0)
+
+    piece = Piece()
+    threads: list[threading.Thread] = []
+
+    def flow() -> Any:
+        yield Give(piece)
+
+    driver = blocking.client(hub)._driver
+    numbers = FlowIterator[int](driver, flow(), BlockingPort(driver))
+    assert next(numbers) == 1
+    threads[0].join(10)
+    assert others == [2]
+    assert not piece.together.is_set()
