@@ -222,3 +222,38 @@ def test_nobody_else_takes_an_item_before_the_first_of_a_piece_is_decoded(
     threads[0].join(10)
     assert others == [2]
     assert not piece.together.is_set()
+
+
+def test_interrupts_amid_decoding_never_leave_a_gap(hub: StreamHub, blocking: Any) -> None:
+    """Of each connection come its first items, without a gap, up to where it was ended."""
+    rounds, frames = 6, 20_000
+    connections = [
+        [{"round": number, "n": n, "more": [n] * 20} for n in range(frames)]
+        for number in range(rounds + 1)
+    ]
+    hub.events(
+        *[stream(b"".join(map(data, of_one)), end="unfinished") for of_one in connections[:-1]],
+        stream(b"".join(map(data, connections[-1])), END),
+    )
+    # An interrupt may come between two items, which ends nothing: then the Hub ends the connection.
+    client = blocking.client(hub, clock=DrivenClock())
+    events = client.campaigns.stream_events("c1")
+    items: list[Any] = []
+    # By a timer, and so amid whatever takes the time; and read in C, so that an interrupt can only
+    # come while an item is asked for.
+    kept = signal.signal(signal.SIGVTALRM, signal.default_int_handler)
+    try:
+        for _ in range(rounds):
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0.02)
+                items.extend(events)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, kept)
+    items.extend(events)
+    assert items.pop() == "event: end"
+    for number, of_one in enumerate(connections):
+        came = [item for item in items if item["round"] == number]
+        assert came == of_one[: len(came)]
+    assert len(came) == frames
+    assert events.reconnects == rounds
