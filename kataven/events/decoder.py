@@ -228,7 +228,7 @@ class EventDecoder:
             yield from self.feed(chunk[:begin], in_place=False)
         end = chunk.rfind(blank, begin) + width
         text = ""
-        if end > begin and not (self._special or self.pending or b"\0" in chunk or b"\1" in chunk):
+        if b"\0" not in chunk and b"\1" not in chunk:
             marked = chunk.replace(b"\n", b"\0")
             if returns:
                 marked = marked.replace(b"\r", b"\1")

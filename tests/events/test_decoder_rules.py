@@ -30,6 +30,11 @@ def decode(stream: bytes) -> list[Any]:
     return fed(EventDecoder(), stream)
 
 
+def decode_cut(stream: bytes, at: int) -> list[Any]:
+    decoder = EventDecoder()
+    return [*fed(decoder, stream[:at]), *fed(decoder, stream[at:])]
+
+
 # Lines
 
 
@@ -289,6 +294,16 @@ def test_a_json_value_never_reads_on_across_a_line_end() -> None:
     for end in (b"\n", b"\r\n", b"\r"):
         assert decode(b'data: {"a":' + end + b"1}" + end + end) == ['data: {"a":']
         assert decode(b"data: {" + end + b'"a":1}' + end + end) == ["data: {"]
+
+
+@pytest.mark.parametrize("sent", [b"\0\0", b"\1\n\1\n", b"\1\0\1\0"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_control_characters_are_never_taken_for_line_ends(sent: bytes, end: bytes) -> None:
+    stream = b'data: {"a":1}' + sent + b'data: {"b":2}' + end + end + b"data: {}" + end + end
+    items = decode(stream)
+    assert items[-1] == {}
+    assert {"a": 1} not in items
+    assert [i for at in range(len(stream)) for i in decode_cut(stream, at)] == items * len(stream)
 
 
 # The marks

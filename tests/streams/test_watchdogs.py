@@ -106,6 +106,24 @@ def test_a_reader_that_takes_long_is_no_trickle_of_the_hubs(
     assert side.rest(events) == [{}]
 
 
+def test_heartbeats_keep_a_watch_on_its_stream(
+    hub: StreamHub, side: Any, clock: DrivenClock
+) -> None:
+    """They bring no progress, but they are items: nothing that only trickles."""
+
+    def beats(peer: Peer) -> None:
+        for _ in range(5):
+            clock.advance(50)
+            peer.piece(HEARTBEAT)
+            hub.over.wait(0.05)
+
+    running, completed = data({"status": "running"}), data({"status": "completed"})
+    hub.events(stream(running, beats, completed))
+    progress = side.client(hub, clock=clock).campaigns.watch("c1")
+    assert [seen.status for seen in side.rest(progress)] == ["running", "completed"]
+    assert len(hub.streams()) == 1
+
+
 @pytest.mark.parametrize("framing", ["chunked", "eof"])
 @pytest.mark.parametrize(
     "behaviour",
