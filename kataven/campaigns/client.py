@@ -102,6 +102,7 @@ class CampaignsClient(CampaignMethods):
             ValueError: The format is unknown, or the id empty or dots; nothing is sent.
             OSError: The target cannot be written.
         """
+        watching.check_progress_function(on_progress, awaited=False)
         flow = tables.export(
             campaign_id, path_or_file, format, status, self._options, self._driver.clock
         )
@@ -175,6 +176,7 @@ class CampaignsClient(CampaignMethods):
             ValueError: The id is empty or dots; nothing is sent.
         """
         watching.check_wait(campaign_id, timeout)
+        watching.check_progress_function(on_progress, awaited=False)
         flow = watching.wait(campaign_id, timeout, self._options, self._driver.clock)
         campaign: Campaign = self._finish(flow, on_progress)
         return campaign
@@ -236,6 +238,7 @@ class CampaignsClient(CampaignMethods):
         )
         wish = recipes.creation(form, contacts, check, on_ambiguous, find_timeout)
         watching.check_wait("-", timeout)
+        watching.check_progress_function(on_progress, awaited=False)
         state = watching.RunState()
         flow = watching.run(wish, timeout, self._options, self._driver.clock, state)
         try:

@@ -7,7 +7,9 @@ stream can be had they poll.
 
 from __future__ import annotations
 
+import inspect
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -211,7 +213,8 @@ class Watching:
         """The campaign behind a terminal snapshot, which `get` may show a moment later."""
         for _ in range(_SETTLING_LOOKS - 1):
             campaign = yield from self._get()
-            if campaign.get("status") not in LIVE_STATUSES:
+            status = campaign.get("status")
+            if not isinstance(status, str) or status not in LIVE_STATUSES:
                 return campaign
             yield from self._sleep(_FIRST_PAUSE)
         return (yield from self._get())
@@ -288,9 +291,13 @@ def wait(campaign_id: str, timeout: float | None, options: Options, clock: Clock
         if timeout is None or not watching.out_of_time(error):
             raise
         last = watching.meter.last
-        shown = "nothing was seen of it" if last is None else f"it is {last.status}"
+        if last is not None and last.terminal:
+            text = f"is over ({last.status}), but get did not answer within the {timeout:g} s"
+        else:
+            shown = "nothing was seen of it" if last is None else f"it is {last.status}"
+            text = f"was not over within {timeout:g} s ({shown}); it goes on"
         raise WaitTimeoutError(
-            f"campaign {campaign_id} was not over within {timeout:g} s ({shown}); it goes on",
+            f"campaign {campaign_id} {text}",
             campaign_id=campaign_id,
             progress=last,
         ) from error
@@ -343,8 +350,27 @@ def say_what_runs(interruption: BaseException, state: RunState) -> None:
     campaign_id = state.campaign_id
     if campaign_id is None or isinstance(interruption, CampaignRunError):
         return
-    interruption.campaign_id = campaign_id  # type: ignore[attr-defined]
     text = f"campaign {campaign_id} was made and may be dialling; nothing was undone"
-    interruption.add_note(text)
     # Ctrl-C under asyncio.run reaches the caller as a new KeyboardInterrupt, without the note.
     logger.warning("%s", text)
+    # An error of the caller's own may refuse to carry anything.
+    with suppress(AttributeError, TypeError):
+        interruption.campaign_id = campaign_id  # type: ignore[attr-defined]
+        interruption.add_note(text)
+
+
+def check_progress_function(function: object, *, awaited: bool) -> None:
+    """Refuse what cannot be called with progress, before anything is sent.
+
+    Raises:
+        TypeError: It is no function, or a coroutine function that nobody would await.
+    """
+    if function is None:
+        return
+    if not callable(function):
+        raise TypeError(f"on_progress must be a function, not {type(function).__name__}")
+    if not awaited and inspect.iscoroutinefunction(function):
+        raise TypeError(
+            "on_progress must be a plain function here: a coroutine function is for the async "
+            "client"
+        )

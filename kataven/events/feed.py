@@ -169,22 +169,21 @@ def _follow(
         if isinstance(outcome, Opened):
             decoder = EventDecoder(last_event_id=state.decoder.last_event_id)
             state.decoder = decoder
-            broken = yield from _read_on(operation, decoder, clock, limit)
+            broken, fruitful = yield from _read_on(operation, decoder, clock, limit)
             if broken is None or decoder.ended:
                 return
+            if fruitful:
+                fruitless = 0
+                renewed = False
             if isinstance(broken, Interrupted):
                 continue
             if decoder.retry is not None:
                 base = min(LONGEST_PAUSE, max(_LEAST_BASE, decoder.retry / 1000))
-            failure, fruitful = broken
-            status = failure.status
-            if fruitful:
-                fruitless = 0
-                renewed = False
+            status = broken.status
             error: KatavenError = StreamError(
-                f"the event stream broke: {failure.text} ({operation.path})"
+                f"the event stream broke: {broken.text} ({operation.path})"
             )
-            error.__cause__ = failure.cause
+            error.__cause__ = broken.cause
         elif isinstance(outcome, Failure):
             if outcome.final:
                 raise unreadable(operation, outcome) from outcome.cause
@@ -263,13 +262,13 @@ def _read_on(
     clock: Clock,
     limit: float | None,
 ) -> Flow[Any]:
-    """Read an open stream: None at its end, else what broke it and whether it gave items."""
+    """Read an open stream: None at its end or what broke it, and whether it gave items."""
     fruitful = False
     last_item = clock.now()
     while True:
         outcome = yield Read()
         if outcome is None or isinstance(outcome, Interrupted):
-            return outcome
+            return outcome, fruitful
         if isinstance(outcome, Failure):
             _check_time(operation, clock, limit)
             return outcome, fruitful

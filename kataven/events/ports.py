@@ -6,9 +6,11 @@ again is the feed's.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -32,6 +34,11 @@ _STREAM_HEADERS = {
     "accept-encoding": "identity",
     "cache-control": "no-cache",
 }
+_CONNECTED = (
+    ".connect_tcp.complete",
+    ".connect_unix_socket.complete",
+    ".start_tls.complete",
+)
 # What a header's value may be made of; browsers send an id as UTF-8, and so do we.
 _HEADER_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]+")
 
@@ -60,16 +67,21 @@ class _Socket:
         self.shut_down = True
         stream = self._stream
         raw = None if stream is None else stream.get_extra_info("socket")
-        if raw is not None:
-            try:
+        if raw is None:
+            return
+        # A connection that is closed already is what was wanted.
+        with suppress(OSError, ValueError):
+            if isinstance(raw, socket.socket):
                 # Of the class itself: an SSLSocket's own shutdown takes its TLS state away from
                 # the thread that reads.
-                if isinstance(raw, socket.socket):
-                    socket.socket.shutdown(raw, socket.SHUT_RDWR)
-                else:
-                    raw.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed already, which is what was wanted
+                socket.socket.shutdown(raw, socket.SHUT_RDWR)
+                return
+            try:
+                raw.shutdown(socket.SHUT_RDWR)
+            except TypeError:
+                # The stand-in of uvloop refuses it; another descriptor of the same socket does not.
+                with socket.socket(fileno=os.dup(raw.fileno())) as own:
+                    own.shutdown(socket.SHUT_RDWR)
 
 
 class _Trace:
@@ -79,8 +91,12 @@ class _Trace:
         self._end = end
 
     def __call__(self, event: str, info: dict[str, Any]) -> None:
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+        # Whatever the connection leads through: the Hub itself, a proxy, a socket of this machine.
+        if event.endswith(_CONNECTED):
             self._end.take(info.get("return_value"))
+        elif event.startswith("http2."):
+            # Other calls are on that connection too.
+            self._end.let_go()
 
     async def awaited(self, event: str, info: dict[str, Any]) -> None:
         self(event, info)
@@ -99,6 +115,12 @@ def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Reques
         headers=headers,
         extensions={"timeout": pool.timeouts(effect.timeout), "trace": trace},
     )
+
+
+def _take_connection(end: _Socket, response: httpx.Response) -> None:
+    # One of HTTP/2 carries other calls too, whose answers would be lost with it.
+    if response.http_version != "HTTP/2":
+        end.take(response.extensions.get("network_stream"))
 
 
 def _is_stream(response: httpx.Response) -> bool:
@@ -173,7 +195,7 @@ class BlockingPort:
         finally:
             pool.sending.reset(quiet)
         self._response = response
-        end.take(response.extensions.get("network_stream"))
+        _take_connection(end, response)
         if _is_stream(response):
             packed = _packed(response)
             if packed is not None:
@@ -272,12 +294,16 @@ class AsyncPort:
         opened = False
         # What is left of the limit is kept by asyncio.
         bounded = bound.set(Bound(effect.timeout.read, None))
+        whole = self._bound()
         try:
-            async with self._bound():
+            async with whole:
                 outcome = await self._open(effect, end)
             opened = isinstance(outcome, Opened)
             return outcome
         except TimeoutError as error:
+            if not whole.expired():
+                # The caller's own, of the function that gives the key or of a hook.
+                raise
             return Failure(error, "no answer within the time", sent=True, timed_out=True)
         finally:
             bound.reset(bounded)
@@ -299,7 +325,7 @@ class AsyncPort:
         finally:
             pool.sending.reset(quiet)
         self._response = response
-        end.take(response.extensions.get("network_stream"))
+        _take_connection(end, response)
         if _is_stream(response):
             packed = _packed(response)
             if packed is not None:

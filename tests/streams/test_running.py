@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import logging
 import pickle
 import signal
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -300,3 +302,44 @@ def test_ctrl_c_during_the_create_names_no_campaign_but_says_what_is_known(
         interrupting.join(10)
     assert not hasattr(caught.value, "campaign_id")
     assert any("may have acted" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("function", [5, "print"])
+def test_what_is_no_function_for_progress_is_refused_before_anything_is_sent(
+    hub: StreamHub, side: Any, function: Any
+) -> None:
+    campaigns = side.client(hub).campaigns
+    for call in (
+        lambda: campaigns.run("n", "a", "p", CSV, on_progress=function),
+        lambda: campaigns.wait("c1", on_progress=function),
+        lambda: campaigns.export_contacts("c1", io.BytesIO(), format="csv", on_progress=function),
+    ):
+        with pytest.raises(TypeError, match="on_progress must be a function, not"):
+            side.call(call)
+    assert hub.asked == []
+
+
+def test_a_coroutine_function_for_progress_is_for_the_async_client(
+    hub: StreamHub, blocking: Any
+) -> None:
+    async def show(_progress: Any) -> None:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="for the async client"):
+        blocking.client(hub).campaigns.wait("c1", on_progress=show)
+    assert hub.asked == []
+
+
+def test_an_error_that_carries_nothing_passes_as_it_is(
+    campaign: StreamHub, side: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        text: str
+
+    def fail(_progress: Any) -> None:
+        raise FrozenError("mine")
+
+    with pytest.raises(FrozenError, match="mine"):
+        run(side, campaign, on_progress=fail)
+    assert "campaign c1 was made and may be dialling" in caplog.text

@@ -145,7 +145,7 @@ def test_the_time_to_wait_bounds_the_last_get(hub: StreamHub, side: Any) -> None
     hub.events(stream(COMPLETED, END))
     hub.get(silence)
     client = side.client(hub)
-    with pytest.raises(WaitTimeoutError, match="it is completed"):
+    with pytest.raises(WaitTimeoutError, match=r"is over \(completed\), but get did not answer"):
         side.call(lambda: client.campaigns.wait("c1", timeout=0.5))
 
 
@@ -286,3 +286,9 @@ def test_no_pause_is_longer_than_what_is_left(
     with pytest.raises(WaitTimeoutError):
         side.call(lambda: client.campaigns.wait("c1", timeout=25))
     assert clock.now() - begun == pytest.approx(25)
+
+
+def test_a_status_that_is_no_word_ends_a_wait_as_it_is(hub: StreamHub, side: Any) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get(reply(200, {"id": "c1", "status": ["over"]}))
+    assert side.call(lambda: side.client(hub).campaigns.wait("c1"))["status"] == ["over"]

@@ -1,0 +1,253 @@
+"""Streams in another event loop, over HTTP/2 and through a proxy: each is ended, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import h2.config
+import h2.connection
+import h2.events
+import httpx
+import pytest
+import uvloop
+from sides import KEY
+from stream_hub import END, StreamHub, data, reply, stream
+
+from kataven import AsyncKatavenClient, KatavenClient, RateLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+ONE, TWO = data({"n": 1}), data({"n": 2})
+QUIET = stream(ONE, end="silent")
+
+
+def in_uvloop(hub: StreamHub, main: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    async def run() -> Any:
+        limits = RateLimits(per_minute=100, concurrent=2)
+        async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
+            came = await main(client.campaigns)
+            assert client.rate_limits is not None
+            assert client.rate_limits.concurrent == 2, "a lease was not given back"
+            return came
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
+
+
+def test_a_stream_is_closed_in_uvloop(hub: StreamHub) -> None:
+    hub.events(QUIET)
+
+    async def main(campaigns: Any) -> Any:
+        events = campaigns.stream_events("c1")
+        item = await anext(events)
+        reading = asyncio.ensure_future(anext(events, "over"))
+        await asyncio.sleep(0.05)
+        await events.aclose()
+        return item, await reading
+
+    assert in_uvloop(hub, main) == ({"n": 1}, "over")
+    hub.wait_until_left()
+
+
+def test_a_wait_that_times_out_in_uvloop_is_not_the_end(hub: StreamHub) -> None:
+    hub.events(QUIET, stream(TWO, END))
+
+    async def main(campaigns: Any) -> Any:
+        events = campaigns.stream_events("c1")
+        items = [await anext(events)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.2)
+        return items + [item async for item in events]
+
+    assert in_uvloop(hub, main) == [{"n": 1}, {"n": 2}, "event: end"]
+
+
+def test_a_wait_for_a_campaign_ends_in_uvloop(hub: StreamHub) -> None:
+    hub.events(stream(data({"status": "completed"}), END, end="silent"))
+    hub.get("completed")
+
+    async def main(campaigns: Any) -> Any:
+        return (await campaigns.wait("c1", timeout=10))["status"]
+
+    assert in_uvloop(hub, main) == "completed"
+
+
+class Http2Hub:
+    """A Hub that speaks HTTP/2 at once: a stream of one frame, and a start that takes its time."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.start_asked = threading.Event()
+        self.answer = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.1)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        self._over.set()
+        self.answer.set()
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            thread = threading.Thread(target=self._serve, args=(sock,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        config = h2.config.H2Configuration(client_side=False)
+        connection = h2.connection.H2Connection(config=config)
+        connection.initiate_connection()
+        late: int | None = None
+        with sock:
+            sock.settimeout(0.05)
+            sock.sendall(connection.data_to_send())
+            while not self._over.is_set():
+                try:
+                    piece = sock.recv(65536)
+                except TimeoutError:
+                    piece = None
+                except OSError:
+                    return
+                if piece == b"":
+                    return
+                for event in connection.receive_data(piece) if piece else ():
+                    if isinstance(event, h2.events.RequestReceived):
+                        late = self._asked(connection, event) or late
+                if late is not None and self.answer.is_set():
+                    connection.send_headers(
+                        late, [(":status", "200"), ("content-type", "application/json")]
+                    )
+                    body = json.dumps({"id": "c1", "status": "running"}).encode()
+                    connection.send_data(late, body, end_stream=True)
+                    late = None
+                sock.sendall(connection.data_to_send())
+
+    def _asked(self, connection: Any, event: Any) -> int | None:
+        path = dict(event.headers)[b":path"].decode()
+        self.asked.append(path)
+        number: int = event.stream_id
+        if not path.endswith("/events"):
+            self.start_asked.set()
+            return number
+        head = [(":status", "200"), ("content-type", "text/event-stream")]
+        connection.send_headers(number, head)
+        connection.send_data(number, ONE)
+        return None
+
+
+@pytest.fixture
+def http2_hub() -> Iterator[Http2Hub]:
+    hub = Http2Hub()
+    yield hub
+    hub.close()
+
+
+def test_closing_a_stream_of_http_2_leaves_other_calls_alone(http2_hub: Http2Hub) -> None:
+    answers: list[Any] = []
+    with (
+        httpx.Client(http1=False, http2=True) as pool,
+        KatavenClient(KEY, base_url=http2_hub.url, http_client=pool) as client,
+    ):
+        events = client.campaigns.stream_events("c1")
+        assert next(events) == {"n": 1}
+        starting = threading.Thread(target=lambda: answers.append(client.campaigns.start("c1")))
+        starting.start()
+        assert http2_hub.start_asked.wait(10)
+        events.close()
+        http2_hub.answer.set()
+        starting.join(10)
+        assert list(events) == []
+    assert answers == [{"id": "c1", "status": "running"}]
+
+
+def test_a_callers_own_timeout_in_the_key_function_is_passed_on(hub: StreamHub, side: Any) -> None:
+    """It is no failure of the stream, which would be tried again."""
+    hub.events(stream(ONE))
+
+    def slow_vault() -> str:
+        raise TimeoutError("the vault is slow")
+
+    client = side.client(hub, api_key=side.provider(slow_vault))
+    with pytest.raises(TimeoutError, match="the vault is slow"):
+        side.next(client.campaigns.stream_events("c1"))
+    assert hub.asked == []
+
+
+def test_items_count_also_where_the_wait_behind_them_was_cancelled(
+    hub: StreamHub, awaited: Any, clock: Any
+) -> None:
+    hub.events(*[reply(503)] * 5, QUIET, reply(503), stream(TWO))
+    client = awaited.client(hub, clock=clock)
+
+    async def read() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+        items = [await anext(events)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.2)
+        return items + [item async for item in events]
+
+    assert awaited.call(read) == [{"n": 1}, {"n": 2}]
+
+
+def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
+    hub: StreamHub, awaited: Any, clock: Any
+) -> None:
+    hub.events(reply(401), QUIET, reply(401), stream(TWO))
+    keys = iter(range(9))
+    provider = awaited.provider(lambda: f"sk_live_acme_{next(keys)}123456789")
+    client = awaited.client(hub, clock=clock, api_key=provider)
+
+    async def read() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+        items = [await anext(events)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.2)
+        return items + [item async for item in events]
+
+    assert awaited.call(read) == [{"n": 1}, {"n": 2}]
+
+
+def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: StreamHub, blocking: Any) -> None:
+    hub.events(stream(ONE * 5, end="silent"))
+    client = blocking.client(hub, rate_limits=RateLimits(per_minute=100, concurrent=2))
+    events = client.campaigns.stream_events("c1")
+
+    class Turn:
+        """The stream's own lock; another thread closes just before it is let go of."""
+
+        def __init__(self, lock: Any) -> None:
+            self._lock = lock
+            self._closed = False
+            self.acquire = lock.acquire
+            self.release = lock.release
+
+        def __enter__(self) -> None:
+            self._lock.acquire()
+
+        def __exit__(self, *_exc: object) -> None:
+            if not self._closed:
+                self._closed = True
+                closing = threading.Thread(target=events.close)
+                closing.start()
+                closing.join(10)
+            self._lock.release()
+
+    events._turn = Turn(events._turn)
+    assert list(events) == []
+    assert client.rate_limits.concurrent == 2
+    hub.wait_until_left()
