@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A client that finds somebody's key in the environment is no test of ours.
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_LOG PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check lint types layers generated wheel-test proof pythons bench clean
+.PHONY: help demo test check lint types layers generated wheel-test proof mutation pythons bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
@@ -60,9 +60,20 @@ generated: $(VENV)/has-dev ## is generated/ what openapi.yaml gives?
 wheel-test: $(VENV)/has-dev ## build the wheel, install it elsewhere, test it there
 	$(PYTEST) -m wheel
 
-proof: $(VENV)/has-dev ## the long proofs, then the tests on every other Python here
+proof: $(VENV)/has-dev ## the long proofs, mutation, then the tests on every other Python here
 	$(RUN) -m pytest -m proof
+	$(MAKE) --no-print-directory mutation
 	$(MAKE) --no-print-directory pythons
+
+# mutmut wraps what it mutates and stays out of the environment that the checks use.
+mutation: $(MADE) ## is every change of the decoder and of the retry rules noticed by a test?
+	@test -x .cache/venv-mutation/bin/mutmut || { "$(PYTHON)" -m venv .cache/venv-mutation && \
+		.cache/venv-mutation/bin/python -m pip install --quiet -e '.[test]' mutmut==3.8.1; }
+	rm -rf mutants
+	.cache/venv-mutation/bin/mutmut run --max-children 2
+	@.cache/venv-mutation/bin/mutmut results | tee .cache/mutants-left
+	@! grep -q . .cache/mutants-left || { echo "these changes were noticed by no test" \
+		"(mutmut show NAME tells what each is)" >&2; exit 1; }
 
 # The other Pythons: by name, or where pyenv keeps them.
 pythons: ## the tests on every other Python of 3.11, 3.12 and 3.13 that is here
@@ -81,7 +92,7 @@ bench: $(VENV)/has-dev ## the benchmarks, as ratios beside their goals
 	$(RUN) benchmarks/run.py
 
 clean: ## remove environments, caches and what the demo wrote
-	rm -rf $(VENV) .cache build dist kataven-demo benchmarks/scratch
+	rm -rf $(VENV) .cache build dist kataven-demo benchmarks/scratch mutants
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find kataven generated scripts tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
