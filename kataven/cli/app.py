@@ -1,7 +1,8 @@
 """The entry of the `kataven` command: runs it and turns every error into one line.
 
-Knows exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. It knows no command, and loads
-click only inside `main`, so that a missing extra can be named.
+Knows exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a command may end with one of
+its own. It knows no command, and loads click only inside `main`, so that a missing extra can be
+named.
 """
 
 import os
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        # Whoever read our output has gone (`| head -1`): end without a word.
+        _give_up_stdout()
+        return FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user of the command
         return _explain(error)
 
@@ -59,6 +62,12 @@ def _explain(error: Exception) -> int:
                 f"the kataven command needs {module}, which is not installed: "
                 "pip install 'kataven[cli,sandbox]'"
             )
+    if isinstance(error, OSError) and _comes_from_printing(error):
+        _give_up_stdout()
+        return _fail(
+            f"standard output cannot be written: {error.strerror or error}; send what the command "
+            "prints somewhere else"
+        )
     if isinstance(error, OSError) and error.strerror and error.filename:
         return _fail(f"{error.filename}: {error.strerror}")
     if isinstance(error, (KatavenError, ImportError, OSError)):
@@ -79,10 +88,17 @@ def _fail(message: str) -> int:
     return FAILED
 
 
-def _reader_left() -> int:
-    """Whoever read our output has gone (`| head -1`): end without a word."""
+def _comes_from_printing(error: OSError) -> bool:
+    """Whether click or rich failed to write: nothing else that they do touches a file."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
+    return error.filename is None and module.partition(".")[0] in EXTRA
+
+
+def _give_up_stdout() -> None:
     # What is still buffered would break once more when Python flushes at its end.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return FAILED

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
 
 import click
 
@@ -79,10 +79,22 @@ class View(Protocol):
 
 def open_view() -> View:
     """The live view on a terminal that can move its cursor, else plain lines."""
-    stdout = sys.stdout
-    if stdout is None or not stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        return PlainView()
-    return TerminalView()
+    return TerminalView() if _draws(sys.stdout) else PlainView()
+
+
+def warn(text: str) -> None:
+    """Say a sentence on standard error, wrapped at words where that is a terminal."""
+    if not _draws(sys.stderr):
+        click.echo(text, err=True)
+        return
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(text, markup=False)
+
+
+def _draws(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that can move its cursor."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def span(seconds: float | None) -> str:
@@ -179,8 +191,12 @@ class TerminalView:
         from rich.live import Live
 
         picture = _Picture(hub_seconds)
-        with Live(picture, console=self._console, refresh_per_second=10):
-            yield picture.show
+        try:
+            with Live(picture, console=self._console, refresh_per_second=10):
+                yield picture.show
+        finally:
+            # A signal may come when the cursor is hidden and Live has not begun to watch over it.
+            self._console.show_cursor()
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Draw the table."""

@@ -46,6 +46,9 @@ _SELECT_JOURNAL: Final = """
 _SELECT_CALLS: Final = """
     SELECT account, action, time, talk FROM journal
     WHERE time > ? AND action IN (?, ?) ORDER BY entry"""
+# SQLite's kinds of error: somebody else is at it, and a file that is something else.
+_HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FOREIGN: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 
 class Store:
@@ -55,14 +58,19 @@ class Store:
         path: The file, or None for memory.
 
     Raises:
-        ValueError: The file is no database of a Hub, or a newer kataven wrote it.
+        ValueError: The file is no database of a Hub, a newer kataven wrote it, or it cannot be
+            opened or written.
         RuntimeError: Another Hub holds the file.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self.durable = path is not None
         name = ":memory:" if path is None else fspath(path)
-        self._connection = sqlite3.connect(name, isolation_level=None, timeout=0)
+        try:
+            self._connection = sqlite3.connect(name, isolation_level=None, timeout=0)
+        except sqlite3.Error as error:
+            msg = f"{name} cannot be opened ({error}): use a file in a folder that can be written"
+            raise ValueError(msg) from error
         try:
             if self.durable:
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -71,18 +79,13 @@ class Store:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute("COMMIT")
             schema.migrate(self._connection, name)
-        except sqlite3.OperationalError as error:
-            self._connection.close()
-            msg = f"{name} cannot be used ({error}): does another Sandbox hold it?"
-            raise RuntimeError(msg) from error
+            found = self._connection.execute("SELECT max(key) FROM campaigns").fetchone()[0]
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            msg = f"{name} is no database of a Hub ({error}): use another path"
-            raise ValueError(msg) from error
+            raise _unusable(name, error) from error
         except ValueError:
             self._connection.close()
             raise
-        found = self._connection.execute("SELECT max(key) FROM campaigns").fetchone()[0]
         self._last_key: int = found or 0
 
     def close(self) -> None:
@@ -291,3 +294,13 @@ class Store:
             completed,
             bool(deleted),
         )
+
+
+def _unusable(name: str, error: sqlite3.DatabaseError) -> Exception:
+    # The low byte is the kind; what SQLite adds above it is detail. Python's own errors have none.
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in _HELD:
+        return RuntimeError(f"{name} cannot be used ({error}): does another Sandbox hold it?")
+    if kind in _FOREIGN:
+        return ValueError(f"{name} is no database of a Hub ({error}): use another path")
+    return ValueError(f"{name} cannot be used ({error}): use a file that can be written")

@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def environment(**more: str) -> dict[str, str]:
     """The machine's environment without what would change how the command looks."""
-    unwanted = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "KATAVEN_LOG"}
+    unwanted = {
+        *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "KATAVEN_LOG"),
+        "PYTHONUNBUFFERED",
+    }
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
     return {**kept, "PYTHONPATH": paths, "TERM": "xterm-256color", **more}
@@ -98,13 +101,28 @@ class Command:
             out, err = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def into_full(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it where standard output is a disk with no space left."""
+        return subprocess.run(
+            ["sh", "-c", 'exec "$@" >/dev/full', "sh", sys.executable, "-c", ENTRY, *arguments],
+            cwd=self.folder,
+            env=environment(**env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
     def on_terminal(
-        self, *arguments: str, columns: int = 80, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        columns: int = 80,
+        code: str = ENTRY,
+        env: Mapping[str, str] | None = None,
     ) -> Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         process = subprocess.Popen(
-            [sys.executable, "-c", ENTRY, *arguments],
+            [sys.executable, "-c", code, *arguments],
             cwd=self.folder,
             env=environment(**(env or {})),
             stdin=slave,

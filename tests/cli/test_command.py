@@ -49,6 +49,8 @@ def test_version_names_the_version_and_loads_neither_httpx_nor_rich_nor_a_server
         (["--bogus"], "No such option '--bogus'"),
         (["nope"], "No such command 'nope'"),
         (["demo", "--speed", "0"], "0.0 is not in the range"),
+        (["demo", "--speed", "nan"], "nan is no number; give one from 1 to 1000"),
+        (["demo", "--speed", "inf"], "inf is not in the range"),
         (["demo", "--speed", "fast"], "'fast' is not a valid float range"),
         (["demo", "more"], "unexpected extra argument"),
     ],
@@ -134,3 +136,31 @@ def test_an_exit_code_that_a_command_chose_is_kept(raising):
     raising(click.exceptions.Exit(7))
 
     assert main(["raise"]) == 7
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["demo", "--speed", "1000"]])
+def test_an_output_that_takes_nothing_is_named(kataven, arguments, unbuffered):
+    done = kataven.into_full(*arguments, PYTHONUNBUFFERED=unbuffered)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: standard output cannot be written: No space left on device; "
+        "send what the command prints somewhere else\n"
+    )
+
+
+def test_it_runs_as_a_module_too(kataven):
+    code = "import runpy; runpy.run_module('kataven', run_name='__main__')"
+    done = kataven.run("--help", code=code)
+    told = kataven.run("--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == told.stdout
+
+
+def test_the_help_of_the_demo_tells_its_exit_codes(kataven):
+    done = kataven.run("demo", "--help")
+
+    codes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM."
+    assert codes in [line.strip() for line in done.stdout.splitlines()]

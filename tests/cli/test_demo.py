@@ -11,6 +11,22 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3|4|9|10)[0-9]")
 FAST = ("demo", "--speed", "1000")
 SLOW = ("demo", "--speed", "10")
 
+# Does something right before, and something right behind the moment the results get their name.
+AROUND_THE_RENAME = """
+import os, pathlib, shutil, signal, sys
+from kataven.cli.app import main
+replace = pathlib.Path.replace
+def around(fresh, target):
+    ours = os.fspath(target) == os.path.join("kataven-demo", "results.csv")
+    if ours:
+        {}
+    replace(fresh, target)
+    if ours:
+        {}
+pathlib.Path.replace = around
+sys.exit(main())
+"""
+
 
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -178,6 +194,70 @@ def test_ctrl_c_on_a_terminal_leaves_it_usable(kataven):
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
+def test_sigterm_on_a_terminal_leaves_it_usable(kataven):
+    terminal = kataven.on_terminal(*SLOW)
+    terminal.read_until("calls in flight")
+    terminal.process.terminate()
+    code, text = terminal.finish()
+
+    assert code == 143
+    assert "Traceback" not in text
+    assert re.search(r"Stopped by SIGTERM at \d+ %: ", text)
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+    assert list((kataven.folder / "kataven-demo").iterdir()) == []
+
+
+@pytest.mark.parametrize("columns", [30, 44, 80, 120])
+def test_the_sentence_about_a_stop_is_wrapped_at_words(kataven, columns):
+    terminal = kataven.on_terminal(*SLOW, columns=columns)
+    terminal.read_until("calls in flight")
+    terminal.press(b"\x03")
+    _, text = terminal.finish()
+
+    told = shown(text[text.index("Interrupted") :])
+    assert max(len(line.rstrip()) for line in told) <= columns
+    assert "kataven-demo/results.csv was not written." in " ".join(line.strip() for line in told)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_ctrl_c_beside_the_rename_says_whether_the_results_are_there(kataven, before):
+    press = "os.kill(os.getpid(), signal.SIGINT)"
+    code = AROUND_THE_RENAME.format(press if before else "pass", press)
+    results = kataven.folder / "kataven-demo" / "results.csv"
+    results.parent.mkdir()
+    results.write_text("from before")
+
+    done = kataven.run(*FAST, code=code)
+
+    assert done.returncode == 130
+    if before:
+        assert results.read_text() == "from before"
+        told = (
+            "at 100 %: the embedded Hub has stopped, its campaign is gone, and {} was not written"
+        )
+    else:
+        assert len(rows(results)) == 500
+        told = (
+            "after the last call: the embedded Hub has stopped, its campaign is gone, and {} is "
+            "written, one row for each contact"
+        )
+    assert done.stderr == f"Interrupted {told.format('kataven-demo/results.csv')}.\n"
+    assert list(results.parent.iterdir()) == [results]
+
+
+def test_ctrl_c_when_all_is_printed_changes_nothing(kataven):
+    # Python runs what is registered when the program is over and it only has to end.
+    code = (
+        "import atexit, os, signal, sys; from kataven.cli.app import main; "
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(main())"
+    )
+
+    done = kataven.run(*FAST, code=code)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("500 rows, one for each contact.\n")
+
+
 def test_a_reader_that_leaves_ends_it_without_a_word(kataven):
     with kataven.start(*SLOW) as process:
         assert process.stdout.readline().startswith("An embedded Hub")
@@ -202,11 +282,57 @@ def test_a_file_in_the_way_of_the_folder_is_said_before_anything_runs(kataven):
     assert (kataven.folder / "kataven-demo").read_text() == "mine"
 
 
-def test_results_that_cannot_be_put_into_place_are_one_line(kataven):
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [("gone", "a link to gone, which is not there"), ("contacts.txt", "a file")],
+)
+def test_a_link_in_the_way_of_the_folder_is_called_what_it_is(kataven, target, what):
+    (kataven.folder / "contacts.txt").write_text("mine")
+    (kataven.folder / "kataven-demo").symlink_to(target)
+
+    done = kataven.run(*FAST)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: kataven-demo is {what}, and the results need a folder of that name; "
+        "move the link away or start the demo somewhere else\n"
+    )
+
+
+def test_a_folder_in_the_way_of_the_results_is_said_before_anything_runs(kataven):
     (kataven.folder / "kataven-demo" / "results.csv").mkdir(parents=True)
 
     done = kataven.run(*FAST)
 
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: kataven-demo/results.csv is a folder, and the results are written to a file of "
+        "that name; move the folder away or start the demo somewhere else\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file")
+def test_a_folder_that_takes_no_file_is_said_before_anything_runs(kataven):
+    (kataven.folder / "kataven-demo").symlink_to("/proc/self")
+
+    done = kataven.run(*FAST)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"Error: kataven-demo takes no new file \(.+\), and the results are written there; "
+        r"make it writable or start the demo somewhere else\n",
+        done.stderr,
+    )
+
+
+def test_results_that_could_not_be_written_are_one_line_without_scratch_names(kataven):
+    # The folder goes away during the run, as a disk may fill up.
+    code = AROUND_THE_RENAME.format("shutil.rmtree('kataven-demo')", "pass")
+
+    done = kataven.run(*FAST, code=code)
+
     assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "results.csv" in done.stderr
+    assert done.stderr == (
+        "Error: kataven-demo/results.csv could not be written: No such file or directory; "
+        "free space or start the demo somewhere else\n"
+    )
