@@ -1,6 +1,7 @@
 """Two campaigns at once, followed by the async client.
 
-Runs on an embedded Hub; for the real one leave out the sandbox and set KATAVEN_API_KEY.
+Needs the extra `sandbox`. Runs on an embedded Hub; for the real one leave out the sandbox and set
+KATAVEN_API_KEY.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ async def dial(client: AsyncKatavenClient, name: str) -> None:
     """Create a campaign, start it and wait until it is over."""
 
     def show(progress: CampaignProgress) -> None:
-        done = progress.fraction_done or 0.0
-        print(f"{name}: {progress.status}, {done:.0%} done, {progress.active_calls} calls")
+        # Cut off, not rounded: 100 % only when the last call is over.
+        done = int(100 * (progress.fraction_done or 0.0))
+        print(f"{name}: {progress.status}, {done} % done, {progress.active_calls} calls")
 
     campaign = await client.campaigns.create(
         name, "agent_1", "number_1", "examples/contacts.csv", max_concurrent_calls=50

@@ -1,7 +1,7 @@
 """A messy export is mended and dialled, and whoever was not reached is dialled once more.
 
-Needs the extra `contacts`. Runs on an embedded Hub; for the real one leave out the sandbox and set
-KATAVEN_API_KEY.
+Needs the extras `contacts` and `sandbox` (pip install 'kataven[contacts,sandbox]'). Runs on an
+embedded Hub; for the real one leave out the sandbox and set KATAVEN_API_KEY.
 """
 
 from kataven import KatavenClient, contacts

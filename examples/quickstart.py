@@ -1,4 +1,4 @@
-"""The ten lines of the README: a CSV is dialled, followed live and read back."""
+"""The ten lines of the README: a CSV is dialled, followed and read back. Needs extra `sandbox`."""
 
 from kataven import KatavenClient
 from kataven.sandbox import Sandbox

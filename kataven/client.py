@@ -160,7 +160,11 @@ class KatavenClient:
         A budget in a file or in Redis is asked for it, which may block for a moment.
         """
         gate = self._driver.gate
-        return None if gate is None else gate.left()
+        if gate is None:
+            return None
+        # Its store belongs to the process that made it.
+        self._driver.wire.check_usable()
+        return gate.left()
 
     def with_options(
         self,
@@ -340,7 +344,11 @@ class AsyncKatavenClient:
         A budget in a file or in Redis is asked for it, which may block for a moment.
         """
         gate = self._driver.gate
-        return None if gate is None else gate.left()
+        if gate is None:
+            return None
+        # Its store belongs to the process that made it.
+        self._driver.wire.check_usable()
+        return gate.left()
 
     def with_options(
         self,

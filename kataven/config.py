@@ -68,16 +68,21 @@ def read_base_url(given: str | None) -> BaseUrl:
             "the base URL is empty or has characters that a URL cannot have (spaces, backslashes, "
             "control or non-ASCII characters); give one like https://api.kataven.ai/v1"
         )
+    # Anywhere, for a password may hold a slash.
+    if "@" in given:
+        raise ConfigurationError(
+            "the base URL holds an '@', as one with a user name or password does; take it out and "
+            "pass the key as api_key or in KATAVEN_API_KEY"
+        )
     try:
         parts = urlsplit(given)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"the base URL cannot be read: {error}") from None
-    if "@" in parts.netloc:
+    except ValueError:
+        # Not what was found wrong: that quotes a part of the URL.
         raise ConfigurationError(
-            "the base URL holds a user name or password; take it out and pass the key as api_key "
-            "or in KATAVEN_API_KEY"
-        )
+            "the base URL cannot be read: its host or its port is none; give one like "
+            "https://api.kataven.ai/v1"
+        ) from None
     if "?" in given or "#" in given:
         raise ConfigurationError(
             "the base URL has a query or a fragment; give only scheme, host and path, like "
@@ -135,9 +140,10 @@ def read_account_id(given: str | None) -> str | None:
     if not isinstance(account_id, str):
         raise TypeError(f"account_id must be a str, not {type(account_id).__name__}")
     if not _ACCOUNT_NAME.fullmatch(account_id):
+        # Not what it is: a key may have been put in its place.
         raise ConfigurationError(
-            f"{account_id!r} is no account name: 1 to 63 of a-z, 0-9, '_' and '-', beginning with "
-            "a letter or digit; mend account_id or KATAVEN_ACCOUNT_ID"
+            "account_id (or KATAVEN_ACCOUNT_ID) is no account name: one has 1 to 63 of a-z, 0-9, "
+            "'_' and '-' and begins with a letter or digit; is it a key or a token by mistake?"
         )
     return account_id
 

@@ -21,7 +21,7 @@ the Hub's routes, and holds no token.
       ResponseFormatError           a 2xx that is not what the contract promised; .request_sent
       StreamError                   an event stream that could not be read on
       WaitTimeoutError (TimeoutError)  .campaign_id .progress
-      CampaignRunError              .campaign_id .step
+      CampaignRunError              .campaign_id .step .request_sent
 
 Every error pickles with all its attributes.
 """
@@ -92,7 +92,10 @@ class ConfigurationError(KatavenError):
 
 
 class ContactsError(KatavenError, ValueError):
-    """A list of contacts that must not be uploaded as it is; nothing was sent.
+    """A list of contacts that must not be uploaded or cannot be read; no campaign was made.
+
+    Nothing was sent, unless the list became unreadable in the middle of its upload: the Hub refuses
+    a form that is not whole.
 
     Attributes:
         problems: What is wrong, each with ``row``, ``column``, ``value``, ``kind``, ``severity``
@@ -261,12 +264,23 @@ class CampaignRunError(KatavenError):
     Attributes:
         campaign_id: The campaign that was created.
         step: ``"start"`` or ``"watch"``: what failed. Its error is the ``__cause__``.
+        request_sent: Whether the request that failed may have reached the Hub: None where the error
+            does not say.
     """
 
     campaign_id: str
     step: Literal["start", "watch"]
+    request_sent: bool | None
 
-    def __init__(self, message: str, *, campaign_id: str, step: Literal["start", "watch"]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        campaign_id: str,
+        step: Literal["start", "watch"],
+        request_sent: bool | None = None,
+    ) -> None:
         super().__init__(message)
         self.campaign_id = campaign_id
         self.step = step
+        self.request_sent = request_sent

@@ -74,9 +74,9 @@ def object_answer(reply: Reply) -> Any:
     if answer is None:
         raise ResponseFormatError(
             f"the Hub answered {reply.status} with something that is not a JSON object: "
-            f"{_shown(reply.body)} (does the base URL lead to the Hub?)",
+            f"{_shown(reply.shown)} (does the base URL lead to the Hub?)",
             status_code=reply.status,
-            body=reply.body[:SHOWN_BODY],
+            body=reply.shown[:SHOWN_BODY],
         )
     return answer
 
@@ -89,7 +89,7 @@ def created_answer(reply: Reply) -> Any:
     """
     answer = read_object(reply.body)
     if answer is None:
-        raise accepted_unread(reply.status, reply.body, "its answer is not a JSON object")
+        raise accepted_unread(reply.status, reply.shown, "its answer is not a JSON object")
     return answer
 
 
@@ -196,10 +196,16 @@ def failure_error(operation: Operation[Any], failure: Failure) -> APIConnectionE
     """The error of a request that got no whole answer; its cause is the library's."""
     cls = APITimeoutError if failure.timed_out else APIConnectionError
     sent = failure.sent if operation.writes else None
-    message = f"{operation.method} {operation.path}: {failure.text}."
+    text = failure.text
+    if failure.deadline_passed:
+        text = text.replace("within the timeout", "within the call's deadline")
+    message = f"{operation.method} {operation.path}: {text}."
     if sent is not None:
         message += f" {OUTCOME_UNKNOWN if sent else NOTHING_DONE}"
-    return cls(message, request_sent=sent)
+    error = cls(message, request_sent=sent)
+    if isinstance(error, APITimeoutError):
+        error.deadline_passed = failure.deadline_passed
+    return error
 
 
 def unreadable(operation: Operation[Any], failure: Failure) -> ResponseFormatError:

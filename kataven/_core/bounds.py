@@ -2,14 +2,15 @@
 
 The transport's own read timeout starts anew with every byte, so a server that sends one a second is
 never late. Here each read and write of a connection is given no more time than its request has
-left. Knows the network streams under httpx's pools; decides nothing about the request.
+left. Knows the connections under httpx's pools; decides nothing about the request.
 """
 
 from __future__ import annotations
 
+import socket
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 # The most that one read of an event stream takes, where httpcore asks for 64 KiB: a reader who is
 # behind catches up in fewer steps. One who is not gets what there is, as ever.
 _STREAM_READ = 256 * 1024
+
+
+# The least that one address of a host is given to make a connection, if so much is left.
+_LEAST_SHARE: Final = 2.0
 
 
 class Bound:
@@ -172,7 +177,29 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        inner = self._inner
+        if timeout is None or ":" in host:
+            return _Stream(inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        # The backend would give each address of the host the whole timeout.
+        until = time.monotonic() + timeout
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failed: Exception | None = None
+        for tried, (*_, address) in enumerate(found):
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            # One address that swallows everything must not cost the others their chance.
+            share = min(left, max(_LEAST_SHARE, left / (len(found) - tried)))
+            try:
+                return _Stream(
+                    inner.connect_tcp(str(address[0]), port, share, local_address, socket_options)
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed or httpcore.ConnectTimeout("timed out")
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -208,6 +235,35 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
+
+
+# From an answer of httpx to the state of its HTTP/1.1 connection.
+_TO_PROTOCOL: Final = (
+    "stream",
+    "_stream",
+    "_httpcore_stream",
+    "_stream",
+    "_connection",
+    "_h11_state",
+)
+
+
+def end_if_more_came(response: httpx.Response) -> None:
+    """Keep a connection from being used again that holds bytes behind the end of this answer.
+
+    httpcore would take them for the answer to the next request, whatever that is: a refused start
+    would look started. Called when the body is read whole and before the answer is closed, which
+    gives the connection back. Where another httpx or a caller's transport has no such way to the
+    protocol's state, nothing is done.
+    """
+    found: Any = response
+    for name in _TO_PROTOCOL:
+        found = getattr(found, name, None)
+        if found is None:
+            return
+    if getattr(found, "trailing_data", (b"",))[0]:
+        # After it, the connection is closed and not kept.
+        found.send_failed()
 
 
 def keep_bounds(client: httpx.Client | httpx.AsyncClient) -> None:

@@ -10,6 +10,7 @@ bulk read.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,9 +24,14 @@ _WINDOW_SHARES: Final = {MINUTE: 1 / 60, HOUR: 1 / 100, DAY: 1 / 100}
 _LEASE_SHARE: Final = 1 / 20
 # A store that is locked, or slow, is waited for so long at most, in seconds.
 PATIENCE: Final = 30.0
+# What is done behind an answer waits less: the answer is in hand, and a lease ends by itself.
+HURRY: Final = 1.0
 # A lease in a shared store ends by itself after so many seconds, for a process that was killed
 # gives none back. Longer than any call with the default timeouts.
 LEASE_SECONDS: Final = 150.0
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+# One letter before the colon is a drive of Windows.
+_LIKE_A_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 # Guards the rounding: 1/100 of 1000 must be 10, not 9.
 _EPSILON: Final = 1e-9
 
@@ -82,6 +88,14 @@ class RateLimits:
                 raise TypeError(f"{name} must be a str, not {type(getattr(self, name)).__name__}")
         if not self.store:
             raise ValueError("store must be 'memory', a path or a redis:// URL, not empty")
+        if self.store == ":memory:":
+            raise ValueError("store ':memory:' is written 'memory' here; it is also the default")
+        if _LIKE_A_URL.match(self.store) and not self.store.lower().startswith(REDIS_SCHEMES):
+            # Not the URL: it may hold a password.
+            raise ValueError(
+                "store is a URL of a kind that is not known: write redis://, rediss:// or unix:// "
+                "for a Redis (or a Valkey), or the plain path of a file"
+            )
 
     @classmethod
     def documented(cls) -> RateLimits:

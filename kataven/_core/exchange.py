@@ -6,8 +6,8 @@ A flow: it decides and yields effects, does no I/O and reads no clock of its own
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kataven._core.answers import (
     NOTHING_DONE,
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Their text says nothing that a read must know before it goes on.
+_SAID_BY_STATUS: Final = frozenset({401, 429})
+# Transports wait in whole milliseconds, by another clock.
+_CLOCK_STEP: Final = 0.001
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -55,6 +60,7 @@ class Options:
         budgeted: Whether calls ask the budget first.
         renewable: Whether a refused token can be renewed.
         not_found_hint: What a 404 says in addition.
+        origin: Which Hub and account it speaks to, without the key.
         observer: Who is told.
         record: Who is handed the last reply of each call.
         tracing: Makes a span of each call, or None.
@@ -67,6 +73,7 @@ class Options:
     budgeted: bool = False
     renewable: bool = False
     not_found_hint: str = ""
+    origin: str = ""
     observer: Observer = SILENT
     record: Callable[[Reply], None] | None = None
     tracing: Tracing | None = None
@@ -141,9 +148,9 @@ def _exchange(
                     return operation.broken_answer(outcome.status, outcome)
                 if outcome.final:
                     raise unreadable(operation, outcome) from outcome.cause
-            elif operation.writes or outcome.final:
+            elif operation.writes or outcome.final or outcome.status in _SAID_BY_STATUS:
                 # The Hub's word was heard, if not its reasons.
-                outcome = Reply(outcome.status, outcome.raw_headers, b"")
+                outcome = Reply(outcome.status, outcome.raw_headers, b"", outcome.token)
         if isinstance(outcome, Reply):
             if options.record is not None:
                 options.record(outcome)
@@ -155,6 +162,8 @@ def _exchange(
                 yield Renew(outcome.token)
                 continue
         else:
+            if limit is not None and outcome.timed_out and clock.now() >= limit - _CLOCK_STEP:
+                outcome = replace(outcome, deadline_passed=True)
             last = failure_error(operation, outcome)
         wait = wait_before_repeat(
             operation,
@@ -226,5 +235,5 @@ def _too_late(operation: Operation[Any], why: str, last: KatavenError | None) ->
 def _say_what_is_known(
     interruption: BaseException, operation: Operation[Any], attempt: Attempt
 ) -> None:
-    known = OUTCOME_UNKNOWN if attempt.sent else NOTHING_DONE
+    known = OUTCOME_UNKNOWN if attempt.may_have_been_sent else NOTHING_DONE
     interruption.add_note(f"{operation.method} {operation.path} was interrupted. {known}")

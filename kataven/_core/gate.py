@@ -93,7 +93,11 @@ class _Shared:
             logger.warning("a lease could not be renewed: %s", error)
 
     def _pause(self, seconds: float) -> None:
-        self.store.pause(self.clock.now(), min(seconds, _LONGEST_PAUSE))
+        try:
+            self.store.pause(self.clock.now(), min(seconds, _LONGEST_PAUSE))
+        except KatavenError as error:
+            # The Hub's answer counts; who does not know of the pause gets a 429 of their own.
+            logger.warning("the others could not be told of a rate limit: %s", error)
 
     def _give_back(self, lease: Any) -> None:
         self._kept.pop(lease, None)
@@ -192,7 +196,8 @@ class AsyncGate(_Shared):
             return step()
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
 
-        return await asyncio.get_running_loop().run_in_executor(None, step)
+        # Shielded: a step that still waits for its thread would be dropped with its caller.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, step))
 
     async def admit(self, effect: Admit) -> Any:
         """Take a lease, waiting for it; Denied where that would pass the call's limit."""
@@ -281,6 +286,13 @@ class AsyncGate(_Shared):
         await self._run(lambda: self._give_back(lease))
         for head in tuple(self._heads):
             _wake(head)
+
+    def drop(self, lease: Any) -> None:
+        """Give a lease back where nothing can be awaited any more."""
+        if self.store.blocks:
+            threading.Thread(target=self._give_back, args=(lease,)).start()
+        else:
+            self._give_back(lease)
 
     async def keep(self, lease: Any) -> None:
         """Renew a lease that is held for long."""

@@ -349,6 +349,9 @@ class AsyncFlowIterator(Steps[T]):
             return
         self._closed = self._finished = True
         self._port.shut()
+        # At once: as a loop ends, it cancels what is asked of it here before that begins.
+        for lease in (self._let_go(), self._port.take_lease()):
+            self._driver.drop(lease)
         loop = self._loop
         if loop is not None and not loop.is_closed() and loop.is_running():
             closing = self._port.close()

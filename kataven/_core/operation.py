@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from kataven._core.tokens import Token
 
 T = TypeVar("T")
 
@@ -65,13 +68,19 @@ class Reply:
 
     ``raw_headers`` are name and value as received; ``body`` is unpacked and within the bound;
     ``token`` is the number of the token that was sent, so that a renewal knows which one was
-    refused.
+    refused. ``without_key`` is the body to show in an error where the body echoes the key.
     """
 
     status: int
     raw_headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     token: int = 0
+    without_key: bytes | None = None
+
+    @property
+    def shown(self) -> bytes:
+        """The body as an error may show it."""
+        return self.body if self.without_key is None else self.without_key
 
     @property
     def headers(self) -> dict[str, str]:
@@ -87,8 +96,8 @@ class Failure:
     """A request that got no whole answer.
 
     ``status`` and ``raw_headers`` are those of an answer whose body broke off, else None and empty.
-    ``timed_out`` tells a timeout from a break. ``final`` marks what a repeat cannot mend (a body
-    over the bound).
+    ``timed_out`` tells a timeout from a break, ``deadline_passed`` that it was the call's deadline.
+    ``final`` marks what a repeat cannot mend (a body over the bound). ``token`` is that of a reply.
     """
 
     cause: Exception
@@ -98,6 +107,8 @@ class Failure:
     status: int | None = None
     raw_headers: Sequence[tuple[bytes, bytes]] = ()
     final: bool = False
+    token: int = 0
+    deadline_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +147,19 @@ class Attempt:
     """What is known of a request under way; the driver writes it down as it happens.
 
     ``sent`` becomes True as the first byte goes out, ``head`` status and headers as they are in.
+    ``handed_over`` says that a transport of the caller's has it and has said nothing of it yet;
+    many never do. ``token`` is what was sent as the token.
     """
 
     sent: bool = False
+    handed_over: bool = False
     head: tuple[int, Sequence[tuple[bytes, bytes]]] | None = None
+    token: Token | None = None
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Whether the Hub may have seen something of it."""
+        return self.sent or self.handed_over
 
 
 @dataclass(frozen=True, slots=True)

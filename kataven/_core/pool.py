@@ -10,6 +10,7 @@ import logging
 import ssl
 import threading
 import weakref
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from kataven._core.bounds import keep_bounds
+from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kataven._core.operation import Attempt, Timeout
     from kataven.config import BaseUrl
 
@@ -95,6 +99,21 @@ def async_pool(
     return client
 
 
+@contextmanager
+def _by_environment() -> Iterator[None]:
+    """Say of what httpx cannot use that it comes from the environment, and from where."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # A proxy's URL may hold a password: what is wrong with it is not quoted.
+        shown = error if isinstance(error, OSError | ImportError) else "a proxy's URL"
+        raise ConfigurationError(
+            f"the environment's certificates or proxy cannot be used ({shown}); mend or unset "
+            "SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY, or "
+            "pass an http_client"
+        ) from None
+
+
 class BlockingPools:
     """The two pools of a blocking client, each made when it is first needed."""
 
@@ -111,10 +130,11 @@ class BlockingPools:
             with self._lock:
                 client = self._clients.get(streams)
                 if client is None:
-                    self._context = self._context or tls_context(self._base)
-                    client = blocking_pool(
-                        self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
-                    )
+                    with _by_environment():
+                        self._context = self._context or tls_context(self._base)
+                        client = blocking_pool(
+                            self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
+                        )
                     self._clients[streams] = client
         return client
 
@@ -142,10 +162,11 @@ class AsyncPools:
         clients = self._clients.setdefault(asyncio.get_running_loop(), {})
         client: httpx.AsyncClient | None = clients.get(streams)
         if client is None:
-            self._context = self._context or tls_context(self._base)
-            client = clients[streams] = async_pool(
-                self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
-            )
+            with _by_environment():
+                self._context = self._context or tls_context(self._base)
+                client = clients[streams] = async_pool(
+                    self._base, self._context, _STREAM_LIMITS if streams else _LIMITS
+                )
         return client
 
     async def aclose(self) -> None:
@@ -196,6 +217,8 @@ class SendTrace:
     def __call__(self, event: str, info: dict[str, Any]) -> None:
         """One event of the transport, of a blocking request."""
         self.seen = True
+        # This transport speaks, so it will say when the first byte goes out.
+        self._attempt.handed_over = False
         if event.endswith(".started"):
             if self._left is not None:
                 left = max(0.001, self._left())

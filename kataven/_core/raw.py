@@ -109,7 +109,11 @@ class RawHttp(_Bound):
         """Close nothing: the pool is the KatavenClient's."""
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Send once and read the answer, within the bound of its size."""
+        """Send once and read the answer, within the bound of its size.
+
+        A 401 is handed over as it is; where the key is a function, it is asked for the key of the
+        next request.
+        """
         with self._open(method, url, options) as response:
             body = Body(packed_as(response))
             for piece in pieces(response):
@@ -139,6 +143,8 @@ class RawHttp(_Bound):
             yield response
         finally:
             response.close()
+        if response.status_code == 401:
+            driver.tokens.renew(token.number)
 
 
 class AsyncRawHttp(_Bound):
@@ -155,7 +161,11 @@ class AsyncRawHttp(_Bound):
         """Close nothing: the pool is the AsyncKatavenClient's."""
 
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Send once and read the answer, within the bound of its size."""
+        """Send once and read the answer, within the bound of its size.
+
+        A 401 is handed over as it is; where the key is a function, it is asked for the key of the
+        next request.
+        """
         async with self._open(method, url, options) as response:
             body = Body(packed_as(response))
             async for piece in awaited_pieces(response):
@@ -190,3 +200,5 @@ class AsyncRawHttp(_Bound):
             yield response
         finally:
             await response.aclose()
+        if response.status_code == 401:
+            await driver.tokens.renew(token.number)

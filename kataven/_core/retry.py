@@ -49,10 +49,15 @@ def read_retry_after(raw_headers: Sequence[tuple[bytes, bytes]], now: float) -> 
     if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - rare, and costs 10 ms
+        from datetime import UTC  # noqa: PLC0415 - rare, as the next, which costs 10 ms
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
         try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
+            date = parsedate_to_datetime(text)
+            if date.tzinfo is None:
+                # An asctime date, or one with -0000: every HTTP-date is in UTC.
+                date = date.replace(tzinfo=UTC)
+            seconds = date.timestamp() - now
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return seconds if 0 < seconds < float("inf") else None

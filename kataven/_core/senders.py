@@ -8,6 +8,7 @@ consumer's and never reaches the flow as an outcome.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 import httpx
 
@@ -16,7 +17,6 @@ from kataven._core.bounds import Bound, bound
 from kataven._core.operation import (
     Admit,
     Denied,
-    Failure,
     Pause,
     Renew,
     Reply,
@@ -26,11 +26,20 @@ from kataven._core.operation import (
 )
 from kataven._core.pool import NO_AUTH
 from kataven._core.threads import JoinedUpload, ThreadedUpload, run_in_thread
-from kataven._core.wire import BodyReader, Wire, awaited_pieces, broken, pieces
+from kataven._core.wire import (
+    BodyReader,
+    Wire,
+    awaited_pieces,
+    broken,
+    cut,
+    late_key,
+    pieces,
+    refused_redirect,
+)
 
 if TYPE_CHECKING:
     from kataven._core.gate import AsyncGate, Gate
-    from kataven._core.operation import Flow
+    from kataven._core.operation import Failure, Flow
     from kataven._core.tokens import AsyncTokenSource, TokenSource
     from kataven.clock import Clock
     from kataven.config import BaseUrl
@@ -38,6 +47,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRANSPORT_ERRORS = (httpx.TransportError, httpx.StreamError, httpx.DecodingError)
+# What httpx raises where the Location of a redirect makes no URL.
+_REDIRECT_ERRORS = (httpx.InvalidURL, httpx.RemoteProtocolError)
 
 
 class BlockingDriver:
@@ -65,6 +76,8 @@ class BlockingDriver:
         self.gate = gate
         self._given = http_client
         self._pools = pool.BlockingPools(base)
+        # Where event streams are open.
+        self.ports: WeakSet[Any] = WeakSet()
 
     def pool(self, *, streams: bool = False) -> httpx.Client:
         """The pool for calls, or the one for event streams; made at first use."""
@@ -74,6 +87,9 @@ class BlockingDriver:
     def close(self) -> None:
         """Close the pools of our own."""
         self.wire.closed = True
+        # Whoever waits for an item in another thread is woken, and told that the client is closed.
+        for port in tuple(self.ports):
+            port.wake()
         self._pools.close()
         if self.gate is not None:
             self.gate.store.close()
@@ -142,16 +158,26 @@ class BlockingDriver:
 
     def _send(self, send: Send) -> Reply | Failure:
         client = self.pool()
-        token = self.tokens.current()
+        token = send.attempt.token = self.tokens.current()
+        if send.limit is not None and self.clock.now() >= send.limit:
+            return late_key()
         request, trace = self.wire.request(send, token)
         if send.operation.files is not None:
             request.stream = JoinedUpload(request.stream)
         left = None if send.limit is None else max(0.0, send.limit - self.clock.now())
         bounded = bound.set(Bound(send.timeout.read, left))
         quiet = pool.sending.set(True)
+        send.attempt.handed_over = self._given is not None
         try:
             try:
                 response = client.send(request, stream=True, auth=NO_AUTH, follow_redirects=False)
+            except _REDIRECT_ERRORS as error:
+                refused = refused_redirect(error, send.attempt)
+                if refused is not None:
+                    return refused
+                if isinstance(error, httpx.InvalidURL):
+                    raise
+                return self.wire.failure(error, send.attempt, trace)
             except TRANSPORT_ERRORS as error:
                 return self.wire.failure(error, send.attempt, trace)
             send.attempt.sent = True
@@ -162,7 +188,7 @@ class BlockingDriver:
                     reader.feed(piece)
                 return reader.reply()
             except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
-                return broken(response, error)
+                return broken(response, error, token)
             finally:
                 response.close()
         finally:
@@ -251,6 +277,11 @@ class AsyncDriver:
         if lease is not None and self.gate is not None:
             await self.gate.release(lease)
 
+    def drop(self, lease: Any) -> None:
+        """Give a lease back where nothing can be awaited any more."""
+        if lease is not None and self.gate is not None:
+            self.gate.drop(lease)
+
     async def keep(self, lease: Any) -> None:
         """Renew a lease that is held for long."""
         if lease is not None and self.gate is not None:
@@ -282,19 +313,13 @@ class AsyncDriver:
         except TimeoutError as error:
             if not whole.expired():
                 raise
-            status, raw_headers = send.attempt.head or (None, ())
-            return Failure(
-                error,
-                "no whole answer within the deadline",
-                send.attempt.sent,
-                timed_out=True,
-                status=status,
-                raw_headers=raw_headers,
-            )
+            return cut(send.attempt, error)
 
     async def _send_within(self, send: Send, left: float | None) -> Reply | Failure:
         client = self.pool()
-        token = await self.tokens.current()
+        token = send.attempt.token = await self.tokens.current()
+        if send.limit is not None and self.clock.now() >= send.limit:
+            return late_key()
         request, trace = self.wire.request(send, token)
         if trace is not None:
             request.extensions["trace"] = trace.awaited
@@ -302,11 +327,19 @@ class AsyncDriver:
             request.stream = ThreadedUpload(request.stream)
         bounded = bound.set(Bound(send.timeout.read, left))
         quiet = pool.sending.set(True)
+        send.attempt.handed_over = self._given is not None
         try:
             try:
                 response = await client.send(
                     request, stream=True, auth=NO_AUTH, follow_redirects=False
                 )
+            except _REDIRECT_ERRORS as error:
+                refused = refused_redirect(error, send.attempt)
+                if refused is not None:
+                    return refused
+                if isinstance(error, httpx.InvalidURL):
+                    raise
+                return self.wire.failure(error, send.attempt, trace)
             except TRANSPORT_ERRORS as error:
                 return self.wire.failure(error, send.attempt, trace)
             send.attempt.sent = True
@@ -317,7 +350,7 @@ class AsyncDriver:
                     reader.feed(piece)
                 return reader.reply()
             except (*TRANSPORT_ERRORS, ValueError, TimeoutError) as error:
-                return broken(response, error)
+                return broken(response, error, token)
             finally:
                 await response.aclose()
         finally:

@@ -68,9 +68,9 @@ class Settings:
         if not self.portable:
             raise TypeError(
                 f"this {cls.__name__} cannot be pickled: its key was given as an argument, or it "
-                "has a caller's http_client, clock or hooks, or a budget in memory or behind a "
-                "password, and no pickle holds those; make the client where it is used (with "
-                "KATAVEN_API_KEY in the environment it pickles)"
+                "has a caller's http_client, clock or hooks, or a budget in memory or at a URL "
+                "with a password or options, and no pickle holds those; make the client where it "
+                "is used (with KATAVEN_API_KEY in the environment it pickles)"
             )
         options = self.options
         return _rebuild, (
@@ -127,7 +127,11 @@ def read_settings(
         raise TypeError(
             f"rate_limits must be a kataven.RateLimits, not {type(rate_limits).__name__}"
         )
-    observer = Observer(on_request, on_response, on_retry, on_wait)
+    observer = _observer(
+        on_request=on_request, on_response=on_response, on_retry=on_retry, on_wait=on_wait
+    )
+    if not isinstance(tracing, bool):
+        raise TypeError(f"tracing must be True or False, not {type(tracing).__name__}")
     hint = ""
     if base.host == "api.kataven.ai" and base.url.endswith("/api/v1"):
         hint = (
@@ -143,6 +147,7 @@ def read_settings(
             budgeted=rate_limits is not None,
             renewable=callable(api_key),
             not_found_hint=hint,
+            origin=f"{base.url} {account or ''}",
             observer=observer,
             tracing=_tracing() if tracing else None,
         )
@@ -155,7 +160,18 @@ def read_settings(
 
 def _travels(store: str) -> bool:
     """Whether a budget's store can be named in a pickle: it is shared, and names no password."""
-    return store != "memory" and "@" not in store.partition("://")[2]
+    # One of the options of a Redis URL is "password".
+    return store != "memory" and not set("@?") & set(store.partition("://")[2])
+
+
+def _observer(**hooks: Hook | None) -> Observer:
+    for name, hook in hooks.items():
+        if hook is not None and not callable(hook):
+            raise TypeError(
+                f"{name} must be a function that takes a kataven.CallEvent, or None, not "
+                f"{type(hook).__name__}"
+            )
+    return Observer(**hooks)
 
 
 def _tracing() -> Tracing:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kataven._core.body import Body, BodyError
+from kataven._core.bounds import end_if_more_came
 from kataven._core.operation import Failure, Reply
 from kataven._core.pool import SendTrace, describe, read_url, timeouts, was_sent
 from kataven._version import __version__
@@ -140,7 +141,15 @@ def packed_as(response: httpx.Response) -> str:
 
 def pieces(response: httpx.Response) -> Iterator[bytes]:
     """The pieces of an answer as they come off the wire, or what a caller's hook has read."""
-    return iter((response.content,)) if response.is_stream_consumed else response.iter_raw()
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    if response.is_closed:
+        raise httpx.StreamClosed
+    # httpx's own iter_raw() gives the connection back before it can be looked at.
+    stream: Any = response.stream
+    yield from stream
+    end_if_more_came(response)
 
 
 async def awaited_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -148,8 +157,12 @@ async def awaited_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:
         yield response.content
         return
-    async for piece in response.aiter_raw():
+    if response.is_closed:
+        raise httpx.StreamClosed
+    stream: Any = response.stream
+    async for piece in stream:
         yield piece
+    end_if_more_came(response)
 
 
 class BodyReader:
@@ -189,12 +202,69 @@ class BodyReader:
         if response.status_code >= 300 or not body.lstrip().startswith(b"{"):
             # It becomes an error's text: a page that echoes the request must not show the key.
             body, raw_headers = self._token.hidden_in(body, raw_headers)
-        return Reply(response.status_code, raw_headers, body, self._token.number)
+            return Reply(response.status_code, raw_headers, body, self._token.number)
+        # It may still be no JSON; where it is, the caller gets it untouched.
+        without_key, _ = self._token.hidden_in(body, ())
+        return Reply(response.status_code, raw_headers, body, self._token.number, without_key)
 
 
-def broken(response: httpx.Response, error: Exception) -> Failure:
+def refused_redirect(error: Exception, attempt: Attempt) -> Reply | None:
+    """The answer behind an error that httpx raises about where a redirect leads, else None.
+
+    httpx looks at each redirect's Location, followed or not, and raises where that makes no URL.
+    The status was heard all the same. The error does not hold the answer, but it was raised where
+    the answer was looked at.
+    """
+    step = error.__traceback__
+    while step is not None:
+        response = step.tb_frame.f_locals.get("response")
+        if isinstance(response, httpx.Response) and response.has_redirect_location:
+            attempt.sent = True
+            token = attempt.token
+            raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
+            if token is None:
+                return Reply(response.status_code, raw_headers, b"")
+            raw_headers = token.hidden_in(b"", raw_headers)[1]
+            return Reply(response.status_code, raw_headers, b"", token.number)
+        step = step.tb_next
+    return None
+
+
+def late_key() -> Failure:
+    """What became of a request whose key came only after the deadline."""
+    return Failure(
+        TimeoutError(),
+        "the deadline passed before api_key= gave a key",
+        sent=False,
+        timed_out=True,
+        deadline_passed=True,
+    )
+
+
+def cut(attempt: Attempt, error: Exception) -> Failure:
+    """What became of a request that the deadline cut off."""
+    status, raw_headers = attempt.head or (None, ())
+    token = attempt.token
+    if token is not None:
+        raw_headers = token.hidden_in(b"", raw_headers)[1]
+    return Failure(
+        error,
+        "no whole answer within the deadline",
+        attempt.may_have_been_sent,
+        timed_out=True,
+        status=status,
+        raw_headers=raw_headers,
+        token=0 if token is None else token.number,
+        deadline_passed=True,
+    )
+
+
+def broken(response: httpx.Response, error: Exception, token: Token | None = None) -> Failure:
     """What became of an answer whose head came and whose body did not come whole."""
     final = False
+    raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
+    if token is not None:
+        raw_headers = token.hidden_in(b"", raw_headers)[1]
     timed_out = isinstance(error, (TimeoutError, httpx.TimeoutException))
     if isinstance(error, BodyError):
         text = str(error)
@@ -209,6 +279,7 @@ def broken(response: httpx.Response, error: Exception) -> Failure:
         sent=True,
         timed_out=timed_out,
         status=response.status_code,
-        raw_headers=response.headers.raw,
+        raw_headers=raw_headers,
         final=final,
+        token=0 if token is None else token.number,
     )

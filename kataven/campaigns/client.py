@@ -121,7 +121,8 @@ class CampaignsClient(CampaignMethods):
 
         Raises:
             ValueError: For any status but ``failed`` the campaign must be over: its contacts may
-                still be dialled.
+                still be dialled. ``in_progress`` and an empty status are refused in any case: such
+                a list would hold people who are on the phone.
             KatavenError: Reading failed.
         """
         flow = tables.retry_list(campaign_id, status, self._options, self._driver.clock)

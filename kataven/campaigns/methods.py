@@ -108,7 +108,9 @@ class CampaignMethods:
             on_ambiguous: What to do where the answer is lost and the Hub may have acted:
                 ``"raise"``, or ``"find"``: the ids of all campaigns are read before (one request
                 more), and after a lost answer the list is read again until exactly one new campaign
-                with the same name, agent and number shows. There is never a second POST.
+                shows, never started, with the same name, agent, number and settings. There is
+                never a second POST. Give each campaign a name of its own: another one that is made
+                alike at the same time could be taken for it.
             find_timeout: For how many seconds to look.
 
         Returns:

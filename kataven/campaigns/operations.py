@@ -240,10 +240,15 @@ OPERATIONS: Final[Mapping[str, Callable[..., Operation[Any]]]] = {
 }
 
 
+def plain(value: str) -> str:
+    """A str of no subclass: a member of an enum that is a str would be written as its name."""
+    return str.__str__(value)
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return value
+    return plain(value)
 
 
 def _campaign_id(value: object) -> str:
@@ -260,7 +265,8 @@ def _whole_number(name: str, value: object) -> int:
     # bool is an int to Python, and True concurrent calls is a mistake.
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    return value
+    # Of no subclass: a member of an enum that is an int would be written as its name.
+    return int.__int__(value)
 
 
 def _moment(name: str, value: object) -> str | None:
@@ -281,6 +287,7 @@ def _moment(name: str, value: object) -> str | None:
         raise TypeError(
             f"{name} must be an RFC 3339 str or an aware datetime, not {type(value).__name__}"
         )
+    value = plain(value)
     if not _RFC_3339.fullmatch(value):
         raise ValueError(
             f"{name}={value!r} is no RFC 3339 time with an offset, like 2030-01-31T09:00:00Z or "

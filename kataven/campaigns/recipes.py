@@ -6,6 +6,7 @@ Flows, written once for both clients. They do no I/O; files are opened and writt
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from kataven._core.answers import SHOWN_BODY
@@ -20,7 +21,7 @@ from kataven.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kataven._core.exchange import Options
     from kataven._core.operation import Flow
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 # A list of exactly so many may be the first page of more: nobody knows whether the Hub pages it.
 _POSSIBLY_CUT = 100
+_IDENTITY = ("name", "agent_id", "phone_number_id")
+_SETTINGS = ("max_concurrent_calls", "retries_per_contact", "retry_delay_seconds")
 _FIRST_LOOK = 0.5
 _LONGEST_LOOK = 2.0
 
@@ -79,12 +82,13 @@ def create(wish: Creation, options: Options, clock: Clock) -> Flow[Any]:
     """Open the contacts, refuse what the Hub would refuse unread, and send the rest once."""
     limit = None if options.deadline is None else clock.now() + options.deadline
     options = replace(options, deadline=None)
-    upload, window = yield Work(lambda: _open(wish))
+    # One thing that closes: a cancelled call closes what its thread has opened.
+    upload = yield Work(lambda: _open(wish))
     try:
-        before: list[Any] = []
+        before = _Campaigns([])
         if wish.find:
             before = yield from _campaigns(options, clock, limit)
-        operation = operations.create_campaign(wish.form, window, upload.filename)
+        operation = operations.create_campaign(wish.form, _window(upload), upload.filename)
         try:
             return (yield from exchange(operation, options, clock, limit))
         except (APIConnectionError, ServerError, ResponseFormatError) as lost:
@@ -126,31 +130,55 @@ def _open(wish: Creation) -> Any:
         if wish.check:
             from kataven.contacts import check  # noqa: PLC0415
 
-            check(upload_window(upload)).raise_for_problems()
+            check(upload_window(upload, sends=False)).raise_for_problems()
     except BaseException:
         upload.close()
         raise
-    return upload, upload_window(upload)
+    return upload
 
 
-def _campaigns(options: Options, clock: Clock, limit: float | None) -> Flow[list[Any]]:
+def _window(upload: Any) -> Any:
+    from kataven.contacts.window import upload_window  # noqa: PLC0415 - loaded by _open
+
+    return upload_window(upload)
+
+
+@dataclass(frozen=True, slots=True)
+class _Campaigns:
+    """A list of campaigns, and what says that it may not be all of them."""
+
+    rows: list[Any]
+    cut: str | None = None
+
+
+def _campaigns(options: Options, clock: Clock, limit: float | None) -> Flow[_Campaigns]:
     answer = yield from exchange(operations.list_campaigns(), options, clock, limit)
-    return rows_of(answer, "campaigns")
+    rows = rows_of(answer, "campaigns")
+    total = answer.get("total")
+    if type(total) is int and total > len(rows):
+        return _Campaigns(rows, f"{len(rows)} of {total}")
+    if len(rows) == _POSSIBLY_CUT:
+        return _Campaigns(rows, f"exactly {_POSSIBLY_CUT}")
+    return _Campaigns(rows)
 
 
 def _find(
     wish: Creation,
-    before: list[Any],
+    before: _Campaigns,
     lost: APIConnectionError | ServerError | ResponseFormatError,
     options: Options,
     clock: Clock,
     limit: float | None,
 ) -> Flow[Any]:
-    """Look for the campaign whose answer was lost; without it the lost answer's error is raised."""
-    if len(before) == _POSSIBLY_CUT:
-        raise _not_found(lost, _cut("before the create"))
+    """Look for the campaign whose answer was lost; without it the lost answer's error is raised.
+
+    Another create with the same form at the same time can be taken for it: nothing in a campaign
+    tells who made it.
+    """
+    if before.cut is not None:
+        raise _not_found(lost, _cut("before the create", before.cut))
     # A list, for an id may be anything.
-    known = [campaign.get("id") for campaign in before if isinstance(campaign, dict)]
+    known = [campaign.get("id") for campaign in before.rows if isinstance(campaign, dict)]
     begun = clock.now()
     until = begun + wish.find_timeout
     if limit is not None:
@@ -161,17 +189,15 @@ def _find(
             now_there = yield from _campaigns(options, clock, until)
         except KatavenError:
             # The search goes on for its time: a reading that failed says nothing.
-            now_there = []
-        if len(now_there) == _POSSIBLY_CUT:
-            raise _not_found(lost, _cut("after the create"))
+            now_there = _Campaigns([])
+        if now_there.cut is not None:
+            raise _not_found(lost, _cut("after the create", now_there.cut))
         new = [
             campaign
-            for campaign in now_there
+            for campaign in now_there.rows
             if isinstance(campaign, dict)
             and campaign.get("id") not in known
-            and campaign.get("name") == wish.form.name
-            and campaign.get("agent_id") == wish.form.agent_id
-            and campaign.get("phone_number_id") == wish.form.phone_number_id
+            and _fresh(campaign, wish.form)
         ]
         if len(new) == 1:
             return new[0]
@@ -187,10 +213,35 @@ def _find(
         pause = min(_LONGEST_LOOK, pause * 2)
 
 
-def _cut(when: str) -> str:
+def _fresh(campaign: Mapping[str, Any], form: CampaignForm) -> bool:
+    """Whether a campaign may be what this form has just made, by all that the Hub shows of it."""
+    # One that was started, by whomever, is not handed out to be started.
+    if campaign.get("status") not in (None, "draft", "scheduled") or campaign.get("started_at"):
+        return False
+    if any(campaign.get(key) != getattr(form, key) for key in _IDENTITY):
+        return False
+    if any(campaign.get(key) not in (None, getattr(form, key)) for key in _SETTINGS):
+        return False
+    shown = campaign.get("scheduled_at")
+    if not shown or form.scheduled_at is None:
+        return not shown
+    return _may_be_equal(shown, form.scheduled_at)
+
+
+def _may_be_equal(shown: Any, asked: str) -> bool:
+    """Whether two times may be the same; what cannot be read tells nothing."""
+    try:
+        apart = datetime.fromisoformat(shown) - datetime.fromisoformat(asked)
+    except (TypeError, ValueError):
+        return True
+    # The Hub may keep whole seconds only.
+    return abs(apart.total_seconds()) < 1
+
+
+def _cut(when: str, what: str) -> str:
     return (
-        f"The list of campaigns {when} had exactly {_POSSIBLY_CUT}, so it may be cut, and nothing "
-        "can be told from it."
+        f"The list of campaigns {when} had {what}, so it may be cut, and nothing can be told from "
+        "it."
     )
 
 
@@ -246,18 +297,23 @@ def page_state(campaign_id: str, status: str | None, start_page: int) -> PageSta
     operations.list_campaign_contacts(campaign_id, status, start_page)
     if start_page < 0:
         raise ValueError(f"start_page must be 0 or more, not {start_page}")
-    return PageState(start_page)
+    return PageState(int(start_page))
 
 
 def every_page(
-    campaign_id: str, status: str | None, options: Options, clock: Clock, state: PageState
+    campaign_id: str,
+    status: str | None,
+    options: Options,
+    clock: Clock,
+    state: PageState,
+    before: Sequence[Any] = (),
 ) -> Flow[None]:
     """Give the contacts of one page after the other, from ``state.page`` on.
 
-    An empty page ends it, and so does one with the rows of the page before: a Hub that ignores
-    ``page`` must not make it endless.
+    An empty page ends it, and so does one with the rows of the page before (of the first: the rows
+    ``before`` it): a Hub that ignores ``page`` must not make it endless.
     """
-    previous: list[Any] = []
+    previous = [_identity(row) for row in before]
     while True:
         operation = operations.list_campaign_contacts(campaign_id, status, state.page)
         try:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kataven")
 
+# Calls in flight finish when a campaign is stopped, so its being over says nothing of these.
+_ON_THE_PHONE = ("in_progress", "in-progress", "in progress")
+
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
@@ -51,7 +54,10 @@ def export(
 ) -> Flow[None]:
     """Read every page to disk, behind those that lie there, then write the table."""
     page_state(campaign_id, status, 0)
-    writer = yield Work(lambda: _export_writer(campaign_id, target, format, status))
+    campaign_id = operations.plain(campaign_id)
+    status = None if status is None else operations.plain(status)
+    origin = options.origin
+    writer = yield Work(lambda: _export_writer(campaign_id, target, format, status, origin))
     try:
         state = PageState(writer.next_page)
         if state.page:
@@ -60,7 +66,8 @@ def export(
         def keep(page: int, rows: list[Any]) -> None:
             writer.add_page(page, rows)
 
-        pages = every_page(campaign_id, status, options, clock, state)
+        before = writer.take_last_page()
+        pages = every_page(campaign_id, status, options, clock, state, before)
         yield from _each_page(
             pages, state, keep, lambda: ExportProgress(writer.next_page, writer.rows)
         )
@@ -72,6 +79,7 @@ def export(
 def retry_list(campaign_id: str, status: str, options: Options, clock: Clock) -> Flow[Any]:
     """Gather the contacts of a status, each number once, as a CSV file at its start."""
     state = page_state(campaign_id, status, 0)
+    campaign_id, status = operations.plain(campaign_id), _retried(status)
     if status != "failed":
         campaign = yield from exchange(operations.get_campaign(campaign_id), options, clock)
         if campaign.get("status") not in TERMINAL_STATUSES:
@@ -88,6 +96,21 @@ def retry_list(campaign_id: str, status: str, options: Options, clock: Clock) ->
     finally:
         gathered.close()
     return file
+
+
+def _retried(status: str | None) -> str:
+    """The status whose contacts shall be called again."""
+    if not status:
+        raise ValueError(
+            f"status={status!r} asks for contacts of every status, also for those who are on the "
+            "phone or were reached; name one, like 'failed' or 'cancelled'"
+        )
+    if operations.plain(status).strip().lower() in _ON_THE_PHONE:
+        raise ValueError(
+            f"contacts that are {operations.plain(status)} are on the phone, behind a stop too: a "
+            "list of them would call them twice; wait until they have another status"
+        )
+    return operations.plain(status)
 
 
 def _each_page(
@@ -134,10 +157,12 @@ def _contacts(rows: list[Any], page: int) -> list[Any]:
     raise error
 
 
-def _export_writer(campaign_id: str, target: Any, format: Any, status: str | None) -> Any:
+def _export_writer(
+    campaign_id: str, target: Any, format: Any, status: str | None, origin: str
+) -> Any:
     from kataven.contacts.export import ExportWriter  # noqa: PLC0415 - few clients export
 
-    return ExportWriter(campaign_id, target, format, status)
+    return ExportWriter(campaign_id, target, format, status, origin)
 
 
 def _retry_gatherer() -> Any:

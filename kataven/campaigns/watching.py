@@ -326,7 +326,7 @@ def run(
             "the Hub accepted the request, but its answer names no id, so the campaign cannot be "
             "started; find it with client.campaigns.list()",
             status_code=201,
-            body=repr(campaign).encode("utf-8", "replace"),
+            body=repr(sorted(map(str, campaign))).encode("utf-8", "replace"),
             request_sent=True,
         )
     state.campaign_id = campaign_id
@@ -342,6 +342,7 @@ def run(
             f"campaign {campaign_id} was made, but to {step} it failed: {error}",
             campaign_id=campaign_id,
             step="start" if step == "start" else "watch",
+            request_sent=getattr(error, "request_sent", None),
         ) from error
 
 

@@ -12,7 +12,7 @@ from kataven.contacts.header import missing_header_message
 from kataven.contacts.problems import Problem, problem
 from kataven.contacts.rules import MAX_HEADER, PHONE_COLUMN
 
-__all__ = ["Renamed", "header_problems", "mended", "phone_index"]
+__all__ = ["Renamed", "header_problems", "mended", "phone_index", "phone_indexes", "unused"]
 
 # Names of the number's column in exports, folded; the better ones first.
 _ALIASES: Final = (
@@ -83,6 +83,18 @@ def phone_index(names: Sequence[str]) -> int | None:
     return next((folded.index(alias) for alias in _ALIASES if alias in folded), None)
 
 
+def phone_indexes(names: Sequence[str]) -> list[int]:
+    """Find every column of numbers: a list of numbers may name two for each person.
+
+    Args:
+        names: The names in the header.
+
+    Returns:
+        The indexes of `phone_number` and of all its aliases, in order.
+    """
+    return [index for index, name in enumerate(names) if _folded(name) in _ALIASES]
+
+
 def header_problems(names: Sequence[str]) -> list[Problem]:
     """Find what the Hub would refuse about a header.
 
@@ -95,14 +107,16 @@ def header_problems(names: Sequence[str]) -> list[Problem]:
     found: list[Problem] = []
     if PHONE_COLUMN not in names:
         found.append(problem("missing_header", missing_header_message(list(names)), row=1))
+    first: dict[str, int] = {}
     for place, name in enumerate(names, 1):
+        before = first.setdefault(name, place)
         if not name:
             message = f"column {place} has no name: name it, or let kataven.contacts.clean() do it"
             found.append(problem("missing_header", message, row=1, value=""))
-        elif name in names[: place - 1]:
+        elif before < place:
             message = (
-                f"column {place} has the name of column {list(names).index(name) + 1}: rename one "
-                "of them, or let kataven.contacts.clean() do it"
+                f"column {place} has the name of column {before}: rename one of them, or let "
+                "kataven.contacts.clean() do it"
             )
             found.append(problem("doubled_header", message, row=1, column=name, value=name))
     size = sum(len(name.encode("utf-8", "surrogatepass")) + 1 for name in names)
@@ -126,13 +140,14 @@ def mended(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
     """
     phone = phone_index(names)
     taken = {PHONE_COLUMN}
+    numbers: dict[str, int] = {}
     new: list[str] = []
     for index, name in enumerate(names):
         if index == phone:
             new.append(PHONE_COLUMN)
             continue
         bare = name.strip().removeprefix("\ufeff").strip() or f"column_{index + 1}"
-        free = unused(bare, taken)
+        free = unused(bare, taken, numbers)
         taken.add(free)
         new.append(free)
     renamed = tuple(
@@ -143,19 +158,22 @@ def mended(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
     return new, renamed
 
 
-def unused(name: str, taken: set[str]) -> str:
+def unused(name: str, taken: set[str], numbers: dict[str, int] | None = None) -> str:
     """Find a name that is not taken.
 
     Args:
         name: The name that is wished for.
         taken: Names that are in use.
+        numbers: Remembers from which number on to look for each name, for many calls.
 
     Returns:
         The name, or the name with the first number that is free: `name_2`.
     """
     free = name
-    number = 2
+    number = 2 if numbers is None else numbers.get(name, 2)
     while free in taken:
         free = f"{name}_{number}"
         number += 1
+    if numbers is not None:
+        numbers[name] = number
     return free

@@ -5,16 +5,17 @@ would be called. Knows nothing of what is done with the numbers.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from itertools import chain
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from kataven.contacts.columns import phone_index
+from kataven.contacts.columns import phone_indexes
 from kataven.contacts.dialect import delimiter_of
+from kataven.contacts.files import position_of
 from kataven.contacts.phones import Phones
-from kataven.contacts.problems import Problem, problem
-from kataven.contacts.records import RecordReader
+from kataven.contacts.problems import Problem, counted, problem, refusal
+from kataven.contacts.records import Batch, RecordReader
 from kataven.contacts.rules import PHONE_COLUMN
 from kataven.contacts.sources import ContactsSource, open_source
 from kataven.contacts.tables import is_table
@@ -26,51 +27,62 @@ __all__ = ["Exclusions", "excluded_numbers"]
 Exclusions: TypeAlias = Iterable[str] | ContactsSource
 """Numbers as text, or any source of contacts; a file may also hold one number a line."""
 
-_SHOWN = 1_000
+_SHOWN: Final = 1_000
+_ADVICE: Final = "correct it there, or give its country by region="
+_NO_HEADER: Final = (
+    "a list without a header may hold nothing but numbers, so name its columns in a first line, "
+    f"those with numbers {PHONE_COLUMN!r} and the like, or {_ADVICE}"
+)
+_REPLACED: Final = "\ufffd"
+
+_Entries: TypeAlias = Generator[tuple[int, str, str], None, None]
+"""For each entry its row, its text, and what to do if that is no number."""
 
 
 def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[str]:
     """Read a do-not-call list.
 
     Args:
-        exclude: The list, None for an empty one. UTF-8, or what its byte order mark says.
+        exclude: The list, None for an empty one. UTF-8, or what its byte order mark says. A file
+            that seeks is set back to where it stood.
         phones: Makes numbers of what stands in it.
 
     Returns:
         Its numbers in E.164.
 
     Raises:
-        ContactsError: An entry is no number; nothing may be called past it. Its `.problems` are
-            the first 1,000 such entries.
+        ContactsError: An entry is no number, a row cannot be read for certain, or there is nothing
+            at all; nothing may be called past it. For entries, its `.problems` are the first
+            1,000 of them.
         TypeError: It is no list of numbers.
     """
     if exclude is None:
         return frozenset()
     numbers: set[str] = set()
     problems: list[Problem] = []
-    for row, value in _entries(exclude, phones):
-        if not value.strip():
-            continue
-        phone = phones.of(value)
-        if phone is not None:
-            numbers.add(phone.number)
-        elif len(problems) < _SHOWN:
-            problems.append(
-                problem(
-                    "bad_number",
-                    f"the exclusion list has {value[:40]!r}, of which no number can be made, so "
-                    "that it might be called all the same: correct it there, or give its country "
-                    "by region=",
-                    row=row,
-                    value=value,
+    with closing(_entries(exclude)) as entries:
+        for row, value, advice in entries:
+            if not value.strip():
+                continue
+            phone = phones.of(value)
+            if phone is not None:
+                numbers.add(phone.number)
+            elif len(problems) < _SHOWN:
+                problems.append(
+                    problem(
+                        "bad_number",
+                        f"the exclusion list has {value[:40]!r}, of which no number can be made, "
+                        f"so that it might be called all the same: {advice}",
+                        row=row,
+                        value=value,
+                    )
                 )
-            )
     if problems:
         raise ContactsError(str(problems[0]), problems=problems)
     return frozenset(numbers)
 
 
-def _entries(exclude: Exclusions, phones: Phones) -> Iterator[tuple[int, str]]:
+def _entries(exclude: Exclusions) -> _Entries:
     stored: Any = exclude
     if (
         isinstance(stored, str | os.PathLike | bytes | bytearray | memoryview)
@@ -79,45 +91,97 @@ def _entries(exclude: Exclusions, phones: Phones) -> Iterator[tuple[int, str]]:
         or isinstance(stored, Mapping)
         or not isinstance(stored, Iterable)
     ):
-        return _from_file(stored, phones)
+        return _from_file(stored)
     return _from_items(cast("Iterable[object]", stored))
 
 
-def _from_items(items: Iterable[object]) -> Iterator[tuple[int, str]]:
+def _nothing() -> ContactsError:
+    # An open file or an iterator gives its numbers once: the next list would be called past it.
+    return refusal(
+        "empty_file",
+        "the exclusion list is empty or was read already; pass exclude=None for none",
+    )
+
+
+def _from_items(items: Iterable[object]) -> _Entries:
+    row = 0
     for row, item in enumerate(items, 1):
-        value: object = item
+        values: list[object] = [item]
         if isinstance(item, Mapping):
-            keys = [str(key) for key in item]
-            index = phone_index(keys)
-            value = None if index is None else list(item.values())[index]
-        if not isinstance(value, str):
-            raise TypeError(
-                "an exclusion list holds numbers as text, or mappings with a "
-                f"{PHONE_COLUMN!r}; its entry {row} is {item!r:.80}"
-            )
-        yield row, value
+            cells = list(item.values())
+            values = [cells[index] for index in phone_indexes([str(key) for key in item])]
+            if len(values) > 1:
+                values = ["" if value is None else value for value in values]
+        for value in values or [None]:
+            if not isinstance(value, str):
+                raise TypeError(
+                    "an exclusion list holds numbers as text, or mappings with a "
+                    f"{PHONE_COLUMN!r}; its entry {row} is {item!r:.80}"
+                )
+            yield row, value, _ADVICE
+    if not row and isinstance(items, Iterator):
+        raise _nothing()
 
 
-def _from_file(source: ContactsSource, phones: Phones) -> Iterator[tuple[int, str]]:
-    with ExitStack() as closing:
-        blocks = iter(TextBlocks(open_source(source, closing)))
+def _from_file(source: ContactsSource) -> _Entries:
+    with ExitStack() as opened:
+        file = open_source(source, opened)
+        back = position_of(file)
+        if back is not None:
+            opened.callback(file.seek, back)
+        blocks = iter(TextBlocks(file))
         first = next(blocks, None)
         if first is None:
-            return
-        column: int | None = None
+            raise _nothing()
+        header: list[str] | None = None
+        columns: list[int] = []
         reader = RecordReader(chain((first,), blocks), delimiter_of(first.text), lenient=True)
         for batch in reader:
             for row, cells in enumerate(batch.rows, batch.first):
                 if not cells:
                     continue
-                if column is None:
-                    column = phone_index(cells)
-                    if column is not None:
+                _readable(row, batch)
+                if header is None:
+                    header = cells
+                    columns = phone_indexes(cells)
+                    if columns:
                         continue
-                    column = 0
-                    if phones.of(cells[0]) is None:
-                        raise ContactsError(
-                            "the exclusion list names no column with numbers, and its first line "
-                            f"is no number: {cells[0][:40]!r}; call the column {PHONE_COLUMN!r}"
+                if columns:
+                    found = _numbered(row, cells, columns, len(header))
+                    advice = _ADVICE
+                else:
+                    found, advice = cells, _ADVICE if len(cells) == 1 else _NO_HEADER
+                for value in found:
+                    if _REPLACED in value:
+                        raise refusal(
+                            "bad_encoding",
+                            "the exclusion list has bytes in a number that are not UTF-8: save it "
+                            "as CSV (UTF-8)",
+                            row=row,
+                            value=value,
                         )
-                yield row, cells[column] if column < len(cells) else ",".join(cells)
+                    yield row, value, advice
+
+
+def _readable(row: int, batch: Batch) -> None:
+    """Refuse a row that may hold other numbers than it seems to."""
+    flaw = batch.malformed.get(row - batch.first)
+    if flaw is not None:
+        text = batch.rows[row - batch.first][0]
+        raise refusal("malformed", f"in the exclusion list {flaw}", row=row, value=text)
+
+
+def _numbered(row: int, cells: list[str], columns: list[int], width: int) -> list[str]:
+    """Take the numbers out of a row below a header."""
+    found = [cells[index] for index in columns if index < len(cells)]
+    # Spreadsheets add empty columns on the right; nothing can have moved.
+    if any(cells[width:]) or not found:
+        raise refusal(
+            "ragged_row",
+            f"the row of the exclusion list has {counted(len(cells), 'cell')}, the header {width}, "
+            "so that its number cannot be told: correct its commas, or quote cells that contain "
+            "one",
+            row=row,
+            value=",".join(cells),
+        )
+    return found

@@ -39,8 +39,9 @@ Rows = Iterator[list[Any]]
 class ExportWriter:
     """Takes the pages of a campaign's contacts and writes them as a table.
 
-    Where the target is a path, pages that an interrupted export of the same campaign and status
-    has left beside it are taken up: `next_page` is then above 0.
+    Where the target is a path, pages that an interrupted export of the same campaign and status,
+    at the same Hub and for the same account, has left beside it are taken up: `next_page` is then
+    above 0.
 
     Args:
         campaign_id: The campaign.
@@ -49,6 +50,7 @@ class ExportWriter:
         format: `csv`, `jsonl` or `parquet`; None to go by the ending of the path (or of the
             file's name; a file without one gets CSV).
         status: The status that is asked for, None for all.
+        origin: Which Hub and account the campaign is of.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ExportWriter:
         target: str | os.PathLike[str] | IO[bytes] | IO[str],
         format: ExportFormat | None = None,
         status: str | None = None,
+        origin: str = "",
     ) -> None:
         """Open the spool and read what is in it.
 
@@ -73,12 +76,15 @@ class ExportWriter:
             _pyarrow()
             if self._file is not None and _is_text(self._file):
                 raise TypeError("Parquet is binary: open the file in binary mode ('wb')")
-        place = None if self._path is None else spool_path(self._path, campaign_id, status)
+        path = self._path
+        place = None if path is None else spool_path(path, campaign_id, status, origin)
         self._outline = Outline()
-        self._spool = PageSpool(campaign_id, status, place)
+        self._spool = PageSpool(campaign_id, status, place, origin)
+        self._last: list[dict[str, Any]] = []
         try:
             for contacts in self._spool.resume():
                 self._outline.see(contacts)
+                self._last = contacts
         except BaseException:
             self._spool.close()
             raise
@@ -87,6 +93,15 @@ class ExportWriter:
     def next_page(self) -> int:
         """The page to be read next, from 0."""
         return self._spool.pages
+
+    def take_last_page(self) -> list[dict[str, Any]]:
+        """Hand over the last page that was taken up, once.
+
+        Returns:
+            Its contacts; none where the export begins anew.
+        """
+        last, self._last = self._last, []
+        return last
 
     @property
     def rows(self) -> int:

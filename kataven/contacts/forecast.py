@@ -6,9 +6,11 @@ Knows arithmetic. Knows no campaign, no clock and no list but its number of rows
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Final
 
 from kataven.contacts.mending import CleanReport
+from kataven.contacts.problems import counted
 from kataven.contacts.report import ContactsReport
 
 __all__ = ["Estimate", "estimate"]
@@ -41,7 +43,7 @@ class Estimate:
         """
         low, high = self.calls
         return (
-            f"{self.contacts:,} contacts: {low:,} to {high:,} calls in "
+            f"{counted(self.contacts, 'contact')}: {low:,} to {high:,} calls in "
             f"{_spoken(self.duration[0])} to {_spoken(self.duration[1])}"
         )
 
@@ -93,6 +95,7 @@ def estimate(
 
     Raises:
         ValueError: A number is out of its range.
+        TypeError: One is no number, or the rows are neither a number nor a report.
     """
     contacts = _contacts(rows)
     for name, value, least in (
@@ -102,8 +105,14 @@ def estimate(
         ("calls_per_minute", 1 if calls_per_minute is None else calls_per_minute, 1),
         ("daily_calls_max", 1 if daily_calls_max is None else daily_calls_max, 1),
     ):
-        if value < least:
+        if name == "retry_delay_seconds":
+            _checked(name, value, Real, "a number of seconds")
+        else:
+            _checked(name, value, Integral, f"a whole number, at least {least}")
+        if not value >= least:
             raise ValueError(f"{name} must be at least {least}, not {value}")
+    _checked("answer_rate", answer_rate, Real, "a share from 0 to 1")
+    _checked("average_call_seconds", average_call_seconds, Real, "a number of seconds")
     if not 0 <= answer_rate <= 1:
         raise ValueError(f"answer_rate is a share from 0 to 1, not {answer_rate}")
     if not average_call_seconds > 0:
@@ -137,9 +146,16 @@ def _contacts(rows: int | ContactsReport | CleanReport) -> int:
     if isinstance(rows, CleanReport):
         return rows.kept
     contacts = rows.rows if isinstance(rows, ContactsReport) else rows
+    form = "the number of contacts, or the report of check() or clean()"
+    _checked("rows", contacts, Integral, form)
     if contacts < 0:
         raise ValueError(f"rows must be at least 0, not {contacts}")
     return contacts
+
+
+def _checked(name: str, value: object, kind: type[Integral | Real], form: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {form}, not {value!r:.80}")
 
 
 def _calls(contacts: int, answer_rate: float, retries: int) -> tuple[int, int]:

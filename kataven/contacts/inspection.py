@@ -13,13 +13,15 @@ from kataven.contacts.cells import NUL_MESSAGE, TextScan, is_formula, is_unprint
 from kataven.contacts.columns import header_problems, phone_index
 from kataven.contacts.dialect import DELIMITER_NAMES, delimiter_of
 from kataven.contacts.files import position_of
+from kataven.contacts.header import other_form
 from kataven.contacts.phones import Phones, all_well_formed, explained, kind_of
+from kataven.contacts.problems import counted
 from kataven.contacts.records import Batch, RecordReader
 from kataven.contacts.repeats import FirstRows
 from kataven.contacts.report import KEPT, ContactsReport, Findings
 from kataven.contacts.rules import MAX_BYTES, MAX_ROWS
 from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.text import TextBlocks, WrongByte
+from kataven.contacts.text import TextBlocks, WrongByte, known_encoding
 
 __all__ = ["check"]
 
@@ -48,12 +50,13 @@ def check(
     Raises:
         ContactsError: A text-mode file, or rows or a table whose numbers are no text.
         FileNotFoundError: There is no such path.
-        ValueError: The file is closed, or the region is none.
-        LookupError: There is no such encoding.
-        TypeError: It is no source at all.
+        ValueError: The file is closed, the region is none, or there is no such encoding.
+        LookupError: There is no such encoding (the same error).
+        TypeError: It is no source at all, or an argument is of another type.
         ImportError: A region or a table is given, and the extra `contacts` is not installed.
     """
     phones = Phones(region)
+    known_encoding(encoding)
     with ExitStack() as closing:
         file = open_source(source, closing)
         back = position_of(file)
@@ -62,6 +65,12 @@ def check(
         finally:
             if back is not None:
                 file.seek(back)
+
+
+def _other_form(text: str, delimiter: str) -> str | None:
+    form = other_form(text)
+    line = text.lstrip().partition("\n")[0]
+    return None if form is None or phone_index(line.split(delimiter)) is not None else form
 
 
 _CLEAN: Final = "kataven.contacts.clean() writes it anew"
@@ -86,6 +95,11 @@ class _Inspection:
             self._findings.add("empty_file", "there is nothing in the list: export it again")
         else:
             delimiter = delimiter_of(first.text)
+            if form := _other_form(first.text, delimiter):
+                self._findings.add("missing_header", form)
+                # Nothing in it means anything as a row, but it has a size.
+                self._text.skip()
+                return self._result(",")
             self._scan = TextScan(delimiter)
             if delimiter != ",":
                 self._findings.add(
@@ -99,6 +113,9 @@ class _Inspection:
                 del batch
         self._whole()
         self._name_first_rows()
+        return self._result(delimiter)
+
+    def _result(self, delimiter: str) -> ContactsReport:
         mark = "-sig" if self._text.mark and self._text.encoding == "utf-8" else ""
         return ContactsReport(
             rows=self._rows,
@@ -203,7 +220,7 @@ class _Inspection:
         width = len(self._columns or ())
         self._findings.add(
             "ragged_row",
-            f"the row has {len(cells)} cells, the header {width}: add or take out "
+            f"the row has {counted(len(cells), 'cell')}, the header {width}: add or take out "
             f"{'commas' if abs(len(cells) - width) > 1 else 'a comma'}, or quote cells that "
             "contain one",
             row=row,

@@ -16,15 +16,19 @@ from kataven.contacts.columns import Renamed, mended, phone_index, unused
 from kataven.contacts.dialect import delimiter_of
 from kataven.contacts.exclusions import Exclusions, excluded_numbers
 from kataven.contacts.files import OwnFile
-from kataven.contacts.header import missing_header_message
+from kataven.contacts.header import missing_header_message, other_form
 from kataven.contacts.phones import Phones, explained, kind_of
-from kataven.contacts.problems import Kind, refusal, shortened
+from kataven.contacts.problems import Kind, counted, refusal, shortened
 from kataven.contacts.records import Batch, RecordReader
 from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.text import TextBlocks
+from kataven.contacts.text import TextBlocks, known_encoding
 from kataven.contacts.writing import CsvSink
 
 __all__ = ["CleanContacts", "CleanReport", "Dropped", "Reason", "clean"]
+
+# A damaged row or two are not the wrong encoding; more than one in ten are.
+_FEW: Final = 10
+_OTHER: Final = ("another encoding=", "encoding='cp1252' (files of Excel), or the one it is in")
 
 Reason = Kind | Literal["excluded"]
 """Why a row was dropped: a kind of problem, or `excluded`."""
@@ -78,9 +82,16 @@ class CleanReport:
         """Sum it up for people.
 
         Returns:
-            A line on the list, one for each renamed column, one for each reason.
+            A line on the list, one on its encoding where many rows are not in it, one for each
+            renamed column, one for each reason.
         """
-        lines = [f"{self.rows:,} rows, {self.kept:,} kept, {len(self.dropped):,} dropped"]
+        lines = [f"{counted(self.rows, 'row')}, {self.kept:,} kept, {len(self.dropped):,} dropped"]
+        lost = self.counts.get("bad_encoding", 0)
+        if lost * _FEW > self.rows:
+            lines.append(
+                f"{lost:,} of {counted(self.rows, 'row')} dropped because the list seems not to be "
+                f"{self.encoding.upper()}: clean it again with {_OTHER[self.encoding == 'utf-8']}"
+            )
         lines += (
             f"column {each.column}: {each.old!r} is now {each.new!r}" for each in self.renamed
         )
@@ -135,13 +146,14 @@ def clean(
         ContactsError: There is no header with a column of numbers, or the exclusion list has an
             entry that is no number.
         FileNotFoundError: There is no such path.
-        ValueError: The file is closed, or the region is none.
-        LookupError: There is no such encoding.
-        TypeError: It is no source at all.
+        ValueError: The file is closed, the region is none, or there is no such encoding.
+        LookupError: There is no such encoding (the same error).
+        TypeError: It is no source at all, or an argument is of another type.
         ImportError: A number has to be normalised, or a table is given, and the extra `contacts`
             is not installed.
     """
     phones = Phones(region)
+    known_encoding(encoding)
     excluded = excluded_numbers(exclude, phones)
     with ExitStack() as closing:
         file = open_source(source, closing)
@@ -188,6 +200,10 @@ class _Mending:
         if first is None:
             raise refusal("empty_file", "there is nothing in the list: export it again")
         delimiter = delimiter_of(first.text)
+        if form := other_form(first.text):
+            line = first.text.lstrip().partition("\n")[0]
+            if phone_index(line.split(delimiter)) is None:
+                raise refusal("missing_header", form)
         sink = CsvSink(cast("BinaryIO", out))
         kept = 0
         for batch in RecordReader(chain((first,), blocks), delimiter, lenient=True):
@@ -238,7 +254,7 @@ class _Mending:
             )
         phone = phone_index(cells)
         if phone is None:
-            raise refusal("missing_header", missing_header_message(cells), row=row)
+            raise refusal("missing_header", missing_header_message(cells, cleaning=True), row=row)
         self.phone = phone
         self.columns, self.renamed = mended(cells)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
+from numbers import Integral
 from typing import Final
 
 from kataven.contacts.dialect import delimiter_of
@@ -15,7 +16,7 @@ from kataven.contacts.files import OwnFile
 from kataven.contacts.problems import refusal
 from kataven.contacts.rules import MAX_BYTES
 from kataven.contacts.sources import ContactsSource, base_name, open_source
-from kataven.contacts.text import TextBlocks
+from kataven.contacts.text import TextBlocks, known_encoding
 
 __all__ = ["Part", "split"]
 
@@ -64,15 +65,22 @@ def split(
         An iterator of the parts. None come of a list that has only a header.
 
     Raises:
-        ValueError: `max_bytes` or `max_rows` is less than 1.
+        ValueError: `max_bytes` or `max_rows` is less than 1, or there is no such encoding.
         ContactsError: While it is read: the list is empty, or one record with the header is
             larger than `max_bytes`.
         FileNotFoundError: While it is read: there is no such path.
-        LookupError: There is no such encoding.
-        TypeError: It is no source at all.
+        LookupError: There is no such encoding (the same error).
+        TypeError: It is no source at all, or a limit is no whole number.
     """
-    if max_bytes < 1 or (max_rows is not None and max_rows < 1):
-        raise ValueError("max_bytes and max_rows must be at least 1")
+    for name, value in (("max_bytes", max_bytes), ("max_rows", max_rows)):
+        given: object = value
+        if given is None and name == "max_rows":
+            continue
+        if not isinstance(given, Integral):
+            raise TypeError(f"{name} must be a whole number, at least 1, not {given!r:.80}")
+        if given < 1:
+            raise ValueError(f"{name} must be at least 1, not {given}")
+    known_encoding(encoding)
     return _split(source, max_bytes, max_rows, encoding)
 
 

@@ -21,6 +21,22 @@ _REGION: Final = re.compile(r"[A-Z]{2}")
 # Words that people write in a number, beside the digits. Other letters make it something else:
 # a vanity number, a name, two numbers in one cell.
 _WORDS: Final = re.compile(r"(?i)(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)")
+# What parts two numbers in a cell; a few digits behind a comma or semicolon are an extension.
+_PARTING: Final = re.compile(r"[/&|\r\n]|[,;](?=[\s(]*\d[\d\s().-]{4})")
+# An area code alone may pass for a number (German pagers have five digits).
+_FEWEST_DIGITS: Final = 7
+# Well-formed numbers that may hold the digit by which their country begins calls inside it: the
+# same person is then listed without it too. Italy and some others really have a 0 there.
+_TRUNK: Final = re.compile(
+    r"""\+(?:
+    (?:2[07]|3[1236]|4[013469]|5[134578]|6[0-46]|8[1246]|9[0-58]
+    |2(?:1[1238]|3[1-4]|4[139]|5[012456]|6[0-5]|91)
+    |3(?:5[3589]|7[03457]|8[01235679])|42[13]
+    |5(?:08|9[0134568])|6(?:72|86)|8(?:5[056]|80|86)
+    |9(?:6[1-467]|7[01267]|9[456]))0
+    |11|78[0-9]{10}\Z|3708[0-9]{8}\Z)""",
+    re.VERBOSE,
+)
 _SHORTEST_LENGTH: Final = 8
 _LONGEST_LENGTH: Final = 16
 
@@ -91,10 +107,14 @@ class Phones:
 
         Raises:
             ValueError: The region is not two letters.
+            TypeError: The region is no text.
         """
+        given: object = region
+        if not (given is None or isinstance(given, str)):
+            raise TypeError(f"region must be two letters such as 'US' or 'GB', not {given!r:.80}")
         self.region = region.upper() if region is not None else None
         if self.region is not None and not _REGION.fullmatch(self.region):
-            raise ValueError(f"region must be two letters such as 'US' or 'GB', not {region!r}")
+            raise ValueError(f"region must be two letters such as 'US' or 'GB', not {region!r:.80}")
         self._library: Any = None
 
     def of(self, value: str) -> Phone | None:
@@ -109,39 +129,56 @@ class Phones:
 
         Raises:
             ValueError: The region is unknown to phonenumbers.
-            ImportError: phonenumbers is not installed, and the text is not in E.164 already.
+            ImportError: phonenumbers is not installed, and the text is not in E.164 already, or
+                has a trunk zero in it (`+44020...`).
         """
-        if E164.fullmatch(value):
+        if _is_settled(value):
             return Phone(value, "")
         text = _unwrapped(value)
-        if E164.fullmatch(text):
+        if _is_settled(text):
             return Phone(text, "")
-        if not _plausible(text):
+        if not _plausible(text) or self._has_two(text):
             return None
         if text.startswith("+"):
-            return self._parsed(text, None, possible=False)
+            return self._parsed(text, None)
         if text.startswith("00"):
             return self._abroad(text)
-        return self._parsed(text, self.region, possible=True) if self.region else None
+        return self._parsed(text, self.region) if self.region else None
+
+    def _has_two(self, text: str) -> bool:
+        """Tell whether what stands before a slash or the like is a whole number already."""
+        library = self._loaded() if _PARTING.search(text) else None
+        for parting in _PARTING.finditer(text):
+            before = text[: parting.start()]
+            if sum(map(str.isdigit, before)) < _FEWEST_DIGITS:
+                continue
+            try:
+                number = library.parse(before, self.region)
+            except library.NumberParseException:
+                continue
+            if library.is_valid_number(number):
+                return True
+        return False
 
     def _abroad(self, text: str) -> Phone | None:
-        phone = self._parsed("+" + text[2:], None, possible=True)
+        phone = self._parsed("+" + text[2:], None)
         if phone is None or self.region is None:
             return phone
         # Where people do not dial 00 to get abroad, it may be something else: only a number that
         # is really in use is taken for one.
-        if self._parsed(text, self.region, possible=True) == phone:
+        if self._parsed(text, self.region) == phone:
             return phone
         library = self._loaded()
         return phone if library.is_valid_number(library.parse(phone.number, None)) else None
 
-    def _parsed(self, text: str, region: str | None, *, possible: bool) -> Phone | None:
+    def _parsed(self, text: str, region: str | None) -> Phone | None:
         library = self._loaded()
         try:
             parsed = library.parse(text, region)
         except library.NumberParseException:
             return None
-        if possible and not library.is_possible_number(parsed):
+        # Not is_possible_number, which is content with a number that lacks its area code.
+        if library.is_possible_number_with_reason(parsed) != library.ValidationResult.IS_POSSIBLE:
             return None
         number = str(library.format_number(parsed, library.PhoneNumberFormat.E164))
         if not E164.fullmatch(number):
@@ -168,6 +205,10 @@ def _phonenumbers() -> Any:
     return phonenumbers
 
 
+def _is_settled(text: str) -> bool:
+    return E164.fullmatch(text) is not None and _TRUNK.match(text) is None
+
+
 def _unwrapped(value: str) -> str:
     """Take off what spreadsheets are told to keep text as text: ="+1..." and '+1..."""
     text = unicodedata.normalize("NFKC", value).strip()
@@ -178,7 +219,9 @@ def _unwrapped(value: str) -> str:
 
 
 def _plausible(text: str) -> bool:
-    if _SPREADSHEET.fullmatch(text) or "+" in text[1:]:
+    if _SPREADSHEET.fullmatch(text) or "+" in text[1:] or "*" in text:
+        return False
+    if len(_WORDS.findall(text)) + text.count("#") > 1:
         return False
     return not any(map(str.isalpha, _WORDS.sub("", text)))
 

@@ -9,7 +9,17 @@ from typing import Final, Literal
 
 from kataven.errors import ContactsError
 
-__all__ = ["SEVERITIES", "Kind", "Problem", "Severity", "problem", "refusal", "shortened"]
+__all__ = [
+    "SEVERITIES",
+    "Kind",
+    "Problem",
+    "Severity",
+    "counted",
+    "escaped",
+    "problem",
+    "refusal",
+    "shortened",
+]
 
 Kind = Literal[
     "missing_header",
@@ -85,13 +95,14 @@ class Problem:
         """Give the message with its place in front.
 
         Returns:
-            `row 7, column phone_number: ...`, or the bare message for a whole file.
+            `row 7, column phone_number: ...`, or the bare message for a whole file. What a
+            terminal would obey in the column's name is escaped.
         """
         place = ", ".join(
             part
             for part in (
                 f"row {self.row}" if self.row is not None else "",
-                f"column {self.column}" if self.column is not None else "",
+                f"column {escaped(self.column)}" if self.column is not None else "",
             )
             if part
         )
@@ -108,6 +119,36 @@ def shortened(value: str) -> str:
         The text itself up to 80 characters, else its beginning and an ellipsis.
     """
     return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    r"""Make a text of the list's fit for a line of a message.
+
+    Args:
+        text: A name or a cell's text; whoever wrote the list may have put anything into it.
+
+    Returns:
+        The text, cut to 80 characters, with escapes (`\x1b`, `\n`) for what is not printable.
+    """
+    short = shortened(text)
+    if short.isprintable():
+        return short
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in short
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """Put a number before a noun.
+
+    Args:
+        count: How many there are.
+        noun: What they are, in the singular.
+
+    Returns:
+        `1 row`, `2,000 rows`.
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def problem(

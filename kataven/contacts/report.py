@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kataven.contacts.dialect import DELIMITER_NAMES
-from kataven.contacts.problems import SEVERITIES, Kind, Problem, problem
+from kataven.contacts.problems import SEVERITIES, Kind, Problem, counted, problem
 from kataven.errors import ContactsError
 
 __all__ = ["ContactsReport", "Findings"]
@@ -65,8 +65,9 @@ class ContactsReport:
         """
         name = DELIMITER_NAMES.get(self.delimiter, self.delimiter)
         state = "ready to upload" if self.ok else "not ready to upload"
-        form = f"{self.size:,} bytes, {self.encoding}, {name}"
-        lines = [f"{state}: {self.rows:,} rows, {len(self.columns)} columns, {form}"]
+        rows, columns = counted(self.rows, "row"), counted(len(self.columns), "column")
+        form = f"{counted(self.size, 'byte')}, {self.encoding}, {name}"
+        lines = [f"{state}: {rows}, {columns}, {form}"]
         for kind, count in self.counts.items():
             if count:
                 first = next(found for found in self.problems if found.kind == kind)

@@ -7,6 +7,7 @@ record and the size, at nothing else; does not know how a file is uploaded.
 import io
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -18,8 +19,17 @@ from kataven.contacts.problems import refusal
 from kataven.contacts.rules import MAX_BYTES, PHONE_COLUMN, PIECE
 from kataven.contacts.tables import ArrowTable, is_table, write_rows, write_table
 from kataven.contacts.writing import CsvSink
+from kataven.errors import ContactsError
 
-__all__ = ["ContactsSource", "Upload", "base_name", "open_source", "open_upload", "read_piece"]
+__all__ = [
+    "ContactsSource",
+    "Upload",
+    "base_name",
+    "open_source",
+    "open_upload",
+    "read_at",
+    "read_piece",
+]
 
 ContactsSource: TypeAlias = (
     ReadsBytes
@@ -36,13 +46,38 @@ ContactsSource: TypeAlias = (
 _DEFAULT_NAME: Final = "contacts.csv"
 
 
+class _Sharing:
+    """What keeps uploads of one file from moving it under each other.
+
+    Attributes:
+        moving: Held while a file stands elsewhere than where its owner has left it, for the time
+            of one piece: one lock for all, as two objects may share one position.
+        copied: The ids of the files that are copied to temporary ones now. No lock is held for
+            these: a pipe may keep its reader waiting for ever.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with nothing under way."""
+        self.moving = threading.Lock()
+        self.copied: set[int] = set()
+
+
+_sharing = _Sharing()
+if hasattr(os, "register_at_fork"):
+    # A child of a fork has none of the threads that would let go.
+    os.register_at_fork(after_in_child=_sharing.begin)
+
+
 class Upload:
     """A list of contacts, ready to be sent: a binary file, where it starts and how long it is.
 
     Made by `open_upload`; close it, or use it in a `with` block.
 
     Attributes:
-        file: The file, at the start of the data.
+        file: The file, at the start of the data when the upload is made.
         start: The position of the data's first byte.
         size: The number of bytes from there.
         filename: A base name for the upload.
@@ -132,8 +167,8 @@ def open_upload(source: ContactsSource) -> Upload:
     """Make any source a file that can be sent, and refuse what the Hub would refuse unread.
 
     Only the size and the first record are looked at. Files on disk and in memory are used as
-    they stand, from their position; pipes, packed files and unknown objects are first copied to
-    a temporary file, in pieces of at most 1 MiB.
+    they stand, from their position, also by several uploads at once; pipes, packed files and
+    unknown objects are first copied to a temporary file, in pieces of at most 1 MiB.
 
     Args:
         source: A binary file (the documented form), a path (`str` or `os.PathLike`; a `str` is
@@ -144,7 +179,8 @@ def open_upload(source: ContactsSource) -> Upload:
 
     Raises:
         ContactsError: A text-mode file, an empty one, one without the header `phone_number`, one
-            over 10 MiB, phone numbers that are no text, a row with a key the first one lacks.
+            over 10 MiB, phone numbers that are no text, a row with a key the first one lacks, a
+            pipe or the like that another upload is being made of.
         FileNotFoundError: There is no such path.
         ValueError: The file is closed.
         TypeError: It is no source at all.
@@ -185,9 +221,36 @@ def read_piece(file: ReadsBytes, most: int) -> bytes:
     raise TypeError(f"the contacts file's read() must give bytes, not {type(piece).__name__}")
 
 
+def read_at(file: BinaryIO, position: int, most: int, *, stay: bool) -> bytes:
+    """Read one piece from any place of a file, which other uploads may be reading too.
+
+    Args:
+        file: The file; it seeks.
+        position: Where to read.
+        most: The most bytes to ask for.
+        stay: Whether the file is set back to where it stood; else it stands behind the piece.
+
+    Returns:
+        The bytes, empty at the end.
+
+    Raises:
+        ContactsError: The file gives text.
+        OSError: What reading the file raises.
+    """
+    with _sharing.moving:
+        stood = file.tell()
+        file.seek(position)
+        try:
+            return read_piece(file, most)
+        finally:
+            if stay:
+                file.seek(stood)
+
+
 def _ready(file: BinaryIO, closing: ExitStack) -> Upload:
     filename = base_name(file)
-    place = measured(file)
+    with _sharing.moving:
+        place = measured(file)
     if place is None:
         file, place = _spooled(file, closing)
     start, size = place
@@ -203,13 +266,26 @@ def _ready(file: BinaryIO, closing: ExitStack) -> Upload:
             f"the list is larger than {MAX_BYTES:,} bytes, the most the Hub takes: cut it into "
             "several campaigns (kataven.contacts.split)",
         )
-    _look_at_header(file, size)
-    file.seek(start)
+    _look_at_header(file, start, size)
     return Upload(file, start, size, filename, closing)
 
 
 def _spooled(file: BinaryIO, closing: ExitStack) -> tuple[BinaryIO, tuple[int, int]]:
-    own = closing.enter_context(OwnFile())
+    copied = _sharing.copied
+    with _sharing.moving:
+        if id(file) in copied:
+            raise ContactsError(
+                "another create is reading this contacts file now, and it cannot be read twice: "
+                "give each create a file of its own, or a path",
+            )
+        copied.add(id(file))
+    try:
+        return _copied(file, closing.enter_context(OwnFile()))
+    finally:
+        copied.discard(id(file))
+
+
+def _copied(file: BinaryIO, own: OwnFile) -> tuple[BinaryIO, tuple[int, int]]:
     size = 0
     while size <= MAX_BYTES:
         piece = read_piece(file, min(PIECE, MAX_BYTES + 1 - size))
@@ -221,12 +297,13 @@ def _spooled(file: BinaryIO, closing: ExitStack) -> tuple[BinaryIO, tuple[int, i
     return own, (0, size)
 
 
-def _look_at_header(file: BinaryIO, size: int) -> None:
+def _look_at_header(file: BinaryIO, start: int, size: int) -> None:
     data = bytearray()
     end: int | None = None
     while end is None:
         # Twice as much each time, so that a header of 10 MiB is not searched 160 times.
-        piece = read_piece(file, min(PIECE, max(64 * 1024, len(data)), size - len(data)))
+        most = min(PIECE, max(64 * 1024, len(data)), size - len(data))
+        piece = read_at(file, start + len(data), most, stay=True)
         data += piece
         end = header_end(bytes(data), complete=not piece or len(data) >= size)
     for mark, encoding in WIDE_MARKS:

@@ -22,21 +22,23 @@ except ImportError:  # pragma: no cover - Windows has no such lock
 
 __all__ = ["PageSpool", "spool_path"]
 
-_VERSION: Final = 1
+# Spools of version 1 do not say which account they are of.
+_VERSION: Final = 2
 
 
-def spool_path(target: Path, campaign_id: str, status: str | None) -> Path:
+def spool_path(target: Path, campaign_id: str, status: str | None, origin: str = "") -> Path:
     """Name the file that keeps an export's pages.
 
     Args:
         target: Where the table goes; the file lies beside it.
         campaign_id: The campaign.
         status: The status that is asked for, None for all.
+        origin: Which Hub and account the campaign is of.
 
     Returns:
         A path that is the same for each export of this campaign and status into this folder.
     """
-    key = json.dumps([campaign_id, status]).encode()
+    key = json.dumps([_VERSION, campaign_id, status, origin]).encode()
     short = f"{quote(campaign_id, safe='')[:60]}.{quote(status or 'all', safe='')[:30]}"
     return target.parent / f".{short}.{hashlib.sha256(key).hexdigest()[:10]}.kataven-export"
 
@@ -48,9 +50,12 @@ class PageSpool:
         campaign_id: The campaign the pages are of.
         status: The status that is asked for, None for all.
         path: The file, continued if it is there; None for a temporary file that is not.
+        origin: Which Hub and account the campaign is of.
     """
 
-    def __init__(self, campaign_id: str, status: str | None, path: Path | None) -> None:
+    def __init__(
+        self, campaign_id: str, status: str | None, path: Path | None, origin: str = ""
+    ) -> None:
         """Open the file; its pages have not been looked at.
 
         Raises:
@@ -58,7 +63,9 @@ class PageSpool:
             OSError: The file cannot be opened.
         """
         self.path: Final = path
-        self._key = [_VERSION, campaign_id, status]
+        # Hashed: whose contacts these are is nobody's business.
+        owner = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
+        self._key = [_VERSION, campaign_id, status, owner]
         self.pages = 0
         if path is None:
             self._file = cast("BinaryIO", OwnFile("export"))

@@ -13,11 +13,42 @@ from typing import BinaryIO, Final
 from kataven.contacts.header import WIDE_MARKS
 from kataven.contacts.sources import read_piece
 
-__all__ = ["BLOCK", "Block", "TextBlocks", "WrongByte"]
+__all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", "known_encoding"]
 
 # Some 750 rows of 85 bytes: enough for work at C speed, and the cells stay in the cache.
 BLOCK: Final = 64 * 1024
 _ASCII: Final = bytes(range(128))
+
+
+class UnknownEncodingError(ValueError, LookupError):
+    """There is no such text encoding: a wrong value, and what Python's own codecs raise."""
+
+
+def known_encoding(encoding: str | None) -> None:
+    """Refuse an encoding that does not exist, before anything is read.
+
+    Args:
+        encoding: What was given as `encoding`, None for none.
+
+    Raises:
+        UnknownEncodingError: There is no such text encoding; a ValueError and a LookupError.
+        TypeError: It is no text.
+    """
+    if encoding is None:
+        return
+    given: object = encoding
+    if not isinstance(given, str):
+        raise TypeError(
+            f"encoding must be the name of an encoding, such as 'cp1252', not {given!r:.80}"
+        )
+    try:
+        # Decoding nothing asks for no codec; this does.
+        "".encode(given)
+    except (LookupError, ValueError) as unknown:
+        raise UnknownEncodingError(
+            "encoding must name a text encoding that Python knows, such as 'cp1252' or "
+            f"'utf-16-le', not {given[:80]!r}"
+        ) from unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +105,10 @@ class TextBlocks:
         """Read the beginning and settle encoding and line ends.
 
         Raises:
-            LookupError: There is no such text encoding.
+            UnknownEncodingError: There is no such text encoding.
+            TypeError: The encoding is no text.
         """
-        if encoding is not None:
-            b"".decode(encoding)
+        known_encoding(encoding)
         self._file = file
         self._ended = False
         self.size = 0
@@ -113,6 +144,11 @@ class TextBlocks:
         raw = b"".join(pending)
         if raw:
             yield self._block(raw, offset)
+
+    def skip(self) -> None:
+        """Read to the end and hand nothing out: only the size is wanted."""
+        while not self._ended:
+            self._fill(BLOCK)
 
     def _fill(self, wanted: int) -> bytes:
         pieces: list[bytes] = []

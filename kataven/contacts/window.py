@@ -8,7 +8,7 @@ import os
 from typing import Final
 
 from kataven.contacts.rules import PIECE
-from kataven.contacts.sources import Upload, read_piece
+from kataven.contacts.sources import Upload, read_at
 
 __all__ = ["UploadReadError", "UploadWindow", "upload_window"]
 
@@ -20,15 +20,20 @@ class UploadReadError(OSError):
 class UploadWindow:
     """A read-only view of `file[start:start + size]`; its position 0 is the upload's start.
 
+    The file itself stays where it stands, so that another upload of it finds its start; once it
+    was sent it stands at its end.
+
     Args:
         upload: The open upload; it stays open.
+        sends: Whether what is read is sent.
     """
 
-    __slots__ = ("_at", "_upload")
+    __slots__ = ("_at", "_sends", "_upload")
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, *, sends: bool = True) -> None:
         """Stand at the upload's start."""
         self._upload: Final = upload
+        self._sends: Final = sends
         self._at = 0
 
     def read(self, n: int | None = -1, /) -> bytes:
@@ -47,10 +52,9 @@ class UploadWindow:
         most = min(PIECE, left) if n is None or n < 0 else min(n, PIECE, left)
         if most <= 0:
             return b""
-        # The file may have been moved by others, and by the upload before this one.
-        self._upload.file.seek(self._upload.start + self._at)
+        stay = most < left or not self._sends
         try:
-            piece = read_piece(self._upload.file, most)
+            piece = read_at(self._upload.file, self._upload.start + self._at, most, stay=stay)
         except OSError as error:
             raise UploadReadError(str(error)) from error
         if not piece:
@@ -115,13 +119,14 @@ class UploadWindow:
         return False
 
 
-def upload_window(upload: Upload) -> UploadWindow:
+def upload_window(upload: Upload, *, sends: bool = True) -> UploadWindow:
     """Make the file that is handed to an HTTP library.
 
     Args:
         upload: An open upload.
+        sends: Whether what is read is sent; False leaves the file at the upload's start.
 
     Returns:
         A new window on it, at position 0. Make one for each attempt.
     """
-    return UploadWindow(upload)
+    return UploadWindow(upload, sends=sends)

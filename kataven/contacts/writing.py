@@ -92,4 +92,7 @@ def text_of(value: object) -> str:
         return value.isoformat()
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return str(value)
+    # A member of an enum that is a str or an int is its value; `str` gives some by their name.
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__repr__(value) if isinstance(value, int) else str(value)

@@ -6,11 +6,8 @@ again is the feed's.
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +17,15 @@ from kataven._core.body import BodyError
 from kataven._core.bounds import Bound, bound
 from kataven._core.operation import Attempt, Failure, Interrupted, Open, Opened, Reply
 from kataven._core.senders import TRANSPORT_ERRORS
-from kataven._core.wire import BodyReader, awaited_pieces, broken, packed_as, pieces
+from kataven._core.wire import (
+    BodyReader,
+    awaited_pieces,
+    broken,
+    packed_as,
+    pieces,
+    refused_redirect,
+)
+from kataven.events.sockets import ConnectionTrace, StreamSocket, take_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,72 +39,8 @@ _STREAM_HEADERS = {
     "accept-encoding": "identity",
     "cache-control": "no-cache",
 }
-_CONNECTED = (
-    ".connect_tcp.complete",
-    ".connect_unix_socket.complete",
-    ".start_tls.complete",
-)
 # What a header's value may be made of; browsers send an id as UTF-8, and so do we.
 _HEADER_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]+")
-
-
-class _Socket:
-    """The socket under a connection, shut down to wake whoever reads from it."""
-
-    __slots__ = ("_stream", "shut_down")
-
-    def __init__(self) -> None:
-        self._stream: Any = None
-        self.shut_down = False
-
-    def take(self, network_stream: Any) -> None:
-        """Remember the connection; one that came too late is shut down at once."""
-        self._stream = network_stream
-        if self.shut_down:
-            self.shut()
-
-    def let_go(self) -> None:
-        """Forget the connection: its answer is whole, so it is the pool's again."""
-        self._stream = None
-
-    def shut(self) -> None:
-        """End the connection, from any thread; a read that is blocked on it returns."""
-        self.shut_down = True
-        stream = self._stream
-        raw = None if stream is None else stream.get_extra_info("socket")
-        if raw is None:
-            return
-        # A connection that is closed already is what was wanted.
-        with suppress(OSError, ValueError):
-            if isinstance(raw, socket.socket):
-                # Of the class itself: an SSLSocket's own shutdown takes its TLS state away from
-                # the thread that reads.
-                socket.socket.shutdown(raw, socket.SHUT_RDWR)
-                return
-            try:
-                raw.shutdown(socket.SHUT_RDWR)
-            except TypeError:
-                # The stand-in of uvloop refuses it; another descriptor of the same socket does not.
-                with socket.socket(fileno=os.dup(raw.fileno())) as own:
-                    own.shutdown(socket.SHUT_RDWR)
-
-
-class _Trace:
-    """Learns the connection as soon as it is made, while the answer's head is still awaited."""
-
-    def __init__(self, end: _Socket) -> None:
-        self._end = end
-
-    def __call__(self, event: str, info: dict[str, Any]) -> None:
-        # Whatever the connection leads through: the Hub itself, a proxy, a socket of this machine.
-        if event.endswith(_CONNECTED):
-            self._end.take(info.get("return_value"))
-        elif event.startswith("http2."):
-            # Other calls are on that connection too.
-            self._end.let_go()
-
-    async def awaited(self, event: str, info: dict[str, Any]) -> None:
-        self(event, info)
 
 
 def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Request:
@@ -115,12 +56,6 @@ def _request(wire: Wire, token: Token, effect: Open, trace: Any) -> httpx.Reques
         headers=headers,
         extensions={"timeout": pool.timeouts(effect.timeout), "trace": trace},
     )
-
-
-def _take_connection(end: _Socket, response: httpx.Response) -> None:
-    # One of HTTP/2 carries other calls too, whose answers would be lost with it.
-    if response.http_version != "HTTP/2":
-        end.take(response.extensions.get("network_stream"))
 
 
 def _is_stream(response: httpx.Response) -> bool:
@@ -150,7 +85,7 @@ class BlockingPort:
         self._driver = driver
         self._response: httpx.Response | None = None
         self._pieces: Any = None
-        self._socket = _Socket()
+        self._socket = StreamSocket()
         self._timer: threading.Timer | None = None
         self._lease: Any = None
         self._over = False
@@ -161,10 +96,11 @@ class BlockingPort:
 
     def open(self, effect: Open) -> Opened | Reply | Failure | Interrupted:
         """Open the stream."""
-        self._socket = end = _Socket()
+        self._socket = end = StreamSocket()
         # Asked for behind the line above: whoever shuts the port sees that socket, or is seen here.
         if self._over:
             return Interrupted()
+        self._driver.ports.add(self)
         left: float | None = None
         if effect.limit is not None:
             left = max(0.0, effect.limit - self._driver.clock.now())
@@ -182,20 +118,25 @@ class BlockingPort:
             if not opened:
                 self.close()
 
-    def _open(self, effect: Open, end: _Socket) -> Opened | Reply | Failure:
+    def _open(self, effect: Open, end: StreamSocket) -> Opened | Reply | Failure:
         driver = self._driver
         client = driver.pool(streams=True)
         token = driver.tokens.current()
-        request = _request(driver.wire, token, effect, _Trace(end))
+        request = _request(driver.wire, token, effect, ConnectionTrace(end))
         quiet = pool.sending.set(True)
         try:
             response = client.send(request, stream=True, auth=pool.NO_AUTH, follow_redirects=False)
-        except TRANSPORT_ERRORS as error:
+        except (*TRANSPORT_ERRORS, httpx.InvalidURL) as error:
+            refused = refused_redirect(error, Attempt(token=token))
+            if refused is not None:
+                return refused
+            if isinstance(error, httpx.InvalidURL):
+                raise
             return driver.wire.failure(error, Attempt(), None)
         finally:
             pool.sending.reset(quiet)
         self._response = response
-        _take_connection(end, response)
+        take_connection(end, response)
         if _is_stream(response):
             packed = _packed(response)
             if packed is not None:
@@ -237,6 +178,10 @@ class BlockingPort:
                 return broken(response, TimeoutError())
         return piece
 
+    def wake(self) -> None:
+        """End the connection at hand, from any thread; whether there is another one is open."""
+        self._socket.shut()
+
     def shut(self) -> None:
         """End it for good, from any thread, without touching what the reading thread holds."""
         self._over = True
@@ -269,7 +214,7 @@ class AsyncPort:
         self._driver = driver
         self._response: httpx.Response | None = None
         self._pieces: Any = None
-        self._socket = _Socket()
+        self._socket = StreamSocket()
         self._limit: float | None = None
         self._lease: Any = None
         self._over = False
@@ -285,9 +230,14 @@ class AsyncPort:
             return asyncio.timeout(None)
         return asyncio.timeout(max(0.0, self._limit - self._driver.clock.now()))
 
+    def take_lease(self) -> Any:
+        """The lease, which is the caller's to give back."""
+        lease, self._lease = self._lease, None
+        return lease
+
     async def open(self, effect: Open) -> Opened | Reply | Failure | Interrupted:
         """Open the stream."""
-        self._socket = end = _Socket()
+        self._socket = end = StreamSocket()
         if self._over:
             return Interrupted()
         self._limit = effect.limit
@@ -310,22 +260,27 @@ class AsyncPort:
             if not opened:
                 await self.close()
 
-    async def _open(self, effect: Open, end: _Socket) -> Opened | Reply | Failure:
+    async def _open(self, effect: Open, end: StreamSocket) -> Opened | Reply | Failure:
         driver = self._driver
         client = driver.pool(streams=True)
         token = await driver.tokens.current()
-        request = _request(driver.wire, token, effect, _Trace(end).awaited)
+        request = _request(driver.wire, token, effect, ConnectionTrace(end).awaited)
         quiet = pool.sending.set(True)
         try:
             response = await client.send(
                 request, stream=True, auth=pool.NO_AUTH, follow_redirects=False
             )
-        except TRANSPORT_ERRORS as error:
+        except (*TRANSPORT_ERRORS, httpx.InvalidURL) as error:
+            refused = refused_redirect(error, Attempt(token=token))
+            if refused is not None:
+                return refused
+            if isinstance(error, httpx.InvalidURL):
+                raise
             return driver.wire.failure(error, Attempt(), None)
         finally:
             pool.sending.reset(quiet)
         self._response = response
-        _take_connection(end, response)
+        take_connection(end, response)
         if _is_stream(response):
             packed = _packed(response)
             if packed is not None:

@@ -32,7 +32,7 @@ def test_a_good_list_is_ok() -> None:
     assert report.problems == ()
     assert (report.rows, report.columns, report.size) == (1, ("phone_number", "name"), len(LIST))
     assert (report.encoding, report.delimiter) == ("utf-8", ",")
-    assert report.summary() == "ready to upload: 1 rows, 2 columns, 35 bytes, utf-8, comma"
+    assert report.summary() == "ready to upload: 1 row, 2 columns, 35 bytes, utf-8, comma"
     report.raise_for_problems()
 
 

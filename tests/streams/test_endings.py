@@ -6,9 +6,9 @@ import threading
 from typing import Any
 
 import pytest
-from stream_hub import END, StreamHub, data, stream
+from stream_hub import END, StreamHub, data, reply, stream
 
-from kataven import StreamError
+from kataven import APIStatusError, StreamError
 from kataven.errors import ResponseFormatError
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
@@ -149,4 +149,15 @@ def test_a_packed_stream_is_refused_for_nobody_asked_for_it(
     events = side.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(ResponseFormatError, match="packed as 'gzip'"):
         side.next(events)
+    assert len(hub.asked) == 1
+
+
+@pytest.mark.parametrize("location", ["http:login", "mailto:x", "http://h:bad/x"])
+def test_a_redirect_that_leads_nowhere_is_the_refusal_it_is(
+    hub: StreamHub, side: Any, location: str
+) -> None:
+    hub.events(reply(302, "", f"Location: {location}"))
+    with pytest.raises(APIStatusError) as raised:
+        side.next(side.client(hub).campaigns.stream_events("c1"))
+    assert raised.value.status_code == 302
     assert len(hub.asked) == 1

@@ -14,13 +14,14 @@ import h2.events
 import httpx
 import pytest
 import uvloop
-from sides import KEY
-from stream_hub import END, StreamHub, data, reply, stream
+from sides import KEY, DrivenClock
+from stream_hub import END, StreamHub, data, reply, stream, wait_for
 
-from kataven import AsyncKatavenClient, KatavenClient, RateLimits
+from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 QUIET = stream(ONE, end="silent")
@@ -251,3 +252,49 @@ def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: StreamHub, blockin
     assert list(events) == []
     assert client.rate_limits.concurrent == 2
     hub.wait_until_left()
+
+
+def test_closing_the_client_wakes_who_waits_for_an_item(hub: StreamHub, blocking: Any) -> None:
+    hub.events(QUIET)
+    client = blocking.client(hub, clock=DrivenClock())
+    events = client.campaigns.stream_events("c1")
+    assert next(events) == {"n": 1}
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            next(events)
+        except BaseException as error:
+            errors.append(error)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    hub.wait_until_silent()
+    client.close()
+    reading.join(10)
+    assert [type(error) for error in errors] == [ConfigurationError]
+    assert "closed" in str(errors[0])
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
+    hub: StreamHub, store: str, tmp_path: Path
+) -> None:
+    hub.events(QUIET)
+    where = "memory" if store == "memory" else str(tmp_path / "budget.db")
+    limits = RateLimits(per_minute=100, concurrent=1, store=where)
+    client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits)
+
+    async def first() -> Any:
+        async for item in client.campaigns.stream_events("c1"):
+            return item
+        return None
+
+    assert asyncio.run(first()) == {"n": 1}
+
+    def free() -> bool:
+        assert client.rate_limits is not None
+        return client.rate_limits.concurrent == 1
+
+    wait_for(free)
+    asyncio.run(client.aclose())

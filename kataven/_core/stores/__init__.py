@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kataven._core.budget import PATIENCE
+from kataven._core.budget import PATIENCE, REDIS_SCHEMES
 
 if TYPE_CHECKING:
     from kataven._core.budget import Left, RateLimits, Wait
@@ -68,7 +68,7 @@ def open_store(limits: RateLimits) -> Store:
         from kataven._core.stores.memory import MemoryStore  # noqa: PLC0415
 
         return MemoryStore(limits)
-    if limits.store.startswith(("redis://", "rediss://", "unix://")):
+    if limits.store.lower().startswith(REDIS_SCHEMES):
         from kataven._core.stores.redis import RedisStore  # noqa: PLC0415
 
         return RedisStore(limits)

@@ -22,7 +22,8 @@ class MemoryStore:
 
     def __init__(self, limits: RateLimits) -> None:
         self._ledger = Ledger(limits)
-        self._lock = threading.Lock()
+        # A dropped stream that is collected amid a step gives its lease back in the same thread.
+        self._lock = threading.RLock()
 
     def take(
         self,

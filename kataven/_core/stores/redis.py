@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from kataven._core.budget import LEASE_SECONDS, PATIENCE, Wait, left_of
+from kataven._core.budget import HURRY, LEASE_SECONDS, PATIENCE, Wait, left_of
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -111,37 +112,45 @@ class RedisStore:
         prefix = f"{{kataven:budget:{limits.name}}}"
         self._keys = [f"{prefix}:stamps", f"{prefix}:leases", f"{prefix}:pause"]
         try:
-            self._redis = _redis.Redis.from_url(
-                limits.store,
-                socket_timeout=_TIMEOUT,
-                socket_connect_timeout=_TIMEOUT,
-                # Once, for a connection that the server closed meanwhile; who cannot be reached
-                # shall be told so, not waited for.
-                retry=Retry(NoBackoff(), 1, supported_errors=(_redis.ConnectionError,)),
-            )
+            self._redis = _connections(limits.store, _TIMEOUT)
+            self._hurried = _connections(limits.store, HURRY)
             self._script = self._redis.register_script(_SCRIPT)
             self._redis.ping()
-        except (ValueError, _redis.RedisError) as error:
+        except (ValueError, TypeError):
+            # Not what redis says of it: that may be a part of a password.
+            raise ConfigurationError(
+                "the budget's store is no usable URL of a Redis: write it like "
+                "rediss://user:password@host:6379/0, a '/', '?', '#' or '@' of a password as "
+                "%2F, %3F, %23 or %40, and behind '?' only options that redis-py knows"
+            ) from None
+        except _redis.RedisError as error:
             raise self._unusable(error) from None
 
-    def _unusable(self, error: Exception) -> ConfigurationError:
+    def _unusable(self, error: Exception, *, admits: bool = True) -> ConfigurationError:
         # Not the URL: it may hold a password.
+        unsent = "; nothing was sent without it, for nobody knows what is left" if admits else ""
         return ConfigurationError(
-            f"the budget's Redis cannot be used ({type(error).__name__}: {error}); nothing was "
-            "sent, for without its budget nobody knows what is left"
+            f"the budget's Redis cannot be used ({type(error).__name__}: {error}){unsent}"
         )
 
     def _run(
-        self, verb: str, lease: str = "", seconds: float = LEASE_SECONDS, *, control: bool = False
+        self,
+        verb: str,
+        lease: str = "",
+        seconds: float = LEASE_SECONDS,
+        *,
+        control: bool = False,
+        hurried: bool = False,
     ) -> list[str]:
         most = -1 if self._leases is None else self._leases[0 if control else 1]
         arguments: list[Any] = [verb, lease, repr(float(seconds)), int(control), most]
         for window in self._limits.windows():
             arguments += [repr(window.seconds), window.limit if control else window.bulk_limit]
         try:
-            answer = self._script(keys=self._keys, args=arguments)
+            connections = self._hurried if hurried else self._redis
+            answer = self._script(keys=self._keys, args=arguments, client=connections)
         except _redis.RedisError as error:
-            raise self._unusable(error) from None
+            raise self._unusable(error, admits=verb == "take") from None
         return [part.decode() if isinstance(part, bytes) else str(part) for part in answer]
 
     def take(
@@ -159,16 +168,16 @@ class RedisStore:
     def give_back(self, lease: object) -> None:
         """The request of this lease has been answered."""
         if self._leases is not None:
-            self._run("give_back", str(lease))
+            self._run("give_back", str(lease), hurried=True)
 
     def keep(self, lease: object, now: float) -> None:  # noqa: ARG002 - the server's clock counts
         """Renew a lease that is still held."""
         if self._leases is not None:
-            self._run("keep", str(lease))
+            self._run("keep", str(lease), hurried=True)
 
     def pause(self, now: float, seconds: float) -> None:  # noqa: ARG002 - the server's clock counts
         """Hold everybody back, but for control calls."""
-        self._run("pause", seconds=seconds)
+        self._run("pause", seconds=seconds, hurried=True)
 
     def left(self, now: float) -> Left:  # noqa: ARG002 - the server's clock counts
         """What is left."""
@@ -178,3 +187,20 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections; what is kept stays."""
         self._redis.close()
+        self._hurried.close()
+
+
+def _connections(url: str, timeout: float) -> Any:
+    # redis-py takes a scheme in lower case alone.
+    scheme, colon, rest = url.partition(":")
+    parts = urlsplit(url)
+    if parts.scheme != "unix" and "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError("a password with a slash, whose parts would show as host and port")
+    return _redis.Redis.from_url(
+        scheme.lower() + colon + rest,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        # Once, for a connection that the server closed meanwhile; who cannot be reached shall be
+        # told so, not waited for.
+        retry=Retry(NoBackoff(), 1, supported_errors=(_redis.ConnectionError,)),
+    )

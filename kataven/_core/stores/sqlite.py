@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven._core.budget import LEASE_SECONDS, PATIENCE, Wait, left_of
+from kataven._core.budget import HURRY, LEASE_SECONDS, PATIENCE, Wait, left_of
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS stamps (at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS stamps_at ON stamps (at);
 CREATE TABLE IF NOT EXISTS leases (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pause (id INTEGER PRIMARY KEY CHECK (id = 1), until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS pause_begun (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 """
 # Processes that start together and switch the file to its journal are not queued by SQLite.
 _OPENING_PAUSE: Final = 0.02
@@ -78,20 +79,29 @@ class SQLiteStore:
             else:
                 return
 
-    def _unusable(self, error: Exception) -> ConfigurationError:
+    def _unusable(self, error: Exception, *, admits: bool = True) -> ConfigurationError:
+        unsent = "nothing was sent without it. " if admits else ""
         return ConfigurationError(
-            f"the budget's store {self._limits.store!r} cannot be used: {error}; nothing was sent. "
+            f"the budget's store {self._limits.store!r} cannot be used: {error}; {unsent}"
             "Name a file in a folder that can be written, or another store"
         )
 
-    def _step(self, step: Callable[[sqlite3.Connection], Any], patience: float = PATIENCE) -> Any:
+    def _step(
+        self,
+        step: Callable[[sqlite3.Connection], Any],
+        patience: float = PATIENCE,
+        *,
+        admits: bool = False,
+    ) -> Any:
+        until = time.monotonic() + patience
         if not self._lock.acquire(timeout=patience):
-            if patience < PATIENCE:
+            if admits and patience < PATIENCE:
                 return Wait(0.0, busy=True)
-            raise self._unusable(TimeoutError("it is locked"))
+            raise self._unusable(TimeoutError("it is locked"), admits=admits)
         try:
             try:
-                self._db.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+                left = max(0.0, until - time.monotonic())
+                self._db.execute(f"PRAGMA busy_timeout={int(left * 1000)}")
                 self._db.execute("BEGIN IMMEDIATE")
                 outcome = step(self._db)
                 self._db.execute("COMMIT")
@@ -101,9 +111,9 @@ class SQLiteStore:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            if patience < PATIENCE and _is_locked(error):
+            if admits and patience < PATIENCE and _is_locked(error):
                 return Wait(0.0, busy=True)
-            raise self._unusable(error) from error
+            raise self._unusable(error, admits=admits) from error
         finally:
             self._lock.release()
         return outcome
@@ -113,9 +123,9 @@ class SQLiteStore:
 
         def step(db: sqlite3.Connection) -> object | Wait:
             if not control:
-                row = db.execute("SELECT until FROM pause WHERE id = 1").fetchone()
-                if row is not None and row[0] > now:
-                    return Wait(row[0] - now)
+                paused = _paused_for(db, now)
+                if paused > 0:
+                    return Wait(paused)
             if self._leases is not None:
                 db.execute(
                     "DELETE FROM leases WHERE until <= ? OR until > ?",
@@ -145,27 +155,29 @@ class SQLiteStore:
                 db.execute("INSERT INTO leases VALUES (?, ?)", (lease, now + LEASE_SECONDS))
             return lease
 
-        outcome: object | Wait = self._step(step, patience)
+        outcome: object | Wait = self._step(step, patience, admits=True)
         return outcome
 
     def give_back(self, lease: object) -> None:
         """The request of this lease has been answered."""
         if self._leases is not None:
-            self._step(lambda db: db.execute("DELETE FROM leases WHERE id = ?", (lease,)))
+            statement = "DELETE FROM leases WHERE id = ?"
+            self._step(lambda db: db.execute(statement, (lease,)), HURRY)
 
     def keep(self, lease: object, now: float) -> None:
         """Renew a lease that is still held."""
         if self._leases is not None:
             statement = "INSERT OR REPLACE INTO leases VALUES (?, ?)"
-            self._step(lambda db: db.execute(statement, (lease, now + LEASE_SECONDS)))
+            self._step(lambda db: db.execute(statement, (lease, now + LEASE_SECONDS)), HURRY)
 
     def pause(self, now: float, seconds: float) -> None:
         """Hold everybody back, but for control calls."""
-        statement = (
-            "INSERT INTO pause VALUES (1, ?) "
-            "ON CONFLICT (id) DO UPDATE SET until = max(until, excluded.until)"
-        )
-        self._step(lambda db: db.execute(statement, (now + seconds,)))
+
+        def step(db: sqlite3.Connection) -> None:
+            if seconds > _paused_for(db, now):
+                _set_pause(db, now, seconds)
+
+        self._step(step, HURRY)
 
     def left(self, now: float) -> Left:
         """What is left."""
@@ -179,8 +191,7 @@ class SQLiteStore:
             ]
             alive = "SELECT count(*) FROM leases WHERE until > ?"
             in_flight = db.execute(alive, (now,)).fetchone()[0]
-            row = db.execute("SELECT until FROM pause WHERE id = 1").fetchone()
-            return left_of(self._limits, used, in_flight, max(0.0, row[0] - now) if row else 0.0)
+            return left_of(self._limits, used, in_flight, _paused_for(db, now))
 
         left: Left = self._step(step)
         return left
@@ -189,6 +200,26 @@ class SQLiteStore:
         """Close the file; what it keeps stays."""
         with self._lock:
             self._db.close()
+
+
+def _paused_for(db: sqlite3.Connection, now: float) -> float:
+    """How long the pause still lasts; one of a clock that was wrong begins anew."""
+    row = db.execute("SELECT until, at FROM pause LEFT JOIN pause_begun USING (id)").fetchone()
+    if row is None:
+        return 0.0
+    until: float = row[0]
+    begun: float | None = row[1]
+    # A pause that an older version set does not say when it began.
+    if begun is not None and begun > now + _CLOCK_WAS_WRONG:
+        until = now + (until - begun)
+        _set_pause(db, now, until - now)
+    return max(0.0, until - now)
+
+
+def _set_pause(db: sqlite3.Connection, now: float, seconds: float) -> None:
+    db.execute("INSERT OR REPLACE INTO pause VALUES (1, ?)", (now + seconds,))
+    # In a table of its own: older versions may write to the other in the same file.
+    db.execute("INSERT OR REPLACE INTO pause_begun VALUES (1, ?)", (now,))
 
 
 def _is_locked(error: sqlite3.Error) -> bool:

@@ -1,0 +1,56 @@
+"""A pause that was set while the clock was wrong lasts its own time once the clock is right."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from budget_world import START
+
+from kataven import RateLimits
+from kataven._core.budget import DAY, Wait
+from kataven._core.stores.sqlite import SQLiteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "budget.db")
+
+
+@pytest.mark.parametrize("ahead", [3 * DAY, 3600.0, 61.0])
+def test_a_pause_of_a_time_to_come_begins_anew_and_ends(path: str, ahead: float) -> None:
+    store = SQLiteStore(RateLimits(per_minute=60, store=path))
+    store.pause(START + ahead, 60)
+    assert store.left(START).paused_for == 60
+    assert store.take(START + 20, control=False) == Wait(40.0)
+    assert not isinstance(store.take(START + 60, control=False), Wait)
+    store.close()
+
+
+def test_a_new_pause_stands_beside_one_of_a_time_to_come(path: str) -> None:
+    store = SQLiteStore(RateLimits(per_minute=60, store=path))
+    store.pause(START + 3 * DAY, 10)
+    store.pause(START, 30)
+    assert store.take(START, control=False) == Wait(30.0)
+    # A shorter one does not cut it.
+    store.pause(START + 1, 5)
+    assert store.take(START + 20, control=False) == Wait(10.0)
+    store.close()
+
+
+def test_a_file_of_an_older_version_opens_and_the_older_version_still_writes_to_it(
+    path: str,
+) -> None:
+    older = sqlite3.connect(path, isolation_level=None)
+    older.execute("CREATE TABLE pause (id INTEGER PRIMARY KEY CHECK (id = 1), until REAL NOT NULL)")
+    statement = (
+        "INSERT INTO pause VALUES (1, ?) "
+        "ON CONFLICT (id) DO UPDATE SET until = max(until, excluded.until)"
+    )
+    older.execute(statement, (START + 50,))
+    store = SQLiteStore(RateLimits(per_minute=60, store=path))
+    assert store.take(START, control=False) == Wait(50.0)
+    store.pause(START, 60)
+    older.execute(statement, (START + 70,))
+    older.close()
+    assert store.take(START, control=False) == Wait(70.0)
+    store.close()

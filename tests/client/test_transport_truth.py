@@ -1,0 +1,291 @@
+"""What is said of a request is true, whatever carried it: transports that tell nothing of their
+progress, bytes behind an answer, redirects to nowhere, a key that comes too late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from callers import KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from loopback_hub import Answer, LoopbackHub, close, hang, reply, trickle
+
+import kataven
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACTED = "may have acted"
+LEFT_OVER = reply(200, {"id": "c1", "status": "running", "from": "left over bytes"})
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_works() -> Iterator[None]:
+    """A process that a shell started in its background inherits SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class SilentTransport(httpx.BaseTransport):
+    """Sends with the standard library, and tells nobody how far it is."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        connection = http.client.HTTPConnection(request.url.host, request.url.port or 80)
+        try:
+            connection.request(
+                request.method,
+                request.url.raw_path.decode("ascii"),
+                body=request.read(),
+                headers=dict(request.headers),
+            )
+            answer = connection.getresponse()
+            return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        finally:
+            connection.close()
+
+
+class SilentAsyncTransport(httpx.AsyncBaseTransport):
+    """The same by asyncio's own streams."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        reader, writer = await asyncio.open_connection(request.url.host, request.url.port)
+        try:
+            head = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
+            head += b"".join(b"%b: %b\r\n" % header for header in request.headers.raw)
+            writer.write(head + b"\r\n" + await request.aread())
+            status = int((await reader.readuntil(b"\r\n")).split(b" ")[1])
+            await reader.readuntil(b"\r\n\r\n")
+            return httpx.Response(status, content=await reader.read())
+        finally:
+            writer.close()
+
+
+def _silent(caller: Blocking) -> Any:
+    transport: Any = SilentTransport() if caller.name == "sync" else SilentAsyncTransport()
+    return caller.http_client(transport=transport)
+
+
+def _press_ctrl_c(_request: Any) -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _notes(error: BaseException | None) -> str:
+    notes: list[str] = []
+    while error is not None:
+        notes += getattr(error, "__notes__", [])
+        error = error.__cause__ or error.__context__
+    return "\n".join(notes)
+
+
+@pytest.mark.parametrize("operation", ["start", "pause", "delete"])
+def test_a_deadline_in_a_silent_transport_leaves_open_whether_the_hub_acted(
+    awaited: Awaited, hub: LoopbackHub, operation: str
+) -> None:
+    hub.always = (hang,)
+    client = awaited.client(hub, http_client=_silent(awaited), deadline=0.5)
+    with pytest.raises(kataven.APITimeoutError, match=ACTED) as caught:
+        awaited.call(WRITES[operation], client)
+    assert caught.value.request_sent is True
+    assert hub.arrived(1) == 1
+
+
+@pytest.mark.parametrize("operation", ["start", "pause"])
+def test_ctrl_c_in_a_silent_transport_leaves_open_whether_the_hub_acted(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.always = (hang,)
+    hub.on_request = _press_ctrl_c
+    client = caller.client(hub, http_client=_silent(caller))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        caller.call(WRITES[operation], client)
+    assert ACTED in _notes(caught.value)
+
+
+def test_a_silent_transport_that_is_in_time_is_like_any_other(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    hub.will((reply(200, {"id": "c1"}), close))
+    client = caller.client(hub, http_client=_silent(caller), deadline=10)
+    assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
+@pytest.mark.parametrize("first", ["get", "list", "start"])
+def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
+    caller: Blocking, hub: LoopbackHub, first: str, own: bool
+) -> None:
+    hub.will(reply(200, {"id": "c1", "campaigns": []}) + LEFT_OVER, reply(409, "over the budget"))
+    options = {} if own else {"http_client": caller.http_client()}
+    client = caller.client(hub, **options)
+    caller.call(OPERATIONS[first], client)
+    with pytest.raises(kataven.ConflictError, match="over the budget"):
+        caller.call(client.campaigns.start, "c1")
+    assert hub.arrived(2) == 2
+    assert hub.connections == 2
+    # A connection without such bytes is used again.
+    caller.call(client.campaigns.get, "c1")
+    assert hub.connections == 2
+
+
+def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    hub.will(reply(404, "no") + LEFT_OVER, reply(409, "over the budget"))
+    client = caller.client(hub)
+    raw = client.raw
+    http_ = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
+    assert caller.call(http_.request, "GET", "/campaigns/c1").status_code == 404
+    with pytest.raises(kataven.ConflictError):
+        caller.call(client.campaigns.start, "c1")
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
+@pytest.mark.parametrize("operation", ["get", "start"])
+@pytest.mark.parametrize(
+    "location", ["http:login", "https:login", "mailto:x", "http://h:bad/x", "https://\xff.example/"]
+)
+def test_a_redirect_to_nowhere_is_the_error_of_its_status(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, location: str, operation: str, own: bool
+) -> None:
+    hub.always = reply(302, b"moved", [("Location", location), ("X-Echo", KEY)])
+    options = {} if own else {"http_client": caller.http_client()}
+    with pytest.raises(kataven.APIStatusError, match="Redirects are not followed") as caught:
+        caller.call(OPERATIONS[operation], caller.client(hub, clock=clock, **options))
+    assert caught.value.status_code == 302
+    assert "location" in caught.value.headers
+    assert caught.value.headers["x-echo"] == "<key>"
+    assert ACTED not in str(caught.value)
+    assert hub.arrived(1) == 1
+    assert clock.slept == []
+
+
+def test_an_answer_that_is_no_http_is_still_a_broken_connection(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+) -> None:
+    hub.always = (b"no http at all\r\n\r\n", close)
+    with pytest.raises(kataven.APIConnectionError, match=ACTED) as caught:
+        caller.call(caller.client(hub, clock=clock).campaigns.start, "c1")
+    assert caught.value.request_sent is True
+
+
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_a_deadline_that_cuts_an_attempt_is_told_from_a_timeout(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.always = (hang,)
+    client = caller.client(hub, deadline=0.3, max_retries=0)
+    with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
+        caller.call(OPERATIONS[operation], client)
+    assert caught.value.deadline_passed is True
+    hasty = caller.client(hub, timeout=0.3, max_retries=0, deadline=60)
+    with pytest.raises(kataven.APITimeoutError, match="within the timeout") as caught:
+        caller.call(OPERATIONS[operation], hasty)
+    assert caught.value.deadline_passed is False
+
+
+def test_a_deadline_that_cuts_a_body_is_told_too(caller: Blocking, hub: LoopbackHub) -> None:
+    hub.always = (reply(200, b"", length=400), trickle(b"x" * 400))
+    client = caller.client(hub, deadline=0.3, max_retries=0)
+    with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert caught.value.deadline_passed is True
+
+
+@pytest.mark.parametrize("operation", ["get", "start", "create"])
+def test_a_key_that_comes_after_the_deadline_is_not_sent(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    def slow() -> str:
+        clock.advance(6)
+        return KEY
+
+    client = caller.client(hub, api_key=slow, clock=clock, deadline=5)
+    with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
+        caller.call(OPERATIONS[operation], client)
+    assert caught.value.request_sent is (None if operation == "get" else False)
+    assert caught.value.deadline_passed is True
+    assert hub.requests == []
+
+
+class Keys:
+    """Gives key after key."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def __call__(self) -> str:
+        self.given += 1
+        return f"token-{self.given}"
+
+
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    keys = Keys()
+    client = caller.client(hub, api_key=keys, clock=clock)
+    # The second time the key in force is not the first any more.
+    for expected in (2, 3):
+        hub.will(Answer((reply(401, b"no", length=10), close)))
+        assert caller.call(OPERATIONS[operation], client) == {"id": "c1"}
+        assert keys.given == expected
+        assert hub.requests[-1].header("authorization") == f"Bearer token-{expected}"
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("operation", ["get", "start"])
+def test_a_rate_limit_whose_text_breaks_off_is_waited_for(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    limited = reply(429, b"rate_limited", [("Retry-After", "60")], length=100)
+    hub.will(Answer((limited, close)))
+    assert caller.call(OPERATIONS[operation], caller.client(hub, clock=clock)) == {"id": "c1"}
+    assert clock.slept == [63.0]
+
+
+def test_the_generated_client_asks_for_the_key_of_its_next_request(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    keys = Keys()
+    raw = caller.client(hub, api_key=keys).raw
+    http_ = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
+    hub.will(reply(401, "expired"))
+    refused = caller.call(http_.request, "GET", "/campaigns/c1")
+    assert (refused.status_code, refused.text) == (401, "expired")
+    assert caller.call(http_.request, "GET", "/campaigns/c1").status_code == 200
+    sent = [request.header("authorization") for request in hub.requests]
+    assert sent == ["Bearer token-1", "Bearer token-2"]
+    assert keys.given == 2
+
+
+@pytest.mark.parametrize("operation", ["get", "create"])
+def test_an_answer_like_json_that_echoes_the_key_does_not_show_it(
+    caller: Blocking, hub: LoopbackHub, operation: str
+) -> None:
+    hub.always = reply(200, b'{"headers": {"Authorization": "Bearer ' + KEY.encode() + b'"}, <')
+    with pytest.raises(kataven.ResponseFormatError) as caught:
+        caller.call(OPERATIONS[operation], caller.client(hub))
+    assert KEY not in str(caught.value)
+    assert KEY.encode() not in caught.value.body
+    assert b"<key>" in caught.value.body
+
+
+def test_an_answer_that_is_right_is_left_as_it_is(caller: Blocking, hub: LoopbackHub) -> None:
+    hub.always = reply(200, {"id": "c1", "name": f"about {KEY}"})
+    answer = caller.call(caller.client(hub).campaigns.get, "c1")
+    assert answer == {"id": "c1", "name": f"about {KEY}"}
+
+
+def test_the_headers_of_a_refusal_that_breaks_off_do_not_show_the_key(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
+    hub.always = (reply(403, b"x", [("X-Echo", f"Bearer {KEY}")], length=10), close)
+    with pytest.raises(kataven.PermissionDeniedError) as caught:
+        caller.call(caller.client(hub).campaigns.start, "c1")
+    assert caught.value.headers["x-echo"] == "Bearer <key>"

@@ -1,0 +1,144 @@
+"""What `on_ambiguous="find"` takes for the campaign just made: nothing that may be another one."""
+
+import io
+import pickle
+from typing import Any
+
+import pytest
+from budget_callers import Blocking
+from budget_world import VirtualClock
+from paging_world import PagedHub, answer, lost
+
+from kataven import APIConnectionError, CampaignRunError
+
+CSV = b"phone_number\n+15550100001\n"
+MINE = {
+    "id": "c7",
+    "name": "Spring",
+    "agent_id": "a1",
+    "phone_number_id": "p1",
+    "status": "draft",
+    "max_concurrent_calls": 5,
+    "retries_per_contact": 0,
+    "retry_delay_seconds": 300,
+    "scheduled_at": None,
+    "started_at": None,
+}
+OTHERS = [{"id": f"o{number}", "name": "Other"} for number in range(50)]
+
+
+def create(caller: Blocking, hub: PagedHub, method: str = "create", **options: Any) -> Any:
+    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    call = getattr(client.campaigns, method)
+    contacts = io.BytesIO(CSV)
+    return caller.call(
+        lambda: call("Spring", "a1", "p1", contacts, on_ambiguous="find", find_timeout=1, **options)
+    )
+
+
+def shows(hub: PagedHub, *rows: dict[str, Any]) -> None:
+    """Lose the answer of the create; only behind it the list shows these."""
+    hub.before.extend([answer({"campaigns": []}), lost])
+    hub.campaigns = lambda: list(rows)
+
+
+NOT_MINE: dict[str, dict[str, Any]] = {
+    "it is paused": {"status": "paused"},
+    "it runs": {"status": "running"},
+    "it is over": {"status": "completed"},
+    "a word nobody knows": {"status": ["draft"]},
+    "it was started once": {"started_at": "2020-01-01T00:00:00Z"},
+    "its calls at once": {"max_concurrent_calls": 50},
+    "its retries": {"retries_per_contact": 2},
+    "its pause": {"retry_delay_seconds": 60},
+    "it has a time": {"status": "scheduled", "scheduled_at": "2030-01-31T09:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("other", NOT_MINE)
+def test_another_campaign_is_never_returned(caller: Blocking, hub: PagedHub, other: str) -> None:
+    shows(hub, {**MINE, **NOT_MINE[other]})
+    with pytest.raises(APIConnectionError, match="No new campaign") as caught:
+        create(caller, hub)
+    assert caught.value.request_sent is True
+
+
+@pytest.mark.parametrize("other", NOT_MINE)
+def test_run_never_starts_another_campaign(caller: Blocking, hub: PagedHub, other: str) -> None:
+    shows(hub, {**MINE, **NOT_MINE[other]})
+    with pytest.raises(APIConnectionError):
+        create(caller, hub, "run")
+    assert [line for line in hub.asked if line.startswith("POST")] == ["POST /campaigns"]
+
+
+@pytest.mark.parametrize("other", NOT_MINE)
+def test_others_do_not_hide_it(caller: Blocking, hub: PagedHub, other: str) -> None:
+    shows(hub, {**MINE, "id": "c6", **NOT_MINE[other]}, MINE)
+    assert create(caller, hub) == MINE
+
+
+@pytest.mark.parametrize("lean", [{"status": None}, {"max_concurrent_calls": None}])
+def test_what_the_hub_does_not_show_is_no_contradiction(
+    caller: Blocking, hub: PagedHub, lean: dict[str, Any]
+) -> None:
+    shows(hub, {**MINE, **lean})
+    assert create(caller, hub)["id"] == "c7"
+    shows(hub, {key: MINE[key] for key in ("id", "name", "agent_id", "phone_number_id")})
+    assert create(caller, hub)["id"] == "c7"
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ("2030-01-31T09:00:00.400Z", True),
+        ("2030-01-31T10:00:00+01:00", True),
+        ("2030-01-31T09:00:00", True),
+        ("tomorrow", True),
+        (None, True),
+        ("2030-01-31T10:00:00Z", False),
+    ],
+)
+def test_times_are_compared_where_they_can_be(
+    caller: Blocking, hub: PagedHub, shown: Any, found: bool
+) -> None:
+    shows(hub, {**MINE, "status": "scheduled", "scheduled_at": shown})
+    when = "2030-01-31T09:00:00Z"
+    if found:
+        assert create(caller, hub, scheduled_at=when)["id"] == "c7"
+        return
+    with pytest.raises(APIConnectionError):
+        create(caller, hub, scheduled_at=when)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_list_shorter_than_its_total_tells_nothing(
+    caller: Blocking, hub: PagedHub, when: str
+) -> None:
+    cut = answer({"campaigns": [*OTHERS[1:], MINE], "total": 51})
+    whole = answer({"campaigns": OTHERS[1:], "total": 49})
+    if when == "before":
+        hub.before.extend([answer({"campaigns": OTHERS, "total": 51}), lost, cut])
+    else:
+        hub.before.extend([whole, lost, cut])
+    with pytest.raises(APIConnectionError, match=f"{when} the create had 50 of 51, so it may be"):
+        create(caller, hub)
+
+
+@pytest.mark.parametrize("total", [50, 3, None, "many", True])
+def test_other_totals_say_nothing(caller: Blocking, hub: PagedHub, total: Any) -> None:
+    hub.before.extend(
+        [
+            answer({"campaigns": OTHERS[1:], "total": 49}),
+            lost,
+            answer({"campaigns": [*OTHERS[1:], MINE], "total": total}),
+        ]
+    )
+    assert create(caller, hub) == MINE
+
+
+@pytest.mark.parametrize("sent", [None, True, False])
+def test_an_error_of_a_run_may_say_what_was_sent(sent: bool | None) -> None:
+    error = CampaignRunError("x", campaign_id="c1", step="start", request_sent=sent)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.campaign_id, copy.step, copy.request_sent) == ("c1", "start", sent)
+    assert CampaignRunError("x", campaign_id="c1", step="watch").request_sent is None

@@ -1,0 +1,41 @@
+"""Every HTTP-date is in UTC, whatever the machine's own time zone is."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from kataven._core.retry import read_retry_after
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def _in_new_york() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "America/New_York"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this machine has one time zone only")
+@pytest.mark.usefixtures("_in_new_york")
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%a, %d %b %Y %H:%M:%S -0000",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %d %H:%M:%S %Y",
+    ],
+)
+def test_a_date_is_read_in_utc(shape: str) -> None:
+    then = time.strftime(shape, time.gmtime(NOW + 30))
+    assert read_retry_after([(b"Retry-After", then.encode())], NOW) == 30
+    assert read_retry_after([(b"Retry-After", then.encode())], NOW + 31) is None
