@@ -86,7 +86,8 @@ class TextScan:
 def _has_line_ends(utf8: bytes, rest: bytes, rows: int) -> bool:
     """Tell whether cells hold line ends, and so may start with one."""
     returns = rest.count(b"\r")
-    return utf8.count(b"\n") != rows or (returns > 0 and utf8.count(b"\r\n") != returns)
+    ends = rows if utf8.endswith(b"\n") else rows - 1
+    return utf8.count(b"\n") != ends or (returns > 0 and utf8.count(b"\r\n") != returns)
 
 
 def _is_odd(rest: bytes) -> bool:

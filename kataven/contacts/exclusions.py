@@ -60,7 +60,7 @@ def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[st
         return frozenset()
     numbers: set[str] = set()
     problems: list[Problem] = []
-    with closing(_entries(exclude)) as entries:
+    with closing(_entries(exclude, phones)) as entries:
         for row, value, advice in entries:
             if not value.strip():
                 continue
@@ -82,7 +82,7 @@ def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[st
     return frozenset(numbers)
 
 
-def _entries(exclude: Exclusions) -> _Entries:
+def _entries(exclude: Exclusions, phones: Phones) -> _Entries:
     stored: Any = exclude
     if (
         isinstance(stored, str | os.PathLike | bytes | bytearray | memoryview)
@@ -91,7 +91,7 @@ def _entries(exclude: Exclusions) -> _Entries:
         or isinstance(stored, Mapping)
         or not isinstance(stored, Iterable)
     ):
-        return _from_file(stored)
+        return _from_file(stored, phones)
     return _from_items(cast("Iterable[object]", stored))
 
 
@@ -123,7 +123,7 @@ def _from_items(items: Iterable[object]) -> _Entries:
         raise _nothing()
 
 
-def _from_file(source: ContactsSource) -> _Entries:
+def _from_file(source: ContactsSource, phones: Phones) -> _Entries:
     with ExitStack() as opened:
         file = open_source(source, opened)
         back = position_of(file)
@@ -146,6 +146,11 @@ def _from_file(source: ContactsSource) -> _Entries:
                     columns = phone_indexes(cells)
                     if columns:
                         continue
+                    if not any(map(phones.of, cells)):
+                        raise ContactsError(
+                            "the exclusion list names no column with numbers, and its first line "
+                            f"is no number: {cells[0][:40]!r}; call the column {PHONE_COLUMN!r}"
+                        )
                 if columns:
                     found = _numbered(row, cells, columns, len(header))
                     advice = _ADVICE

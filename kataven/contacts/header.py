@@ -5,6 +5,7 @@ Knows byte order marks, quoting, line ends, and how files of other kinds begin. 
 
 import codecs
 import csv
+import io
 import re
 from typing import Final
 
@@ -53,7 +54,8 @@ def header_names(record: bytes) -> list[str]:
     # A quoted name longer than the csv module's limit can only be a quote that never ends.
     if len(text) > csv.field_size_limit():
         text = text[: csv.field_size_limit()]
-    return next(csv.reader(text.splitlines(keepends=True)), [])
+    # Not splitlines, which also cuts at characters that end no line of a CSV (U+2028, VT, ...).
+    return next(csv.reader(io.StringIO(text, newline="")), [])
 
 
 # Their first bytes as text: as UTF-8 with U+FFFD for what is none, and as Latin-1 and cp1252.

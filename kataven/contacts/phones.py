@@ -147,7 +147,9 @@ class Phones:
 
     def _has_two(self, text: str) -> bool:
         """Tell whether what stands before a slash or the like is a whole number already."""
-        library = self._loaded() if _PARTING.search(text) else None
+        if not _PARTING.search(text):
+            return False
+        library = self._loaded()
         for parting in _PARTING.finditer(text):
             before = text[: parting.start()]
             if sum(map(str.isdigit, before)) < _FEWEST_DIGITS:

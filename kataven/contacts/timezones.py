@@ -5,6 +5,7 @@ where its owner is, and rules on calling hours differ by place, day and purpose.
 time zones and a column `timezone`; does not know what time it is.
 """
 
+import threading
 from array import array
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class ZoneGroup:
     _header: list[str] = field(repr=False, compare=False)
     _spool: OwnFile = field(repr=False, compare=False)
     _places: "array[int]" = field(repr=False, compare=False)
+    # One for all groups: they read one file, which has one position.
+    _reading: threading.Lock = field(repr=False, compare=False)
 
     def open(self) -> OwnFile:
         """Write the group as a list of its own.
@@ -53,8 +56,10 @@ class ZoneGroup:
         file = OwnFile(f"contacts-{name}.csv")
         CsvSink(cast("BinaryIO", file)).row(self._header)
         for start, end in zip(self._places[::2], self._places[1::2], strict=True):
-            self._spool.seek(start)
-            file.write(self._spool.read(end - start))
+            with self._reading:
+                self._spool.seek(start)
+                row = self._spool.read(end - start)
+            file.write(row)
         file.seek(0)
         return file
 
@@ -124,8 +129,10 @@ def _grouped(text: TextBlocks, zones_of: "_Zones") -> tuple[ZoneGroup, ...]:
             sink.row(cells)
             zones = zones_of.row(header, cells)
             places.setdefault(zones, array("Q")).extend((start, sink.written))
+    reading = threading.Lock()
     groups = [
-        ZoneGroup(zones, len(found) // 2, header, spool, found) for zones, found in places.items()
+        ZoneGroup(zones, len(found) // 2, header, spool, found, reading)
+        for zones, found in places.items()
     ]
     return tuple(sorted(groups, key=lambda group: (-group.rows, group.zones)))
 
