@@ -5,9 +5,11 @@ the target is whole or untouched. Knows columns and formats; does not know where
 """
 
 import csv
+import errno
 import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -68,7 +70,7 @@ class ExportWriter:
             TypeError: The target is neither a path nor a file, or a text file for Parquet.
             ImportError: Parquet, and pyarrow is not installed.
             BlockingIOError: Another export of this campaign writes into the same folder.
-            OSError: The folder does not exist or cannot be written.
+            OSError: The folder does not exist or cannot be written, or the target is a folder.
         """
         self._path, self._file = _opened(target)
         self.format: Final = _format(format, self._path, self._file)
@@ -77,7 +79,11 @@ class ExportWriter:
             if self._file is not None and _is_text(self._file):
                 raise TypeError("Parquet is binary: open the file in binary mode ('wb')")
         path = self._path
-        place = None if path is None else spool_path(path, campaign_id, status, origin)
+        # Nothing can be put into the place of a pipe or a device, nor kept beside it.
+        self._special: Final = path is not None and _is_special(path)
+        place = None
+        if path is not None and not self._special:
+            place = spool_path(path, campaign_id, status, origin)
         self._outline = Outline()
         self._spool = PageSpool(campaign_id, status, place, origin)
         self._last: list[dict[str, Any]] = []
@@ -131,10 +137,15 @@ class ExportWriter:
         """
         if self._path is None:
             self._write(cast("IO[Any]", self._file))
+        elif self._special:
+            # Appended: behind /dev/stdout there may be a file with lines of others.
+            with self._path.open("ab") as file:
+                self._write(file)
         else:
             draft = cast("Path", self._spool.path).with_suffix(".kataven-table")
             try:
                 with draft.open("wb") as file:
+                    _take_mode(file, self._path)
                     self._write(file)
                 draft.replace(self._path)
             except BaseException:
@@ -179,10 +190,29 @@ class ExportWriter:
 def _opened(target: object) -> tuple[Path | None, IO[Any] | None]:
     if isinstance(target, str | os.PathLike):
         # A link stays a link: what it points to is replaced.
-        return Path(os.path.realpath(target)), None
+        path = Path(os.path.realpath(target))
+        if path.is_dir():
+            raise IsADirectoryError(
+                errno.EISDIR, "the target is a folder; name a file in it", str(path)
+            )
+        return Path(target) if _is_special(Path(target)) else path, None
     if callable(getattr(target, "write", None)):
         return None, cast("IO[Any]", target)
     raise TypeError(f"the target must be a path or an open file, not {type(target).__name__}")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a target is a pipe, a device, or a name that the system gives to an open file."""
+    given = str(path.absolute())
+    if given.startswith(("/dev/", "/proc/")) and given != os.path.realpath(path):
+        return True
+    return path.exists() and not path.is_file()
+
+
+def _take_mode(draft: IO[bytes], target: Path) -> None:
+    """Let nobody read the new table who could not read the one in its place."""
+    if target.exists() and hasattr(os, "fchmod"):
+        os.fchmod(draft.fileno(), stat.S_IMODE(target.stat().st_mode))
 
 
 def _format(wanted: ExportFormat | None, path: Path | None, file: object) -> ExportFormat:

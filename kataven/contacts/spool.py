@@ -128,7 +128,9 @@ class PageSpool:
         self._file.close()
 
     def close(self) -> None:
-        """Close the file and leave it where it is."""
+        """Close the file and leave it where it is, if there is a page in it."""
+        if self.pages == 0 and self.path is not None and not self._file.closed:
+            self.path.unlink(missing_ok=True)
         self._file.close()
 
     def _write(self, value: object) -> None:

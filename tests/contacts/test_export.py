@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -273,9 +274,9 @@ def test_two_exports_at_once_into_one_folder_are_refused(tmp_path: Path) -> None
 def test_a_failed_table_leaves_target_and_pages(tmp_path: Path) -> None:
     """The old table stays, and nothing has to be read again."""
     target = tmp_path / "out.csv"
-    target.mkdir()
     with ExportWriter("camp", target) as writer:
         writer.add_page(0, PAGES[0])
+        target.mkdir()
         with pytest.raises(OSError, match=r"out\.csv"):
             writer.finish()
     target.rmdir()
@@ -381,3 +382,51 @@ def test_a_retry_list_has_each_number_once_and_all_custom_fields() -> None:
         file.seek(0)
         assert contacts.check(file).ok
     gathered.close()
+
+
+def exported(target: object) -> None:
+    with ExportWriter("c1", target, format="csv") as writer:  # type: ignore[arg-type]
+        writer.add_page(0, [{"phone_number": "+14155550100"}])
+        writer.finish()
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "contacts.csv"
+    os.mkfifo(pipe)
+    came: list[bytes] = []
+    reading = threading.Thread(target=lambda: came.append(pipe.read_bytes()))
+    reading.start()
+    exported(pipe)
+    reading.join(10)
+    assert came == [b"phone_number\r\n+14155550100\r\n"]
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["contacts.csv"]
+
+
+def test_an_open_file_by_its_system_name_keeps_what_is_in_it(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with out.open("wb") as file:
+        file.write(b"a line before\n")
+        file.flush()
+        exported(f"/proc/self/fd/{file.fileno()}")
+    assert out.read_bytes() == b"a line before\nphone_number\r\n+14155550100\r\n"
+
+
+def test_a_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="name a file in it"):
+        ExportWriter("c1", tmp_path, format="csv")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_table_that_nobody_else_may_read_stays_so(tmp_path: Path) -> None:
+    target = tmp_path / "contacts.csv"
+    target.touch(0o600)
+    target.chmod(0o600)
+    exported(target)
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_that_got_no_page_leaves_nothing_behind(tmp_path: Path) -> None:
+    with ExportWriter("c1", tmp_path / "contacts.csv"):
+        assert len(os.listdir(tmp_path)) == 1
+    assert os.listdir(tmp_path) == []
