@@ -50,7 +50,8 @@ def split(
     """Cut a list into parts that each fit one campaign.
 
     Each record's bytes are copied as they stand: the parts without their headers, joined, are
-    the source behind its header. The source is read as the parts are taken, in constant memory.
+    the source behind its header, but for blank lines that fit into no part with a record. The
+    source is read as the parts are taken, in constant memory.
 
     Args:
         source: A binary file (read from where it stands), a path, bytes, an iterable of
@@ -94,13 +95,22 @@ def _split(
         header = records.header()
         part: Part | None = None
         size = 0
+        blank = bytearray()
         row = records.row
         index = 0
         try:
             for data, rows, lines in records:
                 row += lines
+                if not rows:
+                    # A part needs a record (the Hub takes no empty list), and one may not follow.
+                    if part is not None and not blank and size + len(data) <= max_bytes:
+                        size += part.write(data)
+                    elif len(header) + len(blank) + len(data) <= max_bytes:
+                        blank += data
+                    continue
                 if part is not None and (
-                    size + len(data) > max_bytes
+                    blank
+                    or size + len(data) > max_bytes
                     or (max_rows is not None and part.rows + rows > max_rows)
                 ):
                     done, part = part, None
@@ -117,6 +127,9 @@ def _split(
                         f"max_bytes ({max_bytes:,}): raise it, or shorten the row",
                         row=row,
                     )
+                if size + len(blank) + len(data) <= max_bytes:
+                    size += part.write(blank)
+                blank.clear()
                 size += part.write(data)
                 part.rows += rows
             if part is not None:

@@ -6,6 +6,8 @@ decoded first, so that its row can be told. Knows nothing of fields and rows.
 """
 
 import codecs
+import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -18,6 +20,7 @@ __all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", 
 # Some 750 rows of 85 bytes: enough for work at C speed, and the cells stay in the cache.
 BLOCK: Final = 64 * 1024
 _ASCII: Final = bytes(range(128))
+_QUOTED_CELL: Final = re.compile(r'(?<![^,;\t|\r\n])"[^"]*+(?:""[^"]*+)*+"')
 
 
 class UnknownEncodingError(ValueError, LookupError):
@@ -73,7 +76,7 @@ class Block:
     Args:
         text: Their text.
         utf8: The same in UTF-8; for verbatim text, the bytes as they stand.
-        wrong: The wrong bytes, in order.
+        wrong: The first wrong byte of each line that has any, in order.
     """
 
     text: str
@@ -120,7 +123,8 @@ class TextBlocks:
             self.encoding = "latin-1"
         self._start = start[len(self.mark) :]
         head = self._start.decode(self.encoding, "replace")
-        self.old_mac = "\r" in head.removesuffix("\r") and "\n" not in head
+        outside = _QUOTED_CELL.sub("", head)
+        self.old_mac = "\r" in outside.removesuffix("\r") and "\n" not in outside
         self._line_end = ("\r" if self.old_mac else "\n").encode(self.encoding)
 
     def __iter__(self) -> Iterator[Block]:
@@ -199,22 +203,42 @@ def _settled(start: bytes, encoding: str | None) -> tuple[bytes, str]:
     return b"", without_mark.get(name, name)
 
 
+class _Notes(threading.local):
+    """Where the decoding that is under way in a thread met wrong bytes: (start, end) of each."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[int, int]] = []
+
+
+_notes = _Notes()
+
+
+def _noted(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    _notes.places.append((error.start, error.end))
+    return "\ufffd", error.end
+
+
+_NOTED: Final = "kataven.contacts.noted"
+codecs.register_error(_NOTED, _noted)
+
+
 def _decoded(raw: bytes, encoding: str, offset: int) -> tuple[str, tuple[WrongByte, ...]]:
+    # All wrong bytes in one go: to decode the rest anew behind each is quadratic.
+    _notes.places = []
+    raw.decode(encoding, _NOTED)
+    places, _notes.places = _notes.places, []
     parts: list[str] = []
     wrong: list[WrongByte] = []
     length = 0
-    start = 0
-    while start < len(raw):
-        try:
-            part = raw[start:].decode(encoding)
-            parts.append(part)
-            break
-        except UnicodeDecodeError as error:
-            part = raw[start : start + error.start].decode(encoding)
-            first = start + error.start
-            parts += (part, "\ufffd")
-            length += len(part)
-            wrong.append(WrongByte(length, offset + first, raw[first]))
-            length += 1
-            start += error.end
+    behind = 0
+    for start, end in places:
+        part = raw[behind:start].decode(encoding, "replace")
+        parts += (part, "\ufffd")
+        length += len(part) + 1
+        if not wrong or "\n" in part or "\r" in part:
+            wrong.append(WrongByte(length - 1, offset + start, raw[start]))
+        behind = end
+    parts.append(raw[behind:].decode(encoding, "replace"))
     return "".join(parts), tuple(wrong)

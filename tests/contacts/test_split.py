@@ -42,6 +42,10 @@ def test_parts_without_their_headers_are_the_source(
     data = (mark + HEADER.decode() + body).encode(encoding)
     parts = parts_of(data, max_rows=max_rows)
     assert all(part.startswith(header) for part in parts)
+    if not body.strip("\r\n"):
+        # Blank lines alone are no list that the Hub takes.
+        assert not parts
+        return
     assert b"".join(part[len(header) :] for part in parts) == data[len(header) :]
 
 
