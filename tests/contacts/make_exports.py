@@ -38,18 +38,20 @@ def table(header: list[str], rows: list[list[str]], *, mark: str = ",", end: str
     return file.getvalue()
 
 
-def plain(mark: str = ",", end: str = "\r\n") -> str:
+def plain(mark: str = ",", end: str = "\r\n", inside: str = "\n") -> str:
     """Make the table that most files hold.
 
     Args:
         mark: The delimiter.
         end: The line end.
+        inside: What stands for a line end within a cell.
 
     Returns:
         The text.
     """
     header = ["first_name", "last_name", "phone_number", "company", "note"]
-    return table(header, [list(person) for person in PEOPLE], mark=mark, end=end)
+    rows = [[cell.replace("\n", inside) for cell in person] for person in PEOPLE]
+    return table(header, rows, mark=mark, end=end)
 
 
 def hubspot() -> str:
@@ -118,7 +120,7 @@ def exports() -> dict[str, bytes]:
         "excel_unicode_utf16le.txt": b"\xff\xfe" + plain(mark="\t").encode("utf-16-le"),
         "utf16be.csv": b"\xfe\xff" + comma.encode("utf-16-be"),
         "utf16le_no_mark.csv": comma.encode("utf-16-le"),
-        "old_mac.csv": plain(end="\r").replace("\n", " ").encode(),
+        "old_mac.csv": plain(end="\r", inside=" ").encode(),
         "unix.csv": plain(end="\n").encode(),
         "two_marks.csv": b"\xef\xbb\xbf" * 2 + comma.encode(),
         "quoted_newlines.csv": plain(end="\n").encode(),
