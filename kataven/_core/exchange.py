@@ -159,7 +159,7 @@ def _exchange(
             last = status_error(operation, outcome, clock.now(), options.not_found_hint)
             if outcome.status == 401 and options.renewable and not renewed:
                 renewed = True
-                yield Renew(outcome.token)
+                yield Renew(outcome.token, limit)
                 continue
         else:
             if limit is not None and outcome.timed_out and clock.now() >= limit - _CLOCK_STEP:

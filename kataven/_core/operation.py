@@ -213,9 +213,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Get a new token in place of the one with this number; hands back None."""
+    """Get a new token in place of the one with this number; hands back None.
+
+    ``limit`` is the moment, in seconds since the epoch, past which nobody waits for it any more; a
+    blocking function cannot be left alone, so there it binds nothing.
+    """
 
     token: int
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,10 +297,23 @@ class AsyncDriver:
         if type(effect) is Work:
             return await run_in_thread(effect.function)
         if type(effect) is Renew:
-            return await self.tokens.renew(effect.token)
+            return await self._renew(effect)
         if type(effect) is Pause:
             return None if self.gate is None else await self.gate.pause(effect)
         raise TypeError(f"a flow yielded {effect!r}, which no driver knows")
+
+    async def _renew(self, effect: Renew) -> None:
+        import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop
+
+        left = None if effect.limit is None else max(0.0, effect.limit - self.clock.now())
+        whole = asyncio.timeout(left)
+        try:
+            async with whole:
+                await self.tokens.renew(effect.token)
+        except TimeoutError:
+            # Past its limit; the flow looks at the time, and says so.
+            if not whole.expired():
+                raise
 
     async def _send(self, send: Send) -> Reply | Failure:
         import asyncio  # noqa: PLC0415 - loaded already by whoever runs a loop

@@ -197,7 +197,7 @@ def _follow(
             error = _refusal(operation, outcome, clock, options)
             if outcome.status == 401 and options.renewable and not renewed:
                 renewed = True
-                yield Renew(outcome.token)
+                yield Renew(outcome.token, limit)
                 continue
             pause = _pause_asked_for(outcome, clock)
             if pause is None or pause > options.max_retry_wait:

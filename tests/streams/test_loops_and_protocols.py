@@ -17,7 +17,14 @@ import uvloop
 from sides import KEY, DrivenClock
 from stream_hub import END, StreamHub, data, reply, stream, wait_for
 
-from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
+from kataven import (
+    APITimeoutError,
+    AsyncKatavenClient,
+    ConfigurationError,
+    KatavenClient,
+    RateLimits,
+    WaitTimeoutError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -298,3 +305,36 @@ def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
 
     wait_for(free)
     asyncio.run(client.aclose())
+
+
+@pytest.mark.parametrize("what", ["get", "stream", "wait"])
+def test_a_new_key_is_waited_for_no_longer_than_the_call_may_take(
+    hub: StreamHub, awaited: Any, what: str
+) -> None:
+    hub.events(reply(401))
+    hub.get(reply(401))
+    asked: list[int] = []
+    never = asyncio.Event()
+
+    async def key() -> str:
+        asked.append(len(asked))
+        if len(asked) > 1:
+            await never.wait()
+        return "sk_live_acme_0123456789abcdef"
+
+    deadline = 0.3 if what == "get" else None
+    campaigns = awaited.client(hub, api_key=key, deadline=deadline).campaigns
+    calls = {
+        "get": lambda: campaigns.get("c1"),
+        "stream": lambda: anext(campaigns.stream_events("c1", total_timeout=0.3)),
+        "wait": lambda: campaigns.wait("c1", timeout=0.3),
+    }
+
+    async def bounded() -> None:
+        async with asyncio.timeout(10) as whole:
+            with pytest.raises((APITimeoutError, WaitTimeoutError)):
+                await calls[what]()
+        assert not whole.expired()
+
+    awaited.call(bounded)
+    assert len(asked) == 2
