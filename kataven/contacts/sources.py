@@ -46,6 +46,10 @@ ContactsSource: TypeAlias = (
 _DEFAULT_NAME: Final = "contacts.csv"
 
 
+# Windows has none.
+_PREAD: Final = hasattr(os, "pread")
+
+
 class _Sharing:
     """What keeps uploads of one file from moving it under each other.
 
@@ -237,6 +241,9 @@ def read_at(file: BinaryIO, position: int, most: int, *, stay: bool) -> bytes:
         ContactsError: The file gives text.
         OSError: What reading the file raises.
     """
+    if stay and type(file) is io.BufferedReader and type(file.raw) is io.FileIO and _PREAD:
+        # A file on disk can be read anywhere without being moved, and without a lock.
+        return os.pread(file.fileno(), most, position)
     with _sharing.moving:
         stood = file.tell()
         file.seek(position)

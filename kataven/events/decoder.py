@@ -167,6 +167,22 @@ class EventDecoder:
                 tail = self._mend(lines, chunk[-1])
                 fits = fits and (not lines or len(lines[0]) <= self._limit)
             opens = fits and not self._size
+            if (
+                opens
+                and not tail
+                and len(lines) == 2
+                and not lines[1]
+                and lines[0][:_OBJECT_LENGTH] == _OBJECT_LINE
+            ):
+                # Perhaps one plain frame, as a live stream brings it: the loop, and so would
+                # suppress(), costs a tenth more.
+                try:
+                    text = lines[0].decode()
+                    alone, end = scan(text, _OBJECT_AT)
+                    if end == len(text):
+                        return (alone,)
+                except NO_VALUE:
+                    pass
             # A frame's first line and the object in it, until the frame shows no other field line.
             first = b""
             value: Any = None
