@@ -101,6 +101,7 @@ def test_an_answer_is_returned_though_its_lease_cannot_be_given_back(
     assert "nothing was sent" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_rate_limit_is_told_though_the_others_cannot_be(
     caller: Blocking, hub: CountingHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_rate_limit_is_told_though_the_others_cannot_be(
     assert "nothing was sent" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_deadline_that_ends_behind_a_rate_limit_names_it(
     caller: Blocking, hub: CountingHub, stalling: Any
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_deadline_that_ends_behind_a_rate_limit_names_it(
     assert len(hub.arrivals) == 1
 
 
+@pytest.mark.slow
 def test_a_store_that_stalls_before_a_call_sends_nothing(
     caller: Blocking, hub: CountingHub, stalling: Any
 ) -> None:
