@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-import httpx
-
 from kataven._core import pool
 from kataven._core.bounds import Bound, bound
 from kataven._core.operation import (
@@ -27,6 +25,8 @@ from kataven._core.operation import (
 from kataven._core.pool import NO_AUTH
 from kataven._core.threads import JoinedUpload, ThreadedUpload, run_in_thread
 from kataven._core.wire import (
+    SEND_ERRORS,
+    TRANSPORT_ERRORS,
     BodyReader,
     Wire,
     awaited_pieces,
@@ -34,10 +34,11 @@ from kataven._core.wire import (
     cut,
     late_key,
     pieces,
-    refused_redirect,
 )
 
 if TYPE_CHECKING:
+    import httpx
+
     from kataven._core.gate import AsyncGate, Gate
     from kataven._core.operation import Failure, Flow
     from kataven._core.tokens import AsyncTokenSource, TokenSource
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
     from kataven.config import BaseUrl
 
 T = TypeVar("T")
-
-TRANSPORT_ERRORS = (httpx.TransportError, httpx.StreamError, httpx.DecodingError)
-# What httpx raises where the Location of a redirect makes no URL.
-_REDIRECT_ERRORS = (httpx.InvalidURL, httpx.RemoteProtocolError)
 
 
 class BlockingDriver:
@@ -171,15 +168,8 @@ class BlockingDriver:
         try:
             try:
                 response = client.send(request, stream=True, auth=NO_AUTH, follow_redirects=False)
-            except _REDIRECT_ERRORS as error:
-                refused = refused_redirect(error, send.attempt)
-                if refused is not None:
-                    return refused
-                if isinstance(error, httpx.InvalidURL):
-                    raise
-                return self.wire.failure(error, send.attempt, trace)
-            except TRANSPORT_ERRORS as error:
-                return self.wire.failure(error, send.attempt, trace)
+            except SEND_ERRORS as error:
+                return self.wire.unanswered(error, send.attempt, trace)
             send.attempt.sent = True
             send.attempt.head = (response.status_code, response.headers.raw)
             try:
@@ -346,15 +336,8 @@ class AsyncDriver:
                 response = await client.send(
                     request, stream=True, auth=NO_AUTH, follow_redirects=False
                 )
-            except _REDIRECT_ERRORS as error:
-                refused = refused_redirect(error, send.attempt)
-                if refused is not None:
-                    return refused
-                if isinstance(error, httpx.InvalidURL):
-                    raise
-                return self.wire.failure(error, send.attempt, trace)
-            except TRANSPORT_ERRORS as error:
-                return self.wire.failure(error, send.attempt, trace)
+            except SEND_ERRORS as error:
+                return self.wire.unanswered(error, send.attempt, trace)
             send.attempt.sent = True
             send.attempt.head = (response.status_code, response.headers.raw)
             try:

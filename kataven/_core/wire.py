@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 USER_AGENT = f"kataven-python/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+TRANSPORT_ERRORS = (httpx.TransportError, httpx.StreamError, httpx.DecodingError)
+"""What the transport raises, before the answer's head and behind it."""
+
+SEND_ERRORS = (*TRANSPORT_ERRORS, httpx.InvalidURL)
+"""What sending raises before the answer's head is handed over."""
+
+# What httpx raises where the Location of a redirect makes no URL.
+_REDIRECT_ERRORS = (httpx.InvalidURL, httpx.RemoteProtocolError)
+
+
 class Wire:
     """Writes requests for one base URL.
 
@@ -121,8 +131,20 @@ class Wire:
         now = self.clock.now
         return lambda: limit - now()
 
-    def failure(self, error: Exception, attempt: Attempt, trace: SendTrace | None) -> Failure:
-        """What became of a request that got no answer."""
+    def unanswered(
+        self, error: Exception, attempt: Attempt, trace: SendTrace | None
+    ) -> Reply | Failure:
+        """What became of a request whose sending raised one of `SEND_ERRORS`.
+
+        Raises:
+            httpx.InvalidURL: It is about another URL than where a redirect leads.
+        """
+        if isinstance(error, _REDIRECT_ERRORS):
+            refused = _refused_redirect(error, attempt)
+            if refused is not None:
+                return refused
+            if isinstance(error, httpx.InvalidURL):
+                raise error
         return Failure(
             cause=error,
             text=describe(error),
@@ -208,7 +230,7 @@ class BodyReader:
         return Reply(response.status_code, raw_headers, body, self._token.number, without_key)
 
 
-def refused_redirect(error: Exception, attempt: Attempt) -> Reply | None:
+def _refused_redirect(error: Exception, attempt: Attempt) -> Reply | None:
     """The answer behind an error that httpx raises about where a redirect leads, else None.
 
     httpx looks at each redirect's Location, followed or not, and raises where that makes no URL.

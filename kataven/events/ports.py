@@ -16,14 +16,14 @@ from kataven._core import pool
 from kataven._core.body import BodyError
 from kataven._core.bounds import Bound, bound
 from kataven._core.operation import Attempt, Failure, Interrupted, Open, Opened, Reply
-from kataven._core.senders import TRANSPORT_ERRORS
 from kataven._core.wire import (
+    SEND_ERRORS,
+    TRANSPORT_ERRORS,
     BodyReader,
     awaited_pieces,
     broken,
     packed_as,
     pieces,
-    refused_redirect,
 )
 from kataven.events.sockets import ConnectionTrace, StreamSocket, take_connection
 
@@ -126,13 +126,8 @@ class BlockingPort:
         quiet = pool.sending.set(True)
         try:
             response = client.send(request, stream=True, auth=pool.NO_AUTH, follow_redirects=False)
-        except (*TRANSPORT_ERRORS, httpx.InvalidURL) as error:
-            refused = refused_redirect(error, Attempt(token=token))
-            if refused is not None:
-                return refused
-            if isinstance(error, httpx.InvalidURL):
-                raise
-            return driver.wire.failure(error, Attempt(), None)
+        except SEND_ERRORS as error:
+            return driver.wire.unanswered(error, Attempt(token=token), None)
         finally:
             pool.sending.reset(quiet)
         self._response = response
@@ -270,13 +265,8 @@ class AsyncPort:
             response = await client.send(
                 request, stream=True, auth=pool.NO_AUTH, follow_redirects=False
             )
-        except (*TRANSPORT_ERRORS, httpx.InvalidURL) as error:
-            refused = refused_redirect(error, Attempt(token=token))
-            if refused is not None:
-                return refused
-            if isinstance(error, httpx.InvalidURL):
-                raise
-            return driver.wire.failure(error, Attempt(), None)
+        except SEND_ERRORS as error:
+            return driver.wire.unanswered(error, Attempt(token=token), None)
         finally:
             pool.sending.reset(quiet)
         self._response = response
