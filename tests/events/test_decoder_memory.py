@@ -76,5 +76,5 @@ def test_the_frames_of_a_large_piece_are_not_all_decoded_at_once() -> None:
     finally:
         tracemalloc.stop()
     assert count == MIB // len(frame)
-    # The text, and the bytes it is made of; the objects all together would take ten times that.
+    # The text, and the bytes it is made of; the objects all together would take six times that.
     assert peak < 3 * MIB
