@@ -1,14 +1,14 @@
-"""What time it is, how to wait, and chance.
+"""Time, waiting and jitter.
 
-The only place of the SDK that reads the machine's clock or its random numbers for a decision. It
-knows nothing of requests.
+The only module of the SDK that reads the machine's clock or its random numbers to make a decision.
+Must not know requests.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,46 +17,50 @@ __all__ = ["AsyncSystemClock", "Clock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """What a client asks of its clock; for tests, hand in your own as ``clock=``."""
+    """The clock that a client uses; in tests, pass your own as ``clock=``."""
 
     def now(self) -> float:
-        """Seconds since the epoch, never going back."""
+        """Return the time in seconds since the epoch; it must never go back."""
         ...
 
-    def sleep(self, seconds: float, /) -> Awaitable[Any] | None:
-        """Wait; the async client awaits what this returns if it is awaitable."""
+    def sleep(self, seconds: float, /) -> Awaitable[object] | None:
+        """Wait for some seconds; the async client awaits the result if it is awaitable."""
         ...
 
     def jitter(self) -> float:
-        """A number from 0 up to, but without, 1."""
+        """Return a number that is at least 0 and less than 1."""
         ...
 
 
-class SystemClock:
-    """The machine's clock, for the blocking client."""
+class _MachineClock:
+    """What the clocks of both clients share."""
 
     def __init__(self) -> None:
-        # Steady from here on: a step of the machine's clock must not stretch or cut a deadline.
+        # Steady from here on: setting the machine's clock must not stretch or shorten a deadline.
         self._epoch = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Seconds since the epoch, never going back."""
+        """Return the time in seconds since the epoch; it never goes back."""
         return self._epoch + time.monotonic()
 
+    def jitter(self) -> float:
+        """Return a random number that is at least 0 and less than 1."""
+        return random.random()  # noqa: S311 - spreads retries; not used for secrets
+
+
+class SystemClock(_MachineClock):
+    """The machine's clock, for the blocking client."""
+
     def sleep(self, seconds: float, /) -> None:
-        """Block this thread for so many seconds."""
+        """Block this thread for some seconds."""
         time.sleep(seconds)
 
-    def jitter(self) -> float:
-        """A random number from 0 up to, but without, 1."""
-        return random.random()  # noqa: S311 - spreads retries; no secret hangs on it
 
-
-class AsyncSystemClock(SystemClock):
+class AsyncSystemClock(_MachineClock):
     """The machine's clock, for the async client."""
 
-    def sleep(self, seconds: float, /) -> Awaitable[None]:  # type: ignore[override]
-        """Wait so many seconds without blocking the event loop."""
-        import asyncio  # noqa: PLC0415 - costs 8 ms, and the blocking client never needs it
+    def sleep(self, seconds: float, /) -> Awaitable[None]:
+        """Wait for some seconds without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - costs 8 ms, and the blocking client does not need it
 
         return asyncio.sleep(seconds)

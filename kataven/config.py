@@ -1,7 +1,7 @@
-"""Where a client's settings come from: argument, else environment, else default.
+"""Reads the settings of a client: argument first, then environment, then default.
 
-Knows the URL rule and the rules for tokens and account names. It opens nothing and never shows a
-token: not in a repr, not in an error.
+Knows the URL rule and the rules for tokens and account names. Must not do I/O, and must not show a
+token in a repr or an error.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 
 def from_environment(name: str) -> str | None:
-    """The variable's value; an empty one counts as not set."""
+    """Return the value of an environment variable; an empty one counts as not set."""
     return os.environ.get(name) or None
 
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """Where the Hub is, with its version.
+    """The URL of the Hub, including the API version.
 
     Attributes:
-        url: The base that paths like ``/campaigns`` follow, without a slash at the end.
-        host: The host as the URL names it, brackets included.
-        loopback: Whether it is this machine.
+        url: The URL that paths like ``/campaigns`` are appended to, without a trailing slash.
+        host: The host as written in the URL, including the brackets of an IPv6 address.
+        loopback: Whether the host is this machine.
     """
 
     url: str
@@ -45,66 +45,70 @@ class BaseUrl:
 def read_base_url(given: str | None) -> BaseUrl:
     """Apply the URL rule.
 
-    Slashes at the end are ignored. A base whose last path segment is ``v1`` names the version; to
-    any other ``/api/v1`` is added.
+    Trailing slashes are ignored. A URL whose last path segment is ``v1`` is used as is; ``/api/v1``
+    is appended to any other.
 
     Args:
-        given: The argument, or None for ``KATAVEN_BASE_URL``, else ``https://api.kataven.ai/v1``.
+        given: The ``base_url`` argument. None means ``KATAVEN_BASE_URL`` or, if that is not set,
+            ``https://api.kataven.ai/v1``.
 
     Returns:
-        The base.
+        The base URL.
 
     Raises:
-        ConfigurationError: If the URL cannot be used, or would carry the key in clear over a
-            network.
+        ConfigurationError: The URL is invalid, or would send the key unencrypted to another
+            machine.
+        TypeError: It is not a ``str``.
     """
     if given is None:
         given = from_environment("KATAVEN_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(given, str):
         raise TypeError(f"base_url must be a str, not {type(given).__name__}")
-    # Names no part of the URL in this error: userinfo in it may be a secret.
+    # Do not quote any part of the URL here: its userinfo may be a secret.
     if not _VISIBLE_ASCII.fullmatch(given) or "\\" in given:
         raise ConfigurationError(
-            "the base URL is empty or has characters that a URL cannot have (spaces, backslashes, "
-            "control or non-ASCII characters); give one like https://api.kataven.ai/v1"
+            "invalid base URL: it is empty or contains spaces, backslashes, control characters or "
+            "non-ASCII characters; use one like https://api.kataven.ai/v1"
         )
-    # Anywhere, for a password may hold a slash.
+    # Search the entire URL: a password may contain a slash.
     if "@" in given:
         raise ConfigurationError(
-            "the base URL holds an '@', as one with a user name or password does; take it out and "
-            "pass the key as api_key or in KATAVEN_API_KEY"
+            "invalid base URL: it contains an '@', as if it had a user name or a password; remove "
+            "that part and pass the key as api_key or in KATAVEN_API_KEY"
         )
     try:
         parts = urlsplit(given)
         port = parts.port
     except ValueError:
-        # Not what was found wrong: that quotes a part of the URL.
+        # Drop the ValueError: its text quotes a part of the URL.
         raise ConfigurationError(
-            "the base URL cannot be read: its host or its port is none; give one like "
+            "invalid base URL: missing or malformed host or port; use one like "
             "https://api.kataven.ai/v1"
         ) from None
     if "?" in given or "#" in given:
         raise ConfigurationError(
-            "the base URL has a query or a fragment; give only scheme, host and path, like "
+            "invalid base URL: it has a query or a fragment; use only scheme, host and path, like "
             "https://api.kataven.ai/v1"
         )
     if parts.scheme not in {"http", "https"}:
+        found = f"it starts with {parts.scheme}:" if parts.scheme else "it has no scheme"
         raise ConfigurationError(
-            f"the base URL begins with {parts.scheme + ':' if parts.scheme else 'no scheme'}; "
-            "it must begin with https:// (or http:// for this machine)"
+            f"invalid base URL: {found}; it must start with https:// (or http:// for this machine)"
         )
     host = parts.hostname or ""
     if not host or port == 0:
-        raise ConfigurationError(f"the base URL {given} names no host or no usable port")
+        raise ConfigurationError(f"invalid base URL {given}: missing host or unusable port")
     path = parts.path.rstrip("/")
     segments = path.split("/")
     if "." in segments or ".." in segments:
-        raise ConfigurationError(f"the base URL {given} has a path with '.' or '..'; write it out")
+        raise ConfigurationError(
+            f"invalid base URL {given}: its path contains '.' or '..'; write the path in full"
+        )
     loopback = _is_loopback(host)
     if parts.scheme == "http" and not loopback:
         raise ConfigurationError(
-            f"the base URL {given} would send the API key in clear to another machine; "
-            "use https:// (http:// is for this machine only)"
+            f"the base URL {given} would send the API key unencrypted to another machine; "
+            "use https:// (http:// is allowed for this machine only)"
         )
     if segments[-1] != "v1":
         path += "/api/v1"
@@ -123,16 +127,17 @@ def _is_loopback(host: str) -> bool:
 
 
 def read_account_id(given: str | None) -> str | None:
-    """The account a JWT acts for.
+    """Read the account that a JWT acts for.
 
     Args:
-        given: The argument, or None for ``KATAVEN_ACCOUNT_ID``.
+        given: The ``account_id`` argument, or None for ``KATAVEN_ACCOUNT_ID``.
 
     Returns:
-        The account's name, or None where none is named.
+        The account name, or None if neither is set.
 
     Raises:
-        ConfigurationError: If the name breaks the Hub's documented rule.
+        ConfigurationError: The name breaks the Hub's documented rule.
+        TypeError: It is not a ``str``.
     """
     account_id = from_environment("KATAVEN_ACCOUNT_ID") if given is None else given
     if account_id is None:
@@ -140,25 +145,27 @@ def read_account_id(given: str | None) -> str | None:
     if not isinstance(account_id, str):
         raise TypeError(f"account_id must be a str, not {type(account_id).__name__}")
     if not _ACCOUNT_NAME.fullmatch(account_id):
-        # Not what it is: a key may have been put in its place.
+        # Do not quote the value: it may be a key that was passed by mistake.
         raise ConfigurationError(
-            "account_id (or KATAVEN_ACCOUNT_ID) is no account name: one has 1 to 63 of a-z, 0-9, "
-            "'_' and '-' and begins with a letter or digit; is it a key or a token by mistake?"
+            "account_id (or KATAVEN_ACCOUNT_ID) is not an account name: a name has 1 to 63 "
+            "characters of a-z, 0-9, '_' and '-', and starts with a letter or a digit; "
+            "did you pass a key or a token by mistake?"
         )
     return account_id
 
 
 def read_api_key(given: str | None) -> str:
-    """The key to use.
+    """Read the API key.
 
     Args:
-        given: The argument, or None for ``KATAVEN_API_KEY``.
+        given: The ``api_key`` argument, or None for ``KATAVEN_API_KEY``.
 
     Returns:
-        The key, not yet checked.
+        The key, not yet validated.
 
     Raises:
-        ConfigurationError: If there is none.
+        ConfigurationError: There is no key.
+        TypeError: It is not a ``str``.
     """
     key = from_environment("KATAVEN_API_KEY") if given is None else given
     if not key:
@@ -172,29 +179,30 @@ def read_api_key(given: str | None) -> str:
 
 
 def credential_headers(token: str, account_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers that name who calls.
+    """Build the authentication headers.
 
     Args:
         token: An API key or a JWT.
-        account_id: The account that a JWT acts for; an API key names its own.
+        account_id: The account that a JWT acts for; ignored for an API key, which names its own.
 
     Returns:
-        Name and value of each header.
+        The name and the value of each header.
 
     Raises:
-        ConfigurationError: If the token cannot be sent, or is a JWT without an account.
+        ConfigurationError: The token cannot be sent in a header, or it is a JWT and there is no
+            account.
     """
     if not isinstance(token, str) or not _VISIBLE_ASCII.fullmatch(token):
         raise ConfigurationError(
-            "the API key is empty or holds something other than visible ASCII characters (a line "
-            "end at its end, a space, a typographic dash?); copy it again"
+            "the API key is empty or contains characters other than visible ASCII (a trailing line "
+            "break, a space, a typographic dash?); copy it again"
         )
     authorization = (b"authorization", b"Bearer " + token.encode("ascii"))
     if not token.startswith(JWT_PREFIX):
         return (authorization,)
     if account_id is None:
         raise ConfigurationError(
-            "this token is a JWT, which names no account: pass account_id= or set "
+            "this token is a JWT, which does not name an account: pass account_id= or set "
             "KATAVEN_ACCOUNT_ID"
         )
     return (authorization, (b"x-account-id", account_id.encode("ascii")))

@@ -1,15 +1,15 @@
-"""The tree of errors.
+"""The exception hierarchy.
 
-Knows what went wrong and what a person needs to act. It knows nothing of HTTP libraries, clocks or
-the Hub's routes, and holds no token.
+Knows what each error means and what a caller needs to handle it. Must not know HTTP libraries,
+clocks or the Hub's routes, and never holds a token.
 
 ::
 
-    KatavenError                    .page: where iter_contacts or an export stood, else None
+    KatavenError                    .page: the next page of iter_contacts or an export, else None
       ConfigurationError            no key, bad URL, JWT without account, http:// to another machine
       ContactsError (ValueError)    .problems
       APIConnectionError            .request_sent: True, False, or None for a read
-        APITimeoutError
+        APITimeoutError             .deadline_passed
       APIStatusError                .status_code .body .request_id .headers
         BadRequestError             400
         AuthenticationError         401
@@ -18,12 +18,12 @@ the Hub's routes, and holds no token.
         ConflictError               409
         RateLimitError              429 .retry_after .reason
         ServerError                 5xx .request_sent
-      ResponseFormatError           a 2xx that is not what the contract promised; .request_sent
-      StreamError                   an event stream that could not be read on
+      ResponseFormatError           a 2xx with an unexpected body; .request_sent
+      StreamError                   an event stream that broke or was interrupted
       WaitTimeoutError (TimeoutError)  .campaign_id .progress
       CampaignRunError              .campaign_id .step .request_sent
 
-Every error pickles with all its attributes.
+Every error can be pickled and keeps its attributes.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def _restore(cls: type[KatavenError], message: str, state: dict[str, Any]) -> Ka
 
 
 class KatavenError(Exception):
-    """Anything that kataven raises on purpose.
+    """Base class of every error that kataven raises on purpose.
 
     Attributes:
-        page: The page that ``iter_contacts`` or an export would read next, counted from 0, or None
-            where no pages were being read.
+        page: The next page that ``iter_contacts`` or an export would have read, counted from 0, or
+            None if no pages were being read.
     """
 
     page: int | None = None
@@ -83,23 +83,21 @@ class KatavenError(Exception):
         return str(self.args[0])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by text and attributes, whatever the constructor takes."""
+        """Pickle text and attributes; subclasses have constructors of different shapes."""
         return _restore, (type(self), self.args[0], self.__dict__.copy())
 
 
 class ConfigurationError(KatavenError):
-    """The client cannot be used as it was set up; the text says what to change."""
+    """The client cannot work with these settings; the text says what to change."""
 
 
 class ContactsError(KatavenError, ValueError):
-    """A list of contacts that must not be uploaded or cannot be read; no campaign was made.
-
-    Nothing was sent, unless the list became unreadable in the middle of its upload: the Hub refuses
-    a form that is not whole.
+    """The contact list is invalid or cannot be read; nothing was sent and no campaign was created.
 
     Attributes:
-        problems: What is wrong, each with ``row``, ``column``, ``value``, ``kind``, ``severity``
-            and ``message``; ``row`` and ``column`` are None where the whole file is meant.
+        problems: The problems found, each with ``row``, ``column``, ``value``, ``kind``,
+            ``severity`` and ``message``; ``row`` and ``column`` are None if the problem concerns
+            the entire file.
     """
 
     problems: tuple[Problem, ...]
@@ -110,11 +108,13 @@ class ContactsError(KatavenError, ValueError):
 
 
 class APIConnectionError(KatavenError):
-    """The Hub could not be reached, or its answer was lost.
+    """The Hub could not be reached, or its response was lost.
+
+    The ``__cause__`` is the HTTP library's exception: httpcore's, or httpx's with ``http_client=``.
 
     Attributes:
-        request_sent: Whether the Hub may have acted: True if it may have, False if it surely did
-            not, None for a read, where it does not matter.
+        request_sent: Whether the Hub may have processed a write: True if it may have, False if it
+            is known not to have, None for a read, where it does not matter.
     """
 
     request_sent: bool | None
@@ -125,24 +125,24 @@ class APIConnectionError(KatavenError):
 
 
 class APITimeoutError(APIConnectionError):
-    """A timeout or the call's deadline passed before the Hub's answer was in.
+    """A timeout or the call's deadline expired before the response was complete.
 
     Attributes:
-        deadline_passed: Whether it was the deadline of the whole call, or the time for following a
-            stream, rather than the timeout of one part of a request.
+        deadline_passed: True if the ``deadline`` of the entire call, or the ``total_timeout`` of a
+            stream, expired; False if it was the ``timeout`` of one phase of a request.
     """
 
     deadline_passed: bool = False
 
 
 class APIStatusError(KatavenError):
-    """The Hub answered with a status that is no success.
+    """The Hub responded with a status other than 2xx.
 
     Attributes:
         status_code: The HTTP status.
-        body: The answer's text as received, shortened to 64 KiB.
-        request_id: What the answer's ``X-Request-ID`` names, or None.
-        headers: The answer's headers, names in lower case.
+        body: The text of the response, truncated to 64 KiB.
+        request_id: The response's ``X-Request-ID`` header, or None.
+        headers: The response headers; names are in lower case.
     """
 
     status_code: int
@@ -179,7 +179,7 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: not in this account."""
+    """404: not found in this account."""
 
 
 class ConflictError(APIStatusError):
@@ -190,8 +190,8 @@ class RateLimitError(APIStatusError):
     """429: over a request limit, or over a cost cap of calls.
 
     Attributes:
-        retry_after: Seconds that the Hub asks to wait, or None where it named none that is usable.
-        reason: ``"rate_limit"`` (waiting helps) or ``"cost_cap"`` (it does not, today).
+        retry_after: Seconds to wait according to the Hub, or None if it sent no usable value.
+        reason: ``"rate_limit"`` (waiting helps) or ``"cost_cap"`` (waiting does not help today).
     """
 
     retry_after: float | None = None
@@ -199,21 +199,22 @@ class RateLimitError(APIStatusError):
 
 
 class ServerError(APIStatusError):
-    """5xx: the Hub or a proxy before it failed.
+    """5xx: the Hub, or a proxy in front of it, failed.
 
     Attributes:
-        request_sent: True for a write, where the Hub may have acted all the same; None for a read.
+        request_sent: True for a write, because the Hub may have processed it anyway; None for a
+            read.
     """
 
     request_sent: bool | None = None
 
 
 class ResponseFormatError(KatavenError):
-    """A success whose body is not what the contract promises.
+    """The Hub responded with 2xx, but the body is not what its API promises.
 
     Attributes:
         status_code: The HTTP status, a 2xx.
-        body: The body as received, shortened to 64 KiB.
+        body: The body as received, truncated to 64 KiB.
         request_sent: True for a ``create`` that the Hub accepted; None for a read.
     """
 
@@ -236,14 +237,14 @@ class ResponseFormatError(KatavenError):
 
 
 class StreamError(KatavenError):
-    """An event stream broke and could not be read on."""
+    """An event stream broke and could not be reopened, or was interrupted by an exception."""
 
 
 class WaitTimeoutError(KatavenError, TimeoutError):
-    """The campaign was not over when the time to wait was.
+    """The campaign did not finish before the timeout expired.
 
     Attributes:
-        campaign_id: The campaign; it goes on.
+        campaign_id: The campaign; it keeps running.
         progress: The last progress seen, or None.
     """
 
@@ -259,13 +260,13 @@ class WaitTimeoutError(KatavenError, TimeoutError):
 
 
 class CampaignRunError(KatavenError):
-    """``run`` failed after the campaign was made; the campaign is still there.
+    """``run`` failed after it had created the campaign; the campaign still exists.
 
     Attributes:
         campaign_id: The campaign that was created.
-        step: ``"start"`` or ``"watch"``: what failed. Its error is the ``__cause__``.
-        request_sent: Whether the request that failed may have reached the Hub: None where the error
-            does not say.
+        step: The step that failed, ``"start"`` or ``"watch"``. Its error is the ``__cause__``.
+        request_sent: The ``request_sent`` of that error: whether the Hub may have processed the
+            request, or None if the error does not say.
     """
 
     campaign_id: str
