@@ -1,4 +1,6 @@
-"""`python -m kataven`: the `kataven` command where its script is not on the path."""
+"""``python -m kataven``: the ``kataven`` command when its script is not on the path."""
+
+from __future__ import annotations
 
 import sys
 

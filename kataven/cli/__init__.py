@@ -1,1 +1,4 @@
-"""The `kataven` command. Imported by nobody; the only package that imports click and rich."""
+"""The ``kataven`` command: the only package that imports click and rich.
+
+No other package may import it.
+"""

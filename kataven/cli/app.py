@@ -1,17 +1,22 @@
-"""The entry of the `kataven` command: runs it and turns every error into one line.
+"""Entry point of the ``kataven`` command: runs it and reports every error in one line.
 
-Knows exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a command may end with one of
-its own. It knows no command, and loads click only inside `main`, so that a missing extra can be
-named.
+Knows the exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted; a command may choose
+another. Must not know any command. Loads click inside ``main`` only, so that an error can name the
+extra that is missing.
 """
+
+from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FAILED = 1
 INTERRUPTED = 130
-# What the extra `cli` brings; other parts of kataven name their own extra.
+# Installed by the extra ``cli``; errors from other parts of kataven name their own extra.
 EXTRA = frozenset({"click", "rich"})
 
 
@@ -19,21 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What stands behind `kataven`; None for those of the process.
+        arguments: The arguments after ``kataven``. None means those of the process.
 
     Returns:
-        The exit code: 0, 1 where it failed, 2 for wrong usage, 130 when interrupted.
+        The exit code: 0 on success, 1 on failure, 2 on a usage error, 130 if interrupted, or the
+        code that the command chose.
     """
     try:
         return _run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head -1`): end without a word.
-        _give_up_stdout()
+        # The reader of the output is gone (`| head -1`): exit silently.
+        _discard_stdout()
         return FAILED
-    except Exception as error:  # noqa: BLE001 - no traceback reaches a user of the command
-        return _explain(error)
+    except Exception as error:  # noqa: BLE001 - users of the command never see a traceback
+        return _report(error)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -51,8 +57,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: Exception) -> int:
-    """Say what went wrong; only an error that nobody foresaw shows where, and only on request."""
+def _report(error: Exception) -> int:
+    """Print an error as one line; KATAVEN_LOG=debug adds the traceback of an unexpected one."""
     from kataven.errors import KatavenError
 
     if isinstance(error, ModuleNotFoundError):
@@ -63,10 +69,10 @@ def _explain(error: Exception) -> int:
                 "pip install 'kataven[cli,sandbox]'"
             )
     if isinstance(error, OSError) and _comes_from_printing(error):
-        _give_up_stdout()
+        _discard_stdout()
         return _fail(
-            f"standard output cannot be written: {error.strerror or error}; send what the command "
-            "prints somewhere else"
+            f"cannot write to standard output: {error.strerror or error}; redirect the output to "
+            "another place"
         )
     if isinstance(error, OSError) and error.strerror and error.filename:
         return _fail(f"{error.filename}: {error.strerror}")
@@ -77,8 +83,8 @@ def _explain(error: Exception) -> int:
 
         traceback.print_exception(error)
     return _fail(
-        f"a fault in kataven itself: {type(error).__name__}: {error} "
-        "(with KATAVEN_LOG=debug it shows where; please report it)"
+        f"internal error in kataven: {type(error).__name__}: {error} "
+        "(set KATAVEN_LOG=debug for a traceback, and please report it)"
     )
 
 
@@ -89,7 +95,7 @@ def _fail(message: str) -> int:
 
 
 def _comes_from_printing(error: OSError) -> bool:
-    """Whether click or rich failed to write: nothing else that they do touches a file."""
+    """Whether click or rich raised this: they only touch files when they write the output."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -97,8 +103,8 @@ def _comes_from_printing(error: OSError) -> bool:
     return error.filename is None and module.partition(".")[0] in EXTRA
 
 
-def _give_up_stdout() -> None:
-    # What is still buffered would break once more when Python flushes at its end.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _discard_stdout() -> None:
+    # Python flushes the buffered output at exit, which would fail a second time.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)

@@ -1,7 +1,9 @@
-"""The root of the command line: `kataven`, its version and its commands.
+"""The root of the command line: ``kataven``, its version and its commands.
 
-Knows which file holds which command and loads only the one that is called.
+Knows which module holds which command, and loads only the one that is called.
 """
+
+from __future__ import annotations
 
 from importlib import import_module
 from typing import Final
@@ -10,26 +12,26 @@ import click
 
 from kataven import __version__
 
-# Each command with its module and the sentence that `kataven --help` shows for it.
+# Each command: its module, and its line in ``kataven --help``.
 COMMANDS: Final = {
-    "demo": ("kataven.cli.demo", "Run a campaign on an embedded Hub; nobody is called."),
+    "demo": ("kataven.cli.demo", "Run a campaign on an embedded Hub; no real calls are made."),
 }
 
 
 class LazyCommands(click.Group):
-    """A group that imports a command's module when the command is called."""
+    """A group that imports the module of a command when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Name the commands in order."""
+        """Return the names of the commands, sorted."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load a command, or None where there is no such name."""
+        """Load a command; return None if there is none with this name."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]}.{cmd_name} is no command")
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.{cmd_name} is not a click command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,7 +1,9 @@
-"""`kataven demo`: a whole campaign on an embedded Hub, from a CSV to a table of results.
+"""``kataven demo``: a complete campaign on an embedded Hub, from a CSV file to a table of results.
 
-Knows the steps and what is said at each. How it looks is the render module's.
+Knows the steps and what to print at each. Must not know how it is displayed: that is ``render``.
 """
+
+from __future__ import annotations
 
 import csv
 import math
@@ -36,18 +38,18 @@ TERMINATED: Final = 143
 
 @dataclass(slots=True)
 class _Run:
-    """How far a demo came, for whoever stops it.
+    """How far a demo got, so that the message about an interruption can say so.
 
     Attributes:
-        last: The newest progress, or None before the first.
-        fresh: The finished file before it got its name, or None as long as there is none.
+        last: The latest progress, or None before the first.
+        fresh: The status of the finished file before its rename, or None until it is finished.
     """
 
-    last: "CampaignProgress | None" = None
+    last: CampaignProgress | None = None
     fresh: os.stat_result | None = None
 
     def wrote_results(self) -> bool:
-        """Whether the file in place is this run's: a stop may come right behind the rename."""
+        """Whether ``results.csv`` is from this run: a signal may arrive just after the rename."""
         try:
             return self.fresh is not None and os.path.samestat(self.fresh, RESULTS.stat())
         except OSError:
@@ -55,15 +57,15 @@ class _Run:
 
 
 def _number(_context: click.Context, _parameter: click.Parameter, speed: float) -> float:
-    # No comparison holds for NaN, so the range lets it through.
+    # Every comparison with NaN is false, so FloatRange accepts it.
     if math.isnan(speed):
-        raise click.BadParameter(f"{speed} is no number; give one from 1 to 1000.")
+        raise click.BadParameter(f"{speed} is not a number; use one from 1 to 1000.")
     return speed
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 success, 1 failure, 2 usage error, 130 Ctrl-C, 143 SIGTERM.",
 )
 @click.option(
     "--speed",
@@ -71,23 +73,23 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
     default=60,
     show_default=True,
     callback=_number,
-    help="Seconds of the Hub for each second here.",
+    help="Speed of the Hub's clock, as a multiple of real time.",
 )
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="Another seed, other outcomes."
+    "--seed", type=int, default=1, show_default=True, help="Seed of the random call outcomes."
 )
 @click.pass_context
 def demo(context: click.Context, speed: float, seed: int) -> None:
-    """Run a campaign on an embedded Hub and watch it; nobody is called.
+    """Run a campaign on an embedded Hub and watch it; no real calls are made.
 
-    The Hub listens on this machine only and invents how each call goes. Results are written to
-    kataven-demo/results.csv in the current folder, one row for each contact; a later demo
-    overwrites them.
+    The Hub listens on this machine only and simulates every call. The results are written to
+    kataven-demo/results.csv in the current folder, one row per contact; the next demo overwrites
+    them.
     """
     run = _Run()
     try:
         with terminated_like_ctrl_c():
-            _make_room()
+            _check_folder()
             _play(run, open_view(), speed, seed)
             ignore_ctrl_c()
     except KeyboardInterrupt as stop:
@@ -96,30 +98,30 @@ def demo(context: click.Context, speed: float, seed: int) -> None:
         context.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
 
 
-def _make_room() -> None:
-    """Make the folder and see that the results will fit in, so that nobody waits in vain."""
+def _check_folder() -> None:
+    """Create the folder and check, before the campaign runs, that the results can be written."""
     try:
         FOLDER.mkdir(exist_ok=True)
     except FileExistsError:
         what = "a file"
         if FOLDER.is_symlink() and not FOLDER.exists():
-            what = f"a link to {FOLDER.readlink()}, which is not there"
+            what = f"a link to {FOLDER.readlink()}, which does not exist"
         raise click.ClickException(
-            f"{FOLDER} is {what}, and the results need a folder of that name; move the "
-            f"{'link' if FOLDER.is_symlink() else 'file'} away or start the demo somewhere else"
+            f"{FOLDER} is {what}, but the demo needs a folder with that name; move the "
+            f"{'link' if FOLDER.is_symlink() else 'file'} or run the demo in another folder"
         ) from None
-    # A link to a folder is no hindrance: the rename replaces the link.
+    # A link to a folder is not a problem: the rename replaces the link.
     if RESULTS.is_dir() and not RESULTS.is_symlink():
         raise click.ClickException(
-            f"{RESULTS.as_posix()} is a folder, and the results are written to a file of that "
-            "name; move the folder away or start the demo somewhere else"
+            f"{RESULTS.as_posix()} is a folder, but the demo writes a file with that name; "
+            "move the folder or run the demo in another folder"
         )
     try:
         tempfile.TemporaryDirectory(dir=FOLDER, prefix=".").cleanup()
     except OSError as error:
         raise click.ClickException(
-            f"{FOLDER} takes no new file ({error.strerror}), and the results are written there; "
-            "make it writable or start the demo somewhere else"
+            f"cannot create a file in {FOLDER} ({error.strerror}), where the results go; "
+            "make the folder writable or run the demo in another one"
         ) from None
 
 
@@ -127,8 +129,8 @@ def _play(run: _Run, view: View, speed: float, seed: int) -> None:
     """Run the campaign, write the results and show them."""
     with Sandbox(time_scale=speed, seed=seed) as hub:
         view.say(
-            f"An embedded Hub runs at {hub.url}, {speed:g} times as fast as the clock. "
-            "Nobody is called."
+            f"Embedded Hub at {hub.url}, running at {speed:g} times real time. "
+            "No real calls are made."
         )
         with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
             campaign_id = _start(client, view)
@@ -142,7 +144,7 @@ def _play(run: _Run, view: View, speed: float, seed: int) -> None:
     outcomes = _outcomes(RESULTS)
     view.outcomes(outcomes)
     rows = sum(outcome.contacts for outcome in outcomes)
-    view.say(f"Results: {RESULTS.as_posix()}, {rows} rows, one for each contact.")
+    view.say(f"Results: {RESULTS.as_posix()}, {rows} rows, one per contact.")
 
 
 def _stopped(run: _Run, stop: KeyboardInterrupt) -> str:
@@ -151,12 +153,12 @@ def _stopped(run: _Run, stop: KeyboardInterrupt) -> str:
     results = f"{RESULTS.as_posix()} was not written"
     if run.wrote_results():
         when = "after the last call"
-        results = f"{RESULTS.as_posix()} is written, one row for each contact"
-    return f"{what} {when}: the embedded Hub has stopped, its campaign is gone, and {results}."
+        results = f"{RESULTS.as_posix()} was written, one row per contact"
+    return f"{what} {when}: the embedded Hub and its campaign are gone, and {results}."
 
 
 def _start(client: KatavenClient, view: View) -> str:
-    """Create the campaign and start it; returns its id."""
+    """Create the campaign, start it and return its id."""
     path = example_contacts()
     with path.open("rb") as contacts:
         campaign = client.campaigns.create(
@@ -170,14 +172,14 @@ def _start(client: KatavenClient, view: View) -> str:
         )
     client.campaigns.start(campaign["id"])
     view.say(
-        f"Campaign {campaign['id']} dials {path.name}: {CONCURRENT_CALLS} calls at once, "
+        f"Campaign {campaign['id']} is calling {path.name}: {CONCURRENT_CALLS} concurrent calls, "
         f"{RETRIES} retry after {span(RETRY_DELAY_SECONDS)}."
     )
     return campaign["id"]
 
 
 def _write_results(run: _Run, client: KatavenClient, campaign_id: str) -> None:
-    """Export all contacts and put the file into place, whole or not at all."""
+    """Export all contacts to a scratch file and rename it, so that results are never partial."""
     try:
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".") as scratch:
             fresh = Path(scratch) / RESULTS.name
@@ -185,15 +187,15 @@ def _write_results(run: _Run, client: KatavenClient, campaign_id: str) -> None:
             run.fresh = fresh.stat()
             fresh.replace(RESULTS)
     except OSError as error:
-        # Its own text may name the scratch file, which nobody knows, or no file at all.
+        # The text of the error may name the scratch file, which means nothing to a user.
         raise click.ClickException(
-            f"{RESULTS.as_posix()} could not be written: {error.strerror or error}; "
-            "free space or start the demo somewhere else"
+            f"cannot write {RESULTS.as_posix()}: {error.strerror or error}; "
+            "free some space or run the demo in another folder"
         ) from error
 
 
 def _outcomes(path: Path) -> list[Outcome]:
-    """Count the results by status and last error, the most frequent first."""
+    """Count the results by status and last error, most frequent first."""
     contacts: Counter[tuple[str, str]] = Counter()
     calls: Counter[tuple[str, str]] = Counter()
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,7 +1,10 @@
-"""Where the example list of contacts lies: in the installed package, or in the checkout.
+"""Finds the example contact list, in the installed package or in the checkout.
 
-There is one copy, examples/contacts.csv; building the wheel puts it into `kataven/cli/data`.
+The repository has one copy, ``examples/contacts.csv``; the build puts it into the wheel as
+``kataven/cli/data/contacts.csv``.
 """
+
+from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
@@ -11,7 +14,7 @@ _IN_CHECKOUT: Final = Path(__file__).parents[2] / "examples" / "contacts.csv"
 
 
 def example_contacts() -> Path:
-    """The path of the example list.
+    """Return the path of the example contact list.
 
     Raises:
         FileNotFoundError: It is in neither place; the text names both.
@@ -20,6 +23,6 @@ def example_contacts() -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"the example contacts are missing: neither {_PACKAGED} nor {_IN_CHECKOUT} is there; "
-        "install kataven again"
+        f"the example contacts are missing: neither {_PACKAGED} nor {_IN_CHECKOUT} exists; "
+        "reinstall kataven"
     )

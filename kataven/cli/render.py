@@ -1,12 +1,13 @@
-"""How the command line looks: the only place that styles, and the only one that loads rich.
+"""How the command line looks: the only module that styles output or loads rich.
 
-Two views with the same methods: a live one for a terminal, plain lines for everything else. Knows
-progress and outcomes as values; it asks nobody for them.
+Two views with the same methods: a live one for terminals, plain lines for everything else. Knows
+progress and outcomes as plain values. Must not know clients or the Hub.
 """
+
+from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -31,10 +33,10 @@ _STYLES: Final = {
     "running": "yellow",
     "paused": "magenta",
 }
-# What the table of outcomes needs with all its columns.
+# The width of the table of outcomes with all its columns.
 _TABLE_WIDTH: Final = 56
 _GAP: Final = 3
-# Plain lines: one for each so much progress.
+# The plain view prints a line whenever progress passes a multiple of this fraction.
 _STEP: Final = 0.1
 
 Show: TypeAlias = "Callable[[CampaignProgress], None]"
@@ -42,13 +44,13 @@ Show: TypeAlias = "Callable[[CampaignProgress], None]"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One line of the table at the end.
+    """One row of the table at the end.
 
     Attributes:
-        status: The contacts' status.
+        status: The status of the contacts.
         error: Their last error, or ``""``.
-        contacts: How many there are.
-        calls: How often they were called in all.
+        contacts: The number of contacts.
+        calls: The total number of calls to them.
     """
 
     status: str
@@ -58,17 +60,17 @@ class Outcome:
 
 
 class View(Protocol):
-    """What a command shows."""
+    """What a command uses to show something."""
 
     def say(self, text: str) -> None:
-        """Show a sentence."""
+        """Show a line of text."""
         ...
 
-    def progress(self, hub_seconds: float) -> "AbstractContextManager[Show]":
-        """Show progress while the context is open; it gives the function that takes it.
+    def progress(self, hub_seconds: float) -> AbstractContextManager[Show]:
+        """Show progress while the context is open; it returns a function to call with each update.
 
         Args:
-            hub_seconds: Seconds of the Hub for each second here.
+            hub_seconds: The number of seconds on the Hub's clock per real second.
         """
         ...
 
@@ -78,12 +80,12 @@ class View(Protocol):
 
 
 def open_view() -> View:
-    """The live view on a terminal that can move its cursor, else plain lines."""
+    """Return the live view if standard output is a terminal that can move its cursor."""
     return TerminalView() if _draws(sys.stdout) else PlainView()
 
 
 def warn(text: str) -> None:
-    """Say a sentence on standard error, wrapped at words where that is a terminal."""
+    """Print a sentence to standard error; on a terminal it is wrapped at words."""
     if not _draws(sys.stderr):
         click.echo(text, err=True)
         return
@@ -98,7 +100,7 @@ def _draws(stream: TextIO | None) -> bool:
 
 
 def span(seconds: float | None) -> str:
-    """A time as a person says it: ``45 s``, ``2 min``, ``1 h 05 min``; ``?`` for None."""
+    """Format a duration, like ``45 s``, ``2 min``, ``1 h 05 min``; ``?`` for None."""
     if seconds is None:
         return "?"
     whole = round(seconds)
@@ -111,7 +113,7 @@ def span(seconds: float | None) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """A fraction as a whole percentage, 100 % only when it is all; ``?`` for None."""
+    """Format a fraction as a percentage, rounded down so that only 1.0 is 100 %; ``?`` for None."""
     return "?" if fraction is None else f"{int(fraction * 100)} %"
 
 
@@ -124,7 +126,7 @@ def _label(status: str) -> str:
 
 
 class PlainView:
-    """Lines for files, pipes and terminals that only print."""
+    """Plain lines, for files, pipes and terminals that cannot move their cursor."""
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -132,10 +134,10 @@ class PlainView:
 
     @contextmanager
     def progress(self, hub_seconds: float) -> Iterator[Show]:  # noqa: ARG002 - lines are short
-        """Print a line at each tenth and whenever the status changes."""
+        """Print a line for each tenth of progress and for each change of status."""
         seen: tuple[str, int] | None = None
 
-        def show(progress: "CampaignProgress") -> None:
+        def show(progress: CampaignProgress) -> None:
             nonlocal seen
             now = (progress.status, int((progress.fraction_done or 0) / _STEP))
             if now != seen:
@@ -145,7 +147,7 @@ class PlainView:
         yield show
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Print the table with spaces."""
+        """Print the table, aligned with spaces."""
         total = sum(outcome.contacts for outcome in outcomes)
         rows = [("status", "last error", "contacts", "share", "calls")]
         rows += [
@@ -164,7 +166,7 @@ class PlainView:
         self.say("")
 
     @staticmethod
-    def _line(progress: "CampaignProgress") -> str:
+    def _line(progress: CampaignProgress) -> str:
         counts = ", ".join(f"{progress.counts.get(s, 0)} {_label(s)}" for s in STATUSES)
         line = f"{progress.status} {percent(progress.fraction_done):>5}: {counts}"
         if progress.terminal:
@@ -174,7 +176,7 @@ class PlainView:
 
 
 class TerminalView:
-    """A live picture for terminals; colours and width are rich's to find out."""
+    """A live display for terminals; rich determines colours and width."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -182,12 +184,12 @@ class TerminalView:
         self._console: Console = Console(highlight=False)
 
     def say(self, text: str) -> None:
-        """Print a sentence, wrapped at words."""
+        """Print a line of text, wrapped at words."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def progress(self, hub_seconds: float) -> Iterator[Show]:
-        """Draw the progress ten times a second; the last picture stays."""
+        """Redraw the progress ten times a second; the last frame stays on the screen."""
         from rich.live import Live
 
         picture = _Picture(hub_seconds)
@@ -195,7 +197,7 @@ class TerminalView:
             with Live(picture, console=self._console, refresh_per_second=10):
                 yield picture.show
         finally:
-            # A signal may come when the cursor is hidden and Live has not begun to watch over it.
+            # A signal may arrive after Live hid the cursor and before its own cleanup is in place.
             self._console.show_cursor()
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
@@ -223,19 +225,19 @@ class TerminalView:
 
 
 class _Picture:
-    """The live part: a bar, the counts, calls in flight and what is left."""
+    """The live part: a progress bar, counts, calls in flight and the remaining time."""
 
     def __init__(self, hub_seconds: float) -> None:
         self._hub_seconds = hub_seconds
         self._progress: CampaignProgress | None = None
 
-    def show(self, progress: "CampaignProgress") -> None:
-        """Take the newest progress; the next refresh draws it."""
+    def show(self, progress: CampaignProgress) -> None:
+        """Store the latest progress; the next refresh draws it."""
         self._progress = progress
 
     def __rich_console__(
-        self, console: "Console", options: "ConsoleOptions"
-    ) -> "Iterator[RenderableType]":
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -262,7 +264,7 @@ class _Picture:
         yield from _side_by_side([Text(line) for line in lines], options.max_width)
 
     @staticmethod
-    def _counts(progress: "CampaignProgress", width: int) -> "Iterator[RenderableType]":
+    def _counts(progress: CampaignProgress, width: int) -> Iterator[RenderableType]:
         from rich.text import Text
 
         digits = len(str(progress.total or 0))
@@ -276,8 +278,8 @@ class _Picture:
         return _side_by_side(cells, width)
 
 
-def _side_by_side(cells: "Sequence[Text]", width: int) -> "Iterator[RenderableType]":
-    """Put cells on one line where they fit, else under each other."""
+def _side_by_side(cells: Sequence[Text], width: int) -> Iterator[RenderableType]:
+    """Put cells on one line if they fit, otherwise below each other."""
     from rich.text import Text
 
     if sum(cell.cell_len + _GAP for cell in cells) - _GAP <= width:

@@ -1,24 +1,29 @@
-"""How a command is stopped from outside: Ctrl-C, and SIGTERM as a second Ctrl-C.
+"""How a command is stopped from outside: Ctrl-C, and SIGTERM, which is handled like Ctrl-C.
 
-Knows signals only. Must not know what a command does or says.
+Knows only signals. Must not know what a command does or prints.
 """
+
+from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came; raised where Ctrl-C would be, so that everything is closed the same way."""
+    """SIGTERM was received; a KeyboardInterrupt, so that the same code cleans up."""
 
 
 @contextmanager
 def terminated_like_ctrl_c() -> Iterator[None]:
-    """While open, SIGTERM raises `Terminated` instead of ending the process on the spot.
+    """While open, SIGTERM raises ``Terminated`` instead of killing the process.
 
-    Otherwise nobody would show the cursor again, stop the Hub and remove unfinished files.
+    The default action would leave the cursor hidden, the Hub running and unfinished files on disk.
     """
     if not _takes_signals():
         yield
@@ -31,15 +36,15 @@ def terminated_like_ctrl_c() -> Iterator[None]:
 
 
 def ignore_ctrl_c() -> None:
-    """From now on Ctrl-C does nothing: all is done and said, and Python only has to end."""
+    """Ignore Ctrl-C from now on: all output is written, and Python only has to exit."""
     if _takes_signals():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _raise_terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's
+def _raise_terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
     raise Terminated
 
 
 def _takes_signals() -> bool:
-    # Python hands signals to the main thread and refuses handlers from any other.
+    # Python delivers signals to the main thread and lets only that thread set handlers.
     return threading.current_thread() is threading.main_thread()

@@ -1,4 +1,6 @@
-"""Runs the `kataven` command as a process of its own: in a pipe, and on a terminal."""
+"""Runs the ``kataven`` command as a process, in a pipe and on a pseudo-terminal."""
+
+from __future__ import annotations
 
 import fcntl
 import os
@@ -8,18 +10,22 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 ENTRY = "import sys; from kataven.cli.app import main; sys.exit(main())"
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The machine's environment without what would change how the command looks."""
+    """Return the machine's environment without variables that change how the output looks."""
     unwanted = {
         *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "KATAVEN_LOG"),
         "PYTHONUNBUFFERED",
@@ -29,33 +35,33 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": paths, "TERM": "xterm-256color", **more}
 
 
-def take_ctrl_c_back() -> None:
-    """A process that a shell's background started has SIGINT ignored, and hands that on."""
+def reset_sigint() -> None:
+    """Undo an inherited "ignore SIGINT", which processes in the background of a shell have."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def take_the_terminal() -> None:
-    """Makes standard input the controlling terminal, whose Ctrl-C becomes a SIGINT."""
-    take_ctrl_c_back()
+def become_foreground() -> None:
+    """Make standard input the controlling terminal, so that its Ctrl-C becomes a SIGINT."""
+    reset_sigint()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @dataclass
 class Terminal:
-    """A command on a terminal."""
+    """A running command on a pseudo-terminal."""
 
     process: subprocess.Popen[bytes]
     master: int
     seen: str = ""
 
     def read_until(self, text: str) -> None:
-        """Read what is shown until a text was."""
+        """Read the output until it contains a text."""
         while text not in self.seen:
             if not self._read():
                 raise AssertionError(f"ended without showing {text!r}: {self.seen!r}")
 
     def finish(self) -> tuple[int, str]:
-        """Read to the end; returns the exit code and everything shown."""
+        """Read to the end; return the exit code and all output."""
         while self._read():
             pass
         return self.process.wait(), self.seen
@@ -65,16 +71,16 @@ class Terminal:
 
     def _read(self) -> bool:
         try:
-            piece = os.read(self.master, 65536)
+            chunk = os.read(self.master, 65536)
         except OSError:
-            # Linux says so when the last process has left the terminal.
+            # Linux raises when the last process has closed the terminal.
             return False
-        self.seen += piece.decode()
-        return bool(piece)
+        self.seen += chunk.decode()
+        return bool(chunk)
 
 
 class Command:
-    """The command, called from a folder."""
+    """Runs the command in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,7 +97,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=take_ctrl_c_back,  # noqa: PLW1509 - calls one function of C
+            preexec_fn=reset_sigint,  # noqa: PLW1509 - calls one C function
         )
 
     def run(
@@ -101,8 +107,8 @@ class Command:
             out, err = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def into_full(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run it where standard output is a disk with no space left."""
+    def into_full_disk(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it with standard output on a device without space."""
         return subprocess.run(
             ["sh", "-c", 'exec "$@" >/dev/full', "sh", sys.executable, "-c", ENTRY, *arguments],
             cwd=self.folder,
@@ -129,7 +135,7 @@ class Command:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=take_the_terminal,  # noqa: PLW1509 - calls two functions of C
+            preexec_fn=become_foreground,  # noqa: PLW1509 - calls two C functions
         )
         os.close(slave)
         terminal = Terminal(process, master)
@@ -154,3 +160,27 @@ def kataven(tmp_path: Path) -> Iterator[Command]:
 @pytest.fixture
 def example_csv() -> Path:
     return ROOT / "examples" / "contacts.csv"
+
+
+@pytest.fixture(scope="session")
+def piped(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """One complete demo in a pipe: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("piped")
+    return folder, Command(folder).run("demo", "--speed", "1000")
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[int, str]]:
+    """Return exit code and output of a demo on a terminal; each width runs once."""
+
+    @cache
+    def draw(columns: int) -> tuple[int, str]:
+        command = Command(tmp_path_factory.mktemp("drawn"))
+        try:
+            return command.on_terminal("demo", "--speed", "1000", columns=columns).finish()
+        finally:
+            command.close()
+
+    return draw

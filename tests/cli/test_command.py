@@ -1,4 +1,6 @@
-"""The `kataven` command: its exit codes, and one clear line for whatever goes wrong."""
+"""The ``kataven`` command: its exit codes, and one clear line for every error."""
+
+from __future__ import annotations
 
 import sys
 from types import ModuleType
@@ -16,7 +18,7 @@ WITHOUT = "import sys; sys.modules[{!r}] = None; from kataven.cli.app import mai
 
 @pytest.fixture
 def raising(monkeypatch):
-    """Adds a command `raise` that raises what it is given."""
+    """Add a command ``raise`` that raises the given exception."""
 
     def add(error: BaseException) -> None:
         @click.command()
@@ -31,10 +33,10 @@ def raising(monkeypatch):
     return add
 
 
-def test_version_names_the_version_and_loads_neither_httpx_nor_rich_nor_a_server(kataven):
+def test_version_is_printed_without_importing_httpx_rich_or_a_server(kataven):
     code = (
         "import sys; from kataven.cli.app import main; main(); "
-        "print(sorted({'httpx', 'rich', 'starlette', 'uvicorn', 'sqlite3', 'kataven_hub'} "
+        "print(sorted({'httpx', 'httpcore', 'rich', 'starlette', 'uvicorn', 'sqlite3', 'kataven_hub'} "
         "& set(sys.modules)))"
     )
 
@@ -44,27 +46,27 @@ def test_version_names_the_version_and_loads_neither_httpx_nor_rich_nor_a_server
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--bogus"], "No such option '--bogus'"),
         (["nope"], "No such command 'nope'"),
         (["demo", "--speed", "0"], "0.0 is not in the range"),
-        (["demo", "--speed", "nan"], "nan is no number; give one from 1 to 1000"),
+        (["demo", "--speed", "nan"], "nan is not a number; use one from 1 to 1000"),
         (["demo", "--speed", "inf"], "inf is not in the range"),
         (["demo", "--speed", "fast"], "'fast' is not a valid float range"),
         (["demo", "more"], "unexpected extra argument"),
     ],
 )
-def test_wrong_usage_is_exit_code_2_and_says_what(kataven, arguments, told):
+def test_usage_errors_exit_with_2_and_say_what_is_wrong(kataven, arguments, message):
     done = kataven.run(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Usage: kataven" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_help_lists_every_command_without_loading_one(kataven):
+def test_help_lists_every_command_without_importing_any(kataven):
     code = (
         "import sys; from kataven.cli.app import main; main(); "
         "print([name for name in sys.modules if name.startswith('kataven.cli.demo')])"
@@ -73,16 +75,16 @@ def test_help_lists_every_command_without_loading_one(kataven):
     done = kataven.run("--help", code=code)
 
     assert done.stdout.endswith("\n[]\n")
-    for name, (_, sentence) in COMMANDS.items():
+    for name, (_, summary) in COMMANDS.items():
         assert name in done.stdout
-        assert sentence in done.stdout
+        assert summary in done.stdout
 
 
 @pytest.mark.parametrize("missing", ["click", "rich", "uvicorn", "python_multipart"])
-def test_a_missing_extra_is_one_line_with_what_to_install(kataven, missing):
+def test_missing_extra_prints_one_line_with_the_install_command(kataven, missing):
     code = WITHOUT.format(missing)
     if missing == "rich":
-        # Only a terminal needs rich.
+        # Only the view for terminals uses rich.
         code = code.replace("from kataven", "sys.stdout.isatty = lambda: True; from kataven", 1)
 
     done = kataven.run("demo", "--speed", "1000", code=code)
@@ -103,14 +105,14 @@ def test_a_missing_extra_is_one_line_with_what_to_install(kataven, missing):
         (click.ClickException("not like this"), "Error: not like this\n"),
     ],
 )
-def test_an_error_is_one_line_and_exit_code_1(raising, capsys, error, line):
+def test_errors_print_one_line_and_exit_with_1(raising, capsys, error, line):
     raising(error)
 
     assert main(["raise"]) == 1
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_fault_of_our_own_shows_no_traceback_unless_asked(raising, capsys, monkeypatch):
+def test_internal_error_shows_a_traceback_only_with_debug_log(raising, capsys, monkeypatch):
     raising(ZeroDivisionError("division by zero"))
 
     monkeypatch.delenv("KATAVEN_LOG", raising=False)
@@ -118,21 +120,21 @@ def test_a_fault_of_our_own_shows_no_traceback_unless_asked(raising, capsys, mon
     quiet = capsys.readouterr().err
     monkeypatch.setenv("KATAVEN_LOG", "debug")
     assert main(["raise"]) == 1
-    told = capsys.readouterr().err
+    verbose = capsys.readouterr().err
 
     assert len(quiet.splitlines()) == 1
-    assert "a fault in kataven itself: ZeroDivisionError: division by zero" in quiet
-    assert "Traceback" in told
+    assert "internal error in kataven: ZeroDivisionError: division by zero" in quiet
+    assert "Traceback" in verbose
 
 
-def test_an_interruption_anywhere_is_exit_code_130(raising, capsys):
+def test_keyboard_interrupt_exits_with_130(raising, capsys):
     raising(KeyboardInterrupt())
 
     assert main(["raise"]) == 130
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_an_exit_code_that_a_command_chose_is_kept(raising):
+def test_exit_code_chosen_by_a_command_is_kept(raising):
     raising(click.exceptions.Exit(7))
 
     assert main(["raise"]) == 7
@@ -140,27 +142,27 @@ def test_an_exit_code_that_a_command_chose_is_kept(raising):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["demo", "--speed", "1000"]])
-def test_an_output_that_takes_nothing_is_named(kataven, arguments, unbuffered):
-    done = kataven.into_full(*arguments, PYTHONUNBUFFERED=unbuffered)
+def test_full_disk_under_standard_output_is_reported(kataven, arguments, unbuffered):
+    done = kataven.into_full_disk(*arguments, PYTHONUNBUFFERED=unbuffered)
 
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: standard output cannot be written: No space left on device; "
-        "send what the command prints somewhere else\n"
+        "Error: cannot write to standard output: No space left on device; "
+        "redirect the output to another place\n"
     )
 
 
-def test_it_runs_as_a_module_too(kataven):
+def test_python_m_kataven_runs_the_command(kataven):
     code = "import runpy; runpy.run_module('kataven', run_name='__main__')"
     done = kataven.run("--help", code=code)
-    told = kataven.run("--help")
+    expected = kataven.run("--help")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == told.stdout
+    assert done.stdout == expected.stdout
 
 
-def test_the_help_of_the_demo_tells_its_exit_codes(kataven):
+def test_help_of_demo_lists_its_exit_codes(kataven):
     done = kataven.run("demo", "--help")
 
-    codes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM."
+    codes = "Exit codes: 0 success, 1 failure, 2 usage error, 130 Ctrl-C, 143 SIGTERM."
     assert codes in [line.strip() for line in done.stdout.splitlines()]

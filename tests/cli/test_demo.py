@@ -1,4 +1,6 @@
-"""`kataven demo`: what it shows and writes, in a pipe and on a terminal, to its end and cut short."""
+"""``kataven demo``: its output and its results, in a pipe and on a terminal, complete and stopped."""
+
+from __future__ import annotations
 
 import csv
 import re
@@ -11,7 +13,7 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3|4|9|10)[0-9]")
 FAST = ("demo", "--speed", "1000")
 SLOW = ("demo", "--speed", "10")
 
-# Does something right before, and something right behind the moment the results get their name.
+# Runs one statement just before the results are renamed, and one just after.
 AROUND_THE_RENAME = """
 import os, pathlib, shutil, signal, sys
 from kataven.cli.app import main
@@ -34,7 +36,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def shown(text: str) -> list[str]:
-    """The lines on the terminal, without escape sequences."""
+    """Return the lines on the terminal, without escape sequences."""
     return [
         line
         for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text))
@@ -42,31 +44,31 @@ def shown(text: str) -> list[str]:
     ]
 
 
-def test_in_a_pipe_it_prints_plain_lines_and_writes_one_row_for_each_contact(kataven, example_csv):
-    done = kataven.run(*FAST)
+def test_pipe_gets_plain_lines_and_one_row_per_contact(piped, example_csv):
+    folder, done = piped
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert "\r" not in done.stdout
     first, second, *_ = done.stdout.splitlines()
     assert re.fullmatch(
-        r"An embedded Hub runs at http://127\.0\.0\.1:\d+, 1000 times as fast as the clock\. "
-        r"Nobody is called\.",
+        r"Embedded Hub at http://127\.0\.0\.1:\d+, running at 1000 times real time\. "
+        r"No real calls are made\.",
         first,
     )
-    assert re.match(r"Campaign \S+ dials contacts\.csv: 20 calls at once, 1 retry", second)
-    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    assert re.match(r"Campaign \S+ is calling contacts\.csv: 20 concurrent calls, 1 retry", second)
+    written = rows(folder / "kataven-demo" / "results.csv")
     uploaded = rows(example_csv)
     assert [row["phone_number"] for row in written] == [row["phone_number"] for row in uploaded]
     assert [row["note"] for row in written] == [row["note"] for row in uploaded]
     assert {row["status"] for row in written} == {"completed", "failed"}
     assert done.stdout.splitlines()[-1] == (
-        "Results: kataven-demo/results.csv, 500 rows, one for each contact."
+        "Results: kataven-demo/results.csv, 500 rows, one per contact."
     )
 
 
-def test_the_progress_lines_rise_to_the_end_and_always_add_up(kataven):
-    done = kataven.run(*FAST)
+def test_progress_lines_never_go_back_and_always_add_up(piped):
+    _, done = piped
 
     lines = re.findall(r"^(running|completed) +(\d+) %: (.*)$", done.stdout, re.MULTILINE)
     assert [int(share) for _, share, _ in lines] == sorted(int(share) for _, share, _ in lines)
@@ -78,23 +80,23 @@ def test_the_progress_lines_rise_to_the_end_and_always_add_up(kataven):
     assert all("calls in flight, ETA " in counts for _, _, counts in lines[:-1])
 
 
-def test_the_table_counts_what_the_file_says(kataven):
-    done = kataven.run(*FAST)
+def test_table_agrees_with_the_results_file(piped):
+    folder, done = piped
 
-    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    written = rows(folder / "kataven-demo" / "results.csv")
     table = re.findall(
         r"^(completed|failed|all) +([a-z_]+)? +(\d+) +([\d.]+)% +(\d+)$", done.stdout, re.MULTILINE
     )
     assert table[-1][2:] == ("500", "100.0", str(sum(int(row["attempts"]) for row in written)))
     for status, error, contacts, share, calls in table[:-1]:
-        such = [row for row in written if (row["status"], row["last_error"]) == (status, error)]
-        assert (int(contacts), int(calls)) == (len(such), sum(int(r["attempts"]) for r in such))
-        assert float(share) == pytest.approx(len(such) / 5, abs=0.051)
+        same = [row for row in written if (row["status"], row["last_error"]) == (status, error)]
+        assert (int(contacts), int(calls)) == (len(same), sum(int(r["attempts"]) for r in same))
+        assert float(share) == pytest.approx(len(same) / 5, abs=0.051)
     assert sum(int(contacts) for _, _, contacts, _, _ in table[:-1]) == 500
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(kataven):
+def test_outcomes_depend_on_the_seed_only(kataven):
     def outcomes(*more: str) -> list[tuple[str, str, str]]:
         assert kataven.run(*FAST, *more).returncode == 0
         found = rows(kataven.folder / "kataven-demo" / "results.csv")
@@ -105,7 +107,7 @@ def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(kataven):
     assert outcomes("--seed", "2") != first
 
 
-def test_a_later_demo_overwrites_the_results_and_leaves_nothing_else(kataven):
+def test_next_demo_overwrites_the_results_and_leaves_no_other_file(kataven):
     folder = kataven.folder / "kataven-demo"
     folder.mkdir()
     (folder / "results.csv").write_text("from before")
@@ -117,8 +119,8 @@ def test_a_later_demo_overwrites_the_results_and_leaves_nothing_else(kataven):
 
 
 @pytest.mark.parametrize("columns", [30, 44, 80, 120])
-def test_on_a_terminal_it_draws_a_bar_that_fits_and_gives_the_cursor_back(kataven, columns):
-    code, text = kataven.on_terminal(*FAST, columns=columns).finish()
+def test_terminal_shows_a_bar_that_fits_and_restores_the_cursor(drawn, columns):
+    code, text = drawn(columns)
 
     assert code == 0
     assert "━" in text
@@ -133,17 +135,15 @@ def test_on_a_terminal_it_draws_a_bar_that_fits_and_gives_the_cursor_back(katave
 
 
 @pytest.mark.parametrize(("columns", "stacked"), [(44, True), (80, False)])
-def test_counts_stand_under_each_other_where_they_do_not_fit_side_by_side(
-    kataven, columns, stacked
-):
-    _, text = kataven.on_terminal(*FAST, columns=columns).finish()
+def test_counts_are_stacked_if_they_do_not_fit_on_one_line(drawn, columns, stacked):
+    _, text = drawn(columns)
 
     alone = [line for line in shown(text) if re.fullmatch(r" *\d+ completed", line.rstrip())]
     together = [line for line in shown(text) if re.match(r" *\d+ pending .* cancelled", line)]
     assert (bool(alone), bool(together)) == (stacked, not stacked)
 
 
-def test_with_no_color_nothing_is_coloured(kataven):
+def test_no_color_switches_colours_off(kataven):
     code, text = kataven.on_terminal(*FAST, env={"NO_COLOR": "1"}).finish()
 
     assert code == 0
@@ -151,7 +151,7 @@ def test_with_no_color_nothing_is_coloured(kataven):
     assert not COLOUR.search(text)
 
 
-def test_a_dumb_terminal_gets_plain_lines(kataven):
+def test_dumb_terminal_gets_plain_lines(kataven):
     code, text = kataven.on_terminal(*FAST, env={"TERM": "dumb"}).finish()
 
     assert code == 0
@@ -159,14 +159,14 @@ def test_a_dumb_terminal_gets_plain_lines(kataven):
     assert re.search(r"^running +\d+ %: \d+ pending, ", text, re.MULTILINE)
 
 
-def test_an_ascii_terminal_gets_ascii(kataven):
+def test_ascii_terminal_gets_ascii(kataven):
     code, text = kataven.on_terminal(*FAST, env={"PYTHONIOENCODING": "ascii"}).finish()
 
     assert code == 0
     assert text.isascii()
 
 
-def test_ctrl_c_in_a_pipe_ends_with_130_and_a_sentence(kataven):
+def test_ctrl_c_in_a_pipe_exits_with_130_and_one_sentence(kataven):
     with kataven.start(*SLOW) as process:
         while not process.stdout.readline().startswith("running"):
             assert process.poll() is None
@@ -175,7 +175,7 @@ def test_ctrl_c_in_a_pipe_ends_with_130_and_a_sentence(kataven):
 
     assert process.returncode == 130
     assert re.fullmatch(
-        r"Interrupted at \d+ %: the embedded Hub has stopped, its campaign is gone, and "
+        r"Interrupted at \d+ %: the embedded Hub and its campaign are gone, and "
         r"kataven-demo/results\.csv was not written\.\n",
         err,
     )
@@ -208,19 +208,20 @@ def test_sigterm_on_a_terminal_leaves_it_usable(kataven):
 
 
 @pytest.mark.parametrize("columns", [30, 44, 80, 120])
-def test_the_sentence_about_a_stop_is_wrapped_at_words(kataven, columns):
+def test_message_about_an_interruption_is_wrapped_at_words(kataven, columns):
     terminal = kataven.on_terminal(*SLOW, columns=columns)
     terminal.read_until("calls in flight")
     terminal.press(b"\x03")
     _, text = terminal.finish()
 
-    told = shown(text[text.index("Interrupted") :])
-    assert max(len(line.rstrip()) for line in told) <= columns
-    assert "kataven-demo/results.csv was not written." in " ".join(line.strip() for line in told)
+    message = shown(text[text.index("Interrupted") :])
+    assert max(len(line.rstrip()) for line in message) <= columns
+    words = " ".join(line.strip() for line in message)
+    assert "kataven-demo/results.csv was not written." in words
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_ctrl_c_beside_the_rename_says_whether_the_results_are_there(kataven, before):
+def test_ctrl_c_around_the_rename_says_whether_the_results_were_written(kataven, before):
     press = "os.kill(os.getpid(), signal.SIGINT)"
     code = AROUND_THE_RENAME.format(press if before else "pass", press)
     results = kataven.folder / "kataven-demo" / "results.csv"
@@ -232,21 +233,19 @@ def test_ctrl_c_beside_the_rename_says_whether_the_results_are_there(kataven, be
     assert done.returncode == 130
     if before:
         assert results.read_text() == "from before"
-        told = (
-            "at 100 %: the embedded Hub has stopped, its campaign is gone, and {} was not written"
-        )
+        expected = "at 100 %: the embedded Hub and its campaign are gone, and {} was not written"
     else:
         assert len(rows(results)) == 500
-        told = (
-            "after the last call: the embedded Hub has stopped, its campaign is gone, and {} is "
-            "written, one row for each contact"
+        expected = (
+            "after the last call: the embedded Hub and its campaign are gone, and {} was written, "
+            "one row per contact"
         )
-    assert done.stderr == f"Interrupted {told.format('kataven-demo/results.csv')}.\n"
+    assert done.stderr == f"Interrupted {expected.format('kataven-demo/results.csv')}.\n"
     assert list(results.parent.iterdir()) == [results]
 
 
-def test_ctrl_c_when_all_is_printed_changes_nothing(kataven):
-    # Python runs what is registered when the program is over and it only has to end.
+def test_ctrl_c_after_the_last_output_is_ignored(kataven):
+    # Exit handlers run after the command is done, while the interpreter shuts down.
     code = (
         "import atexit, os, signal, sys; from kataven.cli.app import main; "
         "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(main())"
@@ -255,12 +254,12 @@ def test_ctrl_c_when_all_is_printed_changes_nothing(kataven):
     done = kataven.run(*FAST, code=code)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("500 rows, one for each contact.\n")
+    assert done.stdout.endswith("500 rows, one per contact.\n")
 
 
-def test_a_reader_that_leaves_ends_it_without_a_word(kataven):
+def test_closed_pipe_ends_the_demo_silently(kataven):
     with kataven.start(*SLOW) as process:
-        assert process.stdout.readline().startswith("An embedded Hub")
+        assert process.stdout.readline().startswith("Embedded Hub")
         process.stdout.close()
         err = process.stderr.read()
         process.wait()
@@ -269,24 +268,24 @@ def test_a_reader_that_leaves_ends_it_without_a_word(kataven):
     assert process.returncode == 1
 
 
-def test_a_file_in_the_way_of_the_folder_is_said_before_anything_runs(kataven):
+def test_file_in_place_of_the_folder_is_reported_before_the_campaign_runs(kataven):
     (kataven.folder / "kataven-demo").write_text("mine")
 
     done = kataven.run(*FAST)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: kataven-demo is a file, and the results need a folder of that name; "
-        "move the file away or start the demo somewhere else\n"
+        "Error: kataven-demo is a file, but the demo needs a folder with that name; "
+        "move the file or run the demo in another folder\n"
     )
     assert (kataven.folder / "kataven-demo").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("target", "what"),
-    [("gone", "a link to gone, which is not there"), ("contacts.txt", "a file")],
+    [("gone", "a link to gone, which does not exist"), ("contacts.txt", "a file")],
 )
-def test_a_link_in_the_way_of_the_folder_is_called_what_it_is(kataven, target, what):
+def test_link_in_place_of_the_folder_is_reported_as_a_link(kataven, target, what):
     (kataven.folder / "contacts.txt").write_text("mine")
     (kataven.folder / "kataven-demo").symlink_to(target)
 
@@ -294,45 +293,45 @@ def test_a_link_in_the_way_of_the_folder_is_called_what_it_is(kataven, target, w
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"Error: kataven-demo is {what}, and the results need a folder of that name; "
-        "move the link away or start the demo somewhere else\n"
+        f"Error: kataven-demo is {what}, but the demo needs a folder with that name; "
+        "move the link or run the demo in another folder\n"
     )
 
 
-def test_a_folder_in_the_way_of_the_results_is_said_before_anything_runs(kataven):
+def test_folder_in_place_of_the_results_is_reported_before_the_campaign_runs(kataven):
     (kataven.folder / "kataven-demo" / "results.csv").mkdir(parents=True)
 
     done = kataven.run(*FAST)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: kataven-demo/results.csv is a folder, and the results are written to a file of "
-        "that name; move the folder away or start the demo somewhere else\n"
+        "Error: kataven-demo/results.csv is a folder, but the demo writes a file with that name; "
+        "move the folder or run the demo in another folder\n"
     )
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file")
-def test_a_folder_that_takes_no_file_is_said_before_anything_runs(kataven):
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that rejects new files")
+def test_read_only_folder_is_reported_before_the_campaign_runs(kataven):
     (kataven.folder / "kataven-demo").symlink_to("/proc/self")
 
     done = kataven.run(*FAST)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        r"Error: kataven-demo takes no new file \(.+\), and the results are written there; "
-        r"make it writable or start the demo somewhere else\n",
+        r"Error: cannot create a file in kataven-demo \(.+\), where the results go; "
+        r"make the folder writable or run the demo in another one\n",
         done.stderr,
     )
 
 
-def test_results_that_could_not_be_written_are_one_line_without_scratch_names(kataven):
-    # The folder goes away during the run, as a disk may fill up.
+def test_failure_to_write_results_prints_one_line_without_scratch_names(kataven):
+    # The folder is removed during the run, to make writing fail.
     code = AROUND_THE_RENAME.format("shutil.rmtree('kataven-demo')", "pass")
 
     done = kataven.run(*FAST, code=code)
 
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: kataven-demo/results.csv could not be written: No such file or directory; "
-        "free space or start the demo somewhere else\n"
+        "Error: cannot write kataven-demo/results.csv: No such file or directory; "
+        "free some space or run the demo in another folder\n"
     )

@@ -1,4 +1,6 @@
-"""The example list: what a CRM exports, all of it invented."""
+"""The example contact list: like an export of a CRM, all of it invented."""
+
+from __future__ import annotations
 
 import csv
 import re
@@ -6,7 +8,7 @@ import re
 from kataven import contacts
 from kataven.cli.example import example_contacts
 
-# Set aside for fiction by the authorities of their countries.
+# Numbers that national regulators reserve for fiction.
 FICTION = re.compile(
     r"\+1\d{3}55501\d\d"  # North America, freephone too: 555-0100 to 555-0199
     r"|\+4420794(60|6)\d{3,4}|\+447700900\d{3}|\+448081570\d{3}|\+449098790\d{3}"
@@ -19,18 +21,18 @@ FICTION = re.compile(
 )
 
 
-def test_it_is_the_copy_in_the_checkout(example_csv):
+def test_checkout_uses_its_own_copy(example_csv):
     assert example_contacts() == example_csv
 
 
-def test_it_is_an_export_that_can_be_uploaded_as_it_is(example_csv):
+def test_list_passes_the_check_unchanged(example_csv):
     report = contacts.check(example_csv)
 
     assert report.ok, report.summary()
     assert report.rows == 500
 
 
-def test_its_numbers_ring_nobody(example_csv):
+def test_all_numbers_are_reserved_for_fiction(example_csv):
     with example_csv.open(encoding="utf-8", newline="") as file:
         numbers = [row["phone_number"] for row in csv.DictReader(file)]
 
@@ -38,7 +40,7 @@ def test_its_numbers_ring_nobody(example_csv):
     assert len(set(numbers)) == len(numbers)
 
 
-def test_it_has_what_makes_exports_hard(example_csv):
+def test_list_contains_the_hard_cases_of_real_exports(example_csv):
     text = example_csv.read_text(encoding="utf-8")
 
     assert '"Austin, TX"' in text

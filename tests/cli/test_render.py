@@ -1,4 +1,6 @@
-"""How numbers are written for people."""
+"""How durations and fractions are formatted."""
+
+from __future__ import annotations
 
 import pytest
 
@@ -19,12 +21,12 @@ from kataven.cli.render import percent, span
         (86_400, "24 h 00 min"),
     ],
 )
-def test_a_time_is_written_in_its_fitting_unit(seconds, text):
+def test_span_uses_a_suitable_unit(seconds, text):
     assert span(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("fraction", "text"), [(None, "?"), (0.0, "0 %"), (0.999, "99 %"), (1.0, "100 %")]
 )
-def test_all_is_said_only_of_all(fraction, text):
+def test_percent_rounds_down_so_that_only_1_is_100(fraction, text):
     assert percent(fraction) == text
