@@ -1,12 +1,13 @@
-"""What it costs to start: the import, and the way to the first answer, beside bare httpx.
+"""Start-up cost: the import, and the time to the first response, relative to bare httpx.
 
-Measured in an environment of its own (benchmarks/scratch/core) that holds the wheel and its core
-requirements only: where click and rich are installed, httpx imports them for its own command line,
-and would look slower than it is. CPU time of fresh processes, interleaved, medians. Run as a script
-it prints a table::
+Measured in a separate environment (benchmarks/scratch/core) with the wheel and its core
+requirements only: if click and rich are installed, httpx imports them for its own command line and
+looks slower than it is. CPU time of fresh processes, interleaved, medians. To print a table::
 
     python benchmarks/startup.py
 """
+
+from __future__ import annotations
 
 import statistics
 import subprocess
@@ -18,12 +19,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "benchmarks" / "scratch" / "core"
-REPEATS = 41
+ROUNDS = 41
 
 TIMED = "import time; begun = time.process_time(); {}; print(time.process_time() - begun)"
 IMPORT_OURS = "import kataven"
 IMPORT_HTTPX = "import httpx"
-# The same work: a client, a GET with a bearer token, the answer's JSON as a dict.
+# The same work: a client, a GET with a bearer token, the JSON of the response as a dict.
 FIRST_OURS = (
     "from kataven import KatavenClient; "
     "client = KatavenClient('sk_live_bench_1', base_url='{url}'); "
@@ -36,8 +37,8 @@ FIRST_HTTPX = (
 )
 
 
-class Answer(BaseHTTPRequestHandler):
-    """One campaign, whatever is asked for."""
+class Handler(BaseHTTPRequestHandler):
+    """Responds to every GET with the same campaign."""
 
     protocol_version = "HTTP/1.1"
 
@@ -54,43 +55,43 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def prepare() -> Path:
-    """Build the wheel and install it with its core requirements only; returns the Python."""
+    """Build the wheel, install it with its core requirements and return the path of the Python."""
     python = CORE / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(CORE)], check=True)
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory() as folder:
-        # This Python has hatchling, so that nothing is fetched to build.
+        # Without isolation: this environment has hatchling, so the build downloads nothing.
         build = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps"]
         subprocess.run([*build, "--no-build-isolation", "-w", folder, str(ROOT)], check=True)
         (wheel,) = Path(folder).glob("kataven-*.whl")
         subprocess.run([*pip, "install", str(wheel)], check=True)
-        # The version stays the same from build to build, so that pip would keep the old files.
-        again = ["install", "--no-deps", "--force-reinstall", str(wheel)]
-        subprocess.run([*pip, *again], check=True)
+        # Builds of one version look alike to pip, which would keep the old files.
+        reinstall = ["install", "--no-deps", "--force-reinstall", str(wheel)]
+        subprocess.run([*pip, *reinstall], check=True)
     return python
 
 
 def seconds(python: Path, code: str) -> float:
-    """CPU seconds of some code in a fresh interpreter."""
+    """Return the CPU seconds of some code in a fresh interpreter."""
     command = [str(python), "-I", "-c", TIMED.format(code)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def ratio(python: Path, code: str, beside: str) -> float:
-    """How many times the CPU of `beside` some code takes."""
-    pairs = [(seconds(python, code), seconds(python, beside)) for _ in range(REPEATS)]
+def ratio(python: Path, code: str, yardstick: str) -> float:
+    """Return the CPU time of some code, relative to that of the yardstick."""
+    pairs = [(seconds(python, code), seconds(python, yardstick)) for _ in range(ROUNDS)]
     return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
 
 
 def measure() -> dict[str, tuple[float, float]]:
-    """Take every figure.
+    """Measure every figure.
 
     Returns:
-        For each name the ratio measured and the most that it should be.
+        For each name, the measured ratio and its goal.
     """
     python = prepare()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -111,7 +112,7 @@ def measure() -> dict[str, tuple[float, float]]:
 
 
 def main() -> int:
-    """Print the table; 1 where a goal was missed."""
+    """Print the table; return 1 if a goal was missed."""
     missed = 0
     for name, (value, goal) in measure().items():
         missed += value > goal

@@ -1,7 +1,9 @@
-"""Writes examples/contacts.csv: 500 contacts as a CRM exports them, all of them invented.
+"""Writes examples/contacts.csv: 500 invented contacts, like an export of a CRM.
 
-Deterministic: the same file at each run. Every number lies in a range reserved for fiction.
+Deterministic: every run writes the same file. All phone numbers are in ranges reserved for fiction.
 """
+
+from __future__ import annotations
 
 import csv
 import random
@@ -48,9 +50,9 @@ NOTES: Final = (
     "First line\nsecond line, as pasted from a mail",
     "Renewal due, 10% discount offered",
 )
-# Area codes of the North American plan: 555-0100 to 555-0199 is reserved in each of them.
+# Area codes of the North American plan: each reserves 555-0100 to 555-0199 for fiction.
 AREAS: Final = (202, 212, 303, 312, 404, 415, 503, 617, 702, 808)
-# Odd, but legal by E.164, and set aside for fiction too: freephone, premium, other countries.
+# Unusual but valid E.164 numbers, also reserved for fiction: freephone, premium, other countries.
 ODD: Final = (
     "+18005550199",
     "+448081570123",
@@ -72,10 +74,10 @@ def numbers(draw: random.Random) -> list[str]:
     """Draw one number for each row.
 
     Args:
-        draw: The source of chance.
+        draw: The random number generator.
 
     Returns:
-        Distinct numbers in E.164.
+        ``ROWS`` distinct numbers in E.164 format, shuffled.
     """
     found: set[str] = set(ODD)
     while len(found) < ROWS:
@@ -93,7 +95,7 @@ def numbers(draw: random.Random) -> list[str]:
 
 def main() -> None:
     """Write the file."""
-    draw = random.Random(7)  # noqa: S311 - nothing here is a secret
+    draw = random.Random(7)  # noqa: S311 - not used for secrets
     with TARGET.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER.split(","))
