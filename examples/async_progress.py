@@ -1,8 +1,10 @@
-"""Two campaigns at once, followed by the async client.
+"""Run two campaigns at the same time with the async client.
 
-Needs the extra `sandbox`. Runs on an embedded Hub; for the real one leave out the sandbox and set
+Needs the extra ``sandbox``. Uses the embedded Hub; for the real one, leave out the sandbox and set
 KATAVEN_API_KEY.
 """
+
+from __future__ import annotations
 
 import asyncio
 
@@ -11,10 +13,10 @@ from kataven.sandbox import Sandbox
 
 
 async def dial(client: AsyncKatavenClient, name: str) -> None:
-    """Create a campaign, start it and wait until it is over."""
+    """Create a campaign, start it and wait until it has finished."""
 
     def show(progress: CampaignProgress) -> None:
-        # Cut off, not rounded: 100 % only when the last call is over.
+        # Round down: only a finished campaign is at 100 %.
         done = int(100 * (progress.fraction_done or 0.0))
         print(f"{name}: {progress.status}, {done} % done, {progress.active_calls} calls")
 
@@ -23,11 +25,11 @@ async def dial(client: AsyncKatavenClient, name: str) -> None:
     )
     await client.campaigns.start(campaign["id"])
     finished = await client.campaigns.wait(campaign["id"], on_progress=show)
-    print(f"{name}: over, {finished['status']}")
+    print(f"{name}: finished with status {finished['status']}")
 
 
 async def main() -> None:
-    """Dial both."""
+    """Run both campaigns."""
     async with (
         Sandbox(time_scale=600, limits=None) as hub,
         AsyncKatavenClient(hub.api_key, base_url=hub.url) as client,

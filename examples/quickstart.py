@@ -1,4 +1,4 @@
-"""The ten lines of the README: a CSV is dialled, followed and read back. Needs extra `sandbox`."""
+"""The ten lines of the README: run a campaign and download its results. Needs ``sandbox``."""
 
 from kataven import KatavenClient
 from kataven.sandbox import Sandbox

@@ -191,7 +191,7 @@ class RateLimitError(APIStatusError):
 
     Attributes:
         retry_after: Seconds to wait according to the Hub, or None if it sent no usable value.
-        reason: ``"rate_limit"`` (waiting helps) or ``"cost_cap"`` (waiting does not help today).
+        reason: ``"rate_limit"`` (waiting helps) or ``"cost_cap"`` (waiting a minute does not).
     """
 
     retry_after: float | None = None

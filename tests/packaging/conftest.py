@@ -1,4 +1,6 @@
-"""The wheel, and environments that hold it without the checkout."""
+"""The wheel, and environments that contain it without the checkout."""
+
+from __future__ import annotations
 
 import os
 import subprocess
@@ -14,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run a command that must succeed; returns what it printed."""
+    """Run a command that must succeed; return its output."""
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=env, capture_output=True, text=True
     )
@@ -24,12 +26,12 @@ def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> 
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment and a folder to work in, neither of which knows the checkout.
+    """An environment with the wheel and a working folder, both outside the checkout.
 
     Attributes:
-        folder: Where commands run.
-        python: The environment's Python.
-        environment: The variables that commands get.
+        folder: The working folder of commands.
+        python: The Python of the environment.
+        environment: The environment variables of commands.
     """
 
     folder: Path
@@ -38,7 +40,7 @@ class Installed:
 
     @property
     def command(self) -> Path:
-        """The installed `kataven`."""
+        """The installed ``kataven`` command."""
         return self.python.parent / "kataven"
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -50,14 +52,14 @@ class Installed:
             text=True,
         )
 
-    def python_says(self, code: str) -> str:
-        """Run some code; returns what it printed."""
+    def run_code(self, code: str) -> str:
+        """Run some code; return its output."""
         return call(self.python, "-c", code, cwd=self.folder, env=self.environment)
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the checkout with the tools that are installed."""
+    """The wheel, built from the checkout with the installed tools."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder]
     call(sys.executable, "-m", "pip", "wheel", *options, ROOT, cwd=folder)
@@ -67,7 +69,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel installed with nothing but its core requirements."""
+    """The wheel, installed with its core requirements only."""
     folder = tmp_path_factory.mktemp("bare")
     home = folder / "environment"
     venv.create(home, with_pip=True)
@@ -82,10 +84,10 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture
 def full(bare: Installed, tmp_path: Path) -> Installed:
-    """The same, with the libraries of this environment behind it: every extra, and pytest.
+    """The same, plus the libraries of the current environment: every extra, and pytest.
 
-    A folder on PYTHONPATH is searched for packages, but its .pth files are not read, so that the
-    checkout, which is installed here by one, stays out.
+    They are added through PYTHONPATH. Python does not read the .pth files of such a folder, so the
+    checkout, which is installed here through one, is not importable.
     """
     libraries = sysconfig.get_paths()["purelib"]
     return Installed(tmp_path, bare.python, {**bare.environment, "PYTHONPATH": libraries})

@@ -1,4 +1,6 @@
-"""The wheel: what is in it, that it works bare, and that the tests pass on it from another folder."""
+"""The wheel: its content, a bare installation, and tests run on it from another folder."""
+
+from __future__ import annotations
 
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.wheel
 ROOT = Path(__file__).resolve().parents[2]
 CORE = {"httpx", "attrs", "python-dateutil"}
 
-# A Hub of a few lines, so that a bare install can be tried where no server can be installed.
+# A minimal Hub: a bare installation does not include the embedded one.
 TRY_BOTH_CLIENTS = """
 import asyncio, io, json, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +29,7 @@ CAMPAIGN = {
 }
 
 class Hub(BaseHTTPRequestHandler):
-    def answer(self):
+    def respond(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         found = self.path != "/api/v1/campaigns/none"
         body = json.dumps(CAMPAIGN).encode() if found else b"not here"
@@ -36,7 +38,7 @@ class Hub(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = respond
 
     def log_message(self, *_):
         pass
@@ -81,7 +83,7 @@ def metadata(wheel):
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_it_holds_both_packages_with_their_types_and_nothing_else(names):
+def test_wheel_contains_both_packages_with_types_and_nothing_else(names):
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
         "kataven",
         "kataven_hub",
@@ -91,35 +93,35 @@ def test_it_holds_both_packages_with_their_types_and_nothing_else(names):
     assert [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".db"))] == []
 
 
-def test_every_module_of_the_checkout_is_in_it(names):
+def test_wheel_contains_every_module(names):
     for package in (ROOT / "kataven", ROOT / "generated" / "kataven_hub"):
         for path in package.rglob("*.py"):
             assert path.relative_to(package.parent).as_posix() in names
 
 
-def test_it_holds_the_example_contacts_as_they_are_in_the_checkout(wheel):
+def test_wheel_contains_the_example_contacts_unchanged(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = archive.read("kataven/cli/data/contacts.csv")
 
     assert packed == (ROOT / "examples" / "contacts.csv").read_bytes()
 
 
-def test_it_requires_three_libraries_and_offers_the_rest_as_extras(wheel):
-    told = metadata(wheel)
-    required = [line for line in told.get_all("Requires-Dist") if "extra ==" not in line]
+def test_wheel_requires_the_core_libraries_and_offers_extras(wheel):
+    found = metadata(wheel)
+    required = [line for line in found.get_all("Requires-Dist") if "extra ==" not in line]
 
     assert {line.partition(">")[0].partition("<")[0] for line in required} == CORE
-    assert set(told.get_all("Provides-Extra")) >= {
+    assert set(found.get_all("Provides-Extra")) >= {
         "all", "cli", "contacts", "dev", "otel", "parquet", "redis", "sandbox", "test",
     }  # fmt: skip
-    assert told["License-Expression"] == "MIT"
+    assert found["License-Expression"] == "MIT"
 
 
-def test_a_wheel_from_the_source_archive_is_the_same(names, tmp_path):
+def test_wheel_built_from_the_source_archive_is_the_same(names, tmp_path):
     build = [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", "source", ROOT]
     subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
     (archive,) = (tmp_path / "source").glob("*.tar.gz")
-    again = [
+    rebuild = [
         sys.executable,
         "-m",
         "pip",
@@ -128,15 +130,15 @@ def test_a_wheel_from_the_source_archive_is_the_same(names, tmp_path):
         "--no-build-isolation",
         "--no-index",
     ]
-    subprocess.run([*again, archive], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([*rebuild, archive], cwd=tmp_path, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
 
     with zipfile.ZipFile(wheel) as built:
         assert sorted(built.namelist()) == sorted(names)
 
 
-def test_a_bare_install_brings_no_command_line_no_server_and_no_tables(bare):
-    installed = bare.python_says(
+def test_bare_install_includes_no_extra(bare):
+    installed = bare.run_code(
         "from importlib.metadata import distributions; "
         "print(*sorted(d.metadata['Name'].lower() for d in distributions()))"
     ).split()
@@ -146,8 +148,8 @@ def test_a_bare_install_brings_no_command_line_no_server_and_no_tables(bare):
     assert unwanted.isdisjoint(installed)
 
 
-def test_a_bare_install_creates_reads_and_refuses_with_both_clients(bare):
-    assert bare.python_says(TRY_BOTH_CLIENTS).splitlines() == [
+def test_both_clients_work_in_a_bare_install(bare):
+    assert bare.run_code(TRY_BOTH_CLIENTS).splitlines() == [
         "True",
         "not here",
         "c1",
@@ -156,19 +158,19 @@ def test_a_bare_install_creates_reads_and_refuses_with_both_clients(bare):
     ]
 
 
-def test_in_a_bare_install_the_import_loads_nothing_heavy(bare):
-    loaded = bare.python_says("import sys, kataven; print(*sys.modules)").split()
+def test_import_loads_nothing_heavy_in_a_bare_install(bare):
+    loaded = bare.run_code("import sys, kataven; print(*sys.modules)").split()
 
     heavy = {"httpx", "attr", "attrs", "dateutil", "asyncio", "ssl", "sqlite3", "kataven_hub"}
     assert heavy.isdisjoint(loaded)
 
 
-def test_in_a_bare_install_a_first_read_loads_no_model_and_no_async_driver(bare):
+def test_first_read_loads_no_model_in_a_bare_install(bare):
     code = TRY_BOTH_CLIENTS.partition("        try:\n")[0].replace("import asyncio, ", "import ")
     code = code.replace("async def", "def").replace("async with", "with").replace("await ", "")
     code += "        import sys; print(*sys.modules)\n"
     code += "finally:\n    server.shutdown()\n    server.server_close()\n    thread.join()\n"
-    loaded = bare.python_says(code).splitlines()[-1].split()
+    loaded = bare.run_code(code).splitlines()[-1].split()
 
     assert "httpx" in loaded
     heavy = {
@@ -184,7 +186,7 @@ def test_in_a_bare_install_a_first_read_loads_no_model_and_no_async_driver(bare)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["demo"]])
-def test_in_a_bare_install_the_command_names_the_extra_that_it_needs(bare, arguments):
+def test_command_names_the_missing_extra_in_a_bare_install(bare, arguments):
     done = bare.run(bare.command, *arguments)
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -194,14 +196,14 @@ def test_in_a_bare_install_the_command_names_the_extra_that_it_needs(bare, argum
     )
 
 
-def test_in_a_bare_install_the_sandbox_names_the_extra_that_it_needs(bare):
+def test_sandbox_names_the_missing_extra_in_a_bare_install(bare):
     done = bare.run(bare.python, "-c", "from kataven.sandbox import Sandbox; Sandbox().start()")
 
     assert done.returncode == 1
     assert "pip install 'kataven[sandbox]'" in done.stderr.splitlines()[-1]
 
 
-def test_the_demo_runs_from_the_wheel_in_any_folder(full):
+def test_demo_runs_from_the_wheel(full):
     done = full.run(full.command, "demo", "--speed", "1000")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -210,13 +212,13 @@ def test_the_demo_runs_from_the_wheel_in_any_folder(full):
 
 
 @pytest.mark.timeout(600)
-def test_the_client_tests_pass_on_the_installed_wheel_from_another_folder(full):
+def test_client_tests_pass_on_the_installed_wheel(full):
     shutil.copytree(ROOT / "tests" / "client", full.folder / "client")
-    # The checkout's settings, but for the paths that lead back to it.
+    # The settings of the checkout, without the paths that lead back to it.
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     kept = [line for line in settings.splitlines() if not line.startswith("pythonpath = ")]
     (full.folder / "pyproject.toml").write_text("\n".join(kept), encoding="utf-8")
-    where = full.python_says("import kataven, kataven_hub; print(kataven.__file__)").strip()
+    where = full.run_code("import kataven, kataven_hub; print(kataven.__file__)").strip()
     assert Path(where).is_relative_to(full.python.parents[1])
 
     done = full.run(

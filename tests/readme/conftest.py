@@ -1,4 +1,6 @@
-"""The documents, their code, and a folder with an embedded Hub to run it in."""
+"""Code blocks of the documents, and a folder with an embedded Hub to run programs in."""
+
+from __future__ import annotations
 
 import os
 import re
@@ -19,7 +21,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def blocks() -> Callable[[str, str], list[str]]:
-    """The code blocks of a document in a language."""
+    """Return the code blocks in one language of a document."""
 
     def find(document: str, language: str) -> list[str]:
         text = (ROOT / document).read_text(encoding="utf-8")
@@ -30,19 +32,19 @@ def blocks() -> Callable[[str, str], list[str]]:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Run]:
-    """Runs a program in a folder that has the examples, with a Hub named by the environment."""
+    """Run Python in a folder with the examples; the environment points to an embedded Hub."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KATAVEN_")}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
     with Sandbox(time_scale=600) as hub:
-        named = {"KATAVEN_API_KEY": hub.api_key, "KATAVEN_BASE_URL": hub.url}
+        hub_settings = {"KATAVEN_API_KEY": hub.api_key, "KATAVEN_BASE_URL": hub.url}
 
         def run(*arguments: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                # As the tests run: a warning is an error.
+                # Like the test suite: warnings are errors.
                 [sys.executable, "-W", "error", *arguments],
                 cwd=tmp_path,
-                env={**kept, **named, "PYTHONPATH": paths},
+                env={**kept, **hub_settings, "PYTHONPATH": paths},
                 capture_output=True,
                 text=True,
             )

@@ -1,4 +1,6 @@
-"""The documents are whole: their links lead somewhere, and nothing that users can set is left out."""
+"""The documents are complete: links work, and everything that users can set is described."""
+
+from __future__ import annotations
 
 import inspect
 import re
@@ -20,15 +22,24 @@ def text(document: str) -> str:
     return (ROOT / document).read_text(encoding="utf-8")
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_link_leads_to_a_file(document):
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text(document))
-    inside = [link for link in links if not re.match(r"[a-z]+:", link)]
+def test_every_link_leads_to_a_file_and_a_heading(document):
+    broken = []
+    for path, anchor in re.findall(r"\]\((?![a-z]+:)([^)#\s]*)(?:#([^)]*))?\)", text(document)):
+        target = (ROOT / document).parent / path if path else ROOT / document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{path}#{anchor}")
 
-    assert [link for link in inside if not (ROOT / document).parent.joinpath(link).exists()] == []
+    assert broken == []
 
 
-def test_the_index_leads_to_every_page():
+def test_index_links_to_every_page():
     index = text("docs/index.md")
 
     for page in ROOT.glob("docs/*.md"):
@@ -36,21 +47,21 @@ def test_the_index_leads_to_every_page():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_target_of_make_that_is_named_exists(document):
+def test_every_mentioned_make_target_exists(document):
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
 
     assert set(re.findall(r"`make ([a-z-]+)", text(document))) <= targets
 
 
 @pytest.mark.parametrize("client", [KatavenClient, AsyncKatavenClient])
-def test_every_option_of_a_client_is_in_the_configuration_page(client):
+def test_every_client_option_is_described(client):
     page = text("docs/configuration.md")
 
     for name in inspect.signature(client).parameters:
         assert f"`{name}`" in page
 
 
-def test_every_variable_that_is_read_is_in_the_configuration_page():
+def test_every_environment_variable_is_described():
     page = text("docs/configuration.md")
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kataven").rglob("*.py"))
 
@@ -58,7 +69,7 @@ def test_every_variable_that_is_read_is_in_the_configuration_page():
         assert f"`{variable}" in page, variable
 
 
-def test_every_error_is_in_the_errors_page():
+def test_every_error_is_described():
     page = text("docs/errors.md")
 
     for name in errors.__all__:
@@ -66,7 +77,7 @@ def test_every_error_is_in_the_errors_page():
         assert getattr(kataven, name) is getattr(errors, name)
 
 
-def test_every_dependency_is_in_its_page_with_a_reason():
+def test_every_dependency_has_a_reason():
     project = tomllib.loads(text("pyproject.toml"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     libraries = {re.split(r"[\[<>=]", line)[0] for group in groups for line in group} - {"kataven"}
@@ -76,12 +87,12 @@ def test_every_dependency_is_in_its_page_with_a_reason():
     assert missing == []
 
 
-def test_every_extra_is_in_the_readme():
+def test_every_extra_is_in_the_readme_table():
     extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
 
     for extra in set(extras) - {"test", "dev"}:
         assert f"| `{extra}` |" in text("README.md")
 
 
-def test_the_changelog_has_this_version():
+def test_changelog_has_the_current_version():
     assert re.search(rf"^## {re.escape(kataven.__version__)}$", text("CHANGELOG.md"), re.MULTILINE)
