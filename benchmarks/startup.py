@@ -99,10 +99,10 @@ def measure() -> dict[str, tuple[float, float]]:
     try:
         first_ours, first_httpx = FIRST_OURS.format(url=url), FIRST_HTTPX.format(url=url)
         return {
-            "import kataven / import httpx": (ratio(python, IMPORT_OURS, IMPORT_HTTPX), 0.15),
+            "import kataven / import httpx": (ratio(python, IMPORT_OURS, IMPORT_HTTPX), 0.05),
             "import, first client, first request / the same with httpx": (
                 ratio(python, first_ours, first_httpx),
-                1.25,
+                1.10,
             ),
         }
     finally:

@@ -12,7 +12,7 @@ from kataven import AsyncKatavenClient, CampaignProgress
 from kataven.sandbox import Sandbox
 
 
-async def dial(client: AsyncKatavenClient, name: str) -> None:
+async def run_campaign(client: AsyncKatavenClient, name: str) -> None:
     """Create a campaign, start it and wait until it has finished."""
 
     def show(progress: CampaignProgress) -> None:
@@ -35,8 +35,8 @@ async def main() -> None:
         AsyncKatavenClient(hub.api_key, base_url=hub.url) as client,
         asyncio.TaskGroup() as group,
     ):
-        group.create_task(dial(client, "Spring"))
-        group.create_task(dial(client, "Autumn"))
+        group.create_task(run_campaign(client, "Spring"))
+        group.create_task(run_campaign(client, "Autumn"))
 
 
 asyncio.run(main())
