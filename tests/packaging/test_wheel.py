@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = {"httpx", "attrs", "python-dateutil"}
+CORE = {"httpx", "httpcore", "attrs", "python-dateutil"}
 
 # A minimal Hub: a bare installation does not include the embedded one.
 TRY_BOTH_CLIENTS = """
