@@ -110,7 +110,8 @@ class ContactsError(KatavenError, ValueError):
 class APIConnectionError(KatavenError):
     """The Hub could not be reached, or its response was lost.
 
-    The ``__cause__`` is the HTTP library's exception: httpcore's, or httpx's with ``http_client=``.
+    If the HTTP library raised an exception, it is the ``__cause__``: httpcore's, or httpx's with
+    ``http_client=``.
 
     Attributes:
         request_sent: Whether the Hub may have processed a write: True if it may have, False if it
