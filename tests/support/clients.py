@@ -1,11 +1,12 @@
-"""The two clients behind one face, so that each test is written once, and a clock that tests drive.
+"""Both clients through one interface, so that each proof is written once, and a driven clock.
 
-Knows how a call of each client is made and run to its end. It asserts nothing.
+Knows how a call or an iterator of each client is run to its end. Asserts nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ KEY = "sk_live_acme_0123456789abcdef"
 START = 1_800_000_000.0
 CSV = b"phone_number,first_name\n+15550100001,Ada\n"
 
-# Each operation that gives one answer, as a function of a client.
+# Each operation that gives one response, as a function of a client.
 READS: dict[str, Callable[[Any], Any]] = {
     "list": lambda client: client.campaigns.list(),
     "get": lambda client: client.campaigns.get("c1"),
@@ -44,24 +45,27 @@ OPERATIONS = {**READS, **WRITES}
 
 
 class DrivenClock:
-    """A clock that stands still but for sleeps, which take no time.
+    """A clock that moves only when slept on or advanced; a sleep takes no time.
 
     Attributes:
-        slept: How long each wait was.
-        on_sleep: Called with the seconds of each wait, before it is over.
+        slept: How long each sleep was, in seconds.
+        on_sleep: Called with the seconds of each sleep before the clock moves; an awaitable
+            result is awaited, on a clock of the async client.
+        fixed_jitter: What ``jitter`` returns.
+        read: How often ``now`` was called.
     """
 
     def __init__(self, jitter: float = 0.5) -> None:
         self.slept: list[float] = []
         self.on_sleep: Callable[[float], Any] | None = None
         self.fixed_jitter = jitter
-        self.asked = 0
+        self.read = 0
         self._now = START
         self._condition = threading.Condition()
 
     def now(self) -> float:
         with self._condition:
-            self.asked += 1
+            self.read += 1
             self._condition.notify_all()
             return self._now
 
@@ -69,82 +73,111 @@ class DrivenClock:
         return self.fixed_jitter
 
     def sleep(self, seconds: float, /) -> Any:
-        with self._condition:
-            self.slept.append(seconds)
-            self._now += seconds
-        return self.on_sleep(seconds) if self.on_sleep is not None else None
+        meanwhile = None if self.on_sleep is None else self.on_sleep(seconds)
+        if inspect.isawaitable(meanwhile):
+            return self._sleep_after(meanwhile, seconds)
+        self._sleep(seconds)
+        return None
 
     def advance(self, seconds: float) -> None:
         with self._condition:
             self._now += seconds
 
-    def wait_until_asked(self, times: int) -> None:
+    def wait_until_read(self, times: int) -> None:
         """Wait until ``now`` was called so often in all; ten seconds at most."""
         with self._condition:
-            assert self._condition.wait_for(lambda: self.asked >= times, 10)
+            assert self._condition.wait_for(lambda: self.read >= times, 10)
+
+    def _sleep(self, seconds: float) -> None:
+        with self._condition:
+            self.slept.append(seconds)
+            self._now += seconds
+
+    async def _sleep_after(self, meanwhile: Any, seconds: float) -> None:
+        await meanwhile
+        self._sleep(seconds)
 
 
 class Blocking:
-    """Calls of the blocking client."""
+    """The blocking client."""
 
     name = "sync"
-    client_class = KatavenClient
-    http_class = httpx.Client
+    client_class: Any = KatavenClient
+    http_class: Any = httpx.Client
 
     def __init__(self) -> None:
         self._open: list[Any] = []
 
     def client(self, hub: Any = None, **options: Any) -> Any:
-        options.setdefault("api_key", KEY)
+        """A client of a Hub (or of a URL), closed at the end of the test."""
+        options.setdefault("api_key", getattr(hub, "api_key", KEY))
         if hub is not None:
             options.setdefault("base_url", getattr(hub, "url", hub))
         client = self.client_class(**options)
         self._open.append(client)
         return client
 
-    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    def together(self, calls: list[Callable[[], Any]]) -> list[Any]:
-        """Run all at once; the results, or what was raised, in order."""
-        with ThreadPoolExecutor(len(calls)) as pool:
-            futures = [pool.submit(call) for call in calls]
-            return [future.exception() or future.result() for future in futures]
-
-    def items(self, stream: Any) -> list[Any]:
-        with stream:
-            return list(stream)
-
     def http_client(self, **options: Any) -> Any:
+        """An httpx client of the same kind, closed at the end of the test."""
         client = self.http_class(**options)
         self._open.append(client)
         return client
 
-    def close(self, client: Any) -> None:
-        client.close()
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a method of a client and wait for its result."""
+        return function(*args, **kwargs)
 
-    def within(self, client: Any) -> None:
-        """Enter and leave the client's context manager."""
+    def together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        """Run all calls at once; the results, or what was raised, in order."""
+        with ThreadPoolExecutor(len(calls)) as pool:
+            futures = [pool.submit(call) for call in calls]
+            return [future.exception() or future.result() for future in futures]
+
+    def next(self, iterator: Any) -> Any:
+        """The next item."""
+        return next(iterator)
+
+    def rest(self, iterator: Any) -> list[Any]:
+        """The items up to the end; the iterator is left open."""
+        return list(iterator)
+
+    def items(self, iterator: Any) -> list[Any]:
+        """All items, within the iterator's context manager."""
+        with iterator:
+            return list(iterator)
+
+    def close(self, closeable: Any) -> None:
+        """Close a client or an iterator."""
+        closeable.close()
+
+    def enter(self, client: Any) -> Any:
+        """Enter and leave a client's context manager; what it gave."""
         with client as entered:
-            assert entered is client
+            return entered
+
+    def provider(self, function: Callable[[], str]) -> Any:
+        """A token provider of this client's kind."""
+        return function
 
     def finish(self) -> None:
         for client in reversed(self._open):
-            client.close()
+            self.close(client)
 
 
 class Awaited(Blocking):
-    """Calls of the async client, all in one event loop."""
+    """The async client, all in one event loop."""
 
     name = "async"
-    client_class = AsyncKatavenClient  # type: ignore[assignment]
-    http_class = httpx.AsyncClient  # type: ignore[assignment]
+    client_class = AsyncKatavenClient
+    http_class = httpx.AsyncClient
 
     def __init__(self) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
 
     def run(self, awaitable: Any) -> Any:
+        """Run an awaitable in the caller's event loop."""
+
         async def main() -> Any:
             return await awaitable
 
@@ -162,24 +195,38 @@ class Awaited(Blocking):
 
         return self._runner.run(main())
 
-    def items(self, stream: Any) -> list[Any]:
+    def next(self, iterator: Any) -> Any:
+        return self.call(iterator.__anext__)
+
+    def rest(self, iterator: Any) -> list[Any]:
         async def main() -> list[Any]:
-            async with stream:
-                return [item async for item in stream]
+            return [item async for item in iterator]
 
         return self._runner.run(main())
 
-    def close(self, client: Any) -> None:
-        self.run(client.aclose())
+    def items(self, iterator: Any) -> list[Any]:
+        async def main() -> list[Any]:
+            async with iterator:
+                return [item async for item in iterator]
 
-    def within(self, client: Any) -> None:
-        async def main() -> None:
+        return self._runner.run(main())
+
+    def close(self, closeable: Any) -> None:
+        self.call(closeable.aclose)
+
+    def enter(self, client: Any) -> Any:
+        async def main() -> Any:
             async with client as entered:
-                assert entered is client
+                return entered
 
-        self._runner.run(main())
+        return self._runner.run(main())
+
+    def provider(self, function: Callable[[], str]) -> Any:
+        async def provide() -> str:
+            return function()
+
+        return provide
 
     def finish(self) -> None:
-        for client in reversed(self._open):
-            self.close(client)
+        super().finish()
         self._runner.close()
