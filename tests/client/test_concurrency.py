@@ -8,14 +8,15 @@ import threading
 from typing import Any
 
 import pytest
-from callers import KEY, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, Request, reply, reset, wait_for
 
 import kataven
+from tests.support.clients import KEY, Awaited, Blocking, DrivenClock
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub, reset, wait_for
 
 
 def _by_id(request: Request) -> bytes:
-    return reply(200, {"id": request.path.rpartition("/")[2]})
+    return response(200, {"id": request.path.rpartition("/")[2]})
 
 
 def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: LoopbackHub) -> None:
@@ -26,7 +27,7 @@ def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: Lo
         together.wait(10)
         return _by_id(request)
 
-    hub.decide = decide
+    hub.on_request = decide
     client = caller.client(hub)
     ids = [f"c{number}" for number in range(50)]
     answers = caller.together([lambda i=i: client.campaigns.get(i) for i in ids])
@@ -36,8 +37,9 @@ def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: Lo
 def test_fifty_calls_at_once_survive_faults(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(
-        *[(reset,), reply(503, "down"), reply(429, "rate_limited", [("Retry-After", "1")])] * 6
+    hub.respond(
+        *[(reset,), response(503, "down"), response(429, "rate_limited", [("Retry-After", "1")])]
+        * 6
     )
     client = caller.client(hub, clock=clock, max_retries=18)
     answers = caller.together([lambda: client.campaigns.get("c1")] * 30)
@@ -46,7 +48,7 @@ def test_fifty_calls_at_once_survive_faults(
 
 
 def test_first_calls_from_many_threads_make_one_pool(blocking: Blocking, hub: LoopbackHub) -> None:
-    hub.decide = _by_id
+    hub.on_request = _by_id
     client = blocking.client(hub)
     start = threading.Barrier(16)
 
@@ -69,8 +71,9 @@ def test_the_blocking_client_works_inside_a_running_loop(
             client.campaigns.stream_events("c1", reconnect=False)
         )
 
-    hub.will(
-        reply(200, {"id": "c1"}), reply(200, b": x\n\n", [("Content-Type", "text/event-stream")])
+    hub.respond(
+        response(200, {"id": "c1"}),
+        response(200, b": x\n\n", [("Content-Type", "text/event-stream")]),
     )
     assert asyncio.run(cell_of_a_notebook()) == ({"id": "c1"}, [": x"])
 
@@ -100,7 +103,7 @@ def test_the_async_client_works_in_one_loop_after_another(hub: LoopbackHub) -> N
 def test_calls_of_other_tasks_go_on_when_one_is_cancelled(
     awaited: Awaited, hub: LoopbackHub
 ) -> None:
-    hub.decide = _by_id
+    hub.on_request = _by_id
     client = awaited.client(hub)
 
     async def main() -> list[Any]:
@@ -124,11 +127,11 @@ def test_faults_leave_no_descriptor_and_no_thread_behind(
 ) -> None:
     faults = [
         (reset,),
-        reply(503, "x"),
-        reply(200, b"{", length=9),
-        reply(200, b"{}", [("Content-Encoding", "br")]),
-        reply(302, "", [("Location", "/")]),
-        reply(200, b"no json"),
+        response(503, "x"),
+        response(200, b"{", length=9),
+        response(200, b"{}", [("Content-Encoding", "br")]),
+        response(302, "", [("Location", "/")]),
+        response(200, b"no json"),
     ]
     faults[2] = (faults[2], reset)
     client = caller.client(hub, clock=clock, max_retries=0)
@@ -136,7 +139,7 @@ def test_faults_leave_no_descriptor_and_no_thread_behind(
 
     def fail() -> None:
         for fault in faults:
-            hub.will(fault)
+            hub.respond(fault)
             with pytest.raises(kataven.KatavenError):
                 caller.call(client.campaigns.get, "c1")
         caller.call(client.campaigns.get, "c1")

@@ -7,12 +7,22 @@ import io
 from typing import Any
 
 import pytest
-from callers import CSV, KEY, OPERATIONS, READS, WRITES, Awaited, Blocking, DrivenClock
-from loopback_hub import Answer, LoopbackHub, chunked, close, hang, refused_port, reply, trickle
 
 import kataven
+from tests.support.clients import (
+    CSV,
+    KEY,
+    OPERATIONS,
+    READS,
+    WRITES,
+    Awaited,
+    Blocking,
+    DrivenClock,
+)
+from tests.support.http import chunked, response
+from tests.support.server import Early, LoopbackHub, close, refused_port, silence, trickle
 
-LIMITED = reply(429, "rate_limited: x", [("Retry-After", "60")])
+LIMITED = response(429, "rate_limited: x", [("Retry-After", "60")])
 BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 300)
 EVENTS = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
 
@@ -28,7 +38,7 @@ def test_the_default_timeout_is_the_documented_one(caller: Blocking) -> None:
 def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(caller.client(hub, clock=clock, deadline=1.0).campaigns.get, "c1")
     assert clock.slept == [0.25, 0.5]
@@ -67,7 +77,7 @@ def test_a_deadline_ends_the_tries_of_a_connection_that_is_not_made(
 def test_the_deadline_is_fixed_once_for_all_attempts(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     hub.on_request = lambda _request: clock.advance(4)
     with pytest.raises(kataven.APITimeoutError):
         caller.call(caller.client(hub, clock=clock, deadline=10).campaigns.get, "c1")
@@ -87,7 +97,7 @@ def test_each_call_has_a_deadline_of_its_own(
 def test_a_deadline_that_is_met_changes_nothing(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(LIMITED, reply(200, {"id": "c1"}))
+    hub.respond(LIMITED, response(200, {"id": "c1"}))
     client = caller.client(hub, clock=clock, deadline=64)
     assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
 
@@ -95,7 +105,7 @@ def test_a_deadline_that_is_met_changes_nothing(
 def test_a_view_may_set_and_lift_the_deadline(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     client = caller.client(hub, clock=clock)
     hasty = client.with_options(deadline=0.1)
     with pytest.raises(kataven.APITimeoutError):
@@ -114,7 +124,7 @@ def test_a_view_may_set_and_lift_the_deadline(
 def test_a_silent_hub_does_not_outlast_the_deadline(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, deadline=0.3))
     assert caught.value.request_sent is (None if operation == "get" else True)
@@ -131,7 +141,7 @@ SLOW = {
         b"HTTP/1.1 200 OK\r\n",
         trickle(b"X-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),
     ),
-    "body": (reply(200, b"", length=len(BODY)), trickle(BODY)),
+    "body": (response(200, b"", length=len(BODY)), trickle(BODY)),
 }
 
 
@@ -143,7 +153,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_deadline(
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(caller.client(hub, deadline=0.3).campaigns.get, "c1")
     assert caught.value.request_sent is None
-    assert not hub.trickled_whole
+    assert not hub.trickled_to_the_end
     assert hub.arrived(1) == 1
 
 
@@ -156,7 +166,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_read_timeout(
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(client.campaigns.get, "c1")
     assert caught.value.request_sent is None
-    assert not hub.trickled_whole
+    assert not hub.trickled_to_the_end
 
 
 @pytest.mark.parametrize("bound", ["timeout", "deadline"])
@@ -175,14 +185,14 @@ def test_a_write_that_was_accepted_and_whose_answer_trickles_was_accepted(
         assert caught.value.request_sent is True
     else:
         assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})
-    assert not hub.trickled_whole
+    assert not hub.trickled_to_the_end
     assert hub.arrived(1) == 1
 
 
 def test_an_upload_that_nobody_reads_does_not_outlast_the_deadline(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.always = Answer((lambda connection: connection.hub.over.wait(10),), after=1000)
+    hub.always = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
     client = caller.client(hub, deadline=0.4)
     large = io.BytesIO(CSV + b"x" * 9_000_000)
     with pytest.raises(kataven.APITimeoutError) as caught:
@@ -194,7 +204,7 @@ def test_a_body_that_arrives_in_time_by_small_pieces_is_read(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     pieces = [b'{"id": ', b'"c', b'1"}']
-    hub.always = (reply(200, b"", length=12), *(trickle(piece, 0.01) for piece in pieces))
+    hub.always = (response(200, b"", length=12), *(trickle(piece, 0.01) for piece in pieces))
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -206,11 +216,11 @@ def test_a_read_that_was_slow_is_held_against_the_clients_own_clock(
 
     def a_minute_later(_connection: Any) -> None:
         # The clock is asked as each piece is taken: wait until the first one has been.
-        clock.wait_until_asked(seen[0] + 2)
+        clock.wait_until_read(seen[0] + 2)
         clock.advance(60)
 
-    hub.on_request = lambda _request: seen.append(clock.asked)
-    hub.always = (reply(200, b'{"id": ', length=12), a_minute_later, b'"c1"}')
+    hub.on_request = lambda _request: seen.append(clock.read)
+    hub.always = (response(200, b'{"id": ', length=12), a_minute_later, b'"c1"}')
     client = caller.client(hub, clock=clock, max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="timeout"):
         caller.call(client.campaigns.get, "c1")
@@ -223,7 +233,7 @@ def test_a_stream_is_not_bounded_by_the_deadline_as_a_whole(
         connection.hub.over.wait(0.5)
 
     hub.always = (
-        reply(200, b"", EVENTS) + chunked(b": one\n\n", end=False),
+        response(200, b"", EVENTS) + chunked(b": one\n\n", end=False),
         pause,
         chunked(b": two\n\n"),
         close,
@@ -251,6 +261,6 @@ def test_a_token_that_takes_too_long_is_bounded_by_the_deadline(
 def test_the_same_call_without_a_deadline_waits_as_long_as_it_takes(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.will(LIMITED, LIMITED, LIMITED, reply(200, {"id": "c1"}))
+    hub.respond(LIMITED, LIMITED, LIMITED, response(200, {"id": "c1"}))
     assert caller.call(READS[operation], caller.client(hub, clock=clock)) == {"id": "c1"}
     assert sum(clock.slept) == pytest.approx(189)

@@ -7,13 +7,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV
-from loopback_hub import LoopbackHub, reply
+
+from tests.support.clients import CSV, Blocking
+from tests.support.http import response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callers import Blocking
+    from tests.support.server import LoopbackHub
 
 
 class Word(str, Enum):  # noqa: UP042 - a StrEnum is written as its value anyway
@@ -50,14 +51,14 @@ def test_ids_statuses_and_pages(caller: Blocking, hub: LoopbackHub, target: str)
 
 
 def test_a_delete(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.will(reply(204))
+    hub.respond(response(204))
     caller.call(caller.client(hub).campaigns.delete, Word.ID)
     assert hub.only.target.endswith("/campaigns/c1")
 
 
 def test_every_field_of_a_create(caller: Blocking, hub: LoopbackHub) -> None:
     create = caller.client(hub).campaigns.create
-    hub.will(reply(201, {"id": "c1"}))
+    hub.respond(response(201, {"id": "c1"}))
     fields = (Count.FIVE, Count.TWO, Count.FIVE, Word.SOON)
     caller.call(create, Word.GOLD, Word.AGENT, Word.ID, io.BytesIO(CSV), *fields)
     assert hub.only.form == {
@@ -79,15 +80,15 @@ def test_cells_of_rows(caller: Blocking, hub: LoopbackHub) -> None:
 
 def test_iterating_streaming_and_options(caller: Blocking, hub: LoopbackHub) -> None:
     campaigns = caller.client(hub).campaigns
-    hub.will(reply(200, {"contacts": [{"id": "1"}]}), reply(200, {"contacts": []}))
+    hub.respond(response(200, {"contacts": [{"id": "1"}]}), response(200, {"contacts": []}))
     contacts = campaigns.iter_contacts(Word.ID, Word.FAILED, start_page=Count.TWO)
     assert caller.items(contacts) == [{"id": "1"}]
     targets = [request.target.partition("?")[2] for request in hub.requests]
     assert targets == ["status=failed&page=2", "status=failed&page=3"]
-    event = reply(200, b"data: 1\n\n", [("Content-Type", "text/event-stream")])
-    hub.will(event)
+    event = response(200, b"data: 1\n\n", [("Content-Type", "text/event-stream")])
+    hub.respond(event)
     assert len(caller.items(campaigns.stream_events(Word.ID, reconnect=False))) == 1
     assert hub.requests[-1].target.endswith("/campaigns/c1/events")
-    hub.will(reply(200, {"campaigns": []}), reply(201, {"id": "c1"}))
+    hub.respond(response(200, {"campaigns": []}), response(201, {"id": "c1"}))
     caller.call(campaigns.create, "n", "a", "p", CSV, on_ambiguous=Word.FIND)
     assert [request.method for request in hub.requests[-2:]] == ["GET", "POST"]

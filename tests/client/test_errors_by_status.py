@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from callers import OPERATIONS, READS, TRANSITIONS, WRITES, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, chunked, close, reply, reset
 
 import kataven
+from tests.support.clients import OPERATIONS, READS, TRANSITIONS, WRITES, Blocking, DrivenClock
+from tests.support.http import chunked, response
+from tests.support.server import LoopbackHub, close, reset
 
 CLASSES = {
     400: kataven.BadRequestError,
@@ -41,7 +42,7 @@ def test_the_status_names_the_class_and_the_error_tells_all_that_came(
 ) -> None:
     words = "the account « acme » has no such thing"
     headers = [("X-Request-ID", "req-17"), ("X-Other", "1")]
-    hub.always = reply(
+    hub.always = response(
         status, b"" if status == 304 else words, headers, length=0 if status == 304 else None
     )
     client = caller.client(hub, clock=clock, max_retries=0)
@@ -68,7 +69,7 @@ def test_the_status_names_the_class_and_the_error_tells_all_that_came(
 def test_every_method_raises_by_status_and_asks_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    hub.always = reply(status, "no")
+    hub.always = response(status, "no")
     with pytest.raises(CLASSES[status]) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
     assert type(caught.value) is CLASSES[status]
@@ -80,7 +81,7 @@ def test_every_method_raises_by_status_and_asks_once(
 def test_a_stream_raises_by_status_before_any_item(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
-    hub.always = reply(status, "no")
+    hub.always = response(status, "no")
     stream = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(CLASSES[status]):
         caller.items(stream)
@@ -88,7 +89,7 @@ def test_a_stream_raises_by_status_before_any_item(
 
 
 def test_an_errors_text_stays_one_short_printable_line(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(400, "row 3\x1b[2J\r\nis\tbad\u202e " + "x" * 5000)
+    hub.always = response(400, "row 3\x1b[2J\r\nis\tbad\u202e " + "x" * 5000)
     with pytest.raises(kataven.BadRequestError, match=r"row 3.*is.*bad") as caught:
         caller.call(caller.client(hub).campaigns.get, "c1")
     assert str(caught.value).isprintable()
@@ -100,7 +101,7 @@ def test_an_errors_text_stays_one_short_printable_line(caller: Blocking, hub: Lo
 def test_a_body_that_is_no_utf_8_is_an_error_all_the_same(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.always = reply(404, b"\xff\xfe nothing")
+    hub.always = response(404, b"\xff\xfe nothing")
     with pytest.raises(kataven.NotFoundError, match="nothing"):
         caller.call(caller.client(hub).campaigns.get, "c1")
 
@@ -112,7 +113,7 @@ def test_redirects_are_not_followed_and_show_no_query_and_no_userinfo(
 ) -> None:
     with LoopbackHub() as elsewhere:
         location = f"http://ada:pass-word@127.0.0.1:{elsewhere.port}/login?token=secret-token#part"
-        hub.always = reply(status, "", [("Location", location)])
+        hub.always = response(status, "", [("Location", location)])
         client = caller.client(hub, clock=clock)
         with pytest.raises(kataven.APIStatusError) as caught:
             if operation == "stream":
@@ -143,35 +144,35 @@ def test_redirects_are_not_followed_and_show_no_query_and_no_userinfo(
 def test_a_strange_location_shows_no_secret_either(
     caller: Blocking, hub: LoopbackHub, location: str
 ) -> None:
-    hub.always = reply(302, "", [("Location", location)])
+    hub.always = response(302, "", [("Location", location)])
     with pytest.raises(kataven.APIStatusError) as caught:
         caller.call(caller.client(hub).campaigns.get, "c1")
     assert "secret-token" not in str(caught.value) + repr(vars(caught.value))
 
 
 NOT_OBJECTS: dict[str, Any] = {
-    "empty": reply(200, b""),
-    "no content": reply(204),
-    "a list": reply(200, []),
-    "a string": reply(200, b'"c1"', [("Content-Type", "application/json")]),
-    "null": reply(200, b"null", [("Content-Type", "application/json")]),
-    "a proxy's page": reply(200, b"<html>Sign in</html>", [("Content-Type", "text/html")]),
-    "half an object": reply(200, b'{"id": "c1"', [("Content-Type", "application/json")]),
-    "two objects": reply(200, b"{}{}", [("Content-Type", "application/json")]),
-    "no UTF-8": reply(200, b'{"id": "\xff\xfe"}', [("Content-Type", "application/json")]),
-    "nested too deep": reply(200, b'{"a":' * 100_000, [("Content-Type", "application/json")]),
-    "a number too long": reply(200, b'{"a": %s}' % (b"9" * 10_000), []),
-    "packed wrongly": reply(200, b"{}", [("Content-Encoding", "gzip")]),
-    "packed as br": reply(200, b"{}", [("Content-Encoding", "br")]),
+    "empty": response(200, b""),
+    "no content": response(204),
+    "a list": response(200, []),
+    "a string": response(200, b'"c1"', [("Content-Type", "application/json")]),
+    "null": response(200, b"null", [("Content-Type", "application/json")]),
+    "a proxy's page": response(200, b"<html>Sign in</html>", [("Content-Type", "text/html")]),
+    "half an object": response(200, b'{"id": "c1"', [("Content-Type", "application/json")]),
+    "two objects": response(200, b"{}{}", [("Content-Type", "application/json")]),
+    "no UTF-8": response(200, b'{"id": "\xff\xfe"}', [("Content-Type", "application/json")]),
+    "nested too deep": response(200, b'{"a":' * 100_000, [("Content-Type", "application/json")]),
+    "a number too long": response(200, b'{"a": %s}' % (b"9" * 10_000), []),
+    "packed wrongly": response(200, b"{}", [("Content-Encoding", "gzip")]),
+    "packed as br": response(200, b"{}", [("Content-Encoding", "br")]),
 }
 BROKEN_OFF: dict[str, Any] = {
-    "reset in the body": (reply(200, b'{"id": ', length=50), reset),
-    "closed in the body": (reply(200, b'{"id": ', length=50), close),
+    "reset in the body": (response(200, b'{"id": ', length=50), reset),
+    "closed in the body": (response(200, b'{"id": ', length=50), close),
     "closed in a chunk": (
-        reply(200, b"", [("Transfer-Encoding", "chunked")]) + chunked(b'{"id": ', end=False),
+        response(200, b"", [("Transfer-Encoding", "chunked")]) + chunked(b'{"id": ', end=False),
         close,
     ),
-    "closed behind the head": (reply(200, b"", length=50), close),
+    "closed behind the head": (response(200, b"", length=50), close),
 }
 
 
@@ -190,7 +191,7 @@ def test_a_success_to_a_read_that_is_no_json_object_is_a_format_error_and_is_not
 
 
 def test_a_format_error_shows_what_came(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(200, b"<html>\x1b[2J Sign in </html>")
+    hub.always = response(200, b"<html>\x1b[2J Sign in </html>")
     with pytest.raises(kataven.ResponseFormatError, match="Sign in") as caught:
         caller.call(caller.client(hub).campaigns.list)
     assert caught.value.body == b"<html>\x1b[2J Sign in </html>"
@@ -249,7 +250,7 @@ def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
 def test_a_refusal_of_a_write_whose_text_breaks_off_is_still_a_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    hub.always = (reply(status, b"the camp", length=90), reset)
+    hub.always = (response(status, b"the camp", length=90), reset)
     with pytest.raises(CLASSES[status]):
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
     assert hub.arrived(1) == 1
@@ -271,7 +272,7 @@ def test_a_404_below_the_undocumented_mount_hints_at_the_documented_one(
             return await super().handle_async_request(_led_to(hub, request))
 
     transport = ToTheLoopbackHub if caller.name == "sync" else ToTheLoopbackHubAwaited
-    hub.always = reply(404, "nothing here")
+    hub.always = response(404, "nothing here")
     given = caller.http_client(transport=transport())
     for base, hinted in [("https://api.kataven.ai", True), ("https://api.kataven.ai/v1", False)]:
         client = caller.client(base, http_client=given, clock=clock)

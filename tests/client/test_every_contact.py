@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from loopback_hub import LoopbackHub, Request, reply, reset
 
 import kataven
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub, reset
 
 if TYPE_CHECKING:
-    from callers import Awaited, Blocking, DrivenClock
+    from tests.support.clients import Awaited, Blocking, DrivenClock
 
 
 def _row(number: int) -> dict[str, Any]:
@@ -26,9 +27,9 @@ def _serve(hub: LoopbackHub, total: int, size: int = 100) -> None:
 
     def decide(request: Request) -> bytes:
         page = _page_of(request)
-        return reply(200, {"contacts": rows[page * size : (page + 1) * size], "page": page})
+        return response(200, {"contacts": rows[page * size : (page + 1) * size], "page": page})
 
-    hub.decide = decide
+    hub.on_request = decide
 
 
 def _pages(hub: LoopbackHub) -> list[int]:
@@ -101,13 +102,14 @@ def test_status_and_start_page_are_passed_on(caller: Blocking, hub: LoopbackHub)
 
 
 @pytest.mark.parametrize(
-    "fault", [reply(429, "rate_limited: x", [("Retry-After", "60")]), (reset,), reply(503, "x")]
+    "fault",
+    [response(429, "rate_limited: x", [("Retry-After", "60")]), (reset,), response(503, "x")],
 )
 def test_a_fault_repeats_only_its_own_page(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: Any
 ) -> None:
-    pages = [reply(200, {"contacts": [_row(n)]}) for n in range(3)]
-    hub.will(pages[0], pages[1], fault, pages[2], reply(200, {"contacts": []}))
+    pages = [response(200, {"contacts": [_row(n)]}) for n in range(3)]
+    hub.respond(pages[0], pages[1], fault, pages[2], response(200, {"contacts": []}))
     assert _all(caller, caller.client(hub, clock=clock)) == [_row(0), _row(1), _row(2)]
     assert _pages(hub) == [0, 1, 2, 2, 3]
 
@@ -115,12 +117,12 @@ def test_a_fault_repeats_only_its_own_page(
 def test_an_error_names_the_page_and_reading_can_go_on_there(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(
-        reply(200, {"contacts": [_row(0)]}),
-        reply(200, {"contacts": [_row(1)]}),
-        reply(403, "revoked"),
-        reply(200, {"contacts": [_row(2)]}),
-        reply(200, {"contacts": []}),
+    hub.respond(
+        response(200, {"contacts": [_row(0)]}),
+        response(200, {"contacts": [_row(1)]}),
+        response(403, "revoked"),
+        response(200, {"contacts": [_row(2)]}),
+        response(200, {"contacts": []}),
     )
     client = caller.client(hub, clock=clock)
     seen: list[Any] = []
@@ -154,7 +156,7 @@ def test_an_error_names_the_page_and_reading_can_go_on_there(
 def test_a_hub_that_ignores_the_page_does_not_make_it_endless(
     caller: Blocking, hub: LoopbackHub, page: dict[str, Any]
 ) -> None:
-    hub.always = reply(200, page)
+    hub.always = response(200, page)
     assert _all(caller, caller.client(hub)) == page["contacts"]
     assert _pages(hub) == [0, 1]
 
@@ -162,7 +164,7 @@ def test_a_hub_that_ignores_the_page_does_not_make_it_endless(
 def test_a_page_with_the_same_ids_and_newer_fields_is_the_same_page(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.decide = lambda request: reply(
+    hub.on_request = lambda request: response(
         200, {"contacts": [{**_row(0), "attempts": _page_of(request)}]}
     )
     assert len(_all(caller, caller.client(hub))) == 1
@@ -172,10 +174,10 @@ def test_a_page_with_the_same_ids_and_newer_fields_is_the_same_page(
 def test_pages_of_rows_without_ids_that_differ_are_different_pages(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.will(
-        reply(200, {"contacts": [{"n": 1}]}),
-        reply(200, {"contacts": [{"n": 2}]}),
-        reply(200, {"contacts": []}),
+    hub.respond(
+        response(200, {"contacts": [{"n": 1}]}),
+        response(200, {"contacts": [{"n": 2}]}),
+        response(200, {"contacts": []}),
     )
     assert _all(caller, caller.client(hub)) == [{"n": 1}, {"n": 2}]
 
@@ -191,7 +193,7 @@ def test_pages_of_rows_without_ids_that_differ_are_different_pages(
 def test_the_rows_are_contacts_or_the_only_list(
     caller: Blocking, hub: LoopbackHub, envelope: dict[str, Any]
 ) -> None:
-    hub.will(reply(200, envelope), reply(200, {next(iter(envelope)): []}))
+    hub.respond(response(200, envelope), response(200, {next(iter(envelope)): []}))
     assert _all(caller, caller.client(hub)) == [_row(0)]
 
 
@@ -199,7 +201,7 @@ def test_the_rows_are_contacts_or_the_only_list(
 def test_null_and_an_empty_list_are_no_contacts(
     caller: Blocking, hub: LoopbackHub, envelope: dict[str, Any]
 ) -> None:
-    hub.always = reply(200, envelope)
+    hub.always = response(200, envelope)
     assert _all(caller, caller.client(hub)) == []
     assert _pages(hub) == [0]
 
@@ -210,7 +212,7 @@ def test_null_and_an_empty_list_are_no_contacts(
 def test_an_envelope_that_leaves_a_doubt_is_a_format_error_with_its_page(
     caller: Blocking, hub: LoopbackHub, body: dict[str, Any]
 ) -> None:
-    hub.will(reply(200, {"contacts": [_row(0)]}), reply(200, body))
+    hub.respond(response(200, {"contacts": [_row(0)]}), response(200, body))
     with pytest.raises(kataven.ResponseFormatError) as caught:
         _all(caller, caller.client(hub))
     assert caught.value.page == 1
@@ -241,5 +243,11 @@ def test_each_page_has_a_deadline_of_its_own(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     _serve(hub, 500)
-    hub.on_request = lambda _request: clock.advance(4)
+    serve = hub.on_request
+
+    def slowly(request: Request) -> bytes:
+        clock.advance(4)
+        return serve(request)
+
+    hub.on_request = slowly
     assert len(_all(caller, caller.client(hub, clock=clock, deadline=5))) == 500

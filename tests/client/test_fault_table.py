@@ -10,15 +10,16 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV, OPERATIONS, READS, WRITES, Blocking, DrivenClock
-from loopback_hub import Answer, LoopbackHub, chunked, close, hang, refused_port, reply, reset
 
 import kataven
+from tests.support.clients import CSV, OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from tests.support.http import chunked, response
+from tests.support.server import Early, LoopbackHub, close, refused_port, reset, silence
 
 if TYPE_CHECKING:
     import socket
 
-OK = reply(200, {"id": "c1"})
+OK = response(200, {"id": "c1"})
 CHUNKED = [("Transfer-Encoding", "chunked")]
 # For a Hub that keeps silent for good, so that nothing hangs on the machine's speed.
 SHORT = kataven.Timeout(read=0.08)
@@ -35,12 +36,14 @@ BROKEN_ANSWERS: dict[str, Any] = {
     "a status line of rubbish": (b"HTTP/1.1 abc OK\r\n\r\n", close),
 }
 HALF_BODIES: dict[str, Any] = {
-    "reset in the body": (reply(200, b'{"id": ', length=40), reset),
-    "closed in the body": (reply(200, b'{"id": ', length=40), close),
-    "closed in a chunk": (reply(200, b"", CHUNKED) + chunked(b'{"id"', end=False), close),
-    "a wrong chunk": (reply(200, b"", CHUNKED) + b"zz\r\n{}\r\n", close),
-    "a Content-Length that is too long": (reply(200, b"{}", length=3), close),
-    "half a gzip": reply(200, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", [("Content-Encoding", "gzip")]),
+    "reset in the body": (response(200, b'{"id": ', length=40), reset),
+    "closed in the body": (response(200, b'{"id": ', length=40), close),
+    "closed in a chunk": (response(200, b"", CHUNKED) + chunked(b'{"id"', end=False), close),
+    "a wrong chunk": (response(200, b"", CHUNKED) + b"zz\r\n{}\r\n", close),
+    "a Content-Length that is too long": (response(200, b"{}", length=3), close),
+    "half a gzip": response(
+        200, b"\x1f\x8b\x08\x00\x00\x00\x00\x00", [("Content-Encoding", "gzip")]
+    ),
 }
 SERVER_ERRORS = [500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 529]
 OTHER_SERVER_ERRORS = [501, 505, 507, 511, 530, 599]
@@ -69,7 +72,7 @@ def _call(caller: Blocking, operation: str, client: Any) -> Any:
 def test_a_read_is_repeated_until_its_answer_is_whole(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
-    hub.will(*[{**BROKEN_ANSWERS, **HALF_BODIES}[fault]] * 3, OK)
+    hub.respond(*[{**BROKEN_ANSWERS, **HALF_BODIES}[fault]] * 3, OK)
     assert _call(caller, operation, caller.client(hub, clock=clock)) == {"id": "c1"}
     assert hub.arrived(4) == 4
     assert len({request.raw for request in hub.requests}) == 1
@@ -94,7 +97,7 @@ def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
 def test_a_read_is_repeated_on_a_server_error_that_may_pass(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    hub.will(*[reply(status, "<html>Bad gateway</html>")] * 3, OK)
+    hub.respond(*[response(status, "<html>Bad gateway</html>")] * 3, OK)
     assert _call(caller, operation, caller.client(hub, clock=clock)) == {"id": "c1"}
     assert hub.arrived(4) == 4
     assert clock.slept == [0.25, 0.5, 1.0]
@@ -104,7 +107,7 @@ def test_a_read_is_repeated_on_a_server_error_that_may_pass(
 def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_repeats(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = reply(503, "upstream is down")
+    hub.always = response(503, "upstream is down")
     with pytest.raises(kataven.ServerError, match="upstream is down") as caught:
         _call(caller, operation, caller.client(hub, clock=clock))
     assert caught.value.request_sent is None
@@ -116,7 +119,7 @@ def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_r
 def test_a_server_error_that_will_not_pass_is_not_repeated(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    hub.always = reply(status, "never")
+    hub.always = response(status, "never")
     with pytest.raises(kataven.ServerError):
         _call(caller, operation, caller.client(hub, clock=clock))
     assert hub.arrived(1) == 1
@@ -126,7 +129,7 @@ def test_a_server_error_that_will_not_pass_is_not_repeated(
 def test_a_read_is_repeated_when_the_hub_says_nothing(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     client = caller.client(hub, clock=clock, timeout=SHORT, max_retries=1)
     with pytest.raises(kataven.APITimeoutError) as caught:
         _call(caller, operation, client)
@@ -143,10 +146,10 @@ def test_a_read_is_repeated_when_an_answer_stops_in_the_middle(
     begun = {
         "behind the status line": b"HTTP/1.1 200 OK\r\n",
         "in the head": b"HTTP/1.1 200 OK\r\nContent-Ty",
-        "in the body": reply(200, b'{"id": ', length=40),
-        "in a chunk": reply(200, b"", CHUNKED) + b"9\r\n{",
+        "in the body": response(200, b'{"id": ', length=40),
+        "in a chunk": response(200, b"", CHUNKED) + b"9\r\n{",
     }[fault]
-    hub.always = (begun, hang)
+    hub.always = (begun, silence)
     client = caller.client(hub, clock=clock, timeout=SHORT, max_retries=1)
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(client.campaigns.get, "c1")
@@ -157,7 +160,7 @@ def test_a_read_is_repeated_when_an_answer_stops_in_the_middle(
 def test_a_read_survives_a_hub_that_was_silent_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will((hang,), OK)
+    hub.respond((silence,), OK)
     client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.7))
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
@@ -177,7 +180,7 @@ def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
 def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
-    hub.will(BROKEN_ANSWERS[fault])
+    hub.respond(BROKEN_ANSWERS[fault])
     with pytest.raises(kataven.APIConnectionError) as caught:
         _call(caller, operation, caller.client(hub, clock=clock))
     _assert_outcome_unknown(caught.value)
@@ -189,7 +192,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_act
 def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
-    hub.will(reply(status, "<html>Gateway timeout</html>", [("Retry-After", "1")]))
+    hub.respond(response(status, "<html>Gateway timeout</html>", [("Retry-After", "1")]))
     with pytest.raises(kataven.ServerError) as caught:
         _call(caller, operation, caller.client(hub, clock=clock))
     _assert_outcome_unknown(caught.value)
@@ -201,7 +204,7 @@ def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
 def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.will((reply(502, b"<html>", length=90), reset))
+    hub.respond((response(502, b"<html>", length=90), reset))
     with pytest.raises(kataven.ServerError) as caught:
         _call(caller, operation, caller.client(hub, clock=clock))
     _assert_outcome_unknown(caught.value)
@@ -212,7 +215,7 @@ def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
 def test_a_write_is_not_repeated_when_the_hub_says_nothing(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     with pytest.raises(kataven.APITimeoutError) as caught:
         _call(caller, operation, caller.client(hub, clock=clock, timeout=SHORT))
     _assert_outcome_unknown(caught.value)
@@ -223,7 +226,7 @@ def test_a_write_is_not_repeated_when_the_hub_says_nothing(
 def test_a_write_whose_accepted_answer_stops_in_the_middle_was_accepted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = (reply(200, b'{"id": ', length=40), hang)
+    hub.always = (response(200, b'{"id": ', length=40), silence)
     client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.6))
     if operation == "create":
         with pytest.raises(
@@ -260,7 +263,7 @@ def test_a_hub_that_comes_back_is_reached(
     forwards: list[socket.socket] = []
 
     def come_back(_seconds: float) -> None:
-        if len(clock.slept) == 2:
+        if len(clock.slept) == 1:
             held.listen()
             forwards.append(held)
 
@@ -278,7 +281,7 @@ def test_an_idle_connection_that_was_closed_meanwhile_never_doubles_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     """The close is seen before the write goes out, or the write may have acted; never two writes."""
-    hub.will((OK, close), OK)
+    hub.respond((OK, close), OK)
     client = caller.client(hub, clock=clock)
     caller.call(client.campaigns.get, "c1")
     try:
@@ -297,7 +300,7 @@ LARGE = CSV + b"+15550100002,Grace\n" * 400_000
 def test_a_connection_that_ends_in_the_middle_of_an_upload_leaves_its_outcome_unknown(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, end: Any
 ) -> None:
-    hub.always = Answer((end,), after=100_000)
+    hub.always = Early((end,), after=100_000)
     client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.5, write=10))
     with pytest.raises(kataven.APIConnectionError) as caught:
         caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
@@ -309,8 +312,8 @@ def test_a_connection_that_ends_in_the_middle_of_an_upload_leaves_its_outcome_un
 def test_an_answer_before_the_upload_is_finished_is_heard(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
-    hub.always = Answer(
-        (reply(status, "row 2 is bad", [("Connection", "close")]), close), after=100_000
+    hub.always = Early(
+        (response(status, "row 2 is bad", [("Connection", "close")]), close), after=100_000
     )
     with pytest.raises(kataven.APIStatusError, match="row 2 is bad") as caught:
         caller.call(
@@ -323,7 +326,7 @@ def test_an_answer_before_the_upload_is_finished_is_heard(
 def test_an_upload_that_nobody_reads_times_out_and_may_have_been_acted_upon(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    stalled = Answer((lambda connection: connection.hub.over.wait(10),), after=1000)
+    stalled = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
     hub.always = stalled
     client = caller.client(hub, clock=clock, timeout=kataven.Timeout(write=0.2))
     with pytest.raises(kataven.APITimeoutError) as caught:
@@ -337,11 +340,11 @@ def test_a_pool_without_a_free_connection_means_that_nothing_was_sent(
 ) -> None:
     import httpx
 
-    hub.will(
+    hub.respond(
         (
-            reply(200, b"", [("Content-Type", "text/event-stream"), *CHUNKED]),
+            response(200, b"", [("Content-Type", "text/event-stream"), *CHUNKED]),
             chunked(b": x\n\n", end=False),
-            hang,
+            silence,
         )
     )
     given = caller.http_client(limits=httpx.Limits(max_connections=1))
@@ -364,7 +367,7 @@ def test_a_pool_without_a_free_connection_means_that_nothing_was_sent(
 def test_max_retries_is_the_number_of_repeats(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, retries: int
 ) -> None:
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     with pytest.raises(kataven.ServerError):
         caller.call(caller.client(hub, clock=clock, max_retries=retries).campaigns.get, "c1")
     assert hub.arrived(retries + 1) == retries + 1
@@ -376,7 +379,7 @@ def test_the_wait_is_full_jitter_below_a_bound_that_doubles_to_eight_seconds(
     caller: Blocking, hub: LoopbackHub, jitter: float
 ) -> None:
     clock = DrivenClock(jitter)
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     with pytest.raises(kataven.ServerError):
         caller.call(caller.client(hub, clock=clock, max_retries=6).campaigns.get, "c1")
     bounds = [0.5, 1, 2, 4, 8, 8]
@@ -393,6 +396,6 @@ def test_an_async_clock_is_awaited(awaited: Any, hub: LoopbackHub, clock: Driven
         waited.append(seconds)
 
     clock.on_sleep = wait
-    hub.will(reply(503, "down"), OK)
+    hub.respond(response(503, "down"), OK)
     assert awaited.call(awaited.client(hub, clock=clock).campaigns.get, "c1") == {"id": "c1"}
     assert waited == [0.25]

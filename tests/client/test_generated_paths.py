@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from callers import KEY, OPERATIONS
-from loopback_hub import LoopbackHub, reply
 
 import kataven
+from tests.support.clients import KEY, OPERATIONS
+from tests.support.http import response
+
+if TYPE_CHECKING:
+    from tests.support.server import LoopbackHub
 
 PROGRAM = """
 import asyncio, io, os
@@ -58,10 +62,10 @@ def generated(tmp_path: Path) -> Path:
 
 
 def _run(generated: Path, hub: LoopbackHub) -> list[tuple[str, str]]:
-    hub.decide = lambda request: (
-        reply(200, b": x\n\n", [("Content-Type", "text/event-stream")])
+    hub.on_request = lambda request: (
+        response(200, b": x\n\n", [("Content-Type", "text/event-stream")])
         if request.header("accept") == "text/event-stream"
-        else reply(200, {"id": "c1"})
+        else response(200, {"id": "c1"})
     )
     root = Path(kataven.__file__ or "").parents[1]
     done = subprocess.run(

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from callers import KEY, OPERATIONS, START, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, refused_port, reply, reset
 
 import kataven
 from kataven import CallEvent
+from tests.support.clients import KEY, OPERATIONS, START, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, refused_port, reset
 
-OK = reply(200, {"id": "c1"})
+OK = response(200, {"id": "c1"})
 
 
 class Told:
@@ -38,7 +39,7 @@ def test_hooks_are_told_of_each_attempt_in_order(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     told = Told()
-    hub.will(reply(503, "down"), (reset,), OK)
+    hub.respond(response(503, "down"), (reset,), OK)
     hub.on_request = lambda _request: clock.advance(3)
     caller.call(
         caller.client(hub, clock=clock, **told.hooks).campaigns.list_contacts, "c1", "failed"
@@ -104,7 +105,7 @@ def test_an_exception_of_a_hook_is_logged_and_changes_nothing(
     def broken(_event: CallEvent) -> None:
         raise LookupError("a mistake in the hook")
 
-    hub.will(reply(503, "down"), OK)
+    hub.respond(response(503, "down"), OK)
     client = caller.client(hub, clock=clock, **{hook: broken})
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
@@ -123,7 +124,7 @@ def test_the_log_names_request_status_duration_and_attempt(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="kataven")
-    hub.will(reply(503, "down"), OK)
+    hub.respond(response(503, "down"), OK)
     hub.on_request = lambda _request: clock.advance(1.5)
     caller.call(caller.client(hub, clock=clock).campaigns.list_contacts, "c1", "failed")
     lines = [record.getMessage() for record in caplog.records if record.name == "kataven"]

@@ -8,10 +8,11 @@ import zlib
 from typing import Any
 
 import pytest
-from callers import OPERATIONS, READS, WRITES, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, chunked, close, reply
 
 import kataven
+from tests.support.clients import OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from tests.support.http import chunked, response
+from tests.support.server import LoopbackHub, close
 
 MIB = 1024 * 1024
 CHUNKED = ("Transfer-Encoding", "chunked")
@@ -20,7 +21,7 @@ CHUNKED = ("Transfer-Encoding", "chunked")
 def _packed(body: bytes, *encodings: str) -> bytes:
     for encoding in encodings:
         body = gzip.compress(body, mtime=0) if encoding == "gzip" else zlib.compress(body)
-    return reply(200, body, [("Content-Encoding", ", ".join(encodings))])
+    return response(200, body, [("Content-Encoding", ", ".join(encodings))])
 
 
 def test_only_gzip_is_asked_for(caller: Blocking, hub: LoopbackHub) -> None:
@@ -45,9 +46,10 @@ def test_an_answer_is_read_whole_however_it_is_framed(
 ) -> None:
     body = b'{"id": "c1", "x": "%s"}' % (b"y" * 200_000)
     hub.always = {
-        "by chunks": reply(200, b"", [CHUNKED]) + chunked(body[:1], body[1:70_000], body[70_000:]),
+        "by chunks": response(200, b"", [CHUNKED])
+        + chunked(body[:1], body[1:70_000], body[70_000:]),
         "by its end": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body, close),
-        "by its length": reply(200, body),
+        "by its length": response(200, body),
     }[framing]
     answer = caller.call(caller.client(hub).campaigns.get, "c1")
     assert answer == {"id": "c1", "x": "y" * 200_000}
@@ -58,9 +60,9 @@ DOUBLE = _packed(ZEROS, "gzip", "gzip")
 BOMBS: dict[str, Any] = {
     "packed": _packed(ZEROS, "gzip"),
     "packed twice": DOUBLE,
-    "packed four times": reply(200, b"", [("Content-Encoding", "gzip, gzip, gzip, gzip")]),
-    "plain": reply(200, b" " * (17 * MIB)),
-    "plain in chunks": (reply(200, b"", [CHUNKED]), chunked(*[b" " * MIB] * 18)),
+    "packed four times": response(200, b"", [("Content-Encoding", "gzip, gzip, gzip, gzip")]),
+    "plain": response(200, b" " * (17 * MIB)),
+    "plain in chunks": (response(200, b"", [CHUNKED]), chunked(*[b" " * MIB] * 18)),
 }
 
 
@@ -90,7 +92,7 @@ def test_rubbish_behind_a_packed_body_is_not_kept(
 ) -> None:
     piece = rubbish * (MIB // len(rubbish))
     hub.always = (
-        reply(200, b"", [CHUNKED, ("Content-Encoding", "gzip")]),
+        response(200, b"", [CHUNKED, ("Content-Encoding", "gzip")]),
         chunked(gzip.compress(b'{"id": "c1"}'), *[piece] * (24 if len(rubbish) == 1 else 1)),
     )
     client = caller.client(hub, clock=clock)
@@ -106,7 +108,7 @@ def test_rubbish_behind_a_packed_body_is_not_kept(
 
 def test_a_body_of_several_gzip_members_is_read_whole(caller: Blocking, hub: LoopbackHub) -> None:
     body = gzip.compress(b'{"id":') + gzip.compress(b' "c1"}')
-    hub.always = reply(200, body, [("Content-Encoding", "gzip")])
+    hub.always = response(200, body, [("Content-Encoding", "gzip")])
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -153,14 +155,14 @@ def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
 def test_a_packing_that_nobody_asked_for_is_a_typed_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, encoding: str
 ) -> None:
-    hub.always = reply(200, b'{"id": "c1"}', [("Content-Encoding", encoding)])
+    hub.always = response(200, b'{"id": "c1"}', [("Content-Encoding", encoding)])
     with pytest.raises(kataven.ResponseFormatError):
         caller.call(caller.client(hub, clock=clock).campaigns.get, "c1")
     assert hub.arrived(1) == 1
 
 
 def test_identity_is_no_packing(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(200, b'{"id": "c1"}', [("Content-Encoding", "identity")])
+    hub.always = response(200, b'{"id": "c1"}', [("Content-Encoding", "identity")])
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -173,7 +175,7 @@ def test_a_head_without_end_is_an_error_and_no_loop(
 
 
 def test_informational_answers_are_passed_over(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", reply(200, {"id": "c1"}))
+    hub.always = (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", response(200, {"id": "c1"}))
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -182,7 +184,7 @@ def test_links_and_refreshes_of_an_answer_are_not_followed(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     with LoopbackHub() as elsewhere:
-        hub.always = reply(
+        hub.always = response(
             200,
             {"id": "c1", "next": elsewhere.url, "href": elsewhere.url + "/x"},
             [

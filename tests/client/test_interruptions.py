@@ -8,8 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, hang, reply, wait_for
+
+from tests.support.clients import OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, silence, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +45,7 @@ def _notes(error: BaseException | None) -> str:
 def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_acted(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.will((hang,))
+    hub.respond((silence,))
     hub.on_request = _press_ctrl_c
     client = caller.client(hub)
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -61,7 +63,7 @@ def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_act
 def test_ctrl_c_in_a_read_passes_on_without_a_note(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.will((hang,))
+    hub.respond((silence,))
     hub.on_request = _press_ctrl_c
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub))
@@ -76,7 +78,7 @@ def test_ctrl_c_while_a_write_waits_for_its_repeat_says_that_nothing_was_done(
         raise KeyboardInterrupt
 
     clock.on_sleep = interrupt
-    hub.always = reply(429, "rate_limited: x", [("Retry-After", "60")])
+    hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
     assert NOT_ACTED in _notes(caught.value)
@@ -101,12 +103,12 @@ def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
 def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
     awaited: Awaited, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.will((hang,))
+    hub.respond((silence,))
     client = awaited.client(hub)
 
     async def main() -> asyncio.CancelledError:
         task = asyncio.ensure_future(WRITES[operation](client))
-        while not hub.hanging.is_set():
+        while not hub.silent.acquire(blocking=False):
             await asyncio.sleep(0.005)
         task.cancel()
         try:
@@ -123,7 +125,7 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
 def test_a_write_under_asyncios_own_timeout_says_the_same(
     awaited: Awaited, hub: LoopbackHub
 ) -> None:
-    hub.will((hang,))
+    hub.respond((silence,))
     client = awaited.client(hub)
 
     async def main() -> None:
@@ -138,7 +140,7 @@ def test_a_write_under_asyncios_own_timeout_says_the_same(
 def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_upon(
     awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.always = reply(429, "rate_limited: x", [("Retry-After", "60")])
+    hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
     waiting = asyncio.Event()
 
     async def wait(_seconds: float) -> None:
@@ -167,12 +169,12 @@ def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_u
 def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(
     awaited: Awaited, hub: LoopbackHub
 ) -> None:
-    hub.will((hang,))
+    hub.respond((silence,))
     client = awaited.client(hub)
 
     async def main() -> asyncio.CancelledError:
         task = asyncio.ensure_future(client.campaigns.get("c1"))
-        while not hub.hanging.is_set():
+        while not hub.silent.acquire(blocking=False):
             await asyncio.sleep(0.005)
         task.cancel()
         try:

@@ -7,29 +7,30 @@ import io
 from typing import Any
 
 import pytest
-from callers import CSV, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, Request, close, hang, reply, reset
 
 import kataven
+from tests.support.clients import CSV, Awaited, Blocking, DrivenClock
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub, close, reset, silence
 
 MINE = {"id": "new", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1", "status": "draft"}
 OLD = {**MINE, "id": "old"}
 LOST: dict[str, Any] = {
     "reset": (reset,),
     "closed": (close,),
-    "500": reply(500, "database error"),
-    "502": reply(502, "<html>Bad gateway</html>"),
-    "504": reply(504, ""),
-    "empty": reply(201, b""),
-    "html": reply(200, "<html></html>"),
-    "broken off": (reply(201, b'{"id"', length=90), reset),
-    "timeout": (hang,),
+    "500": response(500, "database error"),
+    "502": response(502, "<html>Bad gateway</html>"),
+    "504": response(504, ""),
+    "empty": response(201, b""),
+    "html": response(200, "<html></html>"),
+    "broken off": (response(201, b'{"id"', length=90), reset),
+    "timeout": (silence,),
 }
 TWIN = {**MINE, "id": "twin"}
 
 
 def _campaigns(*campaigns: Any) -> bytes:
-    return reply(200, {"campaigns": list(campaigns)})
+    return response(200, {"campaigns": list(campaigns)})
 
 
 def _create(caller: Blocking, client: Any, **options: Any) -> Any:
@@ -48,7 +49,7 @@ def _client(caller: Blocking, hub: LoopbackHub, clock: DrivenClock, **options: A
 def test_an_answer_that_comes_costs_one_request_more(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(OLD), reply(201, MINE))
+    hub.respond(_campaigns(OLD), response(201, MINE))
     assert _create(caller, _client(caller, hub, clock)) == MINE
     assert _methods(hub) == ["GET", "POST"]
     assert hub.requests[0].target == "/api/v1/campaigns"
@@ -58,7 +59,7 @@ def test_an_answer_that_comes_costs_one_request_more(
 def test_nothing_is_read_before_unless_it_was_asked_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will((reset,))
+    hub.respond((reset,))
     with pytest.raises(kataven.APIConnectionError):
         _create(caller, _client(caller, hub, clock), on_ambiguous="raise")
     assert _methods(hub) == ["POST"]
@@ -68,7 +69,7 @@ def test_nothing_is_read_before_unless_it_was_asked_for(
 def test_the_campaign_is_found_after_each_kind_of_lost_answer(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
 ) -> None:
-    hub.will(_campaigns(OLD), LOST[lost], _campaigns(OLD, MINE))
+    hub.respond(_campaigns(OLD), LOST[lost], _campaigns(OLD, MINE))
     assert _create(caller, _client(caller, hub, clock)) == MINE
     assert _methods(hub) == ["GET", "POST", "GET"]
 
@@ -76,7 +77,7 @@ def test_the_campaign_is_found_after_each_kind_of_lost_answer(
 def test_it_is_looked_for_with_pauses_that_grow_from_half_a_second_to_two(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(), (reset,), *[_campaigns()] * 5, _campaigns(MINE))
+    hub.respond(_campaigns(), (reset,), *[_campaigns()] * 5, _campaigns(MINE))
     assert _create(caller, _client(caller, hub, clock)) == MINE
     assert clock.slept == [0.5, 1.0, 2.0, 2.0, 2.0]
     assert _methods(hub) == ["GET", "POST"] + ["GET"] * 6
@@ -96,8 +97,8 @@ def test_it_is_looked_for_with_pauses_that_grow_from_half_a_second_to_two(
 def test_only_a_new_campaign_of_the_same_name_agent_and_number_counts(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, other: Any
 ) -> None:
-    hub.will(_campaigns(OLD))
-    hub.will((reset,), _campaigns(OLD, other), _campaigns(other, MINE, OLD))
+    hub.respond(_campaigns(OLD))
+    hub.respond((reset,), _campaigns(OLD, other), _campaigns(other, MINE, OLD))
     assert _create(caller, _client(caller, hub, clock)) == MINE
     assert clock.slept == [0.5]
 
@@ -106,7 +107,7 @@ def test_only_a_new_campaign_of_the_same_name_agent_and_number_counts(
 def test_two_that_fit_raise_the_lost_answers_error_at_once_with_both_ids(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
 ) -> None:
-    hub.will(_campaigns(OLD), LOST[lost], _campaigns(MINE, TWIN, OLD))
+    hub.respond(_campaigns(OLD), LOST[lost], _campaigns(MINE, TWIN, OLD))
     kinds = {
         "reset": kataven.APIConnectionError,
         "502": kataven.ServerError,
@@ -124,7 +125,7 @@ def test_two_that_fit_raise_the_lost_answers_error_at_once_with_both_ids(
 def test_none_within_the_time_raises_the_lost_answers_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(OLD), reply(504, "gateway"))
+    hub.respond(_campaigns(OLD), response(504, "gateway"))
     hub.always = _campaigns(OLD)
     with pytest.raises(kataven.ServerError, match="gateway") as caught:
         _create(caller, _client(caller, hub, clock))
@@ -141,7 +142,7 @@ def test_none_within_the_time_raises_the_lost_answers_error(
 def test_find_timeout_bounds_the_search(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, find_timeout: float, pauses: list[float]
 ) -> None:
-    hub.will(_campaigns(), (reset,))
+    hub.respond(_campaigns(), (reset,))
     hub.always = _campaigns()
     with pytest.raises(kataven.APIConnectionError):
         _create(caller, _client(caller, hub, clock), find_timeout=find_timeout)
@@ -151,7 +152,7 @@ def test_find_timeout_bounds_the_search(
 def test_the_calls_deadline_bounds_the_search_too(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(), reply(502, "gateway"))
+    hub.respond(_campaigns(), response(502, "gateway"))
     hub.always = _campaigns()
     with pytest.raises(kataven.ServerError) as caught:
         _create(caller, _client(caller, hub, clock, deadline=2.0))
@@ -167,7 +168,7 @@ def test_the_deadline_bounds_reading_before_creating_and_searching_together(
         clock.advance(4 if request.method == "GET" and len(hub.requests) == 1 else 0)
 
     hub.on_request = later
-    hub.will(_campaigns(), reply(502, "gateway"))
+    hub.respond(_campaigns(), response(502, "gateway"))
     hub.always = _campaigns()
     with pytest.raises(kataven.ServerError):
         _create(caller, _client(caller, hub, clock, deadline=5.6))
@@ -175,7 +176,13 @@ def test_the_deadline_bounds_reading_before_creating_and_searching_together(
 
 
 @pytest.mark.parametrize(
-    "answer", [reply(403, "no"), reply(200, b"[]"), reply(200, {"a": [], "b": []}), reply(200, {})]
+    "answer",
+    [
+        response(403, "no"),
+        response(200, b"[]"),
+        response(200, {"a": [], "b": []}),
+        response(200, {}),
+    ],
 )
 def test_nothing_is_sent_where_the_campaigns_cannot_be_read_before(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
@@ -194,7 +201,7 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_so_nothing_is_returned(
     hundred = [{**MINE, "id": f"c{n}", "name": "Another"} for n in range(99)]
     before = _campaigns(*hundred, OLD) if when == "before" else _campaigns(OLD)
     after = _campaigns(*hundred, MINE) if when == "after" else _campaigns(*hundred, OLD, MINE)
-    hub.will(before, (reset,))
+    hub.respond(before, (reset,))
     hub.always = after
     with pytest.raises(kataven.APIConnectionError, match="100") as caught:
         _create(caller, _client(caller, hub, clock))
@@ -205,23 +212,23 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_so_nothing_is_returned(
 def test_a_hundred_before_is_no_reason_to_refuse_an_answer_that_comes(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(*[{**OLD, "id": n} for n in range(100)]), reply(201, MINE))
+    hub.respond(_campaigns(*[{**OLD, "id": n} for n in range(100)]), response(201, MINE))
     assert _create(caller, _client(caller, hub, clock)) == MINE
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        reply(400, "row 3"),
-        reply(401, "no"),
-        reply(409, "x"),
-        reply(429, "daily call limit reached"),
+        response(400, "row 3"),
+        response(401, "no"),
+        response(409, "x"),
+        response(429, "daily call limit reached"),
     ],
 )
 def test_a_refusal_is_not_looked_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
 ) -> None:
-    hub.will(_campaigns(), answer)
+    hub.respond(_campaigns(), answer)
     with pytest.raises(kataven.APIStatusError):
         _create(caller, _client(caller, hub, clock))
     assert _methods(hub) == ["GET", "POST"]
@@ -230,19 +237,19 @@ def test_a_refusal_is_not_looked_for(
 def test_a_rate_limit_on_the_way_is_waited_for_and_each_post_is_one_the_hub_refused(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    limited = reply(429, "rate_limited: x", [("Retry-After", "1")])
-    hub.will(_campaigns(), limited, (reset,), limited, _campaigns(MINE))
+    limited = response(429, "rate_limited: x", [("Retry-After", "1")])
+    hub.respond(_campaigns(), limited, (reset,), limited, _campaigns(MINE))
     assert _create(caller, _client(caller, hub, clock)) == MINE
     assert _methods(hub) == ["GET", "POST", "POST", "GET", "GET"]
 
 
 @pytest.mark.parametrize(
-    "fault", [(reset,), reply(503, "down"), reply(403, "no"), reply(200, b"[]")]
+    "fault", [(reset,), response(503, "down"), response(403, "no"), response(200, b"[]")]
 )
 def test_a_reading_that_fails_does_not_end_the_search(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: Any
 ) -> None:
-    hub.will(_campaigns(), (reset,), fault, _campaigns(MINE))
+    hub.respond(_campaigns(), (reset,), fault, _campaigns(MINE))
     assert _create(caller, _client(caller, hub, clock, max_retries=0)) == MINE
     assert _methods(hub).count("POST") == 1
 
@@ -259,7 +266,7 @@ def test_a_reading_that_fails_does_not_end_the_search(
 def test_the_rows_are_found_in_any_envelope_that_leaves_no_doubt(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, envelope: Any
 ) -> None:
-    hub.will(reply(200, {"campaigns": None}), (reset,), reply(200, envelope))
+    hub.respond(response(200, {"campaigns": None}), (reset,), response(200, envelope))
     assert _create(caller, _client(caller, hub, clock)) == MINE
 
 
@@ -288,7 +295,7 @@ def test_ctrl_c_while_it_is_looked_for_still_says_that_the_hub_may_have_acted(
         raise KeyboardInterrupt
 
     clock.on_sleep = interrupt
-    hub.will(_campaigns(), (reset,))
+    hub.respond(_campaigns(), (reset,))
     hub.always = _campaigns()
     with pytest.raises(KeyboardInterrupt) as caught:
         _create(blocking, _client(blocking, hub, clock))
@@ -298,15 +305,15 @@ def test_ctrl_c_while_it_is_looked_for_still_says_that_the_hub_may_have_acted(
 def test_cancellation_of_a_reading_of_the_search_says_so_too(
     awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(_campaigns(), (reset,))
-    hub.always = (hang,)
+    hub.respond(_campaigns(), (reset,))
+    hub.always = (silence,)
     client = awaited.client(hub, clock=clock)
 
     async def main() -> asyncio.CancelledError:
         contacts = io.BytesIO(CSV)
         create = client.campaigns.create("n", "a", "p", contacts, on_ambiguous="find")
         task = asyncio.ensure_future(create)
-        while not hub.hanging.is_set():
+        while not hub.silent.acquire(blocking=False):
             await asyncio.sleep(0.005)
         task.cancel()
         try:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from callers import KEY, OPERATIONS, READS, WRITES, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, close, reply
 
 import kataven
+from tests.support.clients import KEY, OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, close
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_
 def proxy() -> Iterator[LoopbackHub]:
     """A proxy that leads nowhere."""
     with LoopbackHub() as proxy:
-        proxy.always = (reply(403, "this proxy lets nobody through"), close)
+        proxy.always = (response(403, "this proxy lets nobody through"), close)
         yield proxy
 
 
@@ -51,8 +52,10 @@ def test_a_loopback_base_never_goes_through_a_proxy_of_the_environment(
     host = name if name in {"127.0.0.2", "::1"} else "127.0.0.1"
     monkeypatch.setenv(variable, proxy.url)
     with LoopbackHub(host=host) as hub:
-        hub.will(
-            reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]), reply(200, {})
+        hub.respond(
+            response(200, {}),
+            response(200, b"", [("Content-Type", "text/event-stream")]),
+            response(200, {}),
         )
         shown = f"[{name}]" if ":" in name else name
         client = caller.client(f"http://{shown}:{hub.port}")
@@ -159,7 +162,7 @@ def test_a_callers_http_client_is_used_and_stays_open(caller: Blocking, hub: Loo
     hook = note if caller.name == "sync" else note_awaited
     given = caller.http_client(event_hooks={"request": [hook]})
     client = caller.client(hub, http_client=given)
-    hub.will(reply(200, {}), reply(200, b"", [("Content-Type", "text/event-stream")]))
+    hub.respond(response(200, {}), response(200, b"", [("Content-Type", "text/event-stream")]))
     caller.call(client.campaigns.get, "c1")
     caller.items(client.campaigns.stream_events("c1", reconnect=False))
     caller.close(client)
@@ -184,7 +187,7 @@ def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
             timeout=0.000001,
         )
         client = caller.client(hub, http_client=given, clock=clock)
-        hub.will(reply(200, {}), reply(302, "", [("Location", elsewhere.url)]))
+        hub.respond(response(200, {}), response(302, "", [("Location", elsewhere.url)]))
         caller.call(client.campaigns.get, "c1")
         with pytest.raises(kataven.APIStatusError):
             caller.call(client.campaigns.get, "c1")
@@ -258,7 +261,7 @@ def test_a_callers_closed_client_is_an_error_and_no_lost_write(
 def test_an_idle_connection_that_the_server_closed_costs_a_read_nothing(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = (reply(200, {"id": "c1"}), close)
+    hub.always = (response(200, {"id": "c1"}), close)
     client = caller.client(hub, clock=clock)
     for _ in range(3):
         assert caller.call(READS[operation], client) == {"id": "c1"}

@@ -7,13 +7,14 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from callers import OPERATIONS, START, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, reply
 
 import kataven
+from tests.support.clients import OPERATIONS, START, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, reset
 
 LIMITED = "rate_limited: per-minute (60) exceeded"
-OK = reply(200, {"id": "c1"})
+OK = response(200, {"id": "c1"})
 
 
 def _date(seconds: float) -> str:
@@ -23,14 +24,14 @@ def _date(seconds: float) -> str:
 
 
 def _limit(text: str, retry_after: str | None) -> bytes:
-    return reply(429, text, [] if retry_after is None else [("Retry-After", retry_after)])
+    return response(429, text, [] if retry_after is None else [("Retry-After", retry_after)])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_waits_for_a_rate_limit_and_is_sent_again(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.will(_limit(LIMITED, "60"), _limit(LIMITED, "60"), OK)
+    hub.respond(_limit(LIMITED, "60"), _limit(LIMITED, "60"), OK)
     answer = caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
     assert answer == (None if operation == "delete" else {"id": "c1"})
     assert hub.arrived(3) == 3
@@ -55,7 +56,7 @@ def test_a_usable_retry_after_is_honoured_with_the_documented_jitter(
 ) -> None:
     for text in (LIMITED, "too many requests", "", "<html>slow down</html>"):
         clock = DrivenClock()
-        hub.will(_limit(text, value), OK)
+        hub.respond(_limit(text, value), OK)
         caller.call(caller.client(hub, clock=clock).campaigns.start, "c1")
         assert clock.slept == pytest.approx([seconds * 1.05])
     assert hub.arrived(8) == 8
@@ -93,7 +94,7 @@ RUBBISH = [
 def test_a_rate_limit_without_a_usable_retry_after_waits_by_ordinary_backoff(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, value: str | None
 ) -> None:
-    hub.will(_limit(LIMITED, value), _limit(LIMITED, value), OK)
+    hub.respond(_limit(LIMITED, value), _limit(LIMITED, value), OK)
     caller.call(caller.client(hub, clock=clock).campaigns.start, "c1")
     assert clock.slept == [0.25, 0.5]
     assert hub.arrived(3) == 3
@@ -152,7 +153,7 @@ def test_a_cost_cap_is_neither_waited_for_nor_repeated(
 def test_a_text_that_begins_with_rate_limited_is_one_whatever_follows(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, text: str
 ) -> None:
-    hub.will(_limit(text, None), OK)
+    hub.respond(_limit(text, None), OK)
     assert caller.call(caller.client(hub, clock=clock).campaigns.get, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
 
@@ -195,7 +196,7 @@ def test_max_retry_wait_is_the_longest_retry_after_that_is_waited_for(
 def test_a_read_honours_the_retry_after_of_a_503(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(reply(503, "deploying", [("Retry-After", "10")]), OK)
+    hub.respond(response(503, "deploying", [("Retry-After", "10")]), OK)
     caller.call(caller.client(hub, clock=clock).campaigns.get, "c1")
     assert clock.slept == pytest.approx([10.5])
 
@@ -204,7 +205,7 @@ def test_an_http_date_is_held_against_the_injected_clock(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     clock.advance(1000)
-    hub.will(_limit(LIMITED, _date(1040)), OK)
+    hub.respond(_limit(LIMITED, _date(1040)), OK)
     caller.call(caller.client(hub, clock=clock).campaigns.get, "c1")
     assert clock.slept == pytest.approx([42.0])
 
@@ -212,9 +213,8 @@ def test_an_http_date_is_held_against_the_injected_clock(
 def test_a_rate_limit_whose_text_breaks_off_is_waited_for_all_the_same(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    from loopback_hub import reset
 
-    cut: Any = (reply(429, b"rate_lim", [("Retry-After", "2")], length=90), reset)
-    hub.will(cut, OK)
+    cut: Any = (response(429, b"rate_lim", [("Retry-After", "2")], length=90), reset)
+    hub.respond(cut, OK)
     assert caller.call(caller.client(hub, clock=clock).campaigns.start, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2

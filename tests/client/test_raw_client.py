@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from callers import CSV, KEY, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, reply
 
 import kataven
+from tests.support.clients import CSV, KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, silence
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -68,7 +69,7 @@ def test_a_generated_module_works_on_each_mount(
 ) -> None:
     from kataven_hub.api.campaigns import get_campaign
 
-    hub.always = reply(200, CAMPAIGN)
+    hub.always = response(200, CAMPAIGN)
     options = {"http_client": caller.http_client()} if own else {}
     client = caller.client(hub.url + base, **options)
     campaign = _run(caller, get_campaign, "c/1", client=client)
@@ -85,7 +86,7 @@ def test_a_generated_module_works_on_each_mount(
 def test_a_jwt_goes_with_its_account(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.account import get_call_limits
 
-    hub.always = reply(200, LIMITS)
+    hub.always = response(200, LIMITS)
     limits = _run(
         caller, get_call_limits, client=caller.client(hub, api_key=JWT, account_id="acme")
     )
@@ -96,7 +97,7 @@ def test_a_jwt_goes_with_its_account(caller: Blocking, hub: LoopbackHub) -> None
 def test_it_shares_the_pool_with_the_layer(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.campaigns import get_campaign
 
-    hub.always = reply(200, CAMPAIGN)
+    hub.always = response(200, CAMPAIGN)
     client = caller.client(hub)
     caller.call(client.campaigns.get, "c1")
     _run(caller, get_campaign, "c1", client=client)
@@ -108,7 +109,7 @@ def test_an_upload_goes_through_it_whole(caller: Blocking, hub: LoopbackHub) -> 
     from kataven_hub.models.campaign_create import CampaignCreate
     from kataven_hub.types import File
 
-    hub.always = reply(201, CAMPAIGN)
+    hub.always = response(201, CAMPAIGN)
     content = CSV + b"x" * 300_000
     body = CampaignCreate("n", "a", "p", File(io.BytesIO(content), "list.csv", "text/csv"))
     assert _run(caller, create_campaign, body, client=caller.client(hub)).id == "c1"
@@ -122,7 +123,7 @@ def test_it_sends_once_and_hands_the_answer_over(
 ) -> None:
     from kataven_hub.api.campaigns import start_campaign
 
-    hub.always = reply(status, "no", [("Retry-After", "1")])
+    hub.always = response(status, "no", [("Retry-After", "1")])
     client = caller.client(hub, clock=clock)
     answer = _run(caller, start_campaign, "c1", client=client, detailed=True)
     assert (int(answer.status_code), answer.content) == (status, b"no")
@@ -134,7 +135,7 @@ def test_it_does_not_follow_redirects(caller: Blocking, hub: LoopbackHub) -> Non
     from kataven_hub.api.campaigns import get_campaign
 
     with LoopbackHub() as elsewhere:
-        hub.always = reply(307, "", [("Location", elsewhere.url)])
+        hub.always = response(307, "", [("Location", elsewhere.url)])
         answer = _run(caller, get_campaign, "c1", client=caller.client(hub), detailed=True)
         assert int(answer.status_code) == 307
         assert elsewhere.connections == 0
@@ -192,16 +193,16 @@ def test_headers_of_a_call_cannot_replace_who_calls(caller: Blocking, hub: Loopb
 def test_an_event_stream_can_be_read_through_it(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.campaigns import stream_campaign_events as endpoint
 
-    hub.always = reply(200, b": one\n\n", [("Content-Type", "text/event-stream")])
+    hub.always = response(200, b": one\n\n", [("Content-Type", "text/event-stream")])
     client = caller.client(hub)
 
     def read() -> bytes:
-        with endpoint.stream("c1", client=client.raw) as response:
-            return b"".join(response.iter_bytes())
+        with endpoint.stream("c1", client=client.raw) as received:
+            return b"".join(received.iter_bytes())
 
     async def read_awaited() -> bytes:
-        async with endpoint.astream("c1", client=client.raw) as response:
-            return b"".join([piece async for piece in response.aiter_bytes()])
+        async with endpoint.astream("c1", client=client.raw) as received:
+            return b"".join([chunk async for chunk in received.aiter_bytes()])
 
     assert caller.call(read if caller.name == "sync" else read_awaited) == b": one\n\n"
     assert hub.only.header("accept") == "text/event-stream"
@@ -210,24 +211,23 @@ def test_an_event_stream_can_be_read_through_it(caller: Blocking, hub: LoopbackH
 
 def test_a_bomb_is_refused_here_too(caller: Blocking, hub: LoopbackHub) -> None:
     bomb = gzip.compress(gzip.compress(b"0" * (17 * 1024 * 1024)))
-    hub.always = reply(200, bomb, [("Content-Encoding", "gzip, gzip")])
+    hub.always = response(200, bomb, [("Content-Encoding", "gzip, gzip")])
     http = _http(caller, caller.client(hub))
     with pytest.raises((ValueError, kataven.KatavenError), match="16 MiB"):
         caller.call(http.request, "GET", "/campaigns")
 
 
 def test_a_packed_answer_is_handed_over_unpacked(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(200, gzip.compress(b'{"a": 1}'), [("Content-Encoding", "gzip")])
-    response = caller.call(_http(caller, caller.client(hub)).request, "GET", "/campaigns")
-    assert response.json() == {"a": 1}
-    assert isinstance(response, httpx.Response)
+    hub.always = response(200, gzip.compress(b'{"a": 1}'), [("Content-Encoding", "gzip")])
+    received = caller.call(_http(caller, caller.client(hub)).request, "GET", "/campaigns")
+    assert received.json() == {"a": 1}
+    assert isinstance(received, httpx.Response)
 
 
 def test_it_uses_the_clients_timeout(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.campaigns import get_campaign
-    from loopback_hub import hang
 
-    hub.always = (hang,)
+    hub.always = (silence,)
     client = caller.client(hub, timeout=kataven.Timeout(read=0.1))
     with pytest.raises((httpx.TimeoutException, kataven.APITimeoutError)):
         _run(caller, get_campaign, "c1", client=client)

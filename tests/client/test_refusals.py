@@ -9,14 +9,15 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV, OPERATIONS, Blocking
 
 import kataven
+from tests.support.clients import CSV, OPERATIONS, Blocking
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loopback_hub import LoopbackHub
+    from tests.support.server import LoopbackHub
+
 
 MIB = 1024 * 1024
 
@@ -255,7 +256,7 @@ def test_a_closed_client_says_so(caller: Blocking, hub: LoopbackHub, operation: 
 
 def test_leaving_the_context_manager_closes_the_client(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub)
-    caller.within(client)
+    assert caller.enter(client) is client
     with pytest.raises(kataven.ConfigurationError, match="closed"):
         caller.call(client.campaigns.list)
 

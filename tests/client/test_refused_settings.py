@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import KEY, Blocking
 
 import kataven
+from tests.support.clients import KEY, Blocking
 
 if TYPE_CHECKING:
-    from loopback_hub import LoopbackHub
+    from tests.support.server import LoopbackHub
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 

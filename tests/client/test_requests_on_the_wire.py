@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV, KEY, OPERATIONS, WRITES, Blocking
-from loopback_hub import LoopbackHub, reply
 
 import kataven
 from kataven.types import as_dict
+from tests.support.clients import CSV, KEY, OPERATIONS, WRITES, Blocking
+from tests.support.http import response
+
+if TYPE_CHECKING:
+    from tests.support.server import LoopbackHub
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 
@@ -98,8 +101,9 @@ def test_the_path_follows_the_base_by_the_url_rule(
 def test_the_url_rule_holds_for_both_clients_and_for_streams(
     caller: Blocking, hub: LoopbackHub, base: str, prefix: str
 ) -> None:
-    hub.will(
-        reply(200, {}), reply(200, b": heartbeat\n\n", [("Content-Type", "text/event-stream")])
+    hub.respond(
+        response(200, {}),
+        response(200, b": heartbeat\n\n", [("Content-Type", "text/event-stream")]),
     )
     client = caller.client(hub.url + base)
     caller.call(client.campaigns.get, "c1")
@@ -160,7 +164,7 @@ def test_any_other_id_stays_one_segment_of_the_path(
 ) -> None:
     client = caller.client(hub)
     if operation == "stream":
-        hub.will(reply(200, b"", [("Content-Type", "text/event-stream")]))
+        hub.respond(response(200, b"", [("Content-Type", "text/event-stream")]))
         caller.items(client.campaigns.stream_events(given, reconnect=False))
     else:
         caller.call(getattr(client.campaigns, operation), given)
@@ -223,7 +227,7 @@ ODD = {
 def test_the_answer_is_the_hubs_json_untouched_in_a_plain_dict(
     caller: Blocking, hub: LoopbackHub, operation: str, status: int
 ) -> None:
-    hub.always = reply(status, json.dumps(ODD), [("Content-Type", "text/plain")])
+    hub.always = response(status, json.dumps(ODD), [("Content-Type", "text/plain")])
     answer = caller.call(OPERATIONS[operation], caller.client(hub))
     assert answer == ODD
     assert list(answer) == list(ODD)
@@ -231,7 +235,9 @@ def test_the_answer_is_the_hubs_json_untouched_in_a_plain_dict(
     assert as_dict(answer) is answer
 
 
-@pytest.mark.parametrize("answer", [reply(204), reply(200, b"gone"), reply(200, {"id": "c1"})])
+@pytest.mark.parametrize(
+    "answer", [response(204), response(200, b"gone"), response(200, {"id": "c1"})]
+)
 def test_delete_returns_none_whatever_the_body(
     caller: Blocking, hub: LoopbackHub, answer: bytes
 ) -> None:
@@ -243,7 +249,7 @@ def test_a_stream_asks_for_events_and_sends_nothing_before_its_first_item(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     frames = b': heartbeat\n\ndata: {"status": "running", "x": 1}\n\nevent: end\n\n'
-    hub.will(reply(200, frames, [("Content-Type", "text/event-stream")]))
+    hub.respond(response(200, frames, [("Content-Type", "text/event-stream")]))
     stream = caller.client(hub).campaigns.stream_events("c1", reconnect=False)
     assert hub.connections == 0
     items = caller.items(stream)
@@ -264,7 +270,7 @@ def test_calls_share_one_connection_that_is_kept_open(caller: Blocking, hub: Loo
 
 
 def test_a_cookie_that_the_hub_sets_is_not_sent_back(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(200, {}, [("Set-Cookie", "track=1; Path=/")])
+    hub.always = response(200, {}, [("Set-Cookie", "track=1; Path=/")])
     client = caller.client(hub)
     caller.call(client.campaigns.get, "c1")
     caller.call(client.campaigns.get, "c1")

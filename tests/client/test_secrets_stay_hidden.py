@@ -8,10 +8,11 @@ import traceback
 from typing import Any
 
 import pytest
-from callers import KEY, OPERATIONS, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, hang, refused_port, reply, reset
 
 import kataven
+from tests.support.clients import KEY, OPERATIONS, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, refused_port, reset, silence
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 PHONE = "+15550100001"
@@ -65,14 +66,14 @@ def test_the_key_shows_in_no_repr_str_or_vars(caller: Blocking, hub: LoopbackHub
 
 def _fault(name: str) -> Any:
     return {
-        "success": reply(200, {"id": "c1"}),
-        "refusal": reply(401, "missing or bad token"),
-        "limit": reply(429, "rate_limited: x", [("Retry-After", "1")]),
-        "failure": reply(500, "database error"),
-        "page": reply(200, "<html>sign in</html>"),
+        "success": response(200, {"id": "c1"}),
+        "refusal": response(401, "missing or bad token"),
+        "limit": response(429, "rate_limited: x", [("Retry-After", "1")]),
+        "failure": response(500, "database error"),
+        "page": response(200, "<html>sign in</html>"),
         "reset": (reset,),
-        "hang": (hang,),
-        "redirect": reply(302, "", [("Location", "https://x.example/?a=b")]),
+        "hang": (silence,),
+        "redirect": response(302, "", [("Location", "https://x.example/?a=b")]),
     }[name]
 
 
@@ -127,10 +128,10 @@ def test_httpx_adds_no_line_of_its_own_for_a_request_of_ours(
     caller: Blocking, hub: LoopbackHub, everything_logged: pytest.LogCaptureFixture
 ) -> None:
     limits = ("concurrent_max", "calls_per_minute", "daily_calls_max", "daily_minutes_max")
-    hub.will(
-        reply(200, {}),
-        reply(200, dict.fromkeys(limits, 1)),
-        reply(200, b"", [("Content-Type", "text/event-stream")]),
+    hub.respond(
+        response(200, {}),
+        response(200, dict.fromkeys(limits, 1)),
+        response(200, b"", [("Content-Type", "text/event-stream")]),
     )
     client = caller.client(hub)
     caller.call(client.campaigns.list_contacts, "c1", "failed")
@@ -196,7 +197,7 @@ def test_a_server_that_echoes_the_request_does_not_put_the_key_into_an_error(
     """Debugging proxies answer with the headers they were sent."""
     page = f"<pre>authorization: Bearer {KEY}</pre>"
     headers = [("X-Request-ID", f"Bearer {KEY}"), ("Location", f"https://x/{KEY}"), ("X-Echo", KEY)]
-    hub.always = reply(status, page, headers)
+    hub.always = response(status, page, headers)
     client = caller.client(hub, clock=clock, max_retries=0)
     with pytest.raises(kataven.KatavenError) as caught:
         caller.call(client.campaigns.get, "c1")

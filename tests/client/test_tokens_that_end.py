@@ -8,13 +8,14 @@ import threading
 from typing import Any
 
 import pytest
-from callers import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, Request, reply, reset, wait_for
 
 import kataven
+from tests.support.clients import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub, reset, wait_for
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
-OK = reply(200, {"id": "c1"})
+OK = response(200, {"id": "c1"})
 EVENTS = [("Content-Type", "text/event-stream")]
 
 
@@ -33,7 +34,7 @@ class Issuer:
 
     def decide(self, request: Request) -> bytes:
         number = int(str(request.header("authorization")).removeprefix("Bearer token-"))
-        return OK if number >= self.good else reply(401, "token expired")
+        return OK if number >= self.good else response(401, "token expired")
 
 
 def test_the_callable_is_asked_at_the_first_call_and_its_token_kept(
@@ -53,7 +54,7 @@ def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     issuer = Issuer()
-    hub.decide = issuer.decide
+    hub.on_request = issuer.decide
     client = caller.client(hub, api_key=issuer, clock=clock)
     answer = caller.call(OPERATIONS[operation], client)
     assert answer == (None if operation == "delete" else {"id": "c1"})
@@ -67,7 +68,7 @@ def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
 
 def test_an_upload_is_whole_again_with_the_new_token(caller: Blocking, hub: LoopbackHub) -> None:
     issuer = Issuer()
-    hub.decide = issuer.decide
+    hub.on_request = issuer.decide
     file = io.BytesIO(b"junk" + CSV + b"x" * 100_000)
     file.seek(4)
     caller.call(caller.client(hub, api_key=issuer).campaigns.create, "n", "a", "p", file)
@@ -79,7 +80,7 @@ def test_a_refusal_of_the_fresh_token_is_final(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     issuer = Issuer(good=99)
-    hub.decide = issuer.decide
+    hub.on_request = issuer.decide
     client = caller.client(hub, api_key=issuer, clock=clock)
     with pytest.raises(kataven.AuthenticationError, match="token expired"):
         if operation == "stream":
@@ -94,7 +95,7 @@ def test_a_refusal_of_the_fresh_token_is_final(
 def test_a_fixed_key_that_is_refused_is_final_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    hub.always = reply(401, "missing or bad token")
+    hub.always = response(401, "missing or bad token")
     with pytest.raises(kataven.AuthenticationError):
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
     assert hub.arrived(1) == 1
@@ -133,7 +134,7 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
     client = caller.client(hub, api_key=key, on_response=told)
     caller.call(client.campaigns.list)
     refused.clear()
-    hub.decide = decide
+    hub.on_request = decide
     answers = caller.together([lambda: client.campaigns.get("c1")] * calls)
     assert answers == [{"id": "c1"}] * calls
     assert issuer.given == 2
@@ -165,7 +166,7 @@ def test_a_late_refusal_of_an_old_token_takes_the_new_one_without_asking(
             renewed.set()
         return issuer.decide(request)
 
-    hub.decide = decide
+    hub.on_request = decide
     client = caller.client(hub, api_key=issuer)
     answers = caller.together(
         [lambda: client.campaigns.get("early"), lambda: client.campaigns.get("late")]
@@ -179,10 +180,10 @@ def test_a_stream_that_opens_anew_gets_a_new_token(
 ) -> None:
     issuer = Issuer()
     chunk = b"8\r\n: one\n\n\r\n"
-    hub.will(
-        (reply(200, b"", [*EVENTS, ("Transfer-Encoding", "chunked")]) + chunk, reset),
-        reply(401, "token expired"),
-        reply(200, b": two\n\nevent: end\n\n", EVENTS),
+    hub.respond(
+        (response(200, b"", [*EVENTS, ("Transfer-Encoding", "chunked")]) + chunk, reset),
+        response(401, "token expired"),
+        response(200, b": two\n\nevent: end\n\n", EVENTS),
     )
     client = caller.client(hub, api_key=issuer, clock=clock)
     items = caller.items(client.campaigns.stream_events("c1"))
@@ -196,7 +197,7 @@ def test_a_stream_that_opens_anew_gets_a_new_token(
 
 def test_a_renewed_jwt_still_names_its_account(caller: Blocking, hub: LoopbackHub) -> None:
     tokens = iter([JWT, JWT + "2"])
-    hub.will(reply(401, "token expired"), OK)
+    hub.respond(response(401, "token expired"), OK)
     client = caller.client(hub, api_key=lambda: next(tokens), account_id="acme")
     caller.call(client.campaigns.get, "c1")
     assert [request.header("x-account-id") for request in hub.requests] == ["acme", "acme"]
@@ -245,7 +246,7 @@ def test_an_os_error_of_the_callable_is_passed_on_as_it_is(
 
 def test_the_async_client_takes_an_async_callable(awaited: Awaited, hub: LoopbackHub) -> None:
     issuer = Issuer()
-    hub.decide = issuer.decide
+    hub.on_request = issuer.decide
 
     async def ask() -> str:
         await asyncio.sleep(0)
@@ -290,8 +291,8 @@ def test_a_call_that_is_cancelled_while_a_token_is_asked_for_takes_nobody_with_i
 def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    limited = reply(429, "rate_limited: x", [("Retry-After", "1")])
-    hub.will(reply(401, "expired"), limited, limited, limited, OK)
+    limited = response(429, "rate_limited: x", [("Retry-After", "1")])
+    hub.respond(response(401, "expired"), limited, limited, limited, OK)
     client = caller.client(hub, api_key=Issuer(), clock=clock)
     caller.call(WRITES[operation], client)
     assert hub.arrived(5) == 5
@@ -300,6 +301,6 @@ def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
 def test_a_client_without_repeats_renews_its_token_all_the_same(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(reply(401, "expired"), OK)
+    hub.respond(response(401, "expired"), OK)
     client = caller.client(hub, api_key=Issuer(), clock=clock, max_retries=0)
     assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}

@@ -9,10 +9,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import KEY, OPERATIONS, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, close, hang, refused_port, reply
 
 import kataven
+from tests.support.clients import KEY, OPERATIONS, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, close, refused_port, silence
 
 trace = pytest.importorskip("opentelemetry.trace")
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
@@ -61,7 +62,7 @@ def test_a_call_is_one_span(caller: Blocking, hub: LoopbackHub, spans: Any, oper
 def test_repeats_are_attempts_of_the_same_span(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, spans: Any
 ) -> None:
-    hub.will(reply(503, "x"), reply(429, "rate_limited", [("Retry-After", "1")]))
+    hub.respond(response(503, "x"), response(429, "rate_limited", [("Retry-After", "1")]))
     caller.call(caller.client(hub, clock=clock, tracing=True).campaigns.get, "c1")
     (span,) = spans()
     assert span.attributes["kataven.attempts"] == 3
@@ -74,7 +75,7 @@ def test_an_error_marks_the_span_by_its_class_and_nothing_it_quotes(
 ) -> None:
     held, port = refused_port()
     url = f"http://127.0.0.1:{port}" if fault == "refused" else hub.url
-    hub.always = reply(409, f"number {PHONE} is bad") if fault == "status" else (close,)
+    hub.always = response(409, f"number {PHONE} is bad") if fault == "status" else (close,)
     client = caller.client(url, clock=clock, tracing=True)
     contacts = io.BytesIO(f"phone_number\n{PHONE}\n".encode())
     with held, pytest.raises(kataven.KatavenError) as caught:
@@ -113,12 +114,12 @@ def test_no_client_makes_spans_unless_it_was_told_to(
 def test_a_cancelled_call_ends_its_span(awaited: Any, hub: LoopbackHub, spans: Any) -> None:
     import asyncio
 
-    hub.always = (hang,)
+    hub.always = (silence,)
     client = awaited.client(hub, tracing=True)
 
     async def main() -> None:
         task = asyncio.ensure_future(client.campaigns.start("c1"))
-        while not hub.hanging.is_set():
+        while not hub.silent.acquire(blocking=False):
             await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

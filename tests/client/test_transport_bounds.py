@@ -12,8 +12,8 @@ import kataven
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callers import Blocking, DrivenClock
-    from loopback_hub import LoopbackHub
+    from tests.support.clients import Blocking, DrivenClock
+    from tests.support.server import LoopbackHub
 
 
 class Swallower:

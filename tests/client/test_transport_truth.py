@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from callers import KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
-from loopback_hub import Answer, LoopbackHub, close, hang, reply, trickle
 
 import kataven
+from tests.support.clients import KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, close, silence, trickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACTED = "may have acted"
-LEFT_OVER = reply(200, {"id": "c1", "status": "running", "from": "left over bytes"})
+LEFT_OVER = response(200, {"id": "c1", "status": "running", "from": "left over bytes"})
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +88,7 @@ def _notes(error: BaseException | None) -> str:
 def test_a_deadline_in_a_silent_transport_leaves_open_whether_the_hub_acted(
     awaited: Awaited, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     client = awaited.client(hub, http_client=_silent(awaited), deadline=0.5)
     with pytest.raises(kataven.APITimeoutError, match=ACTED) as caught:
         awaited.call(WRITES[operation], client)
@@ -99,7 +100,7 @@ def test_a_deadline_in_a_silent_transport_leaves_open_whether_the_hub_acted(
 def test_ctrl_c_in_a_silent_transport_leaves_open_whether_the_hub_acted(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     hub.on_request = _press_ctrl_c
     client = caller.client(hub, http_client=_silent(caller))
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -110,7 +111,7 @@ def test_ctrl_c_in_a_silent_transport_leaves_open_whether_the_hub_acted(
 def test_a_silent_transport_that_is_in_time_is_like_any_other(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.will((reply(200, {"id": "c1"}), close))
+    hub.respond((response(200, {"id": "c1"}), close))
     client = caller.client(hub, http_client=_silent(caller), deadline=10)
     assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
 
@@ -120,7 +121,9 @@ def test_a_silent_transport_that_is_in_time_is_like_any_other(
 def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
     caller: Blocking, hub: LoopbackHub, first: str, own: bool
 ) -> None:
-    hub.will(reply(200, {"id": "c1", "campaigns": []}) + LEFT_OVER, reply(409, "over the budget"))
+    hub.respond(
+        response(200, {"id": "c1", "campaigns": []}) + LEFT_OVER, response(409, "over the budget")
+    )
     options = {} if own else {"http_client": caller.http_client()}
     client = caller.client(hub, **options)
     caller.call(OPERATIONS[first], client)
@@ -136,7 +139,7 @@ def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
 def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.will(reply(404, "no") + LEFT_OVER, reply(409, "over the budget"))
+    hub.respond(response(404, "no") + LEFT_OVER, response(409, "over the budget"))
     client = caller.client(hub)
     raw = client.raw
     http_ = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
@@ -153,7 +156,7 @@ def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
 def test_a_redirect_to_nowhere_is_the_error_of_its_status(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, location: str, operation: str, own: bool
 ) -> None:
-    hub.always = reply(302, b"moved", [("Location", location), ("X-Echo", KEY)])
+    hub.always = response(302, b"moved", [("Location", location), ("X-Echo", KEY)])
     options = {} if own else {"http_client": caller.http_client()}
     with pytest.raises(kataven.APIStatusError, match="Redirects are not followed") as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock, **options))
@@ -178,7 +181,7 @@ def test_an_answer_that_is_no_http_is_still_a_broken_connection(
 def test_a_deadline_that_cuts_an_attempt_is_told_from_a_timeout(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.always = (hang,)
+    hub.always = (silence,)
     client = caller.client(hub, deadline=0.3, max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(OPERATIONS[operation], client)
@@ -190,7 +193,7 @@ def test_a_deadline_that_cuts_an_attempt_is_told_from_a_timeout(
 
 
 def test_a_deadline_that_cuts_a_body_is_told_too(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = (reply(200, b"", length=400), trickle(b"x" * 400))
+    hub.always = (response(200, b"", length=400), trickle(b"x" * 400))
     client = caller.client(hub, deadline=0.3, max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(client.campaigns.get, "c1")
@@ -232,7 +235,7 @@ def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
     client = caller.client(hub, api_key=keys, clock=clock)
     # The second time the key in force is not the first any more.
     for expected in (2, 3):
-        hub.will(Answer((reply(401, b"no", length=10), close)))
+        hub.respond((response(401, b"no", length=10), close))
         assert caller.call(OPERATIONS[operation], client) == {"id": "c1"}
         assert keys.given == expected
         assert hub.requests[-1].header("authorization") == f"Bearer token-{expected}"
@@ -243,8 +246,8 @@ def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
 def test_a_rate_limit_whose_text_breaks_off_is_waited_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    limited = reply(429, b"rate_limited", [("Retry-After", "60")], length=100)
-    hub.will(Answer((limited, close)))
+    limited = response(429, b"rate_limited", [("Retry-After", "60")], length=100)
+    hub.respond((limited, close))
     assert caller.call(OPERATIONS[operation], caller.client(hub, clock=clock)) == {"id": "c1"}
     assert clock.slept == [63.0]
 
@@ -255,7 +258,7 @@ def test_the_generated_client_asks_for_the_key_of_its_next_request(
     keys = Keys()
     raw = caller.client(hub, api_key=keys).raw
     http_ = raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
-    hub.will(reply(401, "expired"))
+    hub.respond(response(401, "expired"))
     refused = caller.call(http_.request, "GET", "/campaigns/c1")
     assert (refused.status_code, refused.text) == (401, "expired")
     assert caller.call(http_.request, "GET", "/campaigns/c1").status_code == 200
@@ -268,7 +271,7 @@ def test_the_generated_client_asks_for_the_key_of_its_next_request(
 def test_an_answer_like_json_that_echoes_the_key_does_not_show_it(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    hub.always = reply(200, b'{"headers": {"Authorization": "Bearer ' + KEY.encode() + b'"}, <')
+    hub.always = response(200, b'{"headers": {"Authorization": "Bearer ' + KEY.encode() + b'"}, <')
     with pytest.raises(kataven.ResponseFormatError) as caught:
         caller.call(OPERATIONS[operation], caller.client(hub))
     assert KEY not in str(caught.value)
@@ -277,7 +280,7 @@ def test_an_answer_like_json_that_echoes_the_key_does_not_show_it(
 
 
 def test_an_answer_that_is_right_is_left_as_it_is(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = reply(200, {"id": "c1", "name": f"about {KEY}"})
+    hub.always = response(200, {"id": "c1", "name": f"about {KEY}"})
     answer = caller.call(caller.client(hub).campaigns.get, "c1")
     assert answer == {"id": "c1", "name": f"about {KEY}"}
 
@@ -285,7 +288,7 @@ def test_an_answer_that_is_right_is_left_as_it_is(caller: Blocking, hub: Loopbac
 def test_the_headers_of_a_refusal_that_breaks_off_do_not_show_the_key(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.always = (reply(403, b"x", [("X-Echo", f"Bearer {KEY}")], length=10), close)
+    hub.always = (response(403, b"x", [("X-Echo", f"Bearer {KEY}")], length=10), close)
     with pytest.raises(kataven.PermissionDeniedError) as caught:
         caller.call(caller.client(hub).campaigns.start, "c1")
     assert caught.value.headers["x-echo"] == "Bearer <key>"

@@ -10,15 +10,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV, Awaited, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, refused_port, reply, reset
 
 import kataven
+from tests.support.clients import CSV, Awaited, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, refused_port, reset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CREATED = reply(201, {"id": "c1"})
+CREATED = response(201, {"id": "c1"})
 
 
 def _create(caller: Blocking, client: Any, contacts: Any, **options: Any) -> Any:
@@ -46,8 +47,8 @@ def test_a_repeated_upload_is_whole_again(
     content = CSV + os.urandom(200_000)
     path = tmp_path / "x.csv"
     path.write_bytes(content)
-    limited = reply(429, "rate_limited: per-minute (60) exceeded", [("Retry-After", "1")])
-    hub.will(limited, limited, CREATED)
+    limited = response(429, "rate_limited: per-minute (60) exceeded", [("Retry-After", "1")])
+    hub.respond(limited, limited, CREATED)
     file = SOURCES[source](content, path)
     with file:
         _create(caller, caller.client(hub, clock=clock), file)
@@ -62,7 +63,7 @@ def test_a_pipe_is_whole_again_when_it_is_repeated(
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as file:
         file.write(CSV)
-    hub.will(reply(429, "rate_limited: x", [("Retry-After", "1")]), CREATED)
+    hub.respond(response(429, "rate_limited: x", [("Retry-After", "1")]), CREATED)
     with os.fdopen(reading, "rb") as file:
         _create(caller, caller.client(hub, clock=clock), file)
     assert [request.file.content for request in hub.requests] == [CSV, CSV]
@@ -72,7 +73,7 @@ def test_the_callers_file_stays_open_after_success_and_failure(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     file = io.BytesIO(CSV)
-    hub.will(CREATED, reply(400, "no"), (reset,))
+    hub.respond(CREATED, response(400, "no"), (reset,))
     client = caller.client(hub)
     _create(caller, client, file)
     for error in (kataven.BadRequestError, kataven.APIConnectionError):

@@ -10,14 +10,17 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callers import CSV, Blocking
-from loopback_hub import LoopbackHub, Part, reply
+
+from tests.support.clients import CSV, Blocking
+from tests.support.http import Part, response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.server import LoopbackHub
+
 MIB = 1024 * 1024
-CREATED = reply(201, {"id": "c1"})
+CREATED = response(201, {"id": "c1"})
 
 
 def _create(caller: Blocking, client: Any, contacts: Any, **options: Any) -> Any:

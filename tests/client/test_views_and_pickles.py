@@ -7,12 +7,13 @@ import pickle
 from typing import Any
 
 import pytest
-from callers import KEY, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, refused_port, reply, reset
 
 import kataven
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, refused_port, reset
 
-OK = reply(200, {"id": "c1"})
+OK = response(200, {"id": "c1"})
 
 
 # Views.
@@ -35,7 +36,7 @@ def test_a_view_has_other_options_and_shares_pool_and_token(
     caller.call(view.with_options(timeout=5).call_limits)
     assert hub.connections == 1
     assert len(asked) == 1
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     before = len(hub.requests)
     with pytest.raises(kataven.ServerError):
         caller.call(view.campaigns.get, "c1")
@@ -48,7 +49,7 @@ def test_a_view_has_other_options_and_shares_pool_and_token(
 def test_options_that_a_view_does_not_name_stay_as_they_were(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.always = reply(429, "rate_limited: x", [("Retry-After", "60")])
+    hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
     client = caller.client(hub, clock=clock, max_retries=1, max_retry_wait=61)
     view = client.with_options(timeout=3).with_options(deadline=1000).with_options()
     with pytest.raises(kataven.RateLimitError):
@@ -60,7 +61,8 @@ def test_closing_a_view_closes_nothing(caller: Blocking, hub: LoopbackHub) -> No
     client = caller.client(hub)
     view = client.with_options(timeout=5)
     caller.close(view)
-    caller.within(client.with_options(timeout=6))
+    view = client.with_options(timeout=6)
+    assert caller.enter(view) is view
     caller.call(client.campaigns.get, "c1")
     caller.call(view.campaigns.get, "c1")
     assert hub.arrived(2) == 2
@@ -70,7 +72,7 @@ def test_campaigns_of_a_view_are_held_as_such(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     campaigns = caller.client(hub, clock=clock).with_options(max_retries=0).campaigns
-    hub.will(reply(503, "down"), OK)
+    hub.respond(response(503, "down"), OK)
     with pytest.raises(kataven.ServerError):
         caller.call(campaigns.get, "c1")
     assert caller.call(campaigns.get, "c1") == {"id": "c1"}
@@ -139,12 +141,12 @@ def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> 
 @pytest.mark.parametrize(
     "answer",
     [
-        reply(400, "bad row"),
-        reply(429, "rate_limited: x", [("Retry-After", "60")]),
-        reply(429, "daily call limit reached"),
-        reply(503, "down", [("X-Request-ID", "r1")]),
+        response(400, "bad row"),
+        response(429, "rate_limited: x", [("Retry-After", "60")]),
+        response(429, "daily call limit reached"),
+        response(503, "down", [("X-Request-ID", "r1")]),
         (reset,),
-        reply(200, "no object"),
+        response(200, "no object"),
     ],
 )
 def test_an_error_of_a_real_call_pickles(
@@ -200,7 +202,7 @@ def test_a_client_whose_key_came_from_the_environment_pickles_without_it(
     again = pickle.loads(pickled)
     try:
         assert type(again) is type(client)
-        hub.always = reply(503, "down")
+        hub.always = response(503, "down")
         with pytest.raises(kataven.ServerError):
             caller.call(again.campaigns.get, "c1")
     finally:
@@ -224,7 +226,7 @@ def test_a_pickled_client_keeps_its_options(
     again = pickle.loads(pickle.dumps(view))
     assert repr(again) == repr(view)
     twice = pickle.loads(pickle.dumps(again))
-    hub.always = reply(503, "down")
+    hub.always = response(503, "down")
     with pytest.raises(kataven.ServerError):
         caller.call(twice.campaigns.get, "c1")
     assert hub.arrived(1) == 1

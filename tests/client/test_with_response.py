@@ -6,11 +6,12 @@ import inspect
 from typing import Any
 
 import pytest
-from callers import CSV, TRANSITIONS, Blocking, DrivenClock
-from loopback_hub import LoopbackHub, reply, reset
 
 import kataven
 from kataven import AsyncCampaignsClient, CampaignsClient
+from tests.support.clients import CSV, TRANSITIONS, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub, reset
 
 METHODS = ["list", "get", "create", "start", "pause", "resume", "stop", "delete", "list_contacts"]
 
@@ -28,7 +29,7 @@ def test_each_method_answers_with_the_head_beside_its_data(
     caller: Blocking, hub: LoopbackHub, name: str
 ) -> None:
     headers = [("X-Request-ID", "req-1"), ("X-Cell", "eu")]
-    hub.always = reply(202, {"id": "c1", "x": 1}, headers)
+    hub.always = response(202, {"id": "c1", "x": 1}, headers)
     method = getattr(caller.client(hub).campaigns.with_response, name)
     answer = caller.call(method, *_arguments(name))
     assert answer.data == (None if name == "delete" else {"id": "c1", "x": 1})
@@ -41,9 +42,9 @@ def test_each_method_answers_with_the_head_beside_its_data(
 def test_the_answer_told_of_is_the_last_one(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    hub.will(
-        reply(503, "down", [("X-Request-ID", "a")]),
-        reply(200, {"id": "c1"}, [("X-Request-ID", "b")]),
+    hub.respond(
+        response(503, "down", [("X-Request-ID", "a")]),
+        response(200, {"id": "c1"}, [("X-Request-ID", "b")]),
     )
     campaigns = caller.client(hub, clock=clock).campaigns
     answer = caller.call(campaigns.with_response.get, "c1")
@@ -55,7 +56,7 @@ def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: Loo
     with pytest.raises(ValueError):
         caller.call(campaigns.get, "..")
     assert hub.connections == 0
-    hub.always = reply(404, "none")
+    hub.always = response(404, "none")
     with pytest.raises(kataven.NotFoundError):
         caller.call(campaigns.get, "c1")
 
@@ -64,7 +65,7 @@ def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: Loo
 def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, name: str
 ) -> None:
-    hub.always = (reply(200, b'{"id"', [("X-Request-ID", "r")], length=90), reset)
+    hub.always = (response(200, b'{"id"', [("X-Request-ID", "r")], length=90), reset)
     method = getattr(caller.client(hub, clock=clock).campaigns.with_response, name)
     answer = caller.call(method, "c1")
     assert answer.data == (None if name == "delete" else {})
@@ -73,7 +74,9 @@ def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
 
 
 def test_two_calls_at_once_do_not_mix_their_heads_up(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.decide = lambda request: reply(200, {}, [("X-Request-ID", request.path.rpartition("/")[2])])
+    hub.on_request = lambda request: response(
+        200, {}, [("X-Request-ID", request.path.rpartition("/")[2])]
+    )
     campaigns = caller.client(hub).campaigns.with_response
     answers = caller.together([lambda i=i: campaigns.get(f"c{i}") for i in range(20)])
     assert [answer.request_id for answer in answers] == [f"c{i}" for i in range(20)]
