@@ -1,65 +1,32 @@
-"""A scripted Hub, both clients and a driven clock, for every test of streams."""
+"""Fixtures of the tests of streams: the Hub reads the clock that the tests drive."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-# Test folders are no packages; what several files of this one share lies beside them.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from sides import Awaited, Blocking, DrivenClock
-from stream_hub import StreamHub
+from tests.support.clients import DrivenClock
+from tests.support.fixtures import awaited, bare_environment, blocking, caller
+from tests.support.http import response
+from tests.support.server import LoopbackHub, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_VARIABLES = ("KATAVEN_API_KEY", "KATAVEN_ACCOUNT_ID", "KATAVEN_BASE_URL", "KATAVEN_LOG")
-
-
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in _VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+__all__ = ["awaited", "bare_environment", "blocking", "caller", "clock", "hub"]
 
 
 @pytest.fixture
-def hub() -> Iterator[StreamHub]:
-    """A Hub whose streams do what a test says."""
-    with StreamHub() as hub:
+def hub() -> Iterator[LoopbackHub]:
+    """A scripted Hub; it responds 404 to what a test does not script."""
+    with LoopbackHub(always=(response(404, "not scripted"), hang_up)) as hub:
         yield hub
 
 
 @pytest.fixture
-def clock(hub: StreamHub) -> DrivenClock:
-    """A clock whose sleeps take no time; the Hub reads it too."""
-    clock = DrivenClock()
+def clock(hub: LoopbackHub) -> DrivenClock:
+    """A clock whose sleeps take no time and that adds no jitter; the Hub reads it too."""
+    clock = DrivenClock(jitter=0.0)
     hub.time = clock.now
     return clock
-
-
-@pytest.fixture(params=[Blocking, Awaited], ids=["sync", "async"])
-def side(request: pytest.FixtureRequest, hub: StreamHub) -> Iterator[Any]:
-    """One of the two clients."""
-    side = request.param()
-    yield side
-    side.finish()
-
-
-@pytest.fixture
-def blocking(hub: StreamHub) -> Iterator[Blocking]:
-    """The blocking client, where only that can be meant."""
-    side = Blocking()
-    yield side
-    side.finish()
-
-
-@pytest.fixture
-def awaited(hub: StreamHub) -> Iterator[Awaited]:
-    """The async client, where only that can be meant."""
-    side = Awaited()
-    yield side
-    side.finish()

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from sides import KEY, DrivenClock
-from stream_hub import END, StreamHub, data, reply, silence, stream, wait_for
 
 from kataven import APITimeoutError, RateLimits
 from kataven._core.operation import Interrupted, Open, Timeout
 from kataven.campaigns.operations import stream_campaign_events
+from tests.support.clients import KEY, DrivenClock
+from tests.support.http import END, data, response
+from tests.support.server import LoopbackHub, silence, stream, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,29 +52,31 @@ class Reading:
         return self.items
 
 
-def test_closing_between_items_ends_the_connection_at_once(hub: StreamHub, side: Any) -> None:
+def test_closing_between_items_ends_the_connection_at_once(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE + TWO, end="silent"))
-    client = side.client(hub)
+    client = caller.client(hub)
     events = client.campaigns.stream_events("c1")
-    assert side.next(events) == {"n": 1}
+    assert caller.next(events) == {"n": 1}
     hub.wait_until_silent()
-    side.close(events)
+    caller.close(events)
     hub.wait_until_left()
     # The second frame was at hand; a closed stream has no items all the same.
-    assert side.rest(events) == []
-    side.close(events)
-    assert side.connections(client) == []
-    assert len(hub.asked) == 1
+    assert caller.rest(events) == []
+    caller.close(events)
+    hub.wait_until_disconnected()
+    assert len(hub.requests) == 1
 
 
-def test_an_ended_stream_leaves_no_use_of_its_connection(hub: StreamHub, side: Any) -> None:
+def test_an_ended_stream_leaves_no_use_of_its_connection(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END))
-    client = side.client(hub)
-    assert len(side.rest(client.campaigns.stream_events("c1"))) == 2
-    assert [one for one in side.connections(client) if not one.is_idle()] == []
+    client = caller.client(hub)
+    for _ in range(3):
+        assert len(caller.rest(client.campaigns.stream_events("c1"))) == 2
+    # At most one idle connection is kept.
+    wait_for(lambda: hub.open_connections <= 1)
 
 
-def test_a_context_manager_closes_what_an_error_left_open(hub: StreamHub, blocking: Any) -> None:
+def test_a_context_manager_closes_what_an_error_left_open(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
     client = blocking.client(hub)
     with (
@@ -83,10 +86,10 @@ def test_a_context_manager_closes_what_an_error_left_open(hub: StreamHub, blocki
         next(events)
         raise ZeroDivisionError
     hub.wait_until_left()
-    assert blocking.connections(client) == []
+    hub.wait_until_disconnected()
 
 
-def test_an_async_context_manager_closes_too(hub: StreamHub, awaited: Any) -> None:
+def test_an_async_context_manager_closes_too(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(QUIET)
     client = awaited.client(hub)
 
@@ -96,10 +99,10 @@ def test_an_async_context_manager_closes_too(hub: StreamHub, awaited: Any) -> No
 
     awaited.call(read)
     hub.wait_until_left()
-    assert awaited.connections(client) == []
+    hub.wait_until_disconnected()
 
 
-def test_another_thread_closes_while_a_read_is_blocked(hub: StreamHub, blocking: Any) -> None:
+def test_another_thread_closes_while_a_read_is_blocked(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
     client = blocking.client(hub)
     events = client.campaigns.stream_events("c1")
@@ -109,12 +112,12 @@ def test_another_thread_closes_while_a_read_is_blocked(hub: StreamHub, blocking:
     events.close()
     hub.wait_until_left()
     assert reading.end() == [{"n": 1}]
-    assert blocking.connections(client) == []
-    assert len(hub.asked) == 1
+    hub.wait_until_disconnected()
+    assert len(hub.requests) == 1
 
 
 def test_another_thread_closes_a_body_that_ends_with_its_connection(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
     hub.events(stream(ONE, end="silent", framing="eof"))
     events = blocking.client(hub).campaigns.stream_events("c1")
@@ -123,10 +126,10 @@ def test_another_thread_closes_a_body_that_ends_with_its_connection(
     events.close()
     hub.wait_until_left()
     reading.end()
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
 
 
-def test_another_thread_closes_while_the_answer_is_awaited(hub: StreamHub, blocking: Any) -> None:
+def test_another_thread_closes_while_the_answer_is_awaited(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(silence)
     client = blocking.client(hub)
     events = client.campaigns.stream_events("c1")
@@ -135,12 +138,12 @@ def test_another_thread_closes_while_the_answer_is_awaited(hub: StreamHub, block
     events.close()
     hub.wait_until_left()
     assert reading.end() == []
-    assert blocking.connections(client) == []
-    assert len(hub.asked) == 1
+    hub.wait_until_disconnected()
+    assert len(hub.requests) == 1
 
 
 @pytest.fixture
-def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamHub]:
+def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     """A Hub behind TLS, with a certificate of its own that the client is told to trust."""
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -158,12 +161,12 @@ def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamHu
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with StreamHub(tls=context) as hub:
+    with LoopbackHub(tls=context) as hub:
         yield hub
 
 
 def test_another_thread_closes_a_read_that_is_blocked_behind_tls(
-    tls_hub: StreamHub, blocking: Any
+    tls_hub: LoopbackHub, blocking: Any
 ) -> None:
     tls_hub.events(QUIET)
     client = blocking.client(tls_hub)
@@ -174,19 +177,19 @@ def test_another_thread_closes_a_read_that_is_blocked_behind_tls(
     events.close()
     tls_hub.wait_until_left()
     assert reading.end() == [{"n": 1}]
-    assert blocking.connections(client) == []
+    tls_hub.wait_until_disconnected()
 
 
-def test_the_total_time_bounds_a_stream_behind_tls(tls_hub: StreamHub, side: Any) -> None:
+def test_the_total_time_bounds_a_stream_behind_tls(tls_hub: LoopbackHub, caller: Any) -> None:
     tls_hub.events(QUIET)
-    events = side.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
+    events = caller.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
     with pytest.raises(APITimeoutError, match="time for following"):
-        side.rest(events)
+        caller.rest(events)
     tls_hub.wait_until_left()
 
 
 def test_a_tls_stream_is_dropped_cancelled_and_closed_at_once(
-    tls_hub: StreamHub, awaited: Any
+    tls_hub: LoopbackHub, awaited: Any
 ) -> None:
     tls_hub.events(QUIET)
     client = awaited.client(tls_hub)
@@ -206,11 +209,11 @@ def test_a_tls_stream_is_dropped_cancelled_and_closed_at_once(
         await asyncio.to_thread(tls_hub.wait_until_left)
 
     awaited.call(in_three_ways)
-    assert awaited.connections(client) == []
+    tls_hub.wait_until_disconnected()
 
 
 def test_another_task_closes_while_a_read_or_an_opening_is_awaited(
-    hub: StreamHub, awaited: Any
+    hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(QUIET, silence)
     client = awaited.client(hub)
@@ -230,11 +233,11 @@ def test_another_task_closes_while_a_read_or_an_opening_is_awaited(
 
     assert awaited.call(close_it_meanwhile) == [{"n": 1}]
     assert awaited.call(close_it_meanwhile) == []
-    assert awaited.connections(client) == []
-    assert len(hub.asked) == 2
+    hub.wait_until_disconnected()
+    assert len(hub.requests) == 2
 
 
-def test_a_second_reader_of_an_async_stream_is_told(hub: StreamHub, awaited: Any) -> None:
+def test_a_second_reader_of_an_async_stream_is_told(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(stream(end="silent"))
 
     async def read_twice() -> None:
@@ -249,14 +252,14 @@ def test_a_second_reader_of_an_async_stream_is_told(hub: StreamHub, awaited: Any
     awaited.call(read_twice)
 
 
-def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: StreamHub, side: Any) -> None:
-    clock = DrivenClock()
+def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: LoopbackHub, caller: Any) -> None:
+    clock = DrivenClock(jitter=0.0)
     hub.events(stream(ONE, end="unfinished"), QUIET)
-    events = side.client(hub, clock=clock).campaigns.stream_events("c1")
-    side.next(events)
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
+    caller.next(events)
 
     def close(_seconds: float) -> None:
-        if side.name == "sync":
+        if caller.name == "sync":
             closing = threading.Thread(target=events.close)
             closing.start()
             closing.join(10)
@@ -266,18 +269,18 @@ def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: StreamHub, side: An
                 closing.send(None)
 
     clock.on_sleep = close
-    assert side.rest(events) == []
-    assert len(hub.asked) == 1
+    assert caller.rest(events) == []
+    assert len(hub.requests) == 1
     assert len(clock.slept) == 1, "the pause went on"
 
 
-def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: StreamHub, side: Any) -> None:
+def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
     """The token is asked for last of all before the connection is made."""
     hub.events(QUIET)
     events: list[Any] = []
 
     def key() -> str:
-        if side.name == "sync":
+        if caller.name == "sync":
             closing = threading.Thread(target=events[0].close)
             closing.start()
             closing.join(10)
@@ -287,15 +290,15 @@ def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: StreamHub, sid
                 closing.send(None)
         return KEY
 
-    client = side.client(hub, api_key=side.provider(key))
+    client = caller.client(hub, api_key=caller.provider(key))
     events.append(client.campaigns.stream_events("c1"))
-    assert side.rest(events[0]) == []
-    assert hub.asked == []
-    assert side.connections(client) == []
+    assert caller.rest(events[0]) == []
+    assert hub.requests == []
+    hub.wait_until_disconnected()
 
 
 def test_a_stream_closed_while_it_waits_for_the_budget_sends_nothing(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
     hub.events(QUIET)
     waits = threading.Event()
@@ -309,11 +312,11 @@ def test_a_stream_closed_while_it_waits_for_the_budget_sends_nothing(
     second.close()
     first.close()
     assert reading.end() == []
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
     assert client.rate_limits.concurrent == 1
 
 
-def test_dropping_the_iterator_ends_the_connection(hub: StreamHub, blocking: Any) -> None:
+def test_dropping_the_iterator_ends_the_connection(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
     client = blocking.client(hub, rate_limits=RateLimits(concurrent=1))
     gc.disable()
@@ -323,13 +326,13 @@ def test_dropping_the_iterator_ends_the_connection(hub: StreamHub, blocking: Any
             break
         # Nothing holds it, not even a cycle that the collector would have to find.
         hub.wait_until_left()
-        assert blocking.connections(client) == []
+        hub.wait_until_disconnected()
         assert client.rate_limits.concurrent == 1
     finally:
         gc.enable()
 
 
-def test_dropping_an_async_iterator_ends_the_connection(hub: StreamHub, awaited: Any) -> None:
+def test_dropping_an_async_iterator_ends_the_connection(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(QUIET)
     client = awaited.client(hub, rate_limits=RateLimits(concurrent=1))
 
@@ -340,8 +343,7 @@ def test_dropping_an_async_iterator_ends_the_connection(hub: StreamHub, awaited:
         # At once, before the loop turns.
         hub.wait_until_left()
         assert client.rate_limits.concurrent == 1
-        pool = client._driver.pool(streams=True)._transport._pool
-        while pool.connections:
+        while hub.open_connections:
             await asyncio.sleep(0.005)
 
     gc.disable()
@@ -352,9 +354,9 @@ def test_dropping_an_async_iterator_ends_the_connection(hub: StreamHub, awaited:
 
 
 def test_an_iterator_that_failed_is_held_by_nothing_but_its_error(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
-    hub.events(reply(404))
+    hub.events(response(404))
     events = blocking.client(hub).campaigns.stream_events("c1")
     gone = weakref.ref(events)
     with pytest.raises(Exception, match="404"):
@@ -364,7 +366,7 @@ def test_an_iterator_that_failed_is_held_by_nothing_but_its_error(
     assert gone() is None
 
 
-def test_cancelling_the_task_ends_the_connection(hub: StreamHub, awaited: Any) -> None:
+def test_cancelling_the_task_ends_the_connection(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(QUIET, silence)
     client = awaited.client(hub)
 
@@ -383,15 +385,15 @@ def test_cancelling_the_task_ends_the_connection(hub: StreamHub, awaited: Any) -
             await reading
         # While the iterator is still there.
         await asyncio.to_thread(hub.wait_until_left)
-        assert not client._driver.pool(streams=True)._transport._pool.connections
+        await asyncio.to_thread(hub.wait_until_disconnected)
         await events.aclose()
 
     awaited.call(cancel_it)
     awaited.call(cancel_it)
-    assert len(hub.asked) == 2
+    assert len(hub.requests) == 2
 
 
-def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: StreamHub, awaited: Any) -> None:
+def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(stream(b"id: 7\n" + ONE, end="silent"), silence, stream(TWO))
     client = awaited.client(hub)
 
@@ -406,11 +408,11 @@ def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: StreamHub, awaited: A
         return items
 
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
-    assert [asked.header("last-event-id") for asked in hub.asked] == [None, "7", "7"]
+    assert [asked.header("last-event-id") for asked in hub.requests] == [None, "7", "7"]
 
 
-def test_waits_shorter_than_a_pause_get_past_it(hub: StreamHub, awaited: Any) -> None:
-    hub.events(reply(503), stream(ONE))
+def test_waits_shorter_than_a_pause_get_past_it(hub: LoopbackHub, awaited: Any) -> None:
+    hub.events(response(503), stream(ONE))
     client = awaited.client(hub)
 
     async def read() -> Any:
@@ -424,11 +426,11 @@ def test_waits_shorter_than_a_pause_get_past_it(hub: StreamHub, awaited: Any) ->
 
     assert awaited.call(read) == {"n": 1}
     # Under load an opening may outlast a wait, and is made again.
-    assert len(hub.asked) >= 2
+    assert len(hub.requests) >= 2
 
 
 def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
-    hub: StreamHub, awaited: Any
+    hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(stream(END, end="silent"))
     client = awaited.client(hub)
@@ -441,11 +443,11 @@ def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
         return items + [item async for item in events]
 
     assert awaited.call(read) == ["event: end"]
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
 
 
 def test_an_interrupt_ends_the_connection_and_the_next_item_opens_another(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
     hub.events(QUIET, stream(TWO))
     client = blocking.client(hub)
@@ -468,16 +470,16 @@ def test_an_interrupt_ends_the_connection_and_the_next_item_opens_another(
         signal.signal(signal.SIGINT, kept)
         interrupting.join(10)
     hub.wait_until_left()
-    assert blocking.connections(client) == []
+    hub.wait_until_disconnected()
     assert list(events) == [{"n": 2}]
 
 
 @pytest.mark.parametrize("end", ["silent", "clean"])
 def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
-    hub: StreamHub, side: Any, end: str
+    hub: LoopbackHub, caller: Any, end: str
 ) -> None:
     hub.events(stream(ONE, end=end))
-    client = side.client(hub)
+    client = caller.client(hub)
     here = psutil.Process()
 
     def open_and_close(times: int) -> None:
@@ -489,8 +491,8 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
                     assert [item async for item in events] == []
                 await events.aclose()
 
-        if side.name == "async":
-            side.call(in_one_loop)
+        if caller.name == "async":
+            caller.call(in_one_loop)
             return
         for _ in range(times):
             events = client.campaigns.stream_events("c1", total_timeout=1000)
@@ -501,8 +503,8 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
 
     def settled() -> tuple[int, int]:
         # The Hub's own sockets and threads go as soon as it has seen the client leave.
-        wait_for(lambda: len(hub._sockets) <= 1)
-        wait_for(lambda: sum(t.name == "stream-hub" for t in threading.enumerate()) <= 2)
+        wait_for(lambda: hub.open_connections <= 1)
+        wait_for(lambda: sum(t.name == "loopback-hub" for t in threading.enumerate()) <= 2)
         wait_for(lambda: not any(isinstance(t, threading.Timer) for t in threading.enumerate()))
         return here.num_fds(), threading.active_count()
 
@@ -515,12 +517,12 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
     assert after[1] <= threads + 1
 
 
-def test_a_port_that_was_shut_opens_nothing(hub: StreamHub, side: Any) -> None:
+def test_a_port_that_was_shut_opens_nothing(hub: LoopbackHub, caller: Any) -> None:
     """Closing from another thread may come just before an opening, which must see it."""
     hub.events(QUIET)
-    port = side.client(hub).campaigns.stream_events("c1")._port
+    port = caller.client(hub).campaigns.stream_events("c1")._port
     port.shut()
     effect = Open(stream_campaign_events("c1"), Timeout(), 40.0, "", None)
-    outcome = port.open(effect) if side.name == "sync" else side.call(lambda: port.open(effect))
+    outcome = port.open(effect) if caller.name == "sync" else caller.call(lambda: port.open(effect))
     assert isinstance(outcome, Interrupted)
     assert hub.connections == 0

@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
-from stream_hub import StreamHub, data, reply, stream, wait_for
+
+from tests.support.http import data, response
+from tests.support.server import LoopbackHub, stream, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 QUIET = stream(data({"status": "running"}), end="silent")
@@ -82,7 +84,7 @@ except KeyboardInterrupt as error:
 class Script:
     """A Python process; what it printed, line by line."""
 
-    def __init__(self, code: str, hub: StreamHub) -> None:
+    def __init__(self, code: str, hub: LoopbackHub) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", _BEGIN + code, hub.url],
             stdin=subprocess.PIPE,
@@ -120,7 +122,9 @@ class Script:
     [(_STREAM, ["interrupted"]), (_ASYNC_STREAM, ["cancelled", "interrupted"])],
     ids=["sync", "async"],
 )
-def test_ctrl_c_ends_the_connection_of_a_stream(hub: StreamHub, code: str, last: list[str]) -> None:
+def test_ctrl_c_ends_the_connection_of_a_stream(
+    hub: LoopbackHub, code: str, last: list[str]
+) -> None:
     hub.events(QUIET)
     script = Script(code, hub)
     try:
@@ -132,17 +136,17 @@ def test_ctrl_c_ends_the_connection_of_a_stream(hub: StreamHub, code: str, last:
     finally:
         printed = script.end()
     assert printed == last
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "name"), [(_RUN, ""), (_ASYNC_RUN, "CancelledError ")], ids=["sync", "async"]
 )
 def test_ctrl_c_in_a_run_says_which_campaign_goes_on(
-    hub: StreamHub, code: str, name: str, tmp_path: Any
+    hub: LoopbackHub, code: str, name: str, tmp_path: Any
 ) -> None:
-    hub.on("POST /campaigns", reply(201, {"id": "c1"}))
-    hub.on("POST /campaigns/c1/start", reply(200, {"id": "c1", "status": "running"}))
+    hub.on("POST /campaigns", response(201, {"id": "c1"}))
+    hub.on("POST /campaigns/c1/start", response(200, {"id": "c1", "status": "running"}))
     hub.events(QUIET)
     script = Script(code, hub)
     try:
@@ -153,4 +157,4 @@ def test_ctrl_c_in_a_run_says_which_campaign_goes_on(
         printed = script.end()
     note = "campaign c1 was made and may be dialling; nothing was undone"
     assert printed == [f"log: {note}", f"interrupted {name}c1 {[note]!r}"]
-    assert len(hub.asked) == 3
+    assert len(hub.requests) == 3

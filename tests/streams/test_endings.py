@@ -6,10 +6,11 @@ import threading
 from typing import Any
 
 import pytest
-from stream_hub import END, StreamHub, data, reply, stream
 
 from kataven import APIStatusError, StreamError
 from kataven.errors import ResponseFormatError
+from tests.support.http import END, data, response
+from tests.support.server import LoopbackHub, hang_up, stream
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 
@@ -17,147 +18,151 @@ ONE, TWO = data({"n": 1}), data({"n": 2})
 @pytest.mark.parametrize("framing", ["chunked", "eof"])
 @pytest.mark.parametrize("marker", [b"", END], ids=["without marker", "with marker"])
 def test_a_clean_close_ends_the_iteration(
-    hub: StreamHub, side: Any, marker: bytes, framing: str
+    hub: LoopbackHub, caller: Any, marker: bytes, framing: str
 ) -> None:
     hub.events(stream(ONE, marker, framing=framing))
-    events = side.client(hub).campaigns.stream_events("c1")
-    assert side.rest(events) == [{"n": 1}, *(["event: end"] if marker else [])]
-    assert len(hub.asked) == 1
+    events = caller.client(hub).campaigns.stream_events("c1")
+    assert caller.rest(events) == [{"n": 1}, *(["event: end"] if marker else [])]
+    assert len(hub.requests) == 1
     assert events.reconnects == 0
 
 
-def test_the_marker_itself_ends_nothing(hub: StreamHub, side: Any) -> None:
+def test_the_marker_itself_ends_nothing(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END, TWO, END))
-    items = side.rest(side.client(hub).campaigns.stream_events("c1"))
+    items = caller.rest(caller.client(hub).campaigns.stream_events("c1"))
     assert items == [{"n": 1}, "event: end", {"n": 2}, "event: end"]
 
 
 def test_a_missing_terminator_behind_the_marker_is_the_end(
-    hub: StreamHub, side: Any, clock: Any
+    hub: LoopbackHub, caller: Any, clock: Any
 ) -> None:
     hub.events(stream(ONE, END, end="unfinished"))
-    events = side.client(hub, clock=clock).campaigns.stream_events("c1")
-    assert side.rest(events) == [{"n": 1}, "event: end"]
-    assert len(hub.asked) == 1
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
+    assert caller.rest(events) == [{"n": 1}, "event: end"]
+    assert len(hub.requests) == 1
     assert clock.slept == []
 
 
 def test_a_reset_behind_a_marker_that_was_read_is_the_end(
-    hub: StreamHub, side: Any, clock: Any
+    hub: LoopbackHub, caller: Any, clock: Any
 ) -> None:
     read = threading.Event()
     hub.events(stream(ONE, END, read, end="reset"), stream(TWO))
-    events = side.client(hub, clock=clock).campaigns.stream_events("c1", reconnect=False)
-    assert [side.next(events), side.next(events)] == [{"n": 1}, "event: end"]
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", reconnect=False)
+    assert [caller.next(events), caller.next(events)] == [{"n": 1}, "event: end"]
     read.set()
-    assert side.rest(events) == []
-    assert len(hub.asked) == 1
+    assert caller.rest(events) == []
+    assert len(hub.requests) == 1
 
 
-def test_silence_behind_the_marker_is_the_end(hub: StreamHub, side: Any) -> None:
+def test_silence_behind_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END, end="silent"))
-    events = side.client(hub).campaigns.stream_events("c1", idle_timeout=0.2)
-    assert side.rest(events) == [{"n": 1}, "event: end"]
+    events = caller.client(hub).campaigns.stream_events("c1", idle_timeout=0.2)
+    assert caller.rest(events) == [{"n": 1}, "event: end"]
     hub.wait_until_left()
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
 
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
 def test_a_break_without_a_marker_is_healed(
-    hub: StreamHub, side: Any, clock: Any, end: str
+    hub: LoopbackHub, caller: Any, clock: Any, end: str
 ) -> None:
     hub.events(stream(ONE, end=end), stream(TWO))
-    events = side.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=0.3)
-    items = side.rest(events)
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=0.3)
+    items = caller.rest(events)
     # A reset may overtake the frame before it.
     assert items[-1] == {"n": 2}
     assert items == [{"n": 1}, {"n": 2}] or end == "reset"
-    assert len(hub.asked) == 2
+    assert len(hub.requests) == 2
     assert events.reconnects == 1
     assert sum(clock.slept) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
-def test_a_break_without_reconnect_is_a_stream_error(hub: StreamHub, side: Any, end: str) -> None:
+def test_a_break_without_reconnect_is_a_stream_error(
+    hub: LoopbackHub, caller: Any, end: str
+) -> None:
     hub.events(stream(ONE, end=end))
-    campaigns = side.client(hub).campaigns
+    campaigns = caller.client(hub).campaigns
     events = campaigns.stream_events("c1", reconnect=False, idle_timeout=0.2)
     with pytest.raises(StreamError, match="broke") as caught:
-        side.rest(events)
+        caller.rest(events)
     assert caught.value.__cause__ is not None
-    assert len(hub.asked) == 1
-    assert side.rest(events) == [], "an error is the end of the iteration"
+    assert len(hub.requests) == 1
+    assert caller.rest(events) == [], "an error is the end of the iteration"
 
 
-def test_an_unfinished_frame_is_never_an_item(hub: StreamHub, side: Any, clock: Any) -> None:
+def test_an_unfinished_frame_is_never_an_item(hub: LoopbackHub, caller: Any, clock: Any) -> None:
     hub.events(stream(ONE, b'data: {"n": 8}\n', end="unfinished"), stream(TWO, b": beat"))
-    items = side.rest(side.client(hub, clock=clock).campaigns.stream_events("c1"))
+    items = caller.rest(caller.client(hub, clock=clock).campaigns.stream_events("c1"))
     assert items == [{"n": 1}, {"n": 2}]
 
 
-def test_a_body_shorter_than_its_length_is_a_break(hub: StreamHub, side: Any, clock: Any) -> None:
-    def short(peer: Any) -> None:
-        peer.send(
+def test_a_body_shorter_than_its_length_is_a_break(
+    hub: LoopbackHub, caller: Any, clock: Any
+) -> None:
+    def short(connection: Any) -> None:
+        connection.send(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 900\r\n\r\n"
         )
-        peer.send(ONE)
-        peer.hang_up()
+        connection.send(ONE)
+        hang_up(connection)
 
     hub.events(short, stream(TWO))
-    items = side.rest(side.client(hub, clock=clock).campaigns.stream_events("c1"))
+    items = caller.rest(caller.client(hub, clock=clock).campaigns.stream_events("c1"))
     assert items == [{"n": 1}, {"n": 2}]
 
 
 def test_a_frame_over_the_bound_is_a_stream_error_behind_the_items_before_it(
-    hub: StreamHub, side: Any
+    hub: LoopbackHub, caller: Any
 ) -> None:
-    def endless_line(peer: Any) -> None:
+    def endless_line(connection: Any) -> None:
         piece = b"x" * (1024 * 1024)
         for _ in range(70):
-            peer.piece(piece)
+            connection.stream(piece)
 
     hub.events(stream(ONE, b"data: ", endless_line))
-    client = side.client(hub)
+    client = caller.client(hub)
     events = client.campaigns.stream_events("c1")
-    assert side.next(events) == {"n": 1}
+    assert caller.next(events) == {"n": 1}
     with pytest.raises(StreamError, match="67108864 bytes"):
-        side.next(events)
-    assert len(hub.asked) == 1
-    assert side.connections(client) == [], "an error leaves no connection behind"
+        caller.next(events)
+    assert len(hub.requests) == 1
+    hub.wait_until_disconnected()
 
 
 def test_an_item_in_the_same_bytes_as_the_overflow_is_given_first(
-    hub: StreamHub, side: Any
+    hub: LoopbackHub, caller: Any
 ) -> None:
-    def nearly_full(peer: Any) -> None:
+    def nearly_full(connection: Any) -> None:
         line = b"data: " + b"x" * (1024 * 1024 - 7) + b"\n"
         for _ in range(64):
-            peer.piece(line)
-        peer.piece(b": beat\ndata: " + b"y" * 200 + b"\n")
+            connection.stream(line)
+        connection.stream(b": beat\ndata: " + b"y" * 200 + b"\n")
 
     hub.events(stream(nearly_full))
-    events = side.client(hub).campaigns.stream_events("c1")
-    assert side.next(events) == ": beat"
+    events = caller.client(hub).campaigns.stream_events("c1")
+    assert caller.next(events) == ": beat"
     with pytest.raises(StreamError, match="67108864 bytes"):
-        side.next(events)
+        caller.next(events)
 
 
 def test_a_packed_stream_is_refused_for_nobody_asked_for_it(
-    hub: StreamHub, side: Any, clock: Any
+    hub: LoopbackHub, caller: Any, clock: Any
 ) -> None:
     hub.events(stream(ONE, headers=("Content-Encoding: gzip",)))
-    events = side.client(hub, clock=clock).campaigns.stream_events("c1")
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(ResponseFormatError, match="packed as 'gzip'"):
-        side.next(events)
-    assert len(hub.asked) == 1
+        caller.next(events)
+    assert len(hub.requests) == 1
 
 
 @pytest.mark.parametrize("location", ["http:login", "mailto:x", "http://h:bad/x"])
 def test_a_redirect_that_leads_nowhere_is_the_refusal_it_is(
-    hub: StreamHub, side: Any, location: str
+    hub: LoopbackHub, caller: Any, location: str
 ) -> None:
-    hub.events(reply(302, "", f"Location: {location}"))
+    hub.events(response(302, "", {"Location": f"{location}"}))
     with pytest.raises(APIStatusError) as raised:
-        side.next(side.client(hub).campaigns.stream_events("c1"))
+        caller.next(caller.client(hub).campaigns.stream_events("c1"))
     assert raised.value.status_code == 302
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1

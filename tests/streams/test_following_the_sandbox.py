@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sides import DrivenClock
 
 from kataven import CampaignRunError, ConflictError, NotFoundError, WaitTimeoutError
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import DrivenClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +42,18 @@ def passing(sandbox: Sandbox) -> Iterator[None]:
     thread.join(10)
 
 
-def client_of(side: Any, sandbox: Sandbox) -> Any:
-    return side.client(sandbox, api_key=sandbox.api_key, clock=DrivenClock())
+def client_of(caller: Any, sandbox: Sandbox) -> Any:
+    return caller.client(sandbox, api_key=sandbox.api_key, clock=DrivenClock(jitter=0.0))
 
 
-def made(side: Any, client: Any, **options: Any) -> str:
+def made(caller: Any, client: Any, **options: Any) -> str:
     create = client.campaigns.create
-    return side.call(lambda: create("Autumn", "a1", "p1", CSV.encode(), **options))["id"]
+    return caller.call(lambda: create("Autumn", "a1", "p1", CSV.encode(), **options))["id"]
 
 
-def started(side: Any, client: Any) -> str:
-    campaign_id = made(side, client)
-    side.call(lambda: client.campaigns.start(campaign_id))
+def started(caller: Any, client: Any) -> str:
+    campaign_id = made(caller, client)
+    caller.call(lambda: client.campaigns.start(campaign_id))
     return campaign_id
 
 
@@ -89,12 +89,12 @@ FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
 @pytest.mark.usefixtures("passing")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_campaign_is_followed_to_its_end_whatever_goes_wrong(
-    sandbox: Sandbox, side: Any, name: str
+    sandbox: Sandbox, caller: Any, name: str
 ) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = started(side, client)
+    client = client_of(caller, sandbox)
+    campaign_id = started(caller, client)
     met = [sandbox.faults.add(match, **fault) for match, fault in FAULTS[name]]
-    progress = side.rest(client.campaigns.watch(campaign_id))
+    progress = caller.rest(client.campaigns.watch(campaign_id))
     sandbox.faults.clear()
     if name == "unknown words on the stream":
         # The words are not those of `get`, and only `get` ends it.
@@ -109,16 +109,16 @@ def test_a_campaign_is_followed_to_its_end_whatever_goes_wrong(
         assert progress[-1].fraction_done == 1.0
 
 
-def test_progress_counts_what_the_hub_counts(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    watch = client.campaigns.watch(started(side, client))
-    first = side.next(watch)
+def test_progress_counts_what_the_hub_counts(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    watch = client.campaigns.watch(started(caller, client))
+    first = caller.next(watch)
     assert (first.total, first.fraction_done) == (20, 0.0)
     seen = [first]
     while not seen[-1].terminal:
         sandbox.advance(10)
-        seen.append(side.next(watch))
-    assert side.rest(watch) == []
+        seen.append(caller.next(watch))
+    assert caller.rest(watch) == []
     fractions = [one.fraction_done for one in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -128,69 +128,69 @@ def test_progress_counts_what_the_hub_counts(sandbox: Sandbox, side: Any) -> Non
 
 
 @pytest.mark.usefixtures("passing")
-def test_wait_returns_what_get_returns(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = started(side, client)
-    final = side.call(lambda: client.campaigns.wait(campaign_id))
-    assert final == side.call(lambda: client.campaigns.get(campaign_id))
+def test_wait_returns_what_get_returns(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    campaign_id = started(caller, client)
+    final = caller.call(lambda: client.campaigns.wait(campaign_id))
+    assert final == caller.call(lambda: client.campaigns.get(campaign_id))
     assert final["status"] == "completed"
 
 
-def test_a_finished_campaign_is_over_at_once(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = started(side, client)
-    side.call(lambda: client.campaigns.stop(campaign_id))
+def test_a_finished_campaign_is_over_at_once(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    campaign_id = started(caller, client)
+    caller.call(lambda: client.campaigns.stop(campaign_id))
     sandbox.advance(600)
-    assert [one.status for one in side.rest(client.campaigns.watch(campaign_id))] == ["completed"]
+    assert [one.status for one in caller.rest(client.campaigns.watch(campaign_id))] == ["completed"]
 
 
-def test_a_campaign_that_fails_is_over(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = started(side, client)
+def test_a_campaign_that_fails_is_over(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    campaign_id = started(caller, client)
     watch = client.campaigns.watch(campaign_id)
-    side.next(watch)
+    caller.next(watch)
     sandbox.fail(campaign_id)
-    assert side.rest(watch)[-1].status == "failed"
+    assert caller.rest(watch)[-1].status == "failed"
 
 
-def test_a_draft_is_waited_for_until_somebody_starts_it(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = made(side, client)
+def test_a_draft_is_waited_for_until_somebody_starts_it(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    campaign_id = made(caller, client)
     watch = client.campaigns.watch(campaign_id)
-    assert side.next(watch).status == "draft"
-    side.call(lambda: client.campaigns.start(campaign_id))
-    assert side.next(watch).status == "running"
-    side.call(lambda: client.campaigns.stop(campaign_id))
+    assert caller.next(watch).status == "draft"
+    caller.call(lambda: client.campaigns.start(campaign_id))
+    assert caller.next(watch).status == "running"
+    caller.call(lambda: client.campaigns.stop(campaign_id))
     sandbox.advance(600)
-    assert side.rest(watch)[-1].status == "completed"
+    assert caller.rest(watch)[-1].status == "completed"
 
 
 def test_a_stream_that_goes_silent_is_no_longer_than_the_time_to_wait(
-    sandbox: Sandbox, side: Any
+    sandbox: Sandbox, caller: Any
 ) -> None:
-    client = side.client(sandbox, api_key=sandbox.api_key)
-    campaign_id = started(side, client)
+    client = caller.client(sandbox, api_key=sandbox.api_key)
+    campaign_id = started(caller, client)
     sandbox.faults.add(EVENTS, silent_after=1)
     with pytest.raises(WaitTimeoutError) as caught:
-        side.call(lambda: client.campaigns.wait(campaign_id, timeout=0.3))
+        caller.call(lambda: client.campaigns.wait(campaign_id, timeout=0.3))
     assert caught.value.progress.status == "running"
 
 
-def test_a_deleted_campaign_is_not_waited_for(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
-    campaign_id = made(side, client)
+def test_a_deleted_campaign_is_not_waited_for(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
+    campaign_id = made(caller, client)
     watch = client.campaigns.watch(campaign_id)
-    assert side.next(watch).status == "draft"
-    side.call(lambda: client.campaigns.delete(campaign_id))
+    assert caller.next(watch).status == "draft"
+    caller.call(lambda: client.campaigns.delete(campaign_id))
     with pytest.raises(NotFoundError):
-        side.next(watch)
+        caller.next(watch)
 
 
 @pytest.mark.usefixtures("passing")
-def test_run_dials_a_list_to_its_end(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
+def test_run_dials_a_list_to_its_end(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
     seen: list[str] = []
-    final = side.call(
+    final = caller.call(
         lambda: client.campaigns.run(
             "Autumn", "a1", "p1", CSV.encode(), on_progress=lambda one: seen.append(one.status)
         )
@@ -201,22 +201,22 @@ def test_run_dials_a_list_to_its_end(sandbox: Sandbox, side: Any) -> None:
 
 
 @pytest.mark.usefixtures("passing")
-def test_a_scheduled_run_waits_for_the_hub_to_begin(sandbox: Sandbox, side: Any) -> None:
-    client = client_of(side, sandbox)
+def test_a_scheduled_run_waits_for_the_hub_to_begin(sandbox: Sandbox, caller: Any) -> None:
+    client = client_of(caller, sandbox)
     when = sandbox.now() + timedelta(seconds=600)
     run = client.campaigns.run
-    final = side.call(lambda: run("Later", "a1", "p1", CSV.encode(), scheduled_at=when))
+    final = caller.call(lambda: run("Later", "a1", "p1", CSV.encode(), scheduled_at=when))
     assert final["status"] == "completed"
     assert final["started_at"] >= final["scheduled_at"]
 
 
-def test_a_run_without_room_leaves_its_draft(side: Any) -> None:
+def test_a_run_without_room_leaves_its_draft(caller: Any) -> None:
     with Sandbox(
         time_scale=Clock.manual(), limits=None, call_limits={"concurrent_max": 3}
     ) as sandbox:
-        client = client_of(side, sandbox)
+        client = client_of(caller, sandbox)
         with pytest.raises(CampaignRunError) as caught:
-            side.call(lambda: client.campaigns.run("Big", "a1", "p1", CSV.encode()))
+            caller.call(lambda: client.campaigns.run("Big", "a1", "p1", CSV.encode()))
         assert isinstance(caught.value.__cause__, ConflictError)
         campaign_id = caught.value.campaign_id
-        assert side.call(lambda: client.campaigns.get(campaign_id))["status"] == "draft"
+        assert caller.call(lambda: client.campaigns.get(campaign_id))["status"] == "draft"

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sides import DrivenClock
-from stream_hub import END, StreamHub, data, reply, silence, stream
 
 from kataven._core.iteration import FlowIterator
 from kataven._core.operation import Give, Interrupted, Read
 from kataven.events.decoder import EventDecoder
 from kataven.events.ports import BlockingPort
+from tests.support.clients import DrivenClock
+from tests.support.http import END, data, response
+from tests.support.server import LoopbackHub, silence, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +48,9 @@ def interrupt_once(asked: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, kept)
 
 
-def test_an_interrupted_pause_is_gone_on_with(hub: StreamHub, blocking: Any) -> None:
-    hub.events(reply(503), stream(ONE, END))
-    clock = DrivenClock()
+def test_an_interrupted_pause_is_gone_on_with(hub: LoopbackHub, blocking: Any) -> None:
+    hub.events(response(503), stream(ONE, END))
+    clock = DrivenClock(jitter=0.0)
     naps: list[float] = []
 
     def interrupt_the_second(seconds: float) -> None:
@@ -61,30 +62,30 @@ def test_an_interrupted_pause_is_gone_on_with(hub: StreamHub, blocking: Any) -> 
     events = blocking.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(KeyboardInterrupt):
         next(events)
-    assert len(hub.asked) == 1
+    assert len(hub.requests) == 1
     assert list(events) == [{"n": 1}, "event: end"]
     # The pause of half a second, whose second half was interrupted and then slept.
     assert clock.slept == [0.25, 0.25]
 
 
-def test_an_interrupted_look_at_the_campaign_is_made_anew(hub: StreamHub, blocking: Any) -> None:
+def test_an_interrupted_look_at_the_campaign_is_made_anew(hub: LoopbackHub, blocking: Any) -> None:
     asked = threading.Event()
 
-    def say_nothing(peer: Any) -> None:
+    def say_nothing(connection: Any) -> None:
         asked.set()
-        silence(peer)
+        silence(connection)
 
-    hub.events(reply(404))
-    hub.get(say_nothing, reply(200, {"id": "c1", "status": "completed"}))
+    hub.events(response(404))
+    hub.get(say_nothing, response(200, {"id": "c1", "status": "completed"}))
     progress = blocking.client(hub).campaigns.watch("c1")
     with interrupt_once(asked):
         next(progress)
     assert [seen.status for seen in progress] == ["completed"]
-    assert hub.count("GET /campaigns/c1") == 2
+    assert hub.routes.count("GET /campaigns/c1") == 2
 
 
 def test_an_interrupt_amid_the_items_of_a_piece_ends_the_connection(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
     """What else came in that piece is lost with it, so the flow must learn of it."""
     told: list[Any] = []
@@ -108,7 +109,7 @@ def test_an_interrupt_amid_the_items_of_a_piece_ends_the_connection(
     assert told == [True, Interrupted()]
 
 
-def test_an_interrupted_page_is_given_whole(hub: StreamHub, blocking: Any) -> None:
+def test_an_interrupted_page_is_given_whole(hub: LoopbackHub, blocking: Any) -> None:
     """Rows are at hand before they are given, so none is lost and none comes twice."""
 
     class Rows(list[int]):
@@ -134,7 +135,7 @@ def test_an_interrupted_page_is_given_whole(hub: StreamHub, blocking: Any) -> No
     assert [*given, *numbers] == [1, 2, 3]
 
 
-def test_what_items_raise_is_thrown_into_the_flow(hub: StreamHub, side: Any) -> None:
+def test_what_items_raise_is_thrown_into_the_flow(hub: LoopbackHub, caller: Any) -> None:
     def items() -> Iterator[int]:
         yield 1
         raise ValueError("no more")
@@ -147,13 +148,15 @@ def test_what_items_raise_is_thrown_into_the_flow(hub: StreamHub, side: Any) -> 
         assert (yield Give(())) is False
         assert (yield Give((3,))) is True
 
-    client = side.client(hub)
+    client = caller.client(hub)
     events = client.campaigns.stream_events("c1")
     events._flow = flow()
-    assert side.rest(events) == [1, "no more", 3]
+    assert caller.rest(events) == [1, "no more", 3]
 
 
-def test_two_threads_that_share_a_stream_get_each_item_once(hub: StreamHub, blocking: Any) -> None:
+def test_two_threads_that_share_a_stream_get_each_item_once(
+    hub: LoopbackHub, blocking: Any
+) -> None:
     frames = [data({"n": number, "more": [number] * 20}) for number in range(20_000)]
     piece = b"".join(frames)
     assert len(piece) > 100 * EventDecoder.in_place_from
@@ -183,7 +186,7 @@ def test_two_threads_that_share_a_stream_get_each_item_once(hub: StreamHub, bloc
 
 
 def test_nobody_else_takes_an_item_before_the_first_of_a_piece_is_decoded(
-    hub: StreamHub, blocking: Any
+    hub: LoopbackHub, blocking: Any
 ) -> None:
     others: list[Any] = []
 
@@ -226,7 +229,7 @@ def test_nobody_else_takes_an_item_before_the_first_of_a_piece_is_decoded(
     assert not piece.together.is_set()
 
 
-def test_interrupts_amid_decoding_never_leave_a_gap(hub: StreamHub, blocking: Any) -> None:
+def test_interrupts_amid_decoding_never_leave_a_gap(hub: LoopbackHub, blocking: Any) -> None:
     """Of each connection come its first items, without a gap, up to where it was ended."""
     rounds, frames = 6, 10_000
 
@@ -241,7 +244,7 @@ def test_interrupts_amid_decoding_never_leave_a_gap(hub: StreamHub, blocking: An
             for number in range(3 * rounds)
         ]
     )
-    client = blocking.client(hub, clock=DrivenClock())
+    client = blocking.client(hub, clock=DrivenClock(jitter=0.0))
     events = client.campaigns.stream_events("c1")
     items: list[Any] = []
     interrupts = 0

@@ -14,10 +14,11 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stream_hub import END, HEARTBEAT, StreamHub, data, reply, stream, wait_for
 
 from kataven import StreamError
 from kataven.events import EventStream, is_end, is_heartbeat
+from tests.support.http import END, HEARTBEAT, data, response
+from tests.support.server import LoopbackHub, stream, wait_for
 
 CORPUS = Path(__file__).parent.parent / "data" / "sse-corpus.jsonl"
 CASES: list[dict[str, Any]] = [
@@ -28,9 +29,9 @@ MIB = 1024 * 1024
 
 @pytest.mark.parametrize("framing", ["chunked", "eof"])
 def test_cases_of_the_corpus_give_their_items_over_a_socket(
-    hub: StreamHub, side: Any, framing: str
+    hub: LoopbackHub, caller: Any, framing: str
 ) -> None:
-    client = side.client(hub)
+    client = caller.client(hub)
     wrong = []
     # Both framings together see every fourth case; the decoder's own tests see them all.
     cases = CASES[0 if framing == "chunked" else 4 :: 8]
@@ -41,13 +42,13 @@ def test_cases_of_the_corpus_give_their_items_over_a_socket(
         hub.events(stream(raw[:cut], raw[cut:], framing=framing), campaign=f"case-{number}")
         events = client.campaigns.stream_events(f"case-{number}")
         # As text, for NaN is not equal to itself.
-        items, last_event_id = repr(side.rest(events)), events.last_event_id
+        items, last_event_id = repr(caller.rest(events)), events.last_event_id
         if (items, last_event_id) != (repr(case["items"]), case["last_event_id"]):
             wrong.append((case["name"], items, last_event_id))
     assert wrong == []
 
 
-def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: StreamHub, side: Any) -> None:
+def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: LoopbackHub, caller: Any) -> None:
     hub.events(
         stream(
             data({"a": 1}),
@@ -58,8 +59,8 @@ def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: StreamHub, side:
             data({"d": 4}),
         )
     )
-    events = side.client(hub).campaigns.stream_events("c1")
-    items = side.rest(events)
+    events = caller.client(hub).campaigns.stream_events("c1")
+    items = caller.rest(events)
     assert items == [
         {"a": 1},
         ": heartbeat",
@@ -73,7 +74,7 @@ def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: StreamHub, side:
     assert [is_heartbeat(item) for item in items] == [False, True] + [False] * 5
 
 
-def test_an_item_comes_before_the_hub_sends_on(hub: StreamHub, side: Any) -> None:
+def test_an_item_comes_before_the_hub_sends_on(hub: LoopbackHub, caller: Any) -> None:
     """The Hub waits for the reader to have each item before it sends the next byte."""
     heard = [threading.Event() for _ in range(4)]
     # A comment is whole with its line, a frame with its blank line; a CR ends a line at once.
@@ -89,30 +90,30 @@ def test_an_item_comes_before_the_hub_sends_on(hub: StreamHub, side: Any) -> Non
             heard[3],
         )
     )
-    events = side.client(hub).campaigns.stream_events("c1")
+    events = caller.client(hub).campaigns.stream_events("c1")
     for event, item in zip(heard, [{"a": 1}, ": beat", {}, "event: end"], strict=True):
-        assert side.next(events) == item
+        assert caller.next(events) == item
         event.set()
-    assert side.rest(events) == []
+    assert caller.rest(events) == []
 
 
 def test_a_sleeping_reader_holds_the_hub_back_and_memory_stays_flat(
-    hub: StreamHub, side: Any
+    hub: LoopbackHub, caller: Any
 ) -> None:
     frame = data({"filler": "x" * 60_000})
     total = 40 * MIB // len(frame)
     progress = {"sent": 0}
 
-    def pour(peer: Any) -> None:
+    def pour(connection: Any) -> None:
         for _ in range(total):
-            peer.piece(frame)
+            connection.stream(frame)
             progress["sent"] += len(frame)
 
     hub.events(stream(pour))
-    events = side.client(hub).campaigns.stream_events("c1")
+    events = caller.client(hub).campaigns.stream_events("c1")
     tracemalloc.start()
     try:
-        side.next(events)
+        caller.next(events)
         before = -1
 
         def level() -> bool:
@@ -125,7 +126,7 @@ def test_a_sleeping_reader_holds_the_hub_back_and_memory_stays_flat(
         assert progress["sent"] < 20 * MIB, "the client reads ahead of its reader"
         held, _ = tracemalloc.get_traced_memory()
         assert held < 8 * MIB
-        assert len(side.rest(events)) == total - 1
+        assert len(caller.rest(events)) == total - 1
     finally:
         tracemalloc.stop()
 
@@ -154,55 +155,61 @@ _LINES = st.sampled_from(
     cuts=st.lists(st.integers(0, 400), max_size=6),
 )
 def test_any_stream_cut_anywhere_gives_the_same_items(
-    hub: StreamHub, side: Any, lines: list[tuple[bytes, bytes]], cuts: list[int]
+    hub: LoopbackHub, caller: Any, lines: list[tuple[bytes, bytes]], cuts: list[int]
 ) -> None:
     raw = b"".join(line + end for line, end in lines)
     edges = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
     pieces = [raw[a:b] for a, b in itertools.pairwise(edges)]
-    campaigns = side.client(hub).campaigns
+    campaigns = caller.client(hub).campaigns
     hub.events(stream(raw), campaign="whole")
     hub.events(stream(*pieces), campaign="cut")
-    whole = side.rest(campaigns.stream_events("whole"))
-    assert side.rest(campaigns.stream_events("cut")) == whole
+    whole = caller.rest(campaigns.stream_events("whole"))
+    assert caller.rest(campaigns.stream_events("cut")) == whole
 
 
-def test_a_callers_hook_that_reads_the_answer_takes_nothing_away(hub: StreamHub, side: Any) -> None:
+def test_a_callers_hook_that_reads_the_answer_takes_nothing_away(
+    hub: LoopbackHub, caller: Any
+) -> None:
     async def read(response: httpx.Response) -> None:
         await response.aread()
 
     packed = gzip.compress(data({"a": 1}) + END)
     hub.events(stream(data({"a": 1}), END), stream(packed, headers=("Content-Encoding: gzip",)))
-    if side.name == "sync":
+    if caller.name == "sync":
         http = httpx.Client(event_hooks={"response": [httpx.Response.read]}, trust_env=False)
     else:
         http = httpx.AsyncClient(event_hooks={"response": [read]}, trust_env=False)
-    client = side.client(hub, http_client=http)
+    client = caller.client(hub, http_client=http)
     for _ in range(2):
-        assert side.rest(client.campaigns.stream_events("c1")) == [{"a": 1}, "event: end"]
-    http.close() if side.name == "sync" else side.call(http.aclose)
+        assert caller.rest(client.campaigns.stream_events("c1")) == [{"a": 1}, "event: end"]
+    http.close() if caller.name == "sync" else caller.call(http.aclose)
 
 
-def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: StreamHub, side: Any) -> None:
+def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(data({"a": 1})))
-    events = side.client(hub).campaigns.stream_events("c1")
+    events = caller.client(hub).campaigns.stream_events("c1")
     assert (events.last_event_id, events.reconnects) == ("", 0)
     assert hub.connections == 0
-    assert side.next(events) == {"a": 1}
-    assert len(hub.asked) == 1
-    side.close(events)
+    assert caller.next(events) == {"a": 1}
+    assert len(hub.requests) == 1
+    caller.close(events)
 
 
-def test_a_stream_that_is_never_asked_and_closed_sends_nothing(hub: StreamHub, side: Any) -> None:
-    events = side.client(hub).campaigns.stream_events("c1")
-    side.close(events)
-    assert side.rest(events) == []
+def test_a_stream_that_is_never_asked_and_closed_sends_nothing(
+    hub: LoopbackHub, caller: Any
+) -> None:
+    events = caller.client(hub).campaigns.stream_events("c1")
+    caller.close(events)
+    assert caller.rest(events) == []
     assert hub.connections == 0
 
 
-def test_the_request_asks_for_an_unpacked_uncached_event_stream(hub: StreamHub, side: Any) -> None:
+def test_the_request_asks_for_an_unpacked_uncached_event_stream(
+    hub: LoopbackHub, caller: Any
+) -> None:
     hub.events(stream())
-    assert side.rest(side.client(hub).campaigns.stream_events("c1")) == []
-    (asked,) = hub.asked
+    assert caller.rest(caller.client(hub).campaigns.stream_events("c1")) == []
+    (asked,) = hub.requests
     assert asked.header("accept") == "text/event-stream"
     assert asked.header("accept-encoding") == "identity"
     assert asked.header("cache-control") == "no-cache"
@@ -210,16 +217,18 @@ def test_the_request_asks_for_an_unpacked_uncached_event_stream(hub: StreamHub, 
     assert asked.header("last-event-id") is None
 
 
-def test_the_id_is_that_of_the_last_whole_frame(hub: StreamHub, side: Any) -> None:
+def test_the_id_is_that_of_the_last_whole_frame(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(b"id: 1\ndata: {}\n\n", b"id: 2\n\n", b"data: {}\n\nid: 3\ndata: {}\n"))
-    events = side.client(hub).campaigns.stream_events("c1")
-    side.next(events)
+    events = caller.client(hub).campaigns.stream_events("c1")
+    caller.next(events)
     assert events.last_event_id in {"1", "2"}
-    assert side.rest(events) == [{}]
+    assert caller.rest(events) == [{}]
     assert events.last_event_id == "2"
 
 
-def test_a_stream_is_its_own_iterator_and_a_context_manager(hub: StreamHub, blocking: Any) -> None:
+def test_a_stream_is_its_own_iterator_and_a_context_manager(
+    hub: LoopbackHub, blocking: Any
+) -> None:
     hub.events(stream(data({"a": 1})))
     with blocking.client(hub).campaigns.stream_events("c1") as events:
         assert isinstance(events, EventStream)
@@ -228,8 +237,8 @@ def test_a_stream_is_its_own_iterator_and_a_context_manager(hub: StreamHub, bloc
         assert next(events, None) is None
 
 
-def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: StreamHub, side: Any) -> None:
-    campaigns = side.client(hub).campaigns
+def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: LoopbackHub, caller: Any) -> None:
+    campaigns = caller.client(hub).campaigns
     for bad in ("", ".", ".."):
         with pytest.raises(ValueError, match="no campaign id"):
             campaigns.stream_events(bad)
@@ -252,31 +261,31 @@ def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: StreamHub, side
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(
-    hub: StreamHub, side: Any, option: dict[str, Any], error: type[Exception]
+    hub: LoopbackHub, caller: Any, option: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error, match=next(iter(option))):
-        side.client(hub).campaigns.stream_events("c1", **option)
+        caller.client(hub).campaigns.stream_events("c1", **option)
 
 
 def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
-    hub: StreamHub, side: Any
+    hub: LoopbackHub, caller: Any
 ) -> None:
     # Plain frames before it, so that the piece with its start is decoded in place.
     plain = data({"n": 1}) * 10_000
     hub.events(stream(plain, b"data: " + b"x" * (64 * MIB), end="silent"))
-    events = side.client(hub).campaigns.stream_events("c1")
-    items = [side.next(events) for _ in range(10_000)]
+    events = caller.client(hub).campaigns.stream_events("c1")
+    items = [caller.next(events) for _ in range(10_000)]
     assert items == [{"n": 1}] * 10_000
     with pytest.raises(StreamError, match=r"larger than 67108864 bytes.*/campaigns/c1/events"):
-        side.next(events)
+        caller.next(events)
     hub.wait_until_left()
-    assert side.rest(events) == []
+    assert caller.rest(events) == []
 
 
 def test_a_watch_falls_back_to_polling_where_a_frame_is_over_the_bound(
-    hub: StreamHub, side: Any
+    hub: LoopbackHub, caller: Any
 ) -> None:
     hub.events(stream(data({"status": "running"}), b"data: " + b"x" * (64 * MIB), end="silent"))
-    hub.get(reply(200, {"id": "c1", "status": "completed"}))
-    progress = side.client(hub).campaigns.watch("c1")
-    assert [seen.status for seen in side.rest(progress)] == ["running", "completed"]
+    hub.get(response(200, {"id": "c1", "status": "completed"}))
+    progress = caller.client(hub).campaigns.watch("c1")
+    assert [seen.status for seen in caller.rest(progress)] == ["running", "completed"]

@@ -14,8 +14,6 @@ import h2.events
 import httpx
 import pytest
 import uvloop
-from sides import KEY, DrivenClock
-from stream_hub import END, StreamHub, data, reply, stream, wait_for
 
 from kataven import (
     APITimeoutError,
@@ -25,6 +23,9 @@ from kataven import (
     RateLimits,
     WaitTimeoutError,
 )
+from tests.support.clients import KEY, DrivenClock
+from tests.support.http import END, data, response
+from tests.support.server import LoopbackHub, stream, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -34,7 +35,7 @@ ONE, TWO = data({"n": 1}), data({"n": 2})
 QUIET = stream(ONE, end="silent")
 
 
-def in_uvloop(hub: StreamHub, main: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+def in_uvloop(hub: LoopbackHub, main: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
         limits = RateLimits(per_minute=100, concurrent=2)
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
@@ -47,7 +48,7 @@ def in_uvloop(hub: StreamHub, main: Callable[[Any], Coroutine[Any, Any, Any]]) -
         return runner.run(run())
 
 
-def test_a_stream_is_closed_in_uvloop(hub: StreamHub) -> None:
+def test_a_stream_is_closed_in_uvloop(hub: LoopbackHub) -> None:
     hub.events(QUIET)
 
     async def main(campaigns: Any) -> Any:
@@ -62,7 +63,7 @@ def test_a_stream_is_closed_in_uvloop(hub: StreamHub) -> None:
     hub.wait_until_left()
 
 
-def test_a_wait_that_times_out_in_uvloop_is_not_the_end(hub: StreamHub) -> None:
+def test_a_wait_that_times_out_in_uvloop_is_not_the_end(hub: LoopbackHub) -> None:
     hub.events(QUIET, stream(TWO, END))
 
     async def main(campaigns: Any) -> Any:
@@ -75,7 +76,7 @@ def test_a_wait_that_times_out_in_uvloop_is_not_the_end(hub: StreamHub) -> None:
     assert in_uvloop(hub, main) == [{"n": 1}, {"n": 2}, "event: end"]
 
 
-def test_a_wait_for_a_campaign_ends_in_uvloop(hub: StreamHub) -> None:
+def test_a_wait_for_a_campaign_ends_in_uvloop(hub: LoopbackHub) -> None:
     hub.events(stream(data({"status": "completed"}), END, end="silent"))
     hub.get("completed")
 
@@ -183,23 +184,25 @@ def test_closing_a_stream_of_http_2_leaves_other_calls_alone(http2_hub: Http2Hub
     assert answers == [{"id": "c1", "status": "running"}]
 
 
-def test_a_callers_own_timeout_in_the_key_function_is_passed_on(hub: StreamHub, side: Any) -> None:
+def test_a_callers_own_timeout_in_the_key_function_is_passed_on(
+    hub: LoopbackHub, caller: Any
+) -> None:
     """It is no failure of the stream, which would be tried again."""
     hub.events(stream(ONE))
 
     def slow_vault() -> str:
         raise TimeoutError("the vault is slow")
 
-    client = side.client(hub, api_key=side.provider(slow_vault))
+    client = caller.client(hub, api_key=caller.provider(slow_vault))
     with pytest.raises(TimeoutError, match="the vault is slow"):
-        side.next(client.campaigns.stream_events("c1"))
-    assert hub.asked == []
+        caller.next(client.campaigns.stream_events("c1"))
+    assert hub.requests == []
 
 
 def test_items_count_also_where_the_wait_behind_them_was_cancelled(
-    hub: StreamHub, awaited: Any, clock: Any
+    hub: LoopbackHub, awaited: Any, clock: Any
 ) -> None:
-    hub.events(*[reply(503)] * 5, QUIET, reply(503), stream(TWO))
+    hub.events(*[response(503)] * 5, QUIET, response(503), stream(TWO))
     client = awaited.client(hub, clock=clock)
 
     async def read() -> list[Any]:
@@ -213,9 +216,9 @@ def test_items_count_also_where_the_wait_behind_them_was_cancelled(
 
 
 def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
-    hub: StreamHub, awaited: Any, clock: Any
+    hub: LoopbackHub, awaited: Any, clock: Any
 ) -> None:
-    hub.events(reply(401), QUIET, reply(401), stream(TWO))
+    hub.events(response(401), QUIET, response(401), stream(TWO))
     keys = iter(range(9))
     provider = awaited.provider(lambda: f"sk_live_acme_{next(keys)}123456789")
     client = awaited.client(hub, clock=clock, api_key=provider)
@@ -230,7 +233,7 @@ def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
 
 
-def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: StreamHub, blocking: Any) -> None:
+def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(stream(ONE * 5, end="silent"))
     client = blocking.client(hub, rate_limits=RateLimits(per_minute=100, concurrent=2))
     events = client.campaigns.stream_events("c1")
@@ -261,9 +264,9 @@ def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: StreamHub, blockin
     hub.wait_until_left()
 
 
-def test_closing_the_client_wakes_who_waits_for_an_item(hub: StreamHub, blocking: Any) -> None:
+def test_closing_the_client_wakes_who_waits_for_an_item(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
-    client = blocking.client(hub, clock=DrivenClock())
+    client = blocking.client(hub, clock=DrivenClock(jitter=0.0))
     events = client.campaigns.stream_events("c1")
     assert next(events) == {"n": 1}
     errors: list[BaseException] = []
@@ -285,7 +288,7 @@ def test_closing_the_client_wakes_who_waits_for_an_item(hub: StreamHub, blocking
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
 def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
-    hub: StreamHub, store: str, tmp_path: Path
+    hub: LoopbackHub, store: str, tmp_path: Path
 ) -> None:
     hub.events(QUIET)
     where = "memory" if store == "memory" else str(tmp_path / "budget.db")
@@ -309,10 +312,10 @@ def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
 
 @pytest.mark.parametrize("what", ["get", "stream", "wait"])
 def test_a_new_key_is_waited_for_no_longer_than_the_call_may_take(
-    hub: StreamHub, awaited: Any, what: str
+    hub: LoopbackHub, awaited: Any, what: str
 ) -> None:
-    hub.events(reply(401))
-    hub.get(reply(401))
+    hub.events(response(401))
+    hub.get(response(401))
     asked: list[int] = []
     never = asyncio.Event()
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stream_hub import StreamHub, data, refuse, reply, stream
+from tests.support.http import data, response
+from tests.support.server import LoopbackHub, reset, stream
 
 if TYPE_CHECKING:
-    from sides import DrivenClock
+    from tests.support.clients import DrivenClock
 
 
 def test_each_opening_its_outcome_and_each_pause_is_told(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     told: list[Any] = []
 
     def note(what: str) -> Any:
         return lambda event: told.append((what, event.attempt, event.status, event.seconds))
 
-    hub.events(reply(503), refuse, stream(data({}), end="unfinished"), stream())
-    client = side.client(
+    hub.events(response(503), reset, stream(data({}), end="unfinished"), stream())
+    client = caller.client(
         hub,
         clock=clock,
         on_request=note("request"),
         on_response=note("response"),
         on_retry=note("retry"),
     )
-    side.rest(client.campaigns.stream_events("c1"))
+    caller.rest(client.campaigns.stream_events("c1"))
     assert told == [
         ("request", 1, None, 0.0),
         ("response", 1, 503, 0.0),
@@ -43,11 +44,11 @@ def test_each_opening_its_outcome_and_each_pause_is_told(
     ]
 
 
-def test_the_path_is_told_and_no_key(hub: StreamHub, side: Any) -> None:
+def test_the_path_is_told_and_no_key(hub: LoopbackHub, caller: Any) -> None:
     events: list[Any] = []
     hub.events(stream())
-    client = side.client(hub, on_response=events.append)
-    side.rest(client.campaigns.stream_events("c1"))
+    client = caller.client(hub, on_response=events.append)
+    caller.rest(client.campaigns.stream_events("c1"))
     (event,) = events
     assert (event.method, event.path) == ("GET", "/campaigns/c1/events")
     assert "sk_live" not in repr(event)

@@ -7,26 +7,29 @@ import contextlib
 from typing import Any
 
 import pytest
-from sides import DrivenClock
-from stream_hub import END, StreamHub, data, refuse, reply, silence, stream
 
 from kataven import KatavenError, RateLimits
+from tests.support.clients import DrivenClock
+from tests.support.http import END, data, response
+from tests.support.server import LoopbackHub, reset, silence, stream
 
 ONE = data({"n": 1})
 
 
-def two(side: Any, hub: StreamHub, **options: Any) -> Any:
-    return side.client(hub, rate_limits=RateLimits(concurrent=2), clock=DrivenClock(), **options)
+def two(caller: Any, hub: LoopbackHub, **options: Any) -> Any:
+    return caller.client(
+        hub, rate_limits=RateLimits(concurrent=2), clock=DrivenClock(jitter=0.0), **options
+    )
 
 
-def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: StreamHub, side: Any) -> None:
+def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, end="silent"))
-    client = two(side, hub)
+    client = two(caller, hub)
     events = client.campaigns.stream_events("c1")
     assert client.rate_limits.concurrent == 2
-    side.next(events)
+    caller.next(events)
     assert client.rate_limits.concurrent == 1
-    side.close(events)
+    caller.close(events)
     assert client.rate_limits.concurrent == 2
 
 
@@ -36,39 +39,39 @@ def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: StreamHub, side: A
         [stream(ONE)],
         [stream(ONE, END, end="unfinished")],
         [stream(ONE, end="unfinished"), stream()],
-        [stream(ONE, end="unfinished"), reply(204)],
-        [reply(503), stream()],
-        [reply(404)],
-        [refuse],
+        [stream(ONE, end="unfinished"), response(204)],
+        [response(503), stream()],
+        [response(404)],
+        [reset],
         [stream(b"x" * 70, end="unfinished")],
-        [reply(200, "<p>")],
+        [response(200, "<p>")],
     ],
     ids=["clean", "marker", "healed", "204", "503", "404", "resets", "breaks", "page"],
 )
 def test_a_lease_is_given_back_however_a_stream_ends(
-    hub: StreamHub, side: Any, behaviours: list[Any]
+    hub: LoopbackHub, caller: Any, behaviours: list[Any]
 ) -> None:
     hub.events(*behaviours)
-    client = two(side, hub)
+    client = two(caller, hub)
     events = client.campaigns.stream_events("c1")
     with contextlib.suppress(KatavenError):
-        side.rest(events)
+        caller.rest(events)
     assert client.rate_limits.concurrent == 2
 
 
 @pytest.mark.parametrize("behaviour", [silence, stream(ONE, end="silent")])
 def test_a_lease_is_given_back_where_the_time_is_over(
-    hub: StreamHub, side: Any, behaviour: Any
+    hub: LoopbackHub, caller: Any, behaviour: Any
 ) -> None:
     hub.events(behaviour)
-    client = side.client(hub, rate_limits=RateLimits(concurrent=1))
+    client = caller.client(hub, rate_limits=RateLimits(concurrent=1))
     with pytest.raises(KatavenError, match="time for following"):
-        side.rest(client.campaigns.stream_events("c1", total_timeout=0.2))
+        caller.rest(client.campaigns.stream_events("c1", total_timeout=0.2))
     assert client.rate_limits.concurrent == 1
 
 
 def test_a_cancelled_wait_gives_the_lease_back_and_takes_one_for_the_next_opening(
-    hub: StreamHub, awaited: Any
+    hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(silence, stream(ONE, end="silent"), stream(ONE, end="silent"))
     client = two(awaited, hub)
@@ -90,43 +93,43 @@ def test_a_cancelled_wait_gives_the_lease_back_and_takes_one_for_the_next_openin
     assert client.rate_limits.concurrent == 2
 
 
-def test_a_rate_limit_answer_holds_the_other_calls_back_too(hub: StreamHub, side: Any) -> None:
-    clock = DrivenClock()
-    hub.events(reply(429, "rate_limited: per-minute", "Retry-After: 60"), stream(ONE))
+def test_a_rate_limit_answer_holds_the_other_calls_back_too(hub: LoopbackHub, caller: Any) -> None:
+    clock = DrivenClock(jitter=0.0)
+    hub.events(response(429, "rate_limited: per-minute", {"Retry-After": "60"}), stream(ONE))
     hub.get("running")
     paused: list[float] = []
-    client = side.client(hub, rate_limits=RateLimits(per_hour=100), clock=clock)
+    client = caller.client(hub, rate_limits=RateLimits(per_hour=100), clock=clock)
     clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
-    side.rest(client.campaigns.stream_events("c1"))
+    caller.rest(client.campaigns.stream_events("c1"))
     assert paused[0] >= 60
 
 
-def test_every_opening_is_counted_as_a_request(hub: StreamHub, side: Any) -> None:
-    hub.events(reply(503), stream(ONE, end="unfinished"), stream())
-    client = side.client(hub, rate_limits=RateLimits(per_hour=100), clock=DrivenClock())
+def test_every_opening_is_counted_as_a_request(hub: LoopbackHub, caller: Any) -> None:
+    hub.events(response(503), stream(ONE, end="unfinished"), stream())
+    client = caller.client(hub, rate_limits=RateLimits(per_hour=100), clock=DrivenClock(jitter=0.0))
     before = client.rate_limits.per_hour
-    side.rest(client.campaigns.stream_events("c1"))
+    caller.rest(client.campaigns.stream_events("c1"))
     assert client.rate_limits.per_hour == before - 3
 
 
-def test_following_a_campaign_needs_no_more_than_one_lease(hub: StreamHub, side: Any) -> None:
+def test_following_a_campaign_needs_no_more_than_one_lease(hub: LoopbackHub, caller: Any) -> None:
     """Behind the marker the stream is let go before the campaign is asked for."""
     hub.events(stream(data({"status": "running"}), END, end="silent"))
     hub.get("running", "running", "completed")
-    client = side.client(hub, rate_limits=RateLimits(concurrent=1), clock=DrivenClock())
-    assert side.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
+    client = caller.client(hub, rate_limits=RateLimits(concurrent=1), clock=DrivenClock(jitter=0.0))
+    assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
     hub.wait_until_left()
     assert client.rate_limits.concurrent == 1
 
 
 def test_a_call_that_was_cancelled_in_a_watch_is_sent_again_with_a_lease(
-    hub: StreamHub, awaited: Any
+    hub: LoopbackHub, awaited: Any
 ) -> None:
-    hub.events(reply(404))
-    hub.get(silence, reply(200, {"id": "c1", "status": "completed"}))
+    hub.events(response(404))
+    hub.get(silence, response(200, {"id": "c1", "status": "completed"}))
     client = two(awaited, hub)
     counted: list[int] = []
-    hub.on_asked = lambda _asked: counted.append(client.rate_limits.concurrent)
+    hub.on_request = lambda _asked: counted.append(client.rate_limits.concurrent)
 
     async def read() -> None:
         watch = client.campaigns.watch("c1")

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stream_hub import END, HEARTBEAT, StreamHub, data, refuse, reply, stream
 
 from kataven import (
     APIStatusError,
@@ -22,9 +21,11 @@ from kataven import (
     StreamError,
 )
 from kataven.campaigns.progress import CampaignProgress
+from tests.support.http import END, HEARTBEAT, data, response
+from tests.support.server import LoopbackHub, reset, stream
 
 if TYPE_CHECKING:
-    from sides import DrivenClock
+    from tests.support.clients import DrivenClock
 
 EVENTS, GET = "GET /campaigns/c1/events", "GET /campaigns/c1"
 
@@ -33,128 +34,128 @@ def shot(status: str, done: int = 0) -> bytes:
     return data({"status": status, "total": 4, "pending": 4 - done, "completed": done})
 
 
-def watched(side: Any, hub: StreamHub, clock: DrivenClock, **options: Any) -> list[str]:
+def watched(caller: Any, hub: LoopbackHub, clock: DrivenClock, **options: Any) -> list[str]:
     """The statuses that a watch gives, to its end."""
-    progress = side.rest(side.client(hub, clock=clock).campaigns.watch("c1", **options))
+    progress = caller.rest(caller.client(hub, clock=clock).campaigns.watch("c1", **options))
     assert all(isinstance(one, CampaignProgress) for one in progress)
     return [one.status for one in progress]
 
 
 def test_a_terminal_snapshot_is_the_end_without_a_marker(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), shot("failed", 2), end="silent"))
-    assert watched(side, hub, clock) == ["running", "failed"]
+    assert watched(caller, hub, clock) == ["running", "failed"]
     hub.wait_until_left()
-    assert hub.paths() == [EVENTS]
+    assert hub.routes == [EVENTS]
 
 
 def test_what_follows_a_terminal_snapshot_is_not_given(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("completed") + shot("running") + END))
-    assert watched(side, hub, clock) == ["completed"]
+    assert watched(caller, hub, clock) == ["completed"]
 
 
 def test_a_marker_without_a_terminal_snapshot_is_the_end_as_get_shows_it(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END, end="silent"))
     hub.get("completed")
-    assert watched(side, hub, clock) == ["running", "completed"]
+    assert watched(caller, hub, clock) == ["running", "completed"]
     hub.wait_until_left()
 
 
 def test_get_may_show_the_end_a_moment_behind_the_marker(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END))
     hub.get("running", "running", "completed")
-    assert watched(side, hub, clock) == ["running", "completed"]
-    assert hub.paths() == [EVENTS, GET, GET, GET]
+    assert watched(caller, hub, clock) == ["running", "completed"]
+    assert hub.routes == [EVENTS, GET, GET, GET]
     assert sum(clock.slept) == pytest.approx(2)
 
 
 def test_a_marker_that_get_denies_is_not_believed_for_ever(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END), stream(shot("completed")))
     hub.get("running")
-    assert watched(side, hub, clock) == ["running", "completed"]
-    assert hub.count(EVENTS) == 2
+    assert watched(caller, hub, clock) == ["running", "completed"]
+    assert hub.routes.count(EVENTS) == 2
 
 
 def test_a_clean_close_without_a_marker_is_the_end_only_if_get_says_so(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running")), stream(), stream(shot("running", 1)))
     hub.get("running", "paused", "completed")
-    assert watched(side, hub, clock) == ["running", "running", "completed"]
-    assert hub.paths() == [EVENTS, GET, EVENTS, GET, EVENTS, GET]
+    assert watched(caller, hub, clock) == ["running", "running", "completed"]
+    assert hub.routes == [EVENTS, GET, EVENTS, GET, EVENTS, GET]
 
 
 def test_a_stream_that_is_closed_at_once_is_opened_again_with_growing_pauses(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[stream(shot("draft"))] * 10, stream(shot("completed")))
     hub.get("draft")
-    assert watched(side, hub, clock) == ["draft"] * 10 + ["completed"]
-    times = [asked.at for asked in hub.streams()]
+    assert watched(caller, hub, clock) == ["draft"] * 10 + ["completed"]
+    times = [asked.received_at for asked in hub.streams()]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == sorted(gaps)
     assert gaps[0] <= 2
     assert gaps[-1] == pytest.approx(30)
 
 
-def test_204_is_a_clean_close(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
-    hub.events(reply(204), stream(shot("completed")))
+def test_204_is_a_clean_close(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+    hub.events(response(204), stream(shot("completed")))
     hub.get("running")
-    assert watched(side, hub, clock) == ["completed"]
+    assert watched(caller, hub, clock) == ["completed"]
 
 
-def test_a_break_is_healed(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
+def test_a_break_is_healed(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     hub.events(
-        stream(shot("running"), end="unfinished"), reply(503), refuse, stream(shot("completed"))
+        stream(shot("running"), end="unfinished"), response(503), reset, stream(shot("completed"))
     )
-    assert watched(side, hub, clock) == ["running", "completed"]
-    assert hub.count(GET) == 0
+    assert watched(caller, hub, clock) == ["running", "completed"]
+    assert hub.routes.count(GET) == 0
 
 
 def test_heartbeats_and_raw_data_are_no_progress(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
         stream(HEARTBEAT, b"data: [1]\n\n", b"data: {broken\n\n", data({}), shot("completed"))
     )
-    assert watched(side, hub, clock) == ["unknown", "completed"]
+    assert watched(caller, hub, clock) == ["unknown", "completed"]
 
 
 @pytest.mark.parametrize("state", ["draft", "scheduled", "paused"])
 def test_a_campaign_in_any_state_is_waited_for(
-    hub: StreamHub, side: Any, clock: DrivenClock, state: str
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, state: str
 ) -> None:
     hub.events(stream(shot(state), HEARTBEAT, shot("running"), shot("completed")))
-    assert watched(side, hub, clock) == [state, "running", "completed"]
+    assert watched(caller, hub, clock) == [state, "running", "completed"]
 
 
 def test_another_status_word_is_no_end_on_a_stream_or_behind_a_clean_close(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("reviewing")), stream(shot("completed")))
     hub.get("reviewing")
-    assert watched(side, hub, clock) == ["reviewing", "completed"]
+    assert watched(caller, hub, clock) == ["reviewing", "completed"]
 
 
 def test_another_status_word_behind_the_marker_is_the_end(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END))
     hub.get("archived")
-    assert watched(side, hub, clock) == ["running", "archived"]
+    assert watched(caller, hub, clock) == ["running", "archived"]
 
 
 def test_unknown_keys_and_missing_counts_survive(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
         stream(
@@ -163,8 +164,8 @@ def test_unknown_keys_and_missing_counts_survive(
             data({"status": "completed"}),
         )
     )
-    client = side.client(hub, clock=clock)
-    first, second, third = side.rest(client.campaigns.watch("c1"))
+    client = caller.client(hub, clock=clock)
+    first, second, third = caller.rest(client.campaigns.watch("c1"))
     assert first.snapshot["new"] == {"deep": [1]}
     assert (first.counts, first.total, first.fraction_done) == ({}, None, None)
     assert second.status == "running"
@@ -172,104 +173,110 @@ def test_unknown_keys_and_missing_counts_survive(
 
 
 def test_rate_and_eta_are_of_what_the_stream_showed(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     seen = threading.Event()
     hub.events(stream(shot("running", 1), seen, shot("running", 3), shot("completed", 4)))
-    watch = side.client(hub, clock=clock).campaigns.watch("c1")
+    watch = caller.client(hub, clock=clock).campaigns.watch("c1")
     clock.advance(500)
-    assert side.next(watch).elapsed_seconds == 0
+    assert caller.next(watch).elapsed_seconds == 0
     clock.advance(30)
     seen.set()
-    progress = side.next(watch)
+    progress = caller.next(watch)
     assert progress.calls_per_minute == pytest.approx(4)
     assert progress.eta_seconds == pytest.approx(15)
     assert progress.elapsed_seconds == 30
-    assert side.next(watch).eta_seconds == 0
+    assert caller.next(watch).eta_seconds == 0
 
 
 NO_STREAM = {
-    "404": (reply(404, "no such route"), NotFoundError),
-    "405": (reply(405), APIStatusError),
-    "406": (reply(406), APIStatusError),
-    "501": (reply(501), ServerError),
-    "page": (reply(200, "<p>", "Content-Type: text/html"), ResponseFormatError),
-    "down": (reply(503), StreamError),
-    "resets": (refuse, StreamError),
+    "404": (response(404, "no such route"), NotFoundError),
+    "405": (response(405), APIStatusError),
+    "406": (response(406), APIStatusError),
+    "501": (response(501), ServerError),
+    "page": (response(200, "<p>", {"Content-Type": "text/html"}), ResponseFormatError),
+    "down": (response(503), StreamError),
+    "resets": (reset, StreamError),
 }
 
 
 @pytest.mark.parametrize("name", NO_STREAM)
 def test_where_no_stream_can_be_had_get_is_asked_every_ten_seconds(
-    hub: StreamHub, side: Any, clock: DrivenClock, name: str
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
     hub.events(NO_STREAM[name][0])
     hub.get("scheduled", "running", "running", "completed")
-    assert watched(side, hub, clock) == ["scheduled", "running", "running", "completed"]
-    times = [asked.at for asked in hub.asked if asked.path == "/campaigns/c1"]
+    assert watched(caller, hub, clock) == ["scheduled", "running", "running", "completed"]
+    times = [asked.received_at for asked in hub.requests if asked.route == "GET /campaigns/c1"]
     assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([10.0] * 3)
 
 
 @pytest.mark.parametrize("name", NO_STREAM)
 def test_without_the_fallback_it_raises(
-    hub: StreamHub, side: Any, clock: DrivenClock, name: str
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
     behaviour, error = NO_STREAM[name]
     hub.events(behaviour)
     with pytest.raises(error) as caught:
-        watched(side, hub, clock, poll_fallback=False)
+        watched(caller, hub, clock, poll_fallback=False)
     assert type(caught.value) is error
-    assert hub.count(GET) == 0
+    assert hub.routes.count(GET) == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (reply(401), AuthenticationError),
-        (reply(403), PermissionDeniedError),
-        (reply(410), APIStatusError),
-        (reply(429, "Concurrent call limit reached"), RateLimitError),
+        (response(401), AuthenticationError),
+        (response(403), PermissionDeniedError),
+        (response(410), APIStatusError),
+        (response(429, "Concurrent call limit reached"), RateLimitError),
     ],
     ids=["401", "403", "410", "cost cap"],
 )
 def test_a_refusal_that_polling_would_meet_too_raises(
-    hub: StreamHub, side: Any, clock: DrivenClock, answer: Any, error: type[KatavenError]
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, answer: Any, error: type[KatavenError]
 ) -> None:
     hub.events(answer)
     with pytest.raises(error):
-        watched(side, hub, clock)
-    assert hub.paths() == [EVENTS]
+        watched(caller, hub, clock)
+    assert hub.routes == [EVENTS]
 
 
-def test_a_campaign_that_is_not_there_raises(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
+def test_a_campaign_that_is_not_there_raises(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
+) -> None:
     with pytest.raises(NotFoundError):
-        watched(side, hub, clock)
-    assert hub.paths() == [EVENTS, GET]
+        watched(caller, hub, clock)
+    assert hub.routes == [EVENTS, GET]
 
 
-def test_a_campaign_deleted_meanwhile_raises(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
-    hub.events(stream(shot("paused")), reply(404))
-    hub.get(reply(404, "gone"))
+def test_a_campaign_deleted_meanwhile_raises(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
+) -> None:
+    hub.events(stream(shot("paused")), response(404))
+    hub.get(response(404, "gone"))
     with pytest.raises(NotFoundError):
-        watched(side, hub, clock)
+        watched(caller, hub, clock)
 
 
-def test_the_polls_interval_is_a_setting(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
-    hub.events(reply(404))
+def test_the_polls_interval_is_a_setting(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+    hub.events(response(404))
     hub.get("running", "running", "completed")
-    assert len(watched(side, hub, clock, poll_interval=2.5)) == 3
+    assert len(watched(caller, hub, clock, poll_interval=2.5)) == 3
     assert sum(clock.slept) == pytest.approx(5)
 
 
 def test_the_stream_is_tried_again_every_five_minutes(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    hub.events(reply(404), reply(404), reply(404), stream(shot("running"), shot("completed")))
+    hub.events(
+        response(404), response(404), response(404), stream(shot("running"), shot("completed"))
+    )
     hub.get("running")
-    statuses = watched(side, hub, clock)
+    statuses = watched(caller, hub, clock)
     assert set(statuses[:-1]) == {"running"}
     assert statuses[-1] == "completed"
-    times = [asked.at for asked in hub.streams()]
+    times = [asked.received_at for asked in hub.streams()]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert len(gaps) == 3
     assert all(300 <= gap <= 312 for gap in gaps)
@@ -277,57 +284,57 @@ def test_the_stream_is_tried_again_every_five_minutes(
 
 @pytest.mark.parametrize("name", ["404", "down"])
 def test_a_day_of_polling_stays_within_the_days_quota(
-    hub: StreamHub, side: Any, clock: DrivenClock, name: str
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
     clock.fixed_jitter = 0.5
     hub.events(NO_STREAM[name][0])
     hub.get("running")
-    watch = side.client(hub, clock=clock).campaigns.watch("c1")
+    watch = caller.client(hub, clock=clock).campaigns.watch("c1")
     hour = clock.now() + 3600
     while clock.now() < hour:
-        side.next(watch)
-    side.close(watch)
-    assert len(hub.asked) * 24 < 10_000
+        caller.next(watch)
+    caller.close(watch)
+    assert len(hub.requests) * 24 < 10_000
 
 
-def test_polling_keeps_to_the_budget(hub: StreamHub, side: Any, clock: DrivenClock) -> None:
-    hub.events(reply(404))
+def test_polling_keeps_to_the_budget(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+    hub.events(response(404))
     hub.get(*["running"] * 20, "completed")
-    client = side.client(hub, clock=clock, rate_limits=RateLimits(per_minute=5))
-    assert len(side.rest(client.campaigns.watch("c1", poll_interval=1.0))) == 21
-    times = [asked.at for asked in hub.asked]
+    client = caller.client(hub, clock=clock, rate_limits=RateLimits(per_minute=5))
+    assert len(caller.rest(client.campaigns.watch("c1", poll_interval=1.0))) == 21
+    times = [asked.received_at for asked in hub.requests]
     assert all(b - a >= 60 for a, b in zip(times, times[5:], strict=False))
 
 
 def test_a_get_that_fails_for_good_while_polling_raises(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    hub.events(reply(404))
-    hub.get("running", reply(503))
+    hub.events(response(404))
+    hub.get("running", response(503))
     with pytest.raises(ServerError):
-        watched(side, hub, clock)
+        watched(caller, hub, clock)
 
 
 def test_closing_a_watch_ends_it_and_its_connection(
-    hub: StreamHub, side: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running") * 3, end="silent"))
-    client = side.client(hub, clock=clock)
+    client = caller.client(hub, clock=clock)
     watch = client.campaigns.watch("c1")
     assert hub.connections == 0, "nothing is asked before the first progress is"
-    assert side.next(watch).status == "running"
-    side.close(watch)
+    assert caller.next(watch).status == "running"
+    caller.close(watch)
     hub.wait_until_left()
-    assert side.rest(watch) == []
-    assert side.connections(client) == []
-    assert hub.paths() == [EVENTS]
+    assert caller.rest(watch) == []
+    hub.wait_until_disconnected()
+    assert hub.routes == [EVENTS]
 
 
 @pytest.mark.parametrize(
     "option", [{"poll_interval": 0}, {"poll_interval": -1.0}, {"poll_interval": "9"}]
 )
 def test_an_interval_that_makes_no_sense_is_refused(
-    hub: StreamHub, side: Any, option: dict[str, Any]
+    hub: LoopbackHub, caller: Any, option: dict[str, Any]
 ) -> None:
     with pytest.raises((ValueError, TypeError), match="poll_interval"):
-        side.client(hub).campaigns.watch("c1", **option)
+        caller.client(hub).campaigns.watch("c1", **option)
