@@ -5,14 +5,15 @@ import io
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import VirtualClock
-from paging_world import PagedHub, answer, lost
 
 from kataven import ApiResponse, NotFoundError
 from kataven.campaigns.async_client import AsyncCampaignsClient
 from kataven.campaigns.client import CampaignsClient
 from kataven.campaigns.responses import AsyncCampaignsWithResponse, CampaignsWithResponse
+from tests.support.clients import Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.paged import PagedHub, json_response
+from tests.support.server import hang_up
 
 CSV = b"phone_number\n+15550100001\n"
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -41,18 +42,18 @@ def test_every_method_answers_with_the_head_of_its_answer(
     assert told.status_code == (201 if writes else 200)
     assert told.request_id == "req_7"
     assert told.headers["content-type"] == "application/json"
-    assert hub.asked[0] == hub.asked[1]
+    assert hub.lines[0] == hub.lines[1]
 
 
 def test_the_last_answer_is_meant(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.extend([(503, {"X-Request-ID": "req_1"}, b""), lost])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(response(503, b"", {"X-Request-ID": "req_1"}), hang_up)
+    client = caller.client(hub, clock=DrivenClock())
     told = caller.call(lambda: client.campaigns.with_response.get("c1"))
     assert (told.status_code, told.request_id) == (200, "req_7")
 
 
 def test_an_error_is_raised_as_ever(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.append((404, {"X-Request-ID": "req_9"}, b"no such campaign"))
+    hub.respond(response(404, b"no such campaign", {"X-Request-ID": "req_9"}))
     client = caller.client(hub)
     with pytest.raises(NotFoundError) as caught:
         caller.call(lambda: client.campaigns.with_response.get("c1"))
@@ -60,7 +61,7 @@ def test_an_error_is_raised_as_ever(caller: Blocking, hub: PagedHub) -> None:
 
 
 def test_a_success_without_a_body_or_an_id_has_its_head(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.extend([(204, {}, b""), (202, {"A": "1", "a": "2"}, b"accepted")])
+    hub.respond(response(204, b""), response(202, b"accepted", {"A": "1", "a": "2"}))
     client = caller.client(hub)
     told = caller.call(lambda: client.campaigns.with_response.delete("c1"))
     assert (told.data, told.status_code, told.request_id) == (None, 204, None)
@@ -72,7 +73,7 @@ def test_a_campaign_that_was_found_has_the_head_of_the_list_it_was_found_in(
     caller: Blocking, hub: PagedHub
 ) -> None:
     mine = {"id": "c7", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1"}
-    hub.before.extend([None, lost, answer({"campaigns": [mine]})])
+    hub.respond(None, hang_up, json_response({"campaigns": [mine]}))
     client = caller.client(hub)
     create = client.campaigns.with_response.create
     contacts = io.BytesIO(CSV)
@@ -94,8 +95,8 @@ def test_names_parameters_and_docstrings_are_the_methods_own(name: str) -> None:
 
 
 def test_a_view_keeps_its_options(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.extend([(503, {}, b"")] * 2)
+    hub.respond(*[response(503, b"")] * 2)
     view = caller.client(hub).with_options(max_retries=0)
     with pytest.raises(Exception, match="503"):
         caller.call(lambda: view.campaigns.with_response.get("c1"))
-    assert len(hub.asked) == 1
+    assert len(hub.lines) == 1

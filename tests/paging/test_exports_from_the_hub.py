@@ -9,14 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import KEY, VirtualClock, until
-from paging_world import PagedHub, answer, contact
 
 from kataven import (
     AsyncKatavenClient,
@@ -26,8 +22,12 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.paged import PagedHub, contact
+from tests.support.server import silence, wait_for
 
-BROKEN = (500, {}, b"database")
+BROKEN = response(500, b"database")
 
 
 def export(caller: Blocking, client: Any, target: Any, **options: Any) -> None:
@@ -60,7 +60,7 @@ def test_every_contact_is_a_row(caller: Blocking, hub: PagedHub, tmp_path: Path)
     }
     assert told == [ExportProgress(1, 100), ExportProgress(2, 200), ExportProgress(3, 250)]
     assert [entry.name for entry in os.scandir(tmp_path)] == ["contacts.csv"]
-    assert hub.pages_asked == [0, 1, 2, 3]
+    assert hub.pages == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
@@ -76,7 +76,7 @@ def test_other_formats_hold_the_same(
 
         found = pq.read_table(target).column("phone_number").to_pylist()
     assert found == everyone(hub)
-    assert hub.asked[0] == "GET /campaigns/c1/contacts?status=failed&page=0"
+    assert hub.lines[0] == "GET /campaigns/c1/contacts?status=failed&page=0"
 
 
 def test_a_file_gets_the_table_and_stays_open(caller: Blocking, hub: PagedHub) -> None:
@@ -94,7 +94,7 @@ def test_an_export_that_failed_goes_on_behind_its_last_whole_page(
     target = tmp_path / "contacts.csv"
     target.write_text("an older table\n")
     client = caller.client(hub, max_retries=0)
-    hub.before.extend([None, None, BROKEN])
+    hub.respond(None, None, BROKEN)
     with pytest.raises(ServerError) as caught:
         export(caller, client, target)
     assert caught.value.page == 2
@@ -102,7 +102,7 @@ def test_an_export_that_failed_goes_on_behind_its_last_whole_page(
     assert "goes on" not in caplog.text
     told: list[ExportProgress] = []
     export(caller, client, target, on_progress=told.append)
-    assert hub.pages_asked == [0, 1, 2, 2, 3]
+    assert hub.pages == [0, 1, 2, 2, 3]
     assert numbers(target) == everyone(hub)
     assert told == [ExportProgress(3, 250)]
     assert "the export of c1 goes on at page 2" in caplog.text
@@ -112,13 +112,13 @@ def test_an_export_that_failed_is_no_start_for_one_of_another_status(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     client = caller.client(hub, max_retries=0)
-    hub.before.extend([None, BROKEN])
+    hub.respond(None, BROKEN)
     with pytest.raises(ServerError):
         export(caller, client, tmp_path / "all.csv")
     export(caller, client, tmp_path / "failed.csv", status="failed")
-    assert hub.pages_asked == [0, 1, 0, 1, 2, 3]
+    assert hub.pages == [0, 1, 0, 1, 2, 3]
     export(caller, client, tmp_path / "all.csv")
-    assert hub.pages_asked[6:] == [1, 2, 3]
+    assert hub.pages[6:] == [1, 2, 3]
     assert numbers(tmp_path / "all.csv") == everyone(hub)
 
 
@@ -135,51 +135,37 @@ def test_an_export_that_was_killed_goes_on_behind_its_last_whole_page(
     hub: PagedHub, tmp_path: Path, word: signal.Signals
 ) -> None:
     hub.contacts = [contact(number) for number in range(950)]
-    release = threading.Event()
-
-    def hang() -> Any:
-        release.wait(30)
-        return answer({"contacts": []})
-
-    hub.before.extend([None] * 6 + [hang])
+    hub.respond(*[None] * 6, silence)
     target = tmp_path / "contacts.csv"
     process = subprocess.Popen([sys.executable, "-c", EXPORT, hub.url, str(target)])
-    until(lambda: len(hub.arrivals) == 7)
+    wait_for(lambda: len(hub.requests) == 7)
     process.send_signal(word)
     assert process.wait(10) == -word
-    release.set()
     assert not target.exists()
     with KatavenClient(KEY, base_url=hub.url) as client:
         client.campaigns.export_contacts("c1", target)
-    assert hub.pages_asked == [0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10]
+    assert hub.pages == [0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10]
     assert numbers(target) == everyone(hub)
 
 
 def test_an_export_that_was_cancelled_goes_on_behind_its_last_whole_page(
     hub: PagedHub, tmp_path: Path
 ) -> None:
-    release = threading.Event()
-
-    def hang() -> Any:
-        release.wait(10)
-        return answer({"contacts": []})
-
-    hub.before.extend([None, hang])
+    hub.respond(None, silence)
     target = tmp_path / "contacts.csv"
 
     async def main() -> None:
         async with AsyncKatavenClient(KEY, base_url=hub.url) as client:
             call = asyncio.create_task(client.campaigns.export_contacts("c1", target))
-            while len(hub.arrivals) < 2:
+            while len(hub.requests) < 2:
                 await asyncio.sleep(0.002)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            release.set()
             await client.campaigns.export_contacts("c1", target)
 
     asyncio.run(main())
-    assert hub.pages_asked == [0, 1, 1, 2, 3]
+    assert hub.pages == [0, 1, 1, 2, 3]
     assert numbers(target) == everyone(hub)
 
 
@@ -196,7 +182,7 @@ def test_what_on_progress_raises_is_the_callers_and_the_page_is_kept(
     with pytest.raises(KeyError, match="mine"):
         export(caller, client, target, on_progress=enough)
     export(caller, client, target)
-    assert hub.pages_asked == [0, 1, 2, 3]
+    assert hub.pages == [0, 1, 2, 3]
     assert numbers(target) == everyone(hub)
 
 
@@ -238,10 +224,10 @@ def test_rows_that_are_no_objects_are_an_error_that_names_the_page(
 def test_a_deadline_is_for_each_page_and_not_for_the_export(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
-    clock = VirtualClock(awaited=caller.awaited)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock, deadline=70)
-    limited = (429, {"Retry-After": "60"}, b"rate_limited: x")
-    hub.before.extend([limited, None, limited, None, limited, None])
+    limited = response(429, b"rate_limited: x", {"Retry-After": "60"})
+    hub.respond(limited, None, limited, None, limited, None)
     export(caller, client, tmp_path / "contacts.csv")
     assert numbers(tmp_path / "contacts.csv") == everyone(hub)
     assert sum(clock.slept) == pytest.approx(3 * 63)
@@ -264,14 +250,14 @@ def test_a_target_that_cannot_be_written_is_refused_before_anything_is_sent(
     place = str(tmp_path / target) if isinstance(target, str) else target
     with pytest.raises(error):
         export(caller, client, place, **options)
-    assert hub.asked == []
+    assert hub.lines == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_campaign_that_is_not_there_leaves_no_table(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
-    hub.before.append((404, {}, b"no such campaign"))
+    hub.respond(response(404, b"no such campaign"))
     client = caller.client(hub)
     with pytest.raises(NotFoundError) as caught:
         export(caller, client, tmp_path / "contacts.csv")

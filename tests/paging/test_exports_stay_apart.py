@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from paging_world import PagedHub, contact
 
 from kataven.contacts.export import ExportWriter
+from tests.support.clients import Blocking
+from tests.support.paged import PagedHub, contact
 
 
 class StoppedError(Exception):
@@ -62,10 +62,10 @@ def test_an_export_of_another_hub_or_account_is_not_gone_on_with(
         assert numbers(target) == [row["phone_number"] for row in other.contacts]
     else:
         export(caller, hub, target, account_id="emca")
-        assert hub.pages_asked == [0, 0, 1, 2, 3]
+        assert hub.pages == [0, 0, 1, 2, 3]
     # Another key of the same account goes on.
     export(caller, hub, target, account_id="acme", api_key="sk_live_acme_2")
-    assert hub.pages_asked[-3:] == [1, 2, 3]
+    assert hub.pages[-3:] == [1, 2, 3]
     assert numbers(target) == [row["phone_number"] for row in hub.contacts]
 
 
@@ -94,4 +94,4 @@ def test_people_on_the_phone_are_no_list(caller: Blocking, hub: PagedHub, status
     client = caller.client(hub)
     with pytest.raises(ValueError, match="on the phone"):
         caller.call(lambda: client.campaigns.retry_list("c1", status=status))
-    assert hub.asked == []
+    assert hub.lines == []

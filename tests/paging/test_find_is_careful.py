@@ -5,11 +5,11 @@ import pickle
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import VirtualClock
-from paging_world import PagedHub, answer, lost
 
 from kataven import APIConnectionError, CampaignRunError
+from tests.support.clients import Blocking, DrivenClock
+from tests.support.paged import PagedHub, json_response
+from tests.support.server import hang_up
 
 CSV = b"phone_number\n+15550100001\n"
 MINE = {
@@ -28,7 +28,7 @@ OTHERS = [{"id": f"o{number}", "name": "Other"} for number in range(50)]
 
 
 def create(caller: Blocking, hub: PagedHub, method: str = "create", **options: Any) -> Any:
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    client = caller.client(hub, clock=DrivenClock())
     call = getattr(client.campaigns, method)
     contacts = io.BytesIO(CSV)
     return caller.call(
@@ -38,7 +38,7 @@ def create(caller: Blocking, hub: PagedHub, method: str = "create", **options: A
 
 def shows(hub: PagedHub, *rows: dict[str, Any]) -> None:
     """Lose the answer of the create; only behind it the list shows these."""
-    hub.before.extend([answer({"campaigns": []}), lost])
+    hub.respond(json_response({"campaigns": []}), hang_up)
     hub.campaigns = lambda: list(rows)
 
 
@@ -68,7 +68,7 @@ def test_run_never_starts_another_campaign(caller: Blocking, hub: PagedHub, othe
     shows(hub, {**MINE, **NOT_MINE[other]})
     with pytest.raises(APIConnectionError):
         create(caller, hub, "run")
-    assert [line for line in hub.asked if line.startswith("POST")] == ["POST /campaigns"]
+    assert [line for line in hub.lines if line.startswith("POST")] == ["POST /campaigns"]
 
 
 @pytest.mark.parametrize("other", NOT_MINE)
@@ -114,24 +114,22 @@ def test_times_are_compared_where_they_can_be(
 def test_a_list_shorter_than_its_total_tells_nothing(
     caller: Blocking, hub: PagedHub, when: str
 ) -> None:
-    cut = answer({"campaigns": [*OTHERS[1:], MINE], "total": 51})
-    whole = answer({"campaigns": OTHERS[1:], "total": 49})
+    cut = json_response({"campaigns": [*OTHERS[1:], MINE], "total": 51})
+    whole = json_response({"campaigns": OTHERS[1:], "total": 49})
     if when == "before":
-        hub.before.extend([answer({"campaigns": OTHERS, "total": 51}), lost, cut])
+        hub.respond(json_response({"campaigns": OTHERS, "total": 51}), hang_up, cut)
     else:
-        hub.before.extend([whole, lost, cut])
+        hub.respond(whole, hang_up, cut)
     with pytest.raises(APIConnectionError, match=f"{when} the create had 50 of 51, so it may be"):
         create(caller, hub)
 
 
 @pytest.mark.parametrize("total", [50, 3, None, "many", True])
 def test_other_totals_say_nothing(caller: Blocking, hub: PagedHub, total: Any) -> None:
-    hub.before.extend(
-        [
-            answer({"campaigns": OTHERS[1:], "total": 49}),
-            lost,
-            answer({"campaigns": [*OTHERS[1:], MINE], "total": total}),
-        ]
+    hub.respond(
+        json_response({"campaigns": OTHERS[1:], "total": 49}),
+        hang_up,
+        json_response({"campaigns": [*OTHERS[1:], MINE], "total": total}),
     )
     assert create(caller, hub) == MINE
 

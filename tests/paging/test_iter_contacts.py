@@ -7,9 +7,6 @@ import pickle
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import KEY, VirtualClock
-from paging_world import PagedHub, answer, contact, lost
 
 from kataven import (
     AsyncKatavenClient,
@@ -19,8 +16,12 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.paged import PagedHub, contact, json_response
+from tests.support.server import hang_up
 
-LIMITED = (429, {"Retry-After": "60"}, b"rate_limited: per-minute (60) exceeded")
+LIMITED = response(429, b"rate_limited: per-minute (60) exceeded", {"Retry-After": "60"})
 
 
 def ids(contacts: list[Any]) -> list[str]:
@@ -32,7 +33,7 @@ def test_every_contact_comes_once_and_an_empty_page_ends_it(
 ) -> None:
     client = caller.client(hub)
     assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
-    assert hub.pages_asked == [0, 1, 2, 3]
+    assert hub.pages == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200])
@@ -40,14 +41,14 @@ def test_any_number_of_contacts_is_read(caller: Blocking, hub: PagedHub, count: 
     hub.contacts = hub.contacts[:count]
     client = caller.client(hub)
     assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
-    assert hub.pages_asked == list(range(-(-count // 100) + 1))
+    assert hub.pages == list(range(-(-count // 100) + 1))
 
 
 def test_status_and_first_page_are_asked_for(caller: Blocking, hub: PagedHub) -> None:
     client = caller.client(hub)
     contacts = caller.items(client.campaigns.iter_contacts("c 1", "no answer&x", start_page=1))
     assert contacts == hub.contacts[100:]
-    assert hub.asked[0] == "GET /campaigns/c%201/contacts?status=no%20answer%26x&page=1"
+    assert hub.lines[0] == "GET /campaigns/c%201/contacts?status=no%20answer%26x&page=1"
 
 
 def test_nothing_is_sent_before_the_first_item_and_no_page_before_its_time(
@@ -55,18 +56,18 @@ def test_nothing_is_sent_before_the_first_item_and_no_page_before_its_time(
 ) -> None:
     client = caller.client(hub)
     contacts = client.campaigns.iter_contacts("c1")
-    assert hub.asked == []
+    assert hub.lines == []
     assert contacts.page == 0
     for _ in range(100):
-        caller.first(contacts)
-    assert hub.pages_asked == [0]
+        caller.next(contacts)
+    assert hub.pages == [0]
     assert contacts.page == 1
-    caller.first(contacts)
-    assert hub.pages_asked == [0, 1]
+    caller.next(contacts)
+    assert hub.pages == [0, 1]
     assert contacts.page == 2
     caller.close(contacts)
     assert caller.items(contacts) == []
-    assert hub.pages_asked == [0, 1]
+    assert hub.pages == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_what_cannot_be_asked_for_is_refused_by_the_call_itself(
     client = caller.client(hub)
     with pytest.raises(error):
         client.campaigns.iter_contacts(*arguments, **options)
-    assert hub.asked == []
+    assert hub.lines == []
 
 
 # Ends that a Hub may have.
@@ -102,7 +103,7 @@ def test_a_hub_that_ignores_the_page_is_read_once(
     hub.page = lambda _page: {"contacts": rows}
     client = caller.client(hub)
     assert caller.items(client.campaigns.iter_contacts("c1")) == rows
-    assert hub.pages_asked == [0, 1]
+    assert hub.pages == [0, 1]
 
 
 def test_the_last_page_sent_for_ever_is_read_once_though_its_contacts_change(
@@ -117,7 +118,7 @@ def test_the_last_page_sent_for_ever_is_read_once_though_its_contacts_change(
     hub.page = clamped
     client = caller.client(hub)
     assert ids(caller.items(client.campaigns.iter_contacts("c1"))) == ids(hub.contacts)
-    assert hub.pages_asked == [0, 1, 2, 3]
+    assert hub.pages == [0, 1, 2, 3]
 
 
 def test_equal_pages_that_are_not_in_a_row_do_not_end_it(caller: Blocking, hub: PagedHub) -> None:
@@ -160,11 +161,11 @@ def test_rows_that_nobody_can_tell_are_an_error_and_no_end(
     hub.page = lambda page: ordinary(page) if page == 0 else envelope
     contacts = caller.client(hub).campaigns.iter_contacts("c1")
     for _ in range(100):
-        caller.first(contacts)
+        caller.next(contacts)
     with pytest.raises(ResponseFormatError, match="'contacts'") as caught:
-        caller.first(contacts)
+        caller.next(contacts)
     assert caught.value.page == 1
-    assert hub.pages_asked == [0, 1]
+    assert hub.pages == [0, 1]
 
 
 def test_rows_are_given_as_they_are(caller: Blocking, hub: PagedHub) -> None:
@@ -178,21 +179,21 @@ def test_rows_are_given_as_they_are(caller: Blocking, hub: PagedHub) -> None:
 
 
 def test_a_429_repeats_its_own_page_alone(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.extend([None, LIMITED, (503, {}, b""), lost, None, LIMITED])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, LIMITED, response(503, b""), hang_up, None, LIMITED)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock)
     assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
-    assert hub.pages_asked == [0, 1, 1, 1, 1, 2, 2, 3]
+    assert hub.pages == [0, 1, 1, 1, 1, 2, 2, 3]
 
 
 def test_an_error_tells_the_page_and_reading_goes_on_there(caller: Blocking, hub: PagedHub) -> None:
-    clock = VirtualClock(awaited=caller.awaited)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock, max_retries=1)
-    hub.before.extend([None, None, (500, {}, b"database"), (500, {}, b"database")])
+    hub.respond(None, None, response(500, b"database"), response(500, b"database"))
     contacts = client.campaigns.iter_contacts("c1")
-    read = [caller.first(contacts) for _ in range(200)]
+    read = [caller.next(contacts) for _ in range(200)]
     with pytest.raises(ServerError) as caught:
-        caller.first(contacts)
+        caller.next(contacts)
     assert caught.value.page == contacts.page == 2
     assert pickle.loads(pickle.dumps(caught.value)).page == 2
     # The iteration is over; another one goes on.
@@ -202,7 +203,7 @@ def test_an_error_tells_the_page_and_reading_goes_on_there(caller: Blocking, hub
 
 
 def test_other_errors_have_no_page(caller: Blocking, hub: PagedHub) -> None:
-    hub.before.append((404, {}, b"no such campaign"))
+    hub.respond(response(404, b"no such campaign"))
     client = caller.client(hub)
     with pytest.raises(KatavenError) as caught:
         caller.call(lambda: client.campaigns.list_contacts("c1"))
@@ -210,9 +211,9 @@ def test_other_errors_have_no_page(caller: Blocking, hub: PagedHub) -> None:
 
 
 def test_a_deadline_is_for_each_page_and_not_for_all(caller: Blocking, hub: PagedHub) -> None:
-    clock = VirtualClock(awaited=caller.awaited)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock, deadline=70)
-    hub.before.extend([LIMITED, None, LIMITED, None, LIMITED, None])
+    hub.respond(LIMITED, None, LIMITED, None, LIMITED, None)
     assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
     assert sum(clock.slept) == pytest.approx(3 * 63)
 
@@ -223,14 +224,8 @@ def test_a_deadline_is_for_each_page_and_not_for_all(caller: Blocking, hub: Page
 def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: PagedHub) -> None:
     import threading
 
-    hanging, release = threading.Event(), threading.Event()
-
-    def hang() -> Any:
-        hanging.set()
-        release.wait(10)
-        return answer({"contacts": []})
-
-    hub.before.extend([None, hang])
+    release = threading.Event()
+    hub.respond(None, (release, json_response({"contacts": []})))
 
     async def main() -> None:
         limits = RateLimits(per_hour=50, concurrent=1, headroom=0)
@@ -238,7 +233,7 @@ def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: Pa
             contacts = client.campaigns.iter_contacts("c1")
             read = [await anext(contacts) for _ in range(100)]
             waiting = asyncio.ensure_future(anext(contacts))
-            await asyncio.get_running_loop().run_in_executor(None, hanging.wait, 10)
+            await asyncio.to_thread(hub.arrived, 2)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -252,12 +247,12 @@ def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: Pa
             left = client.rate_limits
             assert left is not None
             # Each request was admitted, the repeated one too.
-            assert len(hub.arrivals) == 5
+            assert len(hub.requests) == 5
             assert left.per_hour == 50 - 5
             assert left.concurrent == 1
 
     asyncio.run(main())
-    assert hub.pages_asked == [0, 1, 1, 2, 3]
+    assert hub.pages == [0, 1, 1, 2, 3]
 
 
 def test_closing_from_another_thread_ends_it(hub: PagedHub) -> None:
@@ -297,7 +292,7 @@ def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: Pag
         async for _ in contacts:
             look()
 
-    if caller.awaited:
+    if caller.name == "async":
         caller.call(awaited)
     else:
         for _ in contacts:

@@ -10,9 +10,6 @@ import threading
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import KEY, CountingHub, VirtualClock
-from paging_world import PagedHub, answer, lost
 
 from kataven import (
     APIConnectionError,
@@ -27,6 +24,10 @@ from kataven import (
     Timeout,
 )
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.paged import PagedHub, json_response
+from tests.support.server import LoopbackHub, hang_up
 
 CSV = b"phone_number\n+15550100001\n"
 
@@ -58,14 +59,14 @@ def found_by(hub: PagedHub, *lists: list[Any]) -> None:
 
 
 LOST: dict[str, tuple[Any, type[KatavenError]]] = {
-    "a connection that closes": (lost, APIConnectionError),
-    "a 500": ((500, {}, b"database"), ServerError),
-    "a proxy's 502": ((502, {}, b"<html>"), ServerError),
-    "a 504": ((504, {}, b""), ServerError),
-    "a 520": ((520, {}, b""), ServerError),
-    "a 201 without JSON": ((201, {}, b"<html>created"), ResponseFormatError),
-    "a 201 with a list": ((201, {}, b"[]"), ResponseFormatError),
-    "a 200 cut in half": ((200, {}, b'{"id": "c'), ResponseFormatError),
+    "a connection that closes": (hang_up, APIConnectionError),
+    "a 500": (response(500, b"database"), ServerError),
+    "a proxy's 502": (response(502, b"<html>"), ServerError),
+    "a 504": (response(504, b""), ServerError),
+    "a 520": (response(520, b""), ServerError),
+    "a 201 without JSON": (response(201, b"<html>created"), ResponseFormatError),
+    "a 201 with a list": (response(201, b"[]"), ResponseFormatError),
+    "a 200 cut in half": (response(200, b'{"id": "c'), ResponseFormatError),
 }
 lost_answers = pytest.mark.parametrize("fault", LOST)
 
@@ -76,10 +77,10 @@ def test_the_one_new_campaign_that_fits_is_returned(
 ) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine, campaign(8, name="Other"), campaign(9, agent_id="a2")])
-    hub.before.extend([None, LOST[fault][0]])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, LOST[fault][0])
+    clock = DrivenClock()
     assert create(caller, caller.client(hub, clock=clock)) == mine
-    assert hub.asked == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
+    assert hub.lines == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
     assert clock.slept == []
 
 
@@ -88,13 +89,13 @@ def test_without_a_new_campaign_the_error_of_the_lost_answer_is_raised(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
     found_by(hub, OLD)
-    hub.before.extend([None, LOST[fault][0]])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, LOST[fault][0])
+    clock = DrivenClock()
     with pytest.raises(LOST[fault][1], match="No new campaign that looks like it") as caught:
         create(caller, caller.client(hub, clock=clock))
     assert type(caught.value) is LOST[fault][1]
     assert caught.value.request_sent is True  # type: ignore[attr-defined]
-    assert hub.asked.count("POST /campaigns") == 1
+    assert hub.lines.count("POST /campaigns") == 1
     # With growing pauses, and no longer than ten seconds.
     assert clock.slept == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
@@ -104,48 +105,43 @@ def test_without_a_new_campaign_the_error_of_the_lost_answer_is_raised(
 def test_by_default_nothing_is_read_and_the_error_says_what_to_do(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
-    hub.before.append(LOST[fault][0])
+    hub.respond(LOST[fault][0])
     with pytest.raises(LOST[fault][1], match=r"client\.campaigns\.list\(\)") as caught:
         create(caller, caller.client(hub), on_ambiguous="raise")
     assert caught.value.request_sent is True  # type: ignore[attr-defined]
-    assert hub.asked == ["POST /campaigns"]
+    assert hub.lines == ["POST /campaigns"]
 
 
 def test_an_answer_that_arrives_is_returned_at_once(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD)
     assert create(caller, caller.client(hub))["id"] == "c1"
-    assert hub.asked == ["GET /campaigns", "POST /campaigns"]
+    assert hub.lines == ["GET /campaigns", "POST /campaigns"]
 
 
 def test_an_answer_that_does_not_come_in_time_is_lost_too(caller: Blocking, hub: PagedHub) -> None:
     release = threading.Event()
-
-    def hang() -> Any:
-        release.wait(10)
-        raise OSError
-
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
-    hub.before.extend([None, hang])
+    hub.respond(None, (release, hang_up))
     client = caller.client(hub, timeout=Timeout(read=0.1))
     assert create(caller, client) == mine
     release.set()
-    assert hub.asked == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
+    assert hub.lines == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
 
 
 def test_a_campaign_may_show_late(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, OLD, OLD, OLD, [*OLD, mine])
-    hub.before.extend([None, lost])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, hang_up)
+    clock = DrivenClock()
     assert create(caller, caller.client(hub, clock=clock)) == mine
     assert clock.slept == [0.5, 1.0, 2.0]
 
 
 def test_two_that_fit_are_not_told_apart(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD, [*OLD, campaign(7), campaign(8), campaign(9, name="Other")])
-    hub.before.extend([None, (502, {}, b"bad gateway")])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, response(502, b"bad gateway"))
+    clock = DrivenClock()
     with pytest.raises(ServerError, match="c7, c8") as caught:
         create(caller, caller.client(hub, clock=clock))
     assert "502" in str(caught.value)
@@ -155,8 +151,8 @@ def test_two_that_fit_are_not_told_apart(caller: Blocking, hub: PagedHub) -> Non
 
 def test_one_that_was_there_before_is_never_taken_for_it(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD, [campaign(1, status="running"), campaign(2, name="Spring")])
-    hub.before.extend([None, lost])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(None, hang_up)
+    client = caller.client(hub, clock=DrivenClock())
     with pytest.raises(APIConnectionError):
         create(caller, client, find_timeout=1)
 
@@ -170,11 +166,11 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_and_tells_nothing(
         found_by(hub, hundred, [*hundred, campaign(700)])
     else:
         found_by(hub, hundred[1:], [*hundred[1:], campaign(700)])
-    hub.before.extend([None, lost])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, hang_up)
+    clock = DrivenClock()
     with pytest.raises(APIConnectionError, match=f"{when} the create had exactly 100.*may be cut"):
         create(caller, caller.client(hub, clock=clock))
-    assert hub.asked.count("POST /campaigns") == 1
+    assert hub.lines.count("POST /campaigns") == 1
     assert clock.slept == []
 
 
@@ -182,8 +178,8 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_and_tells_nothing(
 def test_other_lists_are_taken_as_whole(caller: Blocking, hub: PagedHub, count: int) -> None:
     others = [campaign(number, name="Other") for number in range(count)]
     found_by(hub, others, [*others[1:], campaign(700)])
-    hub.before.extend([None, lost])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(None, hang_up)
+    client = caller.client(hub, clock=DrivenClock())
     if count == 99:
         assert create(caller, client)["id"] == "c700"
     else:
@@ -191,11 +187,11 @@ def test_other_lists_are_taken_as_whole(caller: Blocking, hub: PagedHub, count: 
 
 
 FIRST_LISTS: dict[str, tuple[Any, type[KatavenError]]] = {
-    "a refusal": ((401, {}, b"revoked"), KatavenError),
-    "errors to the end": ((500, {}, b"database"), ServerError),
-    "no connection": (lost, APIConnectionError),
-    "no rows that anybody can tell": (answer({"a": [], "b": []}), ResponseFormatError),
-    "no JSON": ((200, {}, b"<html>"), ResponseFormatError),
+    "a refusal": (response(401, b"revoked"), KatavenError),
+    "errors to the end": (response(500, b"database"), ServerError),
+    "no connection": (hang_up, APIConnectionError),
+    "no rows that anybody can tell": (json_response({"a": [], "b": []}), ResponseFormatError),
+    "no JSON": (response(200, b"<html>"), ResponseFormatError),
 }
 
 
@@ -203,57 +199,67 @@ FIRST_LISTS: dict[str, tuple[Any, type[KatavenError]]] = {
 def test_where_the_list_before_fails_nothing_is_sent(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
-    hub.before.extend([FIRST_LISTS[fault][0]] * 4)
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(*[FIRST_LISTS[fault][0]] * 4)
+    client = caller.client(hub, clock=DrivenClock())
     with pytest.raises(FIRST_LISTS[fault][1]):
         create(caller, client)
-    assert set(hub.asked) == {"GET /campaigns"}
+    assert set(hub.lines) == {"GET /campaigns"}
 
 
 def test_readings_that_fail_do_not_end_the_search(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
-    hub.before.extend([None, lost, (401, {}, b"?"), lost, (500, {}, b""), answer({"a": 1}), None])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(
+        None,
+        hang_up,
+        response(401, b"?"),
+        hang_up,
+        response(500, b""),
+        json_response({"a": 1}),
+        None,
+    )
+    client = caller.client(hub, clock=DrivenClock())
     assert create(caller, client) == mine
-    assert hub.asked.count("POST /campaigns") == 1
+    assert hub.lines.count("POST /campaigns") == 1
 
 
 def test_rows_of_any_kind_do_not_hide_the_lost_answer(caller: Blocking, hub: PagedHub) -> None:
     odd: list[Any] = [None, "c1", {"id": ["deep"]}, {"id": None}, {}]
     mine = campaign(7)
     found_by(hub, odd, [*odd, mine])
-    hub.before.extend([None, lost])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(None, hang_up)
+    client = caller.client(hub, clock=DrivenClock())
     assert create(caller, client) == mine
 
 
 def test_the_list_is_found_in_any_envelope(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
-    hub.before.extend([answer({"data": OLD}), lost, answer({"data": [*OLD, mine], "n": 3})])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(
+        json_response({"data": OLD}), hang_up, json_response({"data": [*OLD, mine], "n": 3})
+    )
+    client = caller.client(hub, clock=DrivenClock())
     assert create(caller, client) == mine
 
 
 SURE: dict[str, tuple[Any, type[KatavenError]]] = {
-    "a 400": ((400, {}, b"row 3"), BadRequestError),
-    "a 409": ((409, {}, b"name"), ConflictError),
-    "a cost cap": ((429, {}, b"Daily call limit reached"), RateLimitError),
+    "a 400": (response(400, b"row 3"), BadRequestError),
+    "a 409": (response(409, b"name"), ConflictError),
+    "a cost cap": (response(429, b"Daily call limit reached"), RateLimitError),
 }
 
 
 @pytest.mark.parametrize("fault", SURE)
 def test_a_refusal_is_no_lost_answer(caller: Blocking, hub: PagedHub, fault: str) -> None:
-    hub.before.extend([None, SURE[fault][0]])
+    hub.respond(None, SURE[fault][0])
     with pytest.raises(SURE[fault][1]):
         create(caller, caller.client(hub))
-    assert hub.asked == ["GET /campaigns", "POST /campaigns"]
+    assert hub.lines == ["GET /campaigns", "POST /campaigns"]
 
 
 def test_a_deadline_bounds_the_search_too(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD)
-    hub.before.extend([None, lost])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, hang_up)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock, deadline=4)
     begun = clock.now()
     with pytest.raises(APIConnectionError) as caught:
@@ -267,12 +273,12 @@ def test_a_deadline_bounds_the_search_too(caller: Blocking, hub: PagedHub) -> No
 def test_a_find_timeout_of_nothing_looks_once(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
-    hub.before.extend([None, lost])
-    clock = VirtualClock(awaited=caller.awaited)
+    hub.respond(None, hang_up)
+    clock = DrivenClock()
     client = caller.client(hub, clock=clock)
     assert create(caller, client, find_timeout=0.4) == mine
     found_by(hub, OLD)
-    hub.before.extend([None, lost])
+    hub.respond(None, hang_up)
     with pytest.raises(APIConnectionError):
         create(caller, client, find_timeout=0.4)
     assert clock.slept == []
@@ -293,37 +299,37 @@ def test_options_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(error, match=next(iter(options))):
         create(caller, caller.client(hub), **options)
-    assert hub.asked == []
+    assert hub.lines == []
 
 
 def test_run_finds_the_campaign_and_starts_that_one(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
-    hub.before.extend([None, lost])
-    client = caller.client(hub, clock=VirtualClock(awaited=caller.awaited))
+    hub.respond(None, hang_up)
+    client = caller.client(hub, clock=DrivenClock())
     run = client.campaigns.run
     contacts = io.BytesIO(CSV)
     caller.call(lambda: run("Spring", "a1", "p1", contacts, on_ambiguous="find"))
-    assert "POST /campaigns/c7/start" in hub.asked
-    assert hub.asked.count("POST /campaigns") == 1
+    assert "POST /campaigns/c7/start" in hub.lines
+    assert hub.lines.count("POST /campaigns") == 1
 
 
 def test_a_cancelled_search_passes_on(hub: PagedHub) -> None:
     found_by(hub, OLD)
-    hub.before.extend([None, lost])
+    hub.respond(None, hang_up)
 
     async def main() -> None:
         async with AsyncKatavenClient(KEY, base_url=hub.url) as client:
             create = client.campaigns.create
             task = asyncio.create_task(create("S", "a", "p", CSV, on_ambiguous="find"))
-            while len(hub.arrivals) < 3:
+            while len(hub.requests) < 3:
                 await asyncio.sleep(0.002)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
 
     asyncio.run(main())
-    assert hub.asked.count("POST /campaigns") == 1
+    assert hub.lines.count("POST /campaigns") == 1
 
 
 @pytest.mark.parametrize("reset", ["before", "after", "middle"])
@@ -346,13 +352,8 @@ def test_the_embedded_hub_makes_one_campaign_at_most(caller: Blocking, reset: An
 
 def test_an_upload_that_times_out_within_the_deadline_is_told_as_lost(caller: Blocking) -> None:
     release = threading.Event()
-    with CountingHub() as hub:
-
-        def hang(_method: str, _path: str) -> Any:
-            release.wait(10)
-            raise OSError
-
-        hub.answer = hang
+    with LoopbackHub() as hub:
+        hub.always = (release, hang_up)
         client = caller.client(hub, deadline=0.2)
         with pytest.raises(APITimeoutError, match="may have acted") as caught:
             create(caller, client, on_ambiguous="raise")

@@ -5,12 +5,13 @@ import io
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import open_files
-from paging_world import PagedHub, contact
 
 from kataven import KatavenClient, ServerError
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import Blocking
+from tests.support.http import response
+from tests.support.measure import open_files
+from tests.support.paged import PagedHub, contact
 
 
 def made(caller: Blocking, client: Any, **options: Any) -> list[dict[str, str]]:
@@ -28,8 +29,8 @@ def test_it_holds_every_number_once_and_all_custom_fields(caller: Blocking, hub:
     assert [row["phone_number"] for row in found] == numbers
     assert found[0] == {"phone_number": "+15550000000", "first_name": "Person 0", "plan": ""}
     assert found[129] == {"phone_number": "+15550000130", "first_name": "", "plan": "blue"}
-    assert hub.asked[0] == "GET /campaigns/c1/contacts?status=failed&page=0"
-    assert hub.pages_asked == [0, 1, 2]
+    assert hub.lines[0] == "GET /campaigns/c1/contacts?status=failed&page=0"
+    assert hub.pages == [0, 1, 2]
 
 
 def test_nobody_who_failed_is_a_list_of_nobody(caller: Blocking, hub: PagedHub) -> None:
@@ -43,7 +44,7 @@ def test_another_status_is_for_campaigns_that_are_over(
 ) -> None:
     hub.status = status
     assert len(made(caller, caller.client(hub), status="pending")) == 250
-    assert hub.asked[:2] == [
+    assert hub.lines[:2] == [
         "GET /campaigns/c1",
         "GET /campaigns/c1/contacts?status=pending&page=0",
     ]
@@ -56,14 +57,14 @@ def test_a_campaign_that_may_still_dial_them_is_refused(
     hub.status = status
     with pytest.raises(ValueError, match=f"c1 is {status}: its pending contacts may still be"):
         made(caller, caller.client(hub), status="pending")
-    assert hub.asked == ["GET /campaigns/c1"]
+    assert hub.lines == ["GET /campaigns/c1"]
 
 
 def test_what_fails_leaves_no_file_open(caller: Blocking, hub: PagedHub) -> None:
     client = caller.client(hub, max_retries=0)
     made(caller, client)
     before = open_files()
-    hub.before.extend([None, (500, {}, b"database")])
+    hub.respond(None, response(500, b"database"))
     with pytest.raises(ServerError) as caught:
         made(caller, client)
     assert caught.value.page == 1
