@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import until
 
 from kataven import APITimeoutError, CallEvent, KatavenClient, RateLimits
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import Blocking
+from tests.support.server import wait_for
 
 CONTACTS = 20_000
 CSV = "phone_number\n" + "".join(f"+1555{number:07d}\n" for number in range(CONTACTS))
@@ -154,7 +154,7 @@ def wait_for_the_others(caller: Blocking, client: Any) -> Any:
             while not all_answered():
                 await asyncio.sleep(0.001)
 
-    return lambda _seconds: awaited() if caller.awaited else until(all_answered)
+    return lambda _seconds: awaited() if caller.name == "async" else wait_for(all_answered)
 
 
 def test_fifty_calls_at_once_draw_no_429(

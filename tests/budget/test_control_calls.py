@@ -3,21 +3,18 @@
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import CountingHub, VirtualClock
 
 from kataven import APITimeoutError, KatavenError, RateLimitError, RateLimits
+from tests.support.clients import Blocking, DrivenClock
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub
 
-LIMITED = (
-    429,
-    {"Content-Type": "text/plain", "Retry-After": "60"},
-    b"rate_limited: per-minute (60) exceeded",
-)
-CAMPAIGN = (200, {"Content-Type": "application/json"}, b'{"id": "c1"}')
+LIMITED = response(429, b"rate_limited: per-minute (60) exceeded", {"Retry-After": "60"})
+CAMPAIGN = response(200, b'{"id": "c1"}', {"Content-Type": "application/json"})
 
 
-def clock_for(caller: Blocking) -> VirtualClock:
-    return VirtualClock(awaited=caller.awaited)
+def clock_for(caller: Blocking) -> DrivenClock:
+    return DrivenClock()
 
 
 def gets(client: Any, count: int) -> list[Any]:
@@ -35,7 +32,7 @@ def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
         if begun:
             return None
         begun.append(seconds)
-        if caller.awaited:
+        if caller.name == "async":
             return awaited()
         done.append(call())
         return None
@@ -45,7 +42,7 @@ def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
 
 @pytest.mark.parametrize("word", ["pause", "stop"])
 def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
-    caller: Blocking, hub: CountingHub, word: str
+    caller: Blocking, hub: LoopbackHub, word: str
 ) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits.documented(), clock=clock)
@@ -54,11 +51,11 @@ def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
     caller.together(gets(client, 100))
     assert [answer["id"] for answer in done] == ["c1"]
     # It was among the 60 of the first minute, before any read of the next.
-    assert ("POST", f"/api/v1/campaigns/c1/{word}") in [a[1:] for a in hub.arrivals[:60]]
-    assert len(hub.arrivals) == 101
+    assert f"POST /campaigns/c1/{word}" in hub.routes[:60]
+    assert len(hub.requests) == 101
 
 
-def test_other_writes_have_no_headroom(caller: Blocking, hub: CountingHub) -> None:
+def test_other_writes_have_no_headroom(caller: Blocking, hub: LoopbackHub) -> None:
     limits = RateLimits(per_minute=60)
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=limits, clock=clock, deadline=30)
@@ -69,22 +66,21 @@ def test_other_writes_have_no_headroom(caller: Blocking, hub: CountingHub) -> No
     caller.call(lambda: client.campaigns.stop("c1"))
     with pytest.raises(APITimeoutError):
         caller.call(lambda: client.campaigns.stop("c1"))
-    assert len(hub.arrivals) == 60
+    assert len(hub.requests) == 60
 
 
 def test_a_rate_limit_pauses_everybody_but_control_calls(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
     order: list[tuple[str, str, float]] = []
-    script = [LIMITED]
 
-    def answer(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
-        order.append((method, path.rpartition("/")[2], clock.now()))
-        return script.pop() if script else CAMPAIGN
+    def note(request: Request) -> None:
+        order.append((request.method, request.path.rpartition("/")[2], clock.now()))
 
-    hub.answer = answer
+    hub.on_request = note
+    hub.respond(LIMITED)
     begun = clock.now()
     stopped: list[Any] = []
     clock.on_sleep = meanwhile(caller, lambda: client.campaigns.stop("c9"), stopped)
@@ -97,7 +93,7 @@ def test_a_rate_limit_pauses_everybody_but_control_calls(
         ("GET", "c1", pytest.approx(begun + 63)),
     ]
     # Another call would have had to wait as long.
-    script.append(LIMITED)
+    hub.respond(LIMITED)
     refused: list[Any] = []
 
     def try_another() -> Any:
@@ -111,7 +107,7 @@ def test_a_rate_limit_pauses_everybody_but_control_calls(
 
 def _caught(caller: Blocking, call: Any) -> Any:
     """What a call raises, as its value."""
-    if not caller.awaited:
+    if caller.name == "sync":
         try:
             return call()
         except KatavenError as error:
@@ -127,12 +123,11 @@ def _caught(caller: Blocking, call: Any) -> Any:
 
 
 def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
-    script = [LIMITED]
-    hub.answer = lambda _method, _path: script.pop() if script else CAMPAIGN
+    hub.respond(LIMITED)
     paused: list[float] = []
     clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
     caller.call(lambda: client.campaigns.stop("c1"))
@@ -144,29 +139,29 @@ def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it
     "options", [{"max_retries": 0}, {"max_retry_wait": 30}, {"deadline": 30}], ids=str
 )
 def test_a_rate_limit_pauses_the_others_where_the_call_itself_gives_up(
-    caller: Blocking, hub: CountingHub, options: Any
+    caller: Blocking, hub: LoopbackHub, options: Any
 ) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
-    hub.answer = lambda _method, _path: LIMITED
+    hub.always = LIMITED
     with pytest.raises((RateLimitError, APITimeoutError)):
         caller.call(lambda: client.with_options(**options).campaigns.get("c1"))
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
     assert 30 <= client.rate_limits.paused_for <= 66
 
 
-def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: CountingHub) -> None:
+def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
     headers = {"Retry-After": "9" * 300}
-    hub.answer = lambda _method, _path: (429, headers, b"rate_limited: per-day (10000) exceeded")
+    hub.always = response(429, b"rate_limited: per-day (10000) exceeded", headers)
     with pytest.raises(RateLimitError):
         caller.call(lambda: client.campaigns.get("c1"))
     assert 0 < client.rate_limits.paused_for <= 86_400
 
 
-def test_a_cost_cap_pauses_nobody(caller: Blocking, hub: CountingHub) -> None:
+def test_a_cost_cap_pauses_nobody(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
-    hub.answer = lambda _method, _path: (429, {}, b"Concurrent call limit reached")
+    hub.always = response(429, b"Concurrent call limit reached")
     with pytest.raises(RateLimitError):
         caller.call(lambda: client.campaigns.start("c1"))
     assert client.rate_limits.paused_for == 0.0

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from budget_world import START, over_a_window
 
 from kataven import RateLimits
 from kataven._core.budget import DAY, HOUR, MINUTE, Ledger, Left, Wait, Window
+from tests.support.clients import START
+from tests.support.measure import max_in_window
 
 THREE_DAYS = 3 * DAY
 
@@ -26,9 +27,9 @@ def spend(ledger: Ledger, now: float, until: float, *, control: bool = False) ->
 
 def test_three_days_of_the_documented_quota_are_never_over_and_hardly_under() -> None:
     admitted = spend(Ledger(RateLimits.documented()), START, START + THREE_DAYS)
-    assert over_a_window(admitted, MINUTE) == 59
-    assert over_a_window(admitted, HOUR) == 990
-    assert over_a_window(admitted, DAY) == 9900
+    assert max_in_window(admitted, MINUTE) == 59
+    assert max_in_window(admitted, HOUR) == 990
+    assert max_in_window(admitted, DAY) == 9900
     assert len(admitted) == 3 * 9900
 
 

@@ -4,11 +4,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from budget_world import START
 
 from kataven import RateLimits
 from kataven._core.budget import DAY, Wait
 from kataven._core.stores.sqlite import SQLiteStore
+from tests.support.clients import START
 
 
 @pytest.fixture

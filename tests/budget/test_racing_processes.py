@@ -10,7 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from budget_world import CountingHub, over_a_window
+
+from tests.support.http import Request
+from tests.support.measure import max_in_window
+from tests.support.server import LoopbackHub
 
 NAMES = (f"race {number}" for number in itertools.count())
 
@@ -44,7 +47,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "budget.db")
 
 
-def race(hub: CountingHub, store: str, calls: int, deadline: float | None, limits: str) -> int:
+def race(hub: LoopbackHub, store: str, calls: int, deadline: float | None, limits: str) -> int:
     """Let six processes make so many calls each, all at once; how many answers they got."""
     command = [sys.executable, "-c", RACER, hub.url, store, next(NAMES)]
     command += [str(calls), repr(deadline), limits]
@@ -65,25 +68,23 @@ def race(hub: CountingHub, store: str, calls: int, deadline: float | None, limit
 
 
 def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
-    hub: CountingHub, store: str
+    hub: LoopbackHub, store: str
 ) -> None:
-    answer = hub.answer
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         time.sleep(0.005)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
     # An hour of 200, of which 2 are kept back; 240 are wanted, and none will wait for an hour.
     assert race(hub, store, 40, 60.0, "dict(per_hour=200, concurrent=5)") == 198
-    assert len(hub.arrivals) == 198
-    assert hub.most_in_flight <= 5
+    assert len(hub.requests) == 198
+    assert hub.max_in_flight <= 5
 
 
-def test_they_keep_to_windows_that_roll_on(hub: CountingHub, store: str) -> None:
+def test_they_keep_to_windows_that_roll_on(hub: LoopbackHub, store: str) -> None:
     # Minutes of one second: 150 calls take at least three of them.
     limits = "dict(per_minute=50, concurrent=4, time_scale=60)"
     assert race(hub, store, 25, None, limits) == 150
-    assert len(hub.arrivals) == 150
+    assert len(hub.requests) == 150
     # Late is only what is in flight: four at most.
-    assert over_a_window([moment for moment, _, _ in hub.arrivals], 1.0) <= 50 + 4
+    assert max_in_window([request.received_at for request in hub.requests], 1.0) <= 50 + 4

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 import redis
-from budget_world import KEY, CountingHub, over_a_window, redis_server, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
 from kataven._core.budget import DAY, HOUR, MINUTE, Wait
 from kataven._core.stores.redis import RedisStore
+from tests.support.clients import KEY
+from tests.support.http import Request
+from tests.support.measure import max_in_window, redis_server
+from tests.support.server import LoopbackHub, wait_for
 
 NAMES = (f"budget {number}" for number in itertools.count())
 
@@ -86,7 +89,7 @@ def test_nothing_is_ever_admitted_over_a_limit(
     pairs = ((MINUTE, per_minute), (HOUR, per_hour))
     lengths = [length / time_scale for length, limit in pairs if limit is not None]
     for length, window in zip(lengths, limits.windows(), strict=True):
-        assert over_a_window(list(stamps.values()), length) <= window.limit
+        assert max_in_window(list(stamps.values()), length) <= window.limit
     server.close()
     store.close()
 
@@ -183,7 +186,7 @@ def test_a_take_whose_answer_was_lost_is_taken_once(redis_url: str, name: str) -
 
 
 def test_a_redis_that_cannot_be_reached_is_a_clear_error_without_its_password(
-    hub: CountingHub,
+    hub: LoopbackHub,
 ) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -193,7 +196,7 @@ def test_a_redis_that_cannot_be_reached_is_a_clear_error_without_its_password(
         ) as caught:
             KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(store=store))
     assert "hush" not in repr(caught.value)
-    assert hub.arrivals == []
+    assert hub.requests == []
 
 
 def test_a_url_that_is_none_is_a_configuration_error() -> None:
@@ -203,7 +206,7 @@ def test_a_url_that_is_none_is_a_configuration_error() -> None:
 
 @pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
 def test_a_redis_that_goes_away_is_a_clear_error_and_nothing_is_sent(
-    hub: CountingHub, tmp_path: Path, awaited: bool
+    hub: LoopbackHub, tmp_path: Path, awaited: bool
 ) -> None:
     import asyncio
 
@@ -225,7 +228,7 @@ def test_a_redis_that_goes_away_is_a_clear_error_and_nothing_is_sent(
                 stop(url)
                 with pytest.raises(ConfigurationError, match=r"Redis cannot be used.*nothing was"):
                     client.campaigns.get("c1")
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
 
 
 def stop(url: str) -> None:
@@ -235,47 +238,43 @@ def stop(url: str) -> None:
 
 
 def test_an_answer_is_not_lost_with_the_redis_that_keeps_its_lease(
-    hub: CountingHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    hub: LoopbackHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with redis_server(tmp_path) as url:
         limits = RateLimits(concurrent=2, store=url)
-        answer = hub.answer
 
-        def stops(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        def stops(_request: Request) -> None:
             stop(url)
-            return answer(method, path)
 
-        hub.answer = stops
+        hub.on_request = stops
         with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
             assert client.campaigns.get("c1")["id"] == "c1"
     assert "a lease could not be given back" in caplog.text
 
 
 def test_threads_that_wait_for_a_lease_ask_redis_through_their_head_alone(
-    hub: CountingHub, redis_url: str, server: redis.Redis, name: str
+    hub: LoopbackHub, redis_url: str, server: redis.Redis, name: str
 ) -> None:
     limits = RateLimits(concurrent=1, headroom=0, store=redis_url, name=name)
     release = threading.Event()
-    answer = hub.answer
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         release.wait(10)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
         threads = [threading.Thread(target=client.campaigns.get, args=("c1",)) for _ in range(20)]
         for thread in threads:
             thread.start()
-        until(lambda: hub.arrivals)
+        wait_for(lambda: hub.requests)
         asked = _scripts(server)
         time.sleep(1)
         asked = _scripts(server) - asked
         release.set()
         for thread in threads:
             thread.join(30)
-    assert len(hub.arrivals) == 20
-    assert hub.most_in_flight == 1
+    assert len(hub.requests) == 20
+    assert hub.max_in_flight == 1
     # One head, 20 times a second; 20 threads would have asked 400 times.
     assert asked <= 40
 

@@ -9,11 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from budget_world import KEY, START, CountingHub, VirtualClock, open_files, until
 
 from kataven import APITimeoutError, ConfigurationError, KatavenClient, RateLimits
 from kataven._core.budget import LEASE_SECONDS, Wait
 from kataven._core.stores.sqlite import SQLiteStore
+from tests.support.clients import KEY, START, DrivenClock
+from tests.support.measure import open_files
+from tests.support.server import LoopbackHub, wait_for
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_a_clock_that_was_wrong_and_is_set_right_stops_nobody_for_long(path: str
 
 @pytest.mark.parametrize("thing", ["a folder that is not there", "a folder", "no database"])
 def test_a_file_that_cannot_be_used_is_a_clear_error_and_nothing_is_sent(
-    tmp_path: Path, hub: CountingHub, thing: str
+    tmp_path: Path, hub: LoopbackHub, thing: str
 ) -> None:
     path = tmp_path / "budget.db"
     if thing == "a folder":
@@ -93,11 +95,11 @@ def test_a_file_that_cannot_be_used_is_a_clear_error_and_nothing_is_sent(
     ):
         KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(per_minute=5, store=str(path)))
     assert open_files() == before
-    assert hub.arrivals == []
+    assert hub.requests == []
 
 
 def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
-    path: str, hub: CountingHub
+    path: str, hub: LoopbackHub
 ) -> None:
     limits = RateLimits(per_minute=5, store=path)
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
@@ -110,7 +112,7 @@ def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
         other = sqlite3.connect(path, timeout=0)
         other.execute("BEGIN IMMEDIATE")
         other.close()
-    assert hub.arrivals == []
+    assert hub.requests == []
 
 
 def test_a_step_that_is_interrupted_locks_nobody_out(
@@ -135,7 +137,7 @@ def test_a_step_that_is_interrupted_locks_nobody_out(
 
 
 def test_a_file_that_another_process_has_locked_respects_the_deadline(
-    path: str, hub: CountingHub
+    path: str, hub: LoopbackHub
 ) -> None:
     limits = RateLimits(per_minute=5, store=path)
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, deadline=0.2) as client:
@@ -143,14 +145,14 @@ def test_a_file_that_another_process_has_locked_respects_the_deadline(
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(APITimeoutError, match="budget"):
             client.campaigns.get("c1")
-        assert hub.arrivals == []
+        assert hub.requests == []
         holder.execute("ROLLBACK")
         holder.close()
         assert client.campaigns.get("c1")["id"] == "c1"
 
 
 def test_an_event_loop_goes_on_while_another_process_has_locked_the_file(
-    path: str, hub: CountingHub
+    path: str, hub: LoopbackHub
 ) -> None:
     import asyncio
 
@@ -165,7 +167,7 @@ def test_an_event_loop_goes_on_while_another_process_has_locked_the_file(
             for _ in range(50):
                 await asyncio.sleep(0.001)
             assert not call.done()
-            assert hub.arrivals == []
+            assert hub.requests == []
             holder.execute("ROLLBACK")
             holder.close()
             assert (await call)["id"] == "c1"
@@ -174,7 +176,7 @@ def test_an_event_loop_goes_on_while_another_process_has_locked_the_file(
 
 
 def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
-    path: str, hub: CountingHub
+    path: str, hub: LoopbackHub
 ) -> None:
     import asyncio
 
@@ -197,7 +199,7 @@ def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
                 assert (await client.campaigns.get("c1"))["id"] == "c1"
 
     asyncio.run(main())
-    until(lambda: threading.active_count() <= 3)
+    wait_for(lambda: threading.active_count() <= 3)
 
 
 TOGETHER = """
@@ -238,7 +240,7 @@ def test_processes_that_make_a_file_together_all_can(tmp_path: Path) -> None:
 
 
 def test_a_virtual_clock_is_enough_for_a_client_on_a_file(
-    path: str, hub: CountingHub, clock: VirtualClock
+    path: str, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     limits = RateLimits(per_minute=10, headroom=0, store=path)
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, clock=clock) as client:
@@ -247,5 +249,5 @@ def test_a_virtual_clock_is_enough_for_a_client_on_a_file(
         left = client.rate_limits
     assert left is not None
     assert left.per_minute == 5
-    assert len(hub.arrivals) == 25
+    assert len(hub.requests) == 25
     assert clock.slept == pytest.approx([61.0, 61.0])

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 import redis
-from budget_callers import Blocking
-from budget_world import KEY, CountingHub, redis_server
 
 from kataven import (
     APITimeoutError,
@@ -24,9 +22,13 @@ from kataven import (
     RateLimitError,
     RateLimits,
 )
+from tests.support.clients import KEY, Blocking
+from tests.support.http import Request, response
+from tests.support.measure import redis_server
+from tests.support.server import LoopbackHub
 
-RATE_LIMITED = (429, {"Retry-After": "1"}, b"rate_limited: slow down")
-CAMPAIGN = (200, {"Content-Type": "application/json"}, b'{"id": "c1"}')
+RATE_LIMITED = response(429, b"rate_limited: slow down", {"Retry-After": "1"})
+CAMPAIGN = response(200, b'{"id": "c1"}', {"Content-Type": "application/json"})
 
 
 @contextmanager
@@ -82,20 +84,20 @@ def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
     return results[0]
 
 
-def stalls_with(answer: Any, stall: Callable[[], None]) -> Any:
-    def stalling_answer(_method: str, _path: str) -> Any:
+def stalls_with(answer: bytes, stall: Callable[[], None]) -> Any:
+    def respond(_request: Request) -> bytes:
         stall()
         return answer
 
-    return stalling_answer
+    return respond
 
 
 def test_an_answer_is_returned_though_its_lease_cannot_be_given_back(
-    caller: Blocking, hub: CountingHub, stalling: Any, caplog: pytest.LogCaptureFixture
+    caller: Blocking, hub: LoopbackHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, stall = stalling
     client = caller.client(hub, rate_limits=RateLimits(concurrent=5, store=store))
-    hub.answer = stalls_with(CAMPAIGN, stall)
+    hub.on_request = stalls_with(CAMPAIGN, stall)
     assert outcome(caller, lambda: client.campaigns.start("c1")) == {"id": "c1"}
     assert "a lease could not be given back" in caplog.text
     assert "nothing was sent" not in caplog.text
@@ -103,12 +105,12 @@ def test_an_answer_is_returned_though_its_lease_cannot_be_given_back(
 
 @pytest.mark.slow
 def test_a_rate_limit_is_told_though_the_others_cannot_be(
-    caller: Blocking, hub: CountingHub, stalling: Any, caplog: pytest.LogCaptureFixture
+    caller: Blocking, hub: LoopbackHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
     client = caller.client(hub, rate_limits=limits, max_retries=0)
-    hub.answer = stalls_with(RATE_LIMITED, stall)
+    hub.on_request = stalls_with(RATE_LIMITED, stall)
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     assert isinstance(error, RateLimitError)
     assert error.reason == "rate_limit"
@@ -118,21 +120,21 @@ def test_a_rate_limit_is_told_though_the_others_cannot_be(
 
 @pytest.mark.slow
 def test_a_deadline_that_ends_behind_a_rate_limit_names_it(
-    caller: Blocking, hub: CountingHub, stalling: Any
+    caller: Blocking, hub: LoopbackHub, stalling: Any
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
     client = caller.client(hub, rate_limits=limits, deadline=1)
-    hub.answer = stalls_with(RATE_LIMITED, stall)
+    hub.on_request = stalls_with(RATE_LIMITED, stall)
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     assert isinstance(error, APITimeoutError)
     assert isinstance(error.__cause__, RateLimitError)
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
 
 
 @pytest.mark.slow
 def test_a_store_that_stalls_before_a_call_sends_nothing(
-    caller: Blocking, hub: CountingHub, stalling: Any
+    caller: Blocking, hub: LoopbackHub, stalling: Any
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
@@ -141,7 +143,7 @@ def test_a_store_that_stalls_before_a_call_sends_nothing(
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     # The deadline, or the store's own bound where that is reached first.
     assert isinstance(error, APITimeoutError | ConfigurationError)
-    assert hub.arrivals == []
+    assert hub.requests == []
 
 
 class _BusyThread:
@@ -182,19 +184,19 @@ async def _all_leases_are_back(client: AsyncKatavenClient) -> None:
 
 @pytest.mark.parametrize("kind", ["a page", "a call"])
 def test_a_lease_goes_back_though_its_caller_is_cancelled_meanwhile(
-    hub: CountingHub, tmp_path: Path, kind: str
+    hub: LoopbackHub, tmp_path: Path, kind: str
 ) -> None:
     async def main() -> None:
         thread = _BusyThread(asyncio.get_running_loop())
         limits = RateLimits(concurrent=5, headroom=0, store=str(tmp_path / "budget.db"))
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
 
-            def answer(_method: str, _path: str) -> Any:
+            def keep_busy(_request: Request) -> bytes:
                 thread.keep_busy()
                 thread.is_busy()
-                return 200, {"Content-Type": "application/json"}, b'{"contacts": [{"id": "1"}]}'
+                return response(200, {"contacts": [{"id": "1"}]})
 
-            hub.answer = answer
+            hub.on_request = keep_busy
             rows = client.campaigns.iter_contacts("c1")
 
             async def one() -> Any:
@@ -202,7 +204,7 @@ def test_a_lease_goes_back_though_its_caller_is_cancelled_meanwhile(
 
             task = asyncio.create_task(one())
             async with asyncio.timeout(10):
-                while not hub.arrivals:
+                while not hub.requests:
                     await asyncio.sleep(0.002)
             await thread.somebody_waits()
             task.cancel()
@@ -219,7 +221,7 @@ def test_a_lease_goes_back_though_its_caller_is_cancelled_meanwhile(
 
 
 def test_an_admission_that_is_cancelled_before_it_began_keeps_no_lease(
-    hub: CountingHub, tmp_path: Path
+    hub: LoopbackHub, tmp_path: Path
 ) -> None:
     async def main() -> None:
         thread = _BusyThread(asyncio.get_running_loop())
@@ -236,7 +238,7 @@ def test_an_admission_that_is_cancelled_before_it_began_keeps_no_lease(
             thread.let_go()
             await asyncio.get_running_loop().run_in_executor(None, int)
             await _all_leases_are_back(client)
-            assert hub.arrivals == []
+            assert hub.requests == []
 
     asyncio.run(main())
 
@@ -244,7 +246,7 @@ def test_an_admission_that_is_cancelled_before_it_began_keeps_no_lease(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
 @pytest.mark.parametrize("client_class", [KatavenClient, AsyncKatavenClient])
 def test_a_forked_child_does_not_touch_the_budget_by_asking_what_is_left(
-    hub: CountingHub, tmp_path: Path, client_class: Any
+    hub: LoopbackHub, tmp_path: Path, client_class: Any
 ) -> None:
     limits = RateLimits(per_hour=50, headroom=0, store=str(tmp_path / "budget.db"))
     client = client_class(KEY, base_url=hub.url, rate_limits=limits)
@@ -262,4 +264,7 @@ def test_a_forked_child_does_not_touch_the_budget_by_asking_what_is_left(
     with os.fdopen(reading) as said:
         assert "before a fork" in said.read()
     assert client.rate_limits.per_hour == 50
-    client._driver.gate.store.close()
+    if client_class is KatavenClient:
+        client.close()
+    else:
+        asyncio.run(client.aclose())

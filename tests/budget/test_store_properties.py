@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from budget_world import START
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
@@ -16,6 +15,7 @@ from pyrate_limiter import InMemoryBucket, Rate, RateItem
 from kataven import RateLimits
 from kataven._core.budget import DAY, HOUR, LEASE_SECONDS, MINUTE, Wait
 from kataven._core.stores import Store, open_store
+from tests.support.clients import START
 
 STORES = ["memory", "sqlite"]
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import VirtualClock
 
 from kataven import APITimeoutError, AsyncKatavenClient, KatavenClient, RateLimits
 from kataven._core.budget import LEASE_SECONDS
 from kataven._core.stores.sqlite import SQLiteStore
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import Blocking, DrivenClock
 
 CSV = b"phone_number\n+15550100001\n+15550100002\n"
 
@@ -40,7 +39,7 @@ def test_it_holds_one_lease_until_it_is_closed(
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
     stream = client.campaigns.stream_events(running)
     assert client.rate_limits.concurrent == 5
-    assert caller.first(stream)["status"] == "running"
+    assert caller.next(stream)["status"] == "running"
     assert client.rate_limits.concurrent == 4
     caller.call(lambda: client.campaigns.get(running))
     assert client.rate_limits.concurrent == 4
@@ -53,7 +52,7 @@ def test_it_gives_the_lease_back_when_it_ends(
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
     stream = client.campaigns.stream_events(running)
-    caller.first(stream)
+    caller.next(stream)
     caller.call(lambda: client.campaigns.stop(running))
     sandbox.advance(600)
     assert caller.items(stream)[-1] == "event: end"
@@ -65,7 +64,7 @@ def test_it_gives_the_lease_back_when_it_is_refused(
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
     with pytest.raises(Exception, match="404"):
-        caller.first(client.campaigns.stream_events("nobody"))
+        caller.next(client.campaigns.stream_events("nobody"))
     assert client.rate_limits.concurrent == 5
 
 
@@ -98,7 +97,7 @@ def test_no_call_has_its_lease_meanwhile(caller: Blocking, sandbox: Sandbox, run
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     hurried = client.with_options(deadline=0.1)
     stream = client.campaigns.stream_events(running)
-    caller.first(stream)
+    caller.next(stream)
     with pytest.raises(APITimeoutError, match="budget"):
         caller.call(lambda: hurried.campaigns.get(running))
     caller.close(stream)
@@ -110,10 +109,10 @@ def test_it_waits_for_a_lease_no_longer_than_its_time(
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     stream = client.campaigns.stream_events(running)
-    caller.first(stream)
+    caller.next(stream)
     another = client.campaigns.stream_events(running, total_timeout=0.1)
     with pytest.raises(APITimeoutError):
-        caller.first(another)
+        caller.next(another)
     caller.close(stream)
     assert client.rate_limits.concurrent == 1
 
@@ -122,16 +121,16 @@ def test_its_lease_in_a_file_is_renewed_while_it_is_open(
     caller: Blocking, sandbox: Sandbox, running: str, tmp_path: Any
 ) -> None:
     limits = RateLimits(concurrent=5, store=str(tmp_path / "budget.db"))
-    clock = VirtualClock(awaited=caller.awaited)
+    clock = DrivenClock()
     client = caller.client(sandbox, rate_limits=limits, clock=clock)
     stream = client.campaigns.stream_events(running, idle_timeout=1000)
-    caller.first(stream)
+    caller.next(stream)
     other = SQLiteStore(limits)
     for _ in range(8):
         # Four lives of a lease, with an item each half of one.
-        clock._move(LEASE_SECONDS / 2)
+        clock.advance(LEASE_SECONDS / 2)
         sandbox.advance(2)
-        caller.first(stream)
+        caller.next(stream)
         assert other.left(clock.now()).concurrent == 4
     caller.close(stream)
     assert other.left(clock.now()).concurrent == 5
@@ -144,16 +143,16 @@ def test_a_store_that_fails_meanwhile_does_not_end_it(
     import sqlite3
 
     limits = RateLimits(concurrent=5, store=str(tmp_path / "budget.db"))
-    clock = VirtualClock(awaited=caller.awaited)
+    clock = DrivenClock()
     client = caller.client(sandbox, rate_limits=limits, clock=clock)
     stream = client.campaigns.stream_events(running, idle_timeout=1000)
-    caller.first(stream)
+    caller.next(stream)
     other = sqlite3.connect(limits.store)
     other.execute("DROP TABLE leases")
     other.close()
-    clock._move(100)
+    clock.advance(100)
     sandbox.advance(2)
-    assert caller.first(stream)["status"] == "running"
+    assert caller.next(stream)["status"] == "running"
     assert "a lease could not be renewed" in caplog.text
     caller.close(stream)
 
@@ -163,7 +162,7 @@ def test_watching_holds_one_too_and_the_answer_behind_it_another(
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     watch = client.campaigns.watch(running)
-    caller.first(watch)
+    caller.next(watch)
     assert client.rate_limits.concurrent == 0
     with KatavenClient(sandbox.api_key, base_url=sandbox.url) as other:
         other.campaigns.stop(running)

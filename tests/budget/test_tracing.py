@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import KEY, CountingHub, VirtualClock
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -15,6 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from kataven import KatavenClient, NotFoundError, RateLimits, ServerError
 from kataven.sandbox import Clock, Sandbox
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub
 
 EXPORTER = InMemorySpanExporter()
 CSV = b"phone_number,first_name\n+15550100001,Ada\n"
@@ -40,12 +41,11 @@ def spans() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_a_call_is_a_span_with_its_attempts_and_its_status(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
-    script = [(429, {"Retry-After": "1"}, b"rate_limited: x"), (503, {}, b"soon")]
-    answer = hub.answer
-    hub.answer = lambda method, path: script.pop() if script else answer(method, path)
-    clock = VirtualClock(awaited=caller.awaited)
+    limited = response(429, b"rate_limited: x", {"Retry-After": "1"})
+    hub.respond(response(503, b"soon"), limited)
+    clock = DrivenClock()
     limits = RateLimits(per_minute=60)
     client = caller.client(hub, tracing=True, clock=clock, rate_limits=limits)
     assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
@@ -66,9 +66,9 @@ def test_a_call_is_a_span_with_its_attempts_and_its_status(
 
 
 def test_a_call_that_fails_is_a_span_with_the_name_of_its_error(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
-    hub.answer = lambda _method, _path: (500, {}, b"+15550100001 is on fire")
+    hub.always = response(500, b"+15550100001 is on fire")
     client = caller.client(hub, tracing=True)
     with pytest.raises(ServerError):
         caller.call(lambda: client.campaigns.start("c1"))
@@ -87,7 +87,7 @@ def test_a_call_that_was_never_answered_has_no_status(caller: Blocking) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
-        client = caller.client(nobody, tracing=True, clock=VirtualClock(awaited=caller.awaited))
+        client = caller.client(nobody, tracing=True, clock=DrivenClock())
         with pytest.raises(Exception, match="no connection"):
             caller.call(lambda: client.campaigns.get("c1"))
     (found,) = spans()
@@ -96,12 +96,12 @@ def test_a_call_that_was_never_answered_has_no_status(caller: Blocking) -> None:
     assert found[1]["error.type"] == "APIConnectionError"
 
 
-def test_it_is_a_child_of_the_callers_span(caller: Blocking, hub: CountingHub) -> None:
+def test_it_is_a_child_of_the_callers_span(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, tracing=True)
     with trace.get_tracer("tests").start_as_current_span("mine") as mine:
         caller.call(lambda: client.campaigns.list())
     found = {span.name: span for span in EXPORTER.get_finished_spans()}
-    if caller.awaited:
+    if caller.name == "async":
         # The runner of these tests keeps a context of its own.
         assert set(found) == {"mine", "kataven.listCampaigns"}
     else:
@@ -110,11 +110,11 @@ def test_it_is_a_child_of_the_callers_span(caller: Blocking, hub: CountingHub) -
         assert parent.span_id == mine.get_span_context().span_id
 
 
-def test_nothing_secret_gets_into_a_span(caller: Blocking, hub: CountingHub) -> None:
+def test_nothing_secret_gets_into_a_span(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, tracing=True)
     contacts = io.BytesIO(CSV)
     caller.call(lambda: client.campaigns.create("Spring", "a1", "p1", contacts))
-    hub.answer = lambda _method, _path: (404, {}, f"{KEY} +15550100001".encode())
+    hub.always = response(404, f"{KEY} +15550100001".encode())
     with pytest.raises(NotFoundError):
         caller.call(lambda: client.campaigns.list_contacts("c1", "failed", 3))
     shown = "".join(span.to_json() for span in EXPORTER.get_finished_spans())
@@ -133,7 +133,7 @@ def test_a_page_is_a_span_and_a_stream_is_one(caller: Blocking) -> None:
         assert [name for name, _ in spans()] == ["kataven.listCampaignContacts"] * 2
         EXPORTER.clear()
         stream = client.campaigns.stream_events(running)
-        caller.first(stream)
+        caller.next(stream)
         assert spans() == []
         caller.close(stream)
         ((name, attributes),) = spans()
@@ -143,7 +143,7 @@ def test_a_page_is_a_span_and_a_stream_is_one(caller: Blocking) -> None:
         assert "error.type" not in attributes
 
 
-def test_without_the_keyword_there_is_no_span(caller: Blocking, hub: CountingHub) -> None:
+def test_without_the_keyword_there_is_no_span(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub)
     caller.call(lambda: client.campaigns.get("c1"))
     assert spans() == []

@@ -7,8 +7,6 @@ import threading
 from typing import Any
 
 import pytest
-from budget_callers import Blocking
-from budget_world import KEY, CountingHub, VirtualClock, until
 
 from kataven import (
     APITimeoutError,
@@ -21,12 +19,15 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
+from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.http import Request, response
+from tests.support.server import LoopbackHub, wait_for
 
-CAMPAIGN = (200, {"Content-Type": "application/json"}, b'{"id": "c1"}')
+CAMPAIGN = response(200, b'{"id": "c1"}', {"Content-Type": "application/json"})
 
 
-def clock_for(caller: Blocking) -> VirtualClock:
-    return VirtualClock(awaited=caller.awaited)
+def clock_for(caller: Blocking) -> DrivenClock:
+    return DrivenClock()
 
 
 def gets(client: Any, count: int) -> list[Any]:
@@ -36,29 +37,27 @@ def gets(client: Any, count: int) -> list[Any]:
 # Windows and leases.
 
 
-def test_calls_wait_for_the_window_and_none_is_lost(caller: Blocking, hub: CountingHub) -> None:
+def test_calls_wait_for_the_window_and_none_is_lost(caller: Blocking, hub: LoopbackHub) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=60), clock=clock)
     results = caller.together(gets(client, 150))
     assert [result["id"] for result in results] == ["c1"] * 150
-    assert len(hub.arrivals) == 150
+    assert len(hub.requests) == 150
     assert clock.slept == pytest.approx([61.0, 61.0])
 
 
-def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: CountingHub) -> None:
-    answer = hub.answer
+def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: LoopbackHub) -> None:
     gate = threading.Semaphore(0)
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         gate.acquire(timeout=10)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
     client = caller.client(hub, rate_limits=RateLimits.documented())
     at_most: list[int] = []
 
     def let_go() -> None:
-        until(lambda: hub.in_flight == 19)
+        wait_for(lambda: hub.in_flight == 19)
         at_most.append(client.rate_limits.concurrent)
         gate.release(50)
 
@@ -67,13 +66,13 @@ def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: CountingHub
     results = caller.together(gets(client, 50))
     helper.join()
     assert [result["id"] for result in results] == ["c1"] * 50
-    assert hub.most_in_flight == 19
+    assert hub.max_in_flight == 19
     assert at_most == [0]
     assert client.rate_limits.concurrent == 19
     assert client.rate_limits.per_minute == 9
 
 
-def test_a_view_shares_the_budget(caller: Blocking, hub: CountingHub) -> None:
+def test_a_view_shares_the_budget(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_hour=10, headroom=0))
     view = client.with_options(timeout=5)
     caller.call(lambda: view.campaigns.get("c1"))
@@ -84,19 +83,19 @@ def test_a_view_shares_the_budget(caller: Blocking, hub: CountingHub) -> None:
 
 
 FAULTS: dict[str, Any] = {
-    "an error": (500, {}, b"database"),
-    "a cost cap": (429, {}, b"Daily call limit reached"),
-    "no JSON": (200, {}, b"<html>"),
+    "an error": response(500, b"database"),
+    "a cost cap": response(429, b"Daily call limit reached"),
+    "no JSON": response(200, b"<html>"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_call_that_fails_gives_its_lease_back(
-    caller: Blocking, hub: CountingHub, fault: str
+    caller: Blocking, hub: LoopbackHub, fault: str
 ) -> None:
     limits = RateLimits(concurrent=1)
     client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), max_retries=1)
-    hub.answer = lambda _method, _path: FAULTS[fault]
+    hub.always = FAULTS[fault]
     for _ in range(2):
         with pytest.raises((ServerError, RateLimitError, ResponseFormatError)):
             caller.call(lambda: client.campaigns.get("c1"))
@@ -118,15 +117,13 @@ def test_a_connection_that_breaks_gives_its_lease_back(caller: Blocking) -> None
         assert client.rate_limits.per_hour == 46
 
 
-def test_a_call_that_is_cancelled_gives_its_lease_back(hub: CountingHub) -> None:
-    answer = hub.answer
+def test_a_call_that_is_cancelled_gives_its_lease_back(hub: LoopbackHub) -> None:
     gate = threading.Event()
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         gate.wait(10)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
 
     async def main() -> None:
         limits = RateLimits(concurrent=1)
@@ -134,7 +131,7 @@ def test_a_call_that_is_cancelled_gives_its_lease_back(hub: CountingHub) -> None
             call = asyncio.create_task(client.campaigns.get("c1"))
             waiting = asyncio.create_task(client.campaigns.get("c2"))
             async with asyncio.timeout(10):
-                while not hub.arrivals:
+                while not hub.requests:
                     await asyncio.sleep(0.002)
                 waiting.cancel()
                 call.cancel()
@@ -143,7 +140,7 @@ def test_a_call_that_is_cancelled_gives_its_lease_back(hub: CountingHub) -> None
                         await task
                 gate.set()
                 assert (await client.campaigns.get("c3"))["id"] == "c1"
-            assert [path for _, _, path in hub.arrivals] == [
+            assert [request.path for request in hub.requests] == [
                 "/api/v1/campaigns/c1",
                 "/api/v1/campaigns/c3",
             ]
@@ -151,21 +148,23 @@ def test_a_call_that_is_cancelled_gives_its_lease_back(hub: CountingHub) -> None
     asyncio.run(main())
 
 
-def test_calls_are_admitted_in_the_order_they_came(hub: CountingHub) -> None:
+def test_calls_are_admitted_in_the_order_they_came(hub: LoopbackHub) -> None:
     async def main() -> None:
         limits = RateLimits(concurrent=1)
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
             await asyncio.gather(*(client.campaigns.get(f"c{n}") for n in range(30)))
 
     asyncio.run(main())
-    assert [path.rpartition("/")[2] for _, _, path in hub.arrivals] == [f"c{n}" for n in range(30)]
+    assert [request.path.rpartition("/")[2] for request in hub.requests] == [
+        f"c{n}" for n in range(30)
+    ]
 
 
 # Deadlines.
 
 
 def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
     clock = clock_for(caller)
     limits = RateLimits(per_minute=2)
@@ -178,7 +177,7 @@ def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
         caller.call(lambda: client.campaigns.start("c1"))
     assert caught.value.request_sent is False
     assert clock.slept == []
-    assert len(hub.arrivals) == 2
+    assert len(hub.requests) == 2
     # With a second more it is.
     patient = client.with_options(deadline=62)
     assert caller.call(lambda: patient.campaigns.get("c1"))["id"] == "c1"
@@ -186,21 +185,19 @@ def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
 
 
 def test_a_lease_that_does_not_come_back_is_waited_for_until_the_deadline(
-    caller: Blocking, hub: CountingHub
+    caller: Blocking, hub: LoopbackHub
 ) -> None:
-    answer = hub.answer
     gate = threading.Event()
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         gate.wait(10)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
     client = caller.client(hub, rate_limits=RateLimits(concurrent=1))
     hurried = client.with_options(deadline=0.3)
 
     def release() -> None:
-        until(lambda: len(late) == 3)
+        wait_for(lambda: len(late) == 3)
         gate.set()
 
     late: list[str] = []
@@ -217,12 +214,12 @@ def test_a_lease_that_does_not_come_back_is_waited_for_until_the_deadline(
     assert results[0]["id"] == "c1"
     # The head of the queue and those behind it alike.
     assert [type(result) for result in results[1:]] == [APITimeoutError] * 3
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
 
 
 def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
     """A call that says when it was late: a value for one client, an awaitable for the other."""
-    if not caller.awaited:
+    if caller.name == "sync":
         try:
             return client.campaigns.get("c1")
         except APITimeoutError:
@@ -245,7 +242,7 @@ def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
 
 
 def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
-    caller: Blocking, hub: CountingHub, caplog: pytest.LogCaptureFixture
+    caller: Blocking, hub: LoopbackHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kataven")
     told: list[CallEvent] = []
@@ -258,23 +255,21 @@ def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
     assert KEY not in caplog.text
 
 
-def test_a_call_that_waits_behind_another_is_told_too(caller: Blocking, hub: CountingHub) -> None:
+def test_a_call_that_waits_behind_another_is_told_too(caller: Blocking, hub: LoopbackHub) -> None:
     told: list[CallEvent] = []
-    answer = hub.answer
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         # Until the head of the queue and the two behind it have said that they wait.
-        until(lambda: len(told) >= 3)
-        return answer(method, path)
+        wait_for(lambda: len(told) >= 3)
 
-    hub.answer = slow
+    hub.on_request = slow
     client = caller.client(hub, rate_limits=RateLimits(concurrent=1), on_wait=told.append)
     results = caller.together(gets(client, 4))
     assert [result["id"] for result in results] == ["c1"] * 4
     assert len(told) == 3
 
 
-def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: CountingHub) -> None:
+def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: LoopbackHub) -> None:
     def broken(_event: CallEvent) -> None:
         raise RuntimeError("mine")
 
@@ -290,7 +285,7 @@ def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: CountingHub) 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
 def test_a_closed_client_says_so(
-    caller: Blocking, hub: CountingHub, tmp_path: Any, store: str
+    caller: Blocking, hub: LoopbackHub, tmp_path: Any, store: str
 ) -> None:
     path = "memory" if store == "memory" else str(tmp_path / "budget.db")
     client = caller.client(hub, rate_limits=RateLimits(per_minute=5, store=path))
@@ -298,12 +293,12 @@ def test_a_closed_client_says_so(
     caller.close(client)
     with pytest.raises(ConfigurationError, match="this client is closed"):
         caller.call(lambda: client.campaigns.get("c1"))
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
 def test_a_forked_child_is_told_before_it_touches_the_budget(
-    hub: CountingHub, tmp_path: Any
+    hub: LoopbackHub, tmp_path: Any
 ) -> None:
     limits = RateLimits(per_hour=50, headroom=0, store=str(tmp_path / "budget.db"))
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
@@ -324,11 +319,11 @@ def test_a_forked_child_is_told_before_it_touches_the_budget(
         left = client.rate_limits
     assert left is not None
     assert left.per_hour == 49
-    assert len(hub.arrivals) == 1
+    assert len(hub.requests) == 1
 
 
-def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: CountingHub) -> None:
-    clock = VirtualClock()
+def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: LoopbackHub) -> None:
+    clock = DrivenClock()
     sleep = clock.sleep
 
     def tells_the_time(seconds: float) -> Any:
@@ -337,8 +332,7 @@ def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: Count
 
     clock.sleep = tells_the_time  # type: ignore[assignment, method-assign]
     client = caller.client(hub, rate_limits=RateLimits(per_minute=1), clock=clock)
-    script = [(503, {}, b"soon")]
-    hub.answer = lambda _method, _path: script.pop() if script else CAMPAIGN
+    hub.respond(response(503, b"soon"))
     for _ in range(2):
         assert caller.call(lambda: client.campaigns.get("c1"))["id"] == "c1"
     assert len(clock.slept) == 3
@@ -348,23 +342,21 @@ def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: Count
 
 
 def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
-    hub: CountingHub,
+    hub: LoopbackHub,
 ) -> None:
-    answer = hub.answer
     gate = threading.Event()
 
-    def slow(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    def slow(_request: Request) -> None:
         gate.wait(10)
-        return answer(method, path)
 
-    hub.answer = slow
+    hub.on_request = slow
     client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=1))
     calls: list[Any] = []
 
     async def cut_off() -> None:
         calls.extend(asyncio.create_task(client.campaigns.get("c1")) for _ in range(3))
         async with asyncio.timeout(10):
-            while not hub.arrivals:
+            while not hub.requests:
                 await asyncio.sleep(0.002)
 
     # Its end cancels the call that holds the lease and the two that wait for it.
@@ -379,13 +371,16 @@ def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
     asyncio.run(anew())
 
 
-def test_a_budget_may_be_shared_by_awaited_calls_of_two_loops(hub: CountingHub) -> None:
+def test_a_budget_may_be_shared_by_awaited_calls_of_two_loops(hub: LoopbackHub) -> None:
     client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=2))
+    both_are_done = threading.Barrier(2)
 
     def in_a_loop() -> None:
         async def main() -> None:
             await asyncio.gather(*(client.campaigns.get("c1") for _ in range(20)))
-            await client._driver._pools.aclose()
+            both_are_done.wait(10)
+            # Each loop closes the connections that it opened.
+            await client.aclose()
 
         asyncio.run(main())
 
@@ -395,5 +390,5 @@ def test_a_budget_may_be_shared_by_awaited_calls_of_two_loops(hub: CountingHub) 
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
-    assert len(hub.arrivals) == 40
-    assert hub.most_in_flight <= 2
+    assert len(hub.requests) == 40
+    assert hub.max_in_flight <= 2

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from budget_world import KEY, CountingHub, open_files, until
 
 from kataven import (
     APIConnectionError,
@@ -20,6 +19,10 @@ from kataven import (
     RateLimits,
     ServerError,
 )
+from tests.support.clients import KEY
+from tests.support.http import Request, response
+from tests.support.measure import open_files
+from tests.support.server import LoopbackHub, hang_up, wait_for
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
@@ -49,7 +52,7 @@ class HurriedClock:
         return None
 
 
-class FaultyHub(CountingHub):
+class FaultyHub(LoopbackHub):
     """Answers with the name it was asked for; one answer in twenty is a fault.
 
     Attributes:
@@ -58,36 +61,36 @@ class FaultyHub(CountingHub):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(max_requests=4 * CALLS)
         self.acted: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self._chance = random.Random(20261124)
         self._in_a_row: Counter[str] = Counter()
         self._guard = threading.Lock()
-        self.answer = self._sometimes
+        self.on_request = self._sometimes
 
-    def _sometimes(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
-        name = path.split("/")[4]
+    def _sometimes(self, request: Request) -> Any:
+        name = request.path.split("/")[4]
         with self._guard:
             faulty = self._chance.random() < 0.05 and self._in_a_row[name] < 3
             self._in_a_row[name] = self._in_a_row[name] + 1 if faulty else 0
             fault = self._chance.choice(_FAULTS) if faulty else "none"
             self.faults[fault] += 1
-            if method == "POST" and fault not in {"a rate limit", "a lost request"}:
+            if request.method == "POST" and fault not in {"a rate limit", "a lost request"}:
                 self.acted[name] += 1
         body = b'{"id": "%s", "status": "running"}' % name.encode()
         if fault in {"a lost answer", "a lost request"}:
-            raise OSError
+            return hang_up
         if fault == "a rate limit":
-            return 429, {"Retry-After": "1"}, b"rate_limited: per-minute (60) exceeded"
+            limited = b"rate_limited: per-minute (60) exceeded"
+            return response(429, limited, {"Retry-After": "1"})
         if fault == "an error":
-            return 503, {}, b"database"
+            return response(503, b"database")
         if fault == "half an answer":
-            headers = {**JSON, "Content-Length": str(len(body)), "Connection": "close"}
-            return 200, headers, body[: len(body) // 2]
+            return response(200, body[: len(body) // 2], JSON, length=len(body)), hang_up
         if fault == "a slow answer":
             time.sleep(0.05)
-        return 200, JSON, body
+        return response(200, body, JSON)
 
 
 _FAULTS = (
@@ -132,10 +135,10 @@ def check(hub: FaultyHub, outcomes: list[Any]) -> None:
     assert verdicts["answered"] > 0.97 * CALLS
     assert all(count <= 1 for count in hub.acted.values())
     faults = sum(hub.faults.values()) - hub.faults["none"]
-    assert 0.04 < faults / len(hub.arrivals) < 0.06
+    assert 0.04 < faults / len(hub.requests) < 0.06
     assert all(hub.faults[fault] for fault in _FAULTS)
     # No more connections than workers, at any time, for each is a lease.
-    assert hub.most_in_flight <= WORKERS
+    assert hub.max_in_flight <= WORKERS
 
 
 def test_threads() -> None:
@@ -160,10 +163,10 @@ def test_threads() -> None:
             left = client.rate_limits
             assert left is not None
             assert left.concurrent == WORKERS
-            until(lambda: len(hub._open) <= 20)
-        until(lambda: not hub._open)
-    until(lambda: open_files() == files)
-    until(lambda: threading.active_count() == threads)
+            wait_for(lambda: hub.open_connections <= 20)
+        wait_for(lambda: not hub.open_connections)
+    wait_for(lambda: open_files() == files)
+    wait_for(lambda: threading.active_count() == threads)
 
 
 def test_tasks() -> None:
@@ -195,9 +198,9 @@ def test_tasks() -> None:
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
         asyncio.run(main())
-        until(lambda: not hub._open)
-    until(lambda: open_files() == files)
-    until(lambda: threading.active_count() == threads)
+        wait_for(lambda: not hub.open_connections)
+    wait_for(lambda: open_files() == files)
+    wait_for(lambda: threading.active_count() == threads)
 
 
 def test_memory_does_not_grow_with_the_calls() -> None:
@@ -210,7 +213,7 @@ def test_memory_does_not_grow_with_the_calls() -> None:
                 for number in range(calls):
                     client.campaigns.get(f"r{number % 100}")
                 gc.collect()
-                hub.arrivals.clear()
+                hub.requests.clear()
                 return len(gc.get_objects())
 
             before = objects_after(2500)
