@@ -21,6 +21,7 @@ from tests.support.clients import (
 )
 from tests.support.http import chunked, response
 from tests.support.server import Early, LoopbackHub, close, refused_port, silence, trickle
+from tests.support.tables import table
 
 LIMITED = response(429, "rate_limited: x", [("Retry-After", "60")])
 BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 300)
@@ -47,7 +48,7 @@ def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
     assert isinstance(caught.value.__cause__, kataven.ServerError)
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_write_whose_deadline_leaves_no_time_for_a_rate_limit_was_not_acted_upon(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

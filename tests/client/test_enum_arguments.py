@@ -6,10 +6,9 @@ import io
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.support.clients import CSV, Blocking
 from tests.support.http import response
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,7 @@ PATHS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("target", PATHS)
+@table("target", PATHS)
 def test_ids_statuses_and_pages(caller: Blocking, hub: LoopbackHub, target: str) -> None:
     client = caller.client(hub)
     caller.call(PATHS[target], client.campaigns)

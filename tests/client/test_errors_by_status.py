@@ -10,6 +10,7 @@ import kataven
 from tests.support.clients import OPERATIONS, READS, TRANSITIONS, WRITES, Blocking, DrivenClock
 from tests.support.http import chunked, response
 from tests.support.server import LoopbackHub, close, reset
+from tests.support.tables import table
 
 CLASSES = {
     400: kataven.BadRequestError,
@@ -36,7 +37,7 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("status", CLASSES)
+@table("status", CLASSES)
 def test_the_status_names_the_class_and_the_error_tells_all_that_came(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
@@ -64,8 +65,8 @@ def test_the_status_names_the_class_and_the_error_tells_all_that_came(
         assert words in text
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+@table("operation", OPERATIONS)
+@table("status", [400, 401, 403, 404, 409, 422])
 def test_every_method_raises_by_status_and_asks_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -106,8 +107,8 @@ def test_a_body_that_is_no_utf_8_is_an_error_all_the_same(
         caller.call(caller.client(hub).campaigns.get, "c1")
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
-@pytest.mark.parametrize("operation", ["get", "create", "delete", "stream"])
+@table("status", [300, 301, 302, 303, 307, 308])
+@table("operation", ["get", "create", "delete", "stream"])
 def test_redirects_are_not_followed_and_show_no_query_and_no_userinfo(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -176,8 +177,8 @@ BROKEN_OFF: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize("body", NOT_OBJECTS)
+@table("operation", READS)
+@table("body", NOT_OBJECTS)
 def test_a_success_to_a_read_that_is_no_json_object_is_a_format_error_and_is_not_repeated(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, body: str
 ) -> None:
@@ -198,8 +199,8 @@ def test_a_format_error_shows_what_came(caller: Blocking, hub: LoopbackHub) -> N
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("operation", TRANSITIONS)
-@pytest.mark.parametrize("body", [*NOT_OBJECTS, *BROKEN_OFF])
+@table("operation", TRANSITIONS)
+@table("body", [*NOT_OBJECTS, *BROKEN_OFF])
 def test_a_transition_that_the_hub_accepted_succeeds_whatever_its_body(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, body: str
 ) -> None:
@@ -221,7 +222,7 @@ def test_an_unreadable_body_of_a_transition_is_logged(
     assert "accepted" in record.getMessage()
 
 
-@pytest.mark.parametrize("body", [*NOT_OBJECTS, *BROKEN_OFF])
+@table("body", [*NOT_OBJECTS, *BROKEN_OFF])
 def test_a_delete_that_the_hub_accepted_returns_none_whatever_its_body(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, body: str
 ) -> None:
@@ -230,7 +231,7 @@ def test_a_delete_that_the_hub_accepted_returns_none_whatever_its_body(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("body", [*NOT_OBJECTS, *BROKEN_OFF])
+@table("body", [*NOT_OBJECTS, *BROKEN_OFF])
 def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, body: str
 ) -> None:
@@ -245,8 +246,8 @@ def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("operation", ["create", "start", "delete"])
-@pytest.mark.parametrize("status", [400, 409, 404])
+@table("operation", ["create", "start", "delete"])
+@table("status", [400, 409, 404])
 def test_a_refusal_of_a_write_whose_text_breaks_off_is_still_a_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:

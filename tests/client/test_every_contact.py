@@ -9,6 +9,7 @@ import pytest
 import kataven
 from tests.support.http import Request, response
 from tests.support.server import LoopbackHub, reset
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from tests.support.clients import Awaited, Blocking, DrivenClock
@@ -143,7 +144,7 @@ def test_an_error_names_the_page_and_reading_can_go_on_there(
     assert _all(caller, client, start_page=caught.value.page) == [_row(2)]
 
 
-@pytest.mark.parametrize(
+@table(
     "page",
     [
         {"contacts": [_row(0), _row(1)]},
@@ -219,8 +220,8 @@ def test_an_envelope_that_leaves_a_doubt_is_a_format_error_with_its_page(
     assert _pages(hub) == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options", "error"),
+@table(
+    "arguments, options, error",
     [
         (("",), {}, ValueError),
         (("..",), {}, ValueError),

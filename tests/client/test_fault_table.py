@@ -15,6 +15,7 @@ import kataven
 from tests.support.clients import CSV, OPERATIONS, READS, WRITES, Blocking, DrivenClock
 from tests.support.http import chunked, response
 from tests.support.server import Early, LoopbackHub, close, refused_port, reset, silence
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     import socket
@@ -67,8 +68,8 @@ def _call(caller: Blocking, operation: str, client: Any) -> Any:
 # Reads.
 
 
-@pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
+@table("operation", READS)
+@table("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
 def test_a_read_is_repeated_until_its_answer_is_whole(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
@@ -79,8 +80,8 @@ def test_a_read_is_repeated_until_its_answer_is_whole(
     assert clock.slept == [0.25, 0.5, 1.0]
 
 
-@pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
+@table("operation", READS)
+@table("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
 def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
@@ -93,7 +94,7 @@ def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
     assert hub.arrived(4) == 4
 
 
-@pytest.mark.parametrize(("operation", "status"), READS_BY_STATUS)
+@table("operation, status", READS_BY_STATUS)
 def test_a_read_is_repeated_on_a_server_error_that_may_pass(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -114,8 +115,8 @@ def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_r
     assert hub.arrived(4) == 4
 
 
-@pytest.mark.parametrize("operation", ["get", "list_contacts"])
-@pytest.mark.parametrize("status", OTHER_SERVER_ERRORS)
+@table("operation", ["get", "list_contacts"])
+@table("status", OTHER_SERVER_ERRORS)
 def test_a_server_error_that_will_not_pass_is_not_repeated(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -175,8 +176,8 @@ def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
     assert "list" in str(error)
 
 
-@pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("fault", BROKEN_ANSWERS)
+@table("operation", WRITES)
+@table("fault", BROKEN_ANSWERS)
 def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
@@ -188,7 +189,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_act
     assert clock.slept == []
 
 
-@pytest.mark.parametrize(("operation", "status"), WRITES_BY_STATUS)
+@table("operation, status", WRITES_BY_STATUS)
 def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -200,7 +201,7 @@ def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
     assert clock.slept == []
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -211,7 +212,7 @@ def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_write_is_not_repeated_when_the_hub_says_nothing(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -239,7 +240,7 @@ def test_a_write_whose_accepted_answer_stops_in_the_middle_was_accepted(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_connection_that_is_never_made_is_tried_four_times_and_nothing_was_sent(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
@@ -253,7 +254,7 @@ def test_a_connection_that_is_never_made_is_tried_four_times_and_nothing_was_sen
         assert "did not act" in str(caught.value)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_hub_that_comes_back_is_reached(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
@@ -276,7 +277,7 @@ def test_a_hub_that_comes_back_is_reached(
     assert caught.value.request_sent is (None if operation in READS else True)
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_an_idle_connection_that_was_closed_meanwhile_never_doubles_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

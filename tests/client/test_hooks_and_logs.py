@@ -17,6 +17,7 @@ from kataven import CallEvent
 from tests.support.clients import KEY, OPERATIONS, START, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, refused_port, reset
+from tests.support.tables import table
 
 OK = response(200, {"id": "c1"})
 
@@ -57,7 +58,7 @@ def test_hooks_are_told_of_each_attempt_in_order(
     ]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_every_operation_tells_its_hooks(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:

@@ -13,6 +13,7 @@ import kataven
 from tests.support.clients import OPERATIONS, READS, WRITES, Blocking, DrivenClock
 from tests.support.http import chunked, response
 from tests.support.server import LoopbackHub, close
+from tests.support.tables import table
 
 MIB = 1024 * 1024
 CHUNKED = ("Transfer-Encoding", "chunked")
@@ -66,7 +67,7 @@ BOMBS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
+@table("bomb", BOMBS)
 def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, bomb: str
 ) -> None:
@@ -126,7 +127,7 @@ def test_every_read_refuses_a_bomb(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_bomb_does_not_make_an_accepted_write_look_failed(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -140,8 +141,8 @@ def test_a_bomb_does_not_make_an_accepted_write_look_failed(
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("status", [400, 429, 500])
-@pytest.mark.parametrize("operation", ["get", "start"])
+@table("status", [400, 429, 500])
+@table("operation", ["get", "start"])
 def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
@@ -151,7 +152,7 @@ def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
     assert caught.value.status_code == status
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "x-evil", "gzip;q=1"])
+@table("encoding", ["br", "zstd", "compress", "gzip, br", "x-evil", "gzip;q=1"])
 def test_a_packing_that_nobody_asked_for_is_a_typed_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, encoding: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.support.clients import OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, silence, wait_for
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def _notes(error: BaseException | None) -> str:
     return "\n".join(notes)
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_acted(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
@@ -99,7 +100,7 @@ def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
     assert hub.connections == 0
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
     awaited: Awaited, hub: LoopbackHub, operation: str
 ) -> None:

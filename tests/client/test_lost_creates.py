@@ -12,6 +12,7 @@ import kataven
 from tests.support.clients import CSV, Awaited, Blocking, DrivenClock
 from tests.support.http import Request, response
 from tests.support.server import LoopbackHub, close, reset, silence
+from tests.support.tables import table
 
 MINE = {"id": "new", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1", "status": "draft"}
 OLD = {**MINE, "id": "old"}
@@ -65,7 +66,7 @@ def test_nothing_is_read_before_unless_it_was_asked_for(
     assert _methods(hub) == ["POST"]
 
 
-@pytest.mark.parametrize("lost", LOST)
+@table("lost", LOST)
 def test_the_campaign_is_found_after_each_kind_of_lost_answer(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
 ) -> None:
@@ -83,7 +84,7 @@ def test_it_is_looked_for_with_pauses_that_grow_from_half_a_second_to_two(
     assert _methods(hub) == ["GET", "POST"] + ["GET"] * 6
 
 
-@pytest.mark.parametrize(
+@table(
     "other",
     [
         {**MINE, "id": "x", "name": "Autumn"},
@@ -270,8 +271,8 @@ def test_the_rows_are_found_in_any_envelope_that_leaves_no_doubt(
     assert _create(caller, _client(caller, hub, clock)) == MINE
 
 
-@pytest.mark.parametrize(
-    ("options", "error"),
+@table(
+    "options, error",
     [
         ({"on_ambiguous": "retry"}, ValueError),
         ({"on_ambiguous": True}, (ValueError, TypeError)),

@@ -10,6 +10,7 @@ import pytest
 
 import kataven
 from kataven import AsyncCampaignsClient, AsyncKatavenClient, CampaignsClient, KatavenClient
+from tests.support.tables import table
 
 PAIRS = [(KatavenClient, AsyncKatavenClient), (CampaignsClient, AsyncCampaignsClient)]
 # The async client's own words for the same thing.
@@ -124,8 +125,8 @@ def test_both_return_the_same_types(blocking: type[Any], awaited: type[Any]) -> 
             assert re.sub(r"\bAsync", "", theirs_) == ours_, name
 
 
-@pytest.mark.parametrize("cls", [CampaignsClient, AsyncCampaignsClient])
-@pytest.mark.parametrize("name", CONTRACT)
+@table("cls", [CampaignsClient, AsyncCampaignsClient])
+@table("name", CONTRACT)
 def test_the_documented_methods_have_the_documented_parameters(cls: type[Any], name: str) -> None:
     function = inspect.getattr_static(cls, name)
     parameters = list(inspect.signature(function).parameters.values())

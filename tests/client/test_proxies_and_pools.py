@@ -14,6 +14,7 @@ import kataven
 from tests.support.clients import KEY, OPERATIONS, READS, WRITES, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,7 +202,7 @@ def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
         assert request.header(name) is None
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_callers_hook_may_read_the_answer(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

@@ -12,6 +12,7 @@ import kataven
 from tests.support.clients import OPERATIONS, START, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, reset
+from tests.support.tables import table
 
 LIMITED = "rate_limited: per-minute (60) exceeded"
 OK = response(200, {"id": "c1"})
@@ -27,7 +28,7 @@ def _limit(text: str, retry_after: str | None) -> bytes:
     return response(429, text, [] if retry_after is None else [("Retry-After", retry_after)])
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_every_operation_waits_for_a_rate_limit_and_is_sent_again(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -39,8 +40,8 @@ def test_every_operation_waits_for_a_rate_limit_and_is_sent_again(
     assert clock.slept == pytest.approx([63.0, 63.0])
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
+@table(
+    "value, seconds",
     [
         ("7", 7),
         ("1.5", 1.5),
@@ -90,7 +91,7 @@ RUBBISH = [
 ]
 
 
-@pytest.mark.parametrize("value", RUBBISH)
+@table("value", RUBBISH)
 def test_a_rate_limit_without_a_usable_retry_after_waits_by_ordinary_backoff(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, value: str | None
 ) -> None:
@@ -100,7 +101,7 @@ def test_a_rate_limit_without_a_usable_retry_after_waits_by_ordinary_backoff(
     assert hub.arrived(3) == 3
 
 
-@pytest.mark.parametrize("value", RUBBISH)
+@table("value", RUBBISH)
 def test_a_bare_429_without_a_usable_retry_after_is_taken_for_a_cost_cap(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, value: str | None
 ) -> None:
@@ -127,9 +128,9 @@ COST_CAPS = [
 ]
 
 
-@pytest.mark.parametrize("text", COST_CAPS)
-@pytest.mark.parametrize("value", [None, "60", "1"])
-@pytest.mark.parametrize("operation", ["start", "list"])
+@table("text", COST_CAPS)
+@table("value", [None, "60", "1"])
+@table("operation", ["start", "list"])
 def test_a_cost_cap_is_neither_waited_for_nor_repeated(
     caller: Blocking,
     hub: LoopbackHub,
@@ -169,7 +170,7 @@ def test_a_rate_limit_that_does_not_end_is_raised_after_three_repeats(
     assert hub.arrived(4) == 4
 
 
-@pytest.mark.parametrize("value", ["121", "120.5", "86400", _date(121), _date(90_000)])
+@table("value", ["121", "120.5", "86400", _date(121), _date(90_000)])
 def test_a_retry_after_longer_than_max_retry_wait_raises_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, value: str
 ) -> None:

@@ -13,6 +13,7 @@ import kataven
 from tests.support.clients import CSV, KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, silence
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -53,8 +54,8 @@ def _http(caller: Blocking, client: Any) -> Any:
     return raw.get_httpx_client() if caller.name == "sync" else raw.get_async_httpx_client()
 
 
-@pytest.mark.parametrize(
-    ("base", "prefix"),
+@table(
+    "base, prefix",
     [
         ("", "/api/v1"),
         ("/", "/api/v1"),
@@ -63,7 +64,7 @@ def _http(caller: Blocking, client: Any) -> Any:
         ("/v1///", "/v1"),
     ],
 )
-@pytest.mark.parametrize("own", [False, True], ids=["our pool", "a caller's"])
+@table("own", [False, True])
 def test_a_generated_module_works_on_each_mount(
     caller: Blocking, hub: LoopbackHub, base: str, prefix: str, own: bool
 ) -> None:
@@ -159,8 +160,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("url", BAD)
-@pytest.mark.parametrize("way", ["request", "stream"])
+@table("url", BAD)
+@table("way", ["request", "stream"])
 def test_a_request_leaves_for_the_clients_own_base_and_nowhere_else(
     caller: Blocking, hub: LoopbackHub, url: str, way: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import kataven
 from tests.support.clients import CSV, OPERATIONS, Blocking
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,12 @@ def _create(caller: Blocking, client: Any, contacts: Any = None, **options: Any)
 # Arguments of the methods.
 
 
-@pytest.mark.parametrize(
+@table(
     "operation",
     ["get", "start", "pause", "resume", "stop", "delete", "list_contacts", "stream_events"],
 )
-@pytest.mark.parametrize(
-    ("given", "error"),
+@table(
+    "given, error",
     [
         ("", ValueError),
         (".", ValueError),
@@ -75,8 +76,8 @@ def test_a_stream_refuses_a_wrong_id_when_it_is_called_not_at_its_first_item(
         caller.client(hub).campaigns.stream_events(given)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name"),
+@table(
+    "arguments, name",
     [
         ({"page": "0"}, "page"),
         ({"page": 1.0}, "page"),
@@ -94,8 +95,8 @@ def test_a_page_or_status_of_a_wrong_type_is_refused(
         caller.call(caller.client(hub).campaigns.list_contacts, "c1", **arguments)
 
 
-@pytest.mark.parametrize("field", ["name", "agent_id", "phone_number_id"])
-@pytest.mark.parametrize("value", [None, 7, b"x", ["x"]])
+@table("field", ["name", "agent_id", "phone_number_id"])
+@table("value", [None, 7, b"x", ["x"]])
 def test_a_text_of_a_create_of_a_wrong_type_is_refused(
     caller: Blocking, hub: LoopbackHub, field: str, value: Any
 ) -> None:
@@ -103,10 +104,8 @@ def test_a_text_of_a_create_of_a_wrong_type_is_refused(
         _create(caller, caller.client(hub), **{field: value})
 
 
-@pytest.mark.parametrize(
-    "field", ["max_concurrent_calls", "retries_per_contact", "retry_delay_seconds"]
-)
-@pytest.mark.parametrize("value", [None, "5", 5.0, True])
+@table("field", ["max_concurrent_calls", "retries_per_contact", "retry_delay_seconds"])
+@table("value", [None, "5", 5.0, True])
 def test_a_number_of_a_create_of_a_wrong_type_is_refused(
     caller: Blocking, hub: LoopbackHub, field: str, value: Any
 ) -> None:
@@ -114,8 +113,8 @@ def test_a_number_of_a_create_of_a_wrong_type_is_refused(
         _create(caller, caller.client(hub), **{field: value})
 
 
-@pytest.mark.parametrize(
-    ("value", "error"),
+@table(
+    "value, error",
     [
         (datetime(2030, 1, 31, 9), ValueError),
         ("2030-01-31T09:00:00", ValueError),
@@ -241,7 +240,7 @@ def test_a_wrong_field_is_told_before_the_file_is_touched(
 # Clients that cannot be used any more.
 
 
-@pytest.mark.parametrize("operation", [*OPERATIONS, "stream"])
+@table("operation", [*OPERATIONS, "stream"])
 def test_a_closed_client_says_so(caller: Blocking, hub: LoopbackHub, operation: str) -> None:
     client = caller.client(hub)
     campaigns = client.campaigns

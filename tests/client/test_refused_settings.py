@@ -8,6 +8,7 @@ import pytest
 
 import kataven
 from tests.support.clients import KEY, Blocking
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from tests.support.server import LoopbackHub
@@ -130,7 +131,7 @@ def test_a_base_url_that_would_leak_or_mislead_the_key_is_refused(
             caller.client_class(KEY)
 
 
-@pytest.mark.parametrize(
+@table(
     "base",
     [
         "http://localhost",
@@ -147,8 +148,8 @@ def test_http_to_this_machine_and_https_to_any_is_taken(caller: Blocking, base: 
     caller.client(base)
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "error"),
+@table(
+    "option, value, error",
     [
         ("api_key", b"sk_live_acme_1", TypeError),
         ("api_key", 7, TypeError),

@@ -13,6 +13,7 @@ import kataven
 from kataven.types import as_dict
 from tests.support.clients import CSV, KEY, OPERATIONS, WRITES, Blocking
 from tests.support.http import response
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from tests.support.server import LoopbackHub
@@ -33,7 +34,7 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_each_method_is_one_request_of_the_documented_method_and_path(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
@@ -47,7 +48,7 @@ def test_each_method_is_one_request_of_the_documented_method_and_path(
         assert request.header("content-type") is None
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_each_request_carries_the_key_and_names_the_client_and_no_account(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
@@ -62,7 +63,7 @@ def test_each_request_carries_the_key_and_names_the_client_and_no_account(
     assert request.header("accept") == "application/json"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_jwt_is_sent_with_the_account_it_acts_for(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
@@ -72,9 +73,9 @@ def test_a_jwt_is_sent_with_the_account_it_acts_for(
     assert hub.only.header("x-account-id") == "acme_2"
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize(
-    ("base", "prefix"),
+@table("operation", OPERATIONS)
+@table(
+    "base, prefix",
     [
         ("", "/api/v1"),
         ("/", "/api/v1"),
@@ -142,8 +143,8 @@ def test_empty_variables_count_as_not_set(
         caller.client_class(base_url=hub.url)
 
 
-@pytest.mark.parametrize(
-    ("given", "sent"),
+@table(
+    "given, sent",
     [
         ("a/b", "a%2Fb"),
         ("a?b=c", "a%3Fb%3Dc"),
@@ -158,7 +159,7 @@ def test_empty_variables_count_as_not_set(
         ("\\..\\", "%5C..%5C"),
     ],
 )
-@pytest.mark.parametrize("operation", ["get", "start", "delete", "list_contacts", "stream"])
+@table("operation", ["get", "start", "delete", "list_contacts", "stream"])
 def test_any_other_id_stays_one_segment_of_the_path(
     caller: Blocking, hub: LoopbackHub, operation: str, given: str, sent: str
 ) -> None:
@@ -172,8 +173,8 @@ def test_any_other_id_stays_one_segment_of_the_path(
     assert hub.only.path == f"/api/v1/campaigns/{sent}{tail}"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "query"),
+@table(
+    "arguments, query",
     [
         ({}, [("page", "0")]),
         ({"status": "failed"}, [("page", "0"), ("status", "failed")]),
@@ -222,8 +223,8 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"delete"}))
-@pytest.mark.parametrize("status", [200, 201])
+@table("operation", sorted(set(OPERATIONS) - {"delete"}))
+@table("status", [200, 201])
 def test_the_answer_is_the_hubs_json_untouched_in_a_plain_dict(
     caller: Blocking, hub: LoopbackHub, operation: str, status: int
 ) -> None:
@@ -277,7 +278,7 @@ def test_a_cookie_that_the_hub_sets_is_not_sent_back(caller: Blocking, hub: Loop
     assert [request.header("cookie") for request in hub.requests] == [None, None]
 
 
-@pytest.mark.parametrize("operation", WRITES)
+@table("operation", WRITES)
 def test_a_write_without_a_form_says_that_its_body_is_empty(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:

@@ -13,6 +13,7 @@ import kataven
 from tests.support.clients import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
 from tests.support.http import Request, response
 from tests.support.server import LoopbackHub, reset, wait_for
+from tests.support.tables import table
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 OK = response(200, {"id": "c1"})
@@ -49,7 +50,7 @@ def test_the_callable_is_asked_at_the_first_call_and_its_token_kept(
     assert {request.header("authorization") for request in hub.requests} == {"Bearer token-1"}
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -91,7 +92,7 @@ def test_a_refusal_of_the_fresh_token_is_final(
     assert issuer.given == 2
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@table("operation", OPERATIONS)
 def test_a_fixed_key_that_is_refused_is_final_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

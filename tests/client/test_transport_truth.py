@@ -17,6 +17,7 @@ import kataven
 from tests.support.clients import KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close, silence, trickle
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,8 +117,8 @@ def test_a_silent_transport_that_is_in_time_is_like_any_other(
     assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
-@pytest.mark.parametrize("first", ["get", "list", "start"])
+@table("own", [True, False])
+@table("first", ["get", "list", "start"])
 def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
     caller: Blocking, hub: LoopbackHub, first: str, own: bool
 ) -> None:
@@ -148,9 +149,9 @@ def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
         caller.call(client.campaigns.start, "c1")
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
-@pytest.mark.parametrize("operation", ["get", "start"])
-@pytest.mark.parametrize(
+@table("own", [True, False])
+@table("operation", ["get", "start"])
+@table(
     "location", ["http:login", "https:login", "mailto:x", "http://h:bad/x", "https://\xff.example/"]
 )
 def test_a_redirect_to_nowhere_is_the_error_of_its_status(

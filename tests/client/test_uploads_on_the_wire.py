@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.clients import CSV, Blocking
 from tests.support.http import Part, response
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ def test_values_go_out_as_given_for_their_bounds_are_the_hubs(
     assert "scheduled_at" not in form
 
 
-@pytest.mark.parametrize(
+@table(
     "given",
     [
         "2030-01-31T09:00:00Z",
@@ -147,8 +148,8 @@ class Named(io.BytesIO):
         self.name = name
 
 
-@pytest.mark.parametrize(
-    ("name", "filename"),
+@table(
+    "name, filename",
     [
         ("spring.csv", "spring.csv"),
         ("/home/ada/lists/spring.csv", "spring.csv"),
@@ -250,7 +251,7 @@ def test_a_gzip_object_is_sent_unpacked(caller: Blocking, hub: LoopbackHub, tmp_
     assert hub.only.header("content-length") == str(len(hub.only.body))
 
 
-@pytest.mark.parametrize("size", [1, 64 * 1024 - 1, 64 * 1024, MIB, MIB + 1, 3 * MIB + 7])
+@table("size", [1, 64 * 1024 - 1, 64 * 1024, MIB, MIB + 1, 3 * MIB + 7])
 def test_a_file_of_any_size_arrives_byte_for_byte(
     caller: Blocking, hub: LoopbackHub, size: int
 ) -> None:

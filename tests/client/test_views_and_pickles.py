@@ -12,6 +12,7 @@ import kataven
 from tests.support.clients import KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, refused_port, reset
+from tests.support.tables import table
 
 OK = response(200, {"id": "c1"})
 
@@ -121,10 +122,8 @@ def test_the_tree_is_covered_whole() -> None:
     assert {name for name in below(kataven.KatavenError) if hasattr(kataven, name)} == set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy]
-)
+@table("name", NAMES)
+@table("copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
 def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> None:
     error = _errors()[name]
     error.page = 7
@@ -138,7 +137,7 @@ def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> 
     assert again.__notes__ == ["a note"]
 
 
-@pytest.mark.parametrize(
+@table(
     "answer",
     [
         response(400, "bad row"),

@@ -12,6 +12,7 @@ from kataven import AsyncCampaignsClient, CampaignsClient
 from tests.support.clients import CSV, TRANSITIONS, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, reset
+from tests.support.tables import table
 
 METHODS = ["list", "get", "create", "start", "pause", "resume", "stop", "delete", "list_contacts"]
 
@@ -24,7 +25,7 @@ def _arguments(name: str) -> list[Any]:
     return [] if name == "list" else ["c1"]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@table("name", METHODS)
 def test_each_method_answers_with_the_head_beside_its_data(
     caller: Blocking, hub: LoopbackHub, name: str
 ) -> None:
@@ -61,7 +62,7 @@ def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: Loo
         caller.call(campaigns.get, "c1")
 
 
-@pytest.mark.parametrize("name", [*TRANSITIONS, "delete"])
+@table("name", [*TRANSITIONS, "delete"])
 def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, name: str
 ) -> None:
@@ -82,8 +83,8 @@ def test_two_calls_at_once_do_not_mix_their_heads_up(caller: Blocking, hub: Loop
     assert [answer.request_id for answer in answers] == [f"c{i}" for i in range(20)]
 
 
-@pytest.mark.parametrize("cls", [CampaignsClient, AsyncCampaignsClient])
-@pytest.mark.parametrize("name", METHODS)
+@table("cls", [CampaignsClient, AsyncCampaignsClient])
+@table("name", METHODS)
 def test_names_and_parameters_are_those_of_the_methods(cls: type[Any], name: str) -> None:
     import importlib
 

@@ -14,6 +14,7 @@ from tests.support.clients import Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, json_response
 from tests.support.server import hang_up
+from tests.support.tables import table
 
 CSV = b"phone_number\n+15550100001\n"
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -29,7 +30,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@table("name", CALLS)
 def test_every_method_answers_with_the_head_of_its_answer(
     caller: Blocking, hub: PagedHub, name: str
 ) -> None:
@@ -81,7 +82,7 @@ def test_a_campaign_that_was_found_has_the_head_of_the_list_it_was_found_in(
     assert (told.data, told.status_code) == (mine, 200)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@table("name", CALLS)
 def test_names_parameters_and_docstrings_are_the_methods_own(name: str) -> None:
     pairs = (
         (CampaignsWithResponse, CampaignsClient),

@@ -10,6 +10,7 @@ import pytest
 from kataven.contacts.export import ExportWriter
 from tests.support.clients import Blocking
 from tests.support.paged import PagedHub, contact
+from tests.support.tables import table
 
 
 class StoppedError(Exception):
@@ -89,7 +90,7 @@ def test_pages_that_do_not_say_whose_they_are_are_not_taken_up(tmp_path: Path) -
         assert writer.next_page == 0
 
 
-@pytest.mark.parametrize("status", ["in_progress", "IN_PROGRESS", "in-progress", "", None])
+@table("status", ["in_progress", "IN_PROGRESS", "in-progress", "", None])
 def test_people_on_the_phone_are_no_list(caller: Blocking, hub: PagedHub, status: Any) -> None:
     client = caller.client(hub)
     with pytest.raises(ValueError, match="on the phone"):

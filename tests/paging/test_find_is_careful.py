@@ -10,6 +10,7 @@ from kataven import APIConnectionError, CampaignRunError
 from tests.support.clients import Blocking, DrivenClock
 from tests.support.paged import PagedHub, json_response
 from tests.support.server import hang_up
+from tests.support.tables import table
 
 CSV = b"phone_number\n+15550100001\n"
 MINE = {
@@ -55,7 +56,7 @@ NOT_MINE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("other", NOT_MINE)
+@table("other", NOT_MINE)
 def test_another_campaign_is_never_returned(caller: Blocking, hub: PagedHub, other: str) -> None:
     shows(hub, {**MINE, **NOT_MINE[other]})
     with pytest.raises(APIConnectionError, match="No new campaign") as caught:
@@ -63,7 +64,7 @@ def test_another_campaign_is_never_returned(caller: Blocking, hub: PagedHub, oth
     assert caught.value.request_sent is True
 
 
-@pytest.mark.parametrize("other", NOT_MINE)
+@table("other", NOT_MINE)
 def test_run_never_starts_another_campaign(caller: Blocking, hub: PagedHub, other: str) -> None:
     shows(hub, {**MINE, **NOT_MINE[other]})
     with pytest.raises(APIConnectionError):
@@ -71,7 +72,7 @@ def test_run_never_starts_another_campaign(caller: Blocking, hub: PagedHub, othe
     assert [line for line in hub.lines if line.startswith("POST")] == ["POST /campaigns"]
 
 
-@pytest.mark.parametrize("other", NOT_MINE)
+@table("other", NOT_MINE)
 def test_others_do_not_hide_it(caller: Blocking, hub: PagedHub, other: str) -> None:
     shows(hub, {**MINE, "id": "c6", **NOT_MINE[other]}, MINE)
     assert create(caller, hub) == MINE
@@ -87,8 +88,8 @@ def test_what_the_hub_does_not_show_is_no_contradiction(
     assert create(caller, hub)["id"] == "c7"
 
 
-@pytest.mark.parametrize(
-    ("shown", "found"),
+@table(
+    "shown, found",
     [
         ("2030-01-31T09:00:00.400Z", True),
         ("2030-01-31T10:00:00+01:00", True),
@@ -124,7 +125,7 @@ def test_a_list_shorter_than_its_total_tells_nothing(
         create(caller, hub)
 
 
-@pytest.mark.parametrize("total", [50, 3, None, "many", True])
+@table("total", [50, 3, None, "many", True])
 def test_other_totals_say_nothing(caller: Blocking, hub: PagedHub, total: Any) -> None:
     hub.respond(
         json_response({"campaigns": OTHERS[1:], "total": 49}),

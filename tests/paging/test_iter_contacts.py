@@ -20,6 +20,7 @@ from tests.support.clients import KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, contact, json_response
 from tests.support.server import hang_up
+from tests.support.tables import table
 
 LIMITED = response(429, b"rate_limited: per-minute (60) exceeded", {"Retry-After": "60"})
 
@@ -36,7 +37,7 @@ def test_every_contact_comes_once_and_an_empty_page_ends_it(
     assert hub.pages == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200])
+@table("count", [0, 1, 99, 100, 101, 200])
 def test_any_number_of_contacts_is_read(caller: Blocking, hub: PagedHub, count: int) -> None:
     hub.contacts = hub.contacts[:count]
     client = caller.client(hub)
@@ -70,8 +71,8 @@ def test_nothing_is_sent_before_the_first_item_and_no_page_before_its_time(
     assert hub.pages == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "options", "error"),
+@table(
+    "arguments, options, error",
     [
         (("",), {}, ValueError),
         (("..",), {}, ValueError),
@@ -149,10 +150,9 @@ def test_the_rows_are_found_in_any_envelope(caller: Blocking, hub: PagedHub, env
     assert caller.items(client.campaigns.iter_contacts("c1")) == hub.contacts
 
 
-@pytest.mark.parametrize(
+@table(
     "envelope",
     [{}, {"total": 3}, {"items": [], "rows": []}, {"contacts": {}}, {"contacts": "none"}],
-    ids=repr,
 )
 def test_rows_that_nobody_can_tell_are_an_error_and_no_end(
     caller: Blocking, hub: PagedHub, envelope: Any

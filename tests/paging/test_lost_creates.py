@@ -28,6 +28,7 @@ from tests.support.clients import KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, json_response
 from tests.support.server import LoopbackHub, hang_up
+from tests.support.tables import table
 
 CSV = b"phone_number\n+15550100001\n"
 
@@ -195,7 +196,7 @@ FIRST_LISTS: dict[str, tuple[Any, type[KatavenError]]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FIRST_LISTS)
+@table("fault", FIRST_LISTS)
 def test_where_the_list_before_fails_nothing_is_sent(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
@@ -284,8 +285,8 @@ def test_a_find_timeout_of_nothing_looks_once(caller: Blocking, hub: PagedHub) -
     assert clock.slept == []
 
 
-@pytest.mark.parametrize(
-    ("options", "error"),
+@table(
+    "options, error",
     [
         ({"on_ambiguous": "retry"}, ValueError),
         ({"on_ambiguous": None}, ValueError),

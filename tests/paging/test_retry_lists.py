@@ -12,6 +12,7 @@ from tests.support.clients import Blocking
 from tests.support.http import response
 from tests.support.measure import open_files
 from tests.support.paged import PagedHub, contact
+from tests.support.tables import table
 
 
 def made(caller: Blocking, client: Any, **options: Any) -> list[dict[str, str]]:
@@ -50,7 +51,7 @@ def test_another_status_is_for_campaigns_that_are_over(
     ]
 
 
-@pytest.mark.parametrize("status", ["draft", "scheduled", "running", "paused", "reviewing"])
+@table("status", ["draft", "scheduled", "running", "paused", "reviewing"])
 def test_a_campaign_that_may_still_dial_them_is_refused(
     caller: Blocking, hub: PagedHub, status: str
 ) -> None:

@@ -56,12 +56,17 @@ class DrivenClock:
     """
 
     def __init__(self, jitter: float = 0.5) -> None:
+        self._jitter = jitter
+        self._condition = threading.Condition()
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again from the beginning."""
         self.slept: list[float] = []
         self.on_sleep: Callable[[float], Any] | None = None
-        self.fixed_jitter = jitter
+        self.fixed_jitter = self._jitter
         self.read = 0
         self._now = START
-        self._condition = threading.Condition()
 
     def now(self) -> float:
         with self._condition:
@@ -159,9 +164,14 @@ class Blocking:
         """A token provider of this client's kind."""
         return function
 
+    def reset(self) -> None:
+        """Close every client that was made."""
+        while self._open:
+            self.close(self._open.pop())
+
     def finish(self) -> None:
-        for client in reversed(self._open):
-            self.close(client)
+        """End the test: close what is open."""
+        self.reset()
 
 
 class Awaited(Blocking):
@@ -228,5 +238,5 @@ class Awaited(Blocking):
         return provide
 
     def finish(self) -> None:
-        super().finish()
+        self.reset()
         self._runner.close()

@@ -38,12 +38,12 @@ class PagedHub(LoopbackHub):
         campaigns: Called at each request for the list of campaigns; the list's rows.
     """
 
-    def __init__(self) -> None:
+    def _begin(self) -> None:
         self.contacts = [contact(number) for number in range(250)]
         self.status = "completed"
         self.page: Callable[[int], Any] = self._page
         self.campaigns: Callable[[], list[Any]] = list
-        super().__init__()
+        super()._begin()
 
     @property
     def pages(self) -> list[int]:

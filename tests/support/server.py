@@ -208,23 +208,16 @@ class LoopbackHub:
         always: Any = None,
         max_requests: int = 3000,
     ) -> None:
-        self.requests: list[Request] = []
-        self.connections = 0
-        self.always = response(200, {"id": "c1"}) if always is None else always
-        self.on_request: Callable[[Request], Any] | None = None
-        self.in_flight = self.max_in_flight = 0
-        self.silent = threading.Semaphore(0)
-        self.seen_leaving = threading.Semaphore(0)
-        self.trickled_to_the_end = False
         self.time: Callable[[], float] = time.monotonic
         self.max_requests = max_requests
         self.over = threading.Event()
+        self._default = response(200, {"id": "c1"}) if always is None else always
         self._tls = tls
-        self._script: deque[Any] = deque()
-        self._routes: dict[str, deque[Any]] = {}
         self._lock = threading.Lock()
+        self._disconnected = threading.Condition(self._lock)
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._begin()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port: int = self._listener.getsockname()[1]
@@ -232,6 +225,23 @@ class LoopbackHub:
         self.url = f"http{'s' if tls else ''}://{shown}:{self.port}"
         self._acceptor = threading.Thread(target=self._accept, name="loopback-hub")
         self._acceptor.start()
+
+    def _begin(self) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.always = self._default
+        self.on_request: Callable[[Request], Any] | None = None
+        self.in_flight = self.max_in_flight = 0
+        self.silent = threading.Semaphore(0)
+        self.seen_leaving = threading.Semaphore(0)
+        self.trickled_to_the_end = False
+        self._script: deque[Any] = deque()
+        self._routes: dict[str, deque[Any]] = {}
+
+    def reset(self) -> None:
+        """Wait until the clients have left, then forget the script and the requests."""
+        self.wait_until_disconnected()
+        self._begin()
 
     def respond(self, *responses: Any) -> None:
         """Script the next responses, one each; None leaves a request to routes and ``always``."""
@@ -295,8 +305,9 @@ class LoopbackHub:
         assert self.seen_leaving.acquire(timeout=10), "the Hub did not see the client leave"
 
     def wait_until_disconnected(self) -> None:
-        """Wait until the client holds no connection."""
-        wait_for(lambda: self.open_connections == 0)
+        """Wait until the clients hold no connection."""
+        with self._disconnected:
+            assert self._disconnected.wait_for(lambda: not self._sockets, 10), "still connected"
 
     def __enter__(self) -> Self:
         return self
@@ -378,11 +389,12 @@ class LoopbackHub:
         except (Disconnect, OSError):
             pass
         finally:
+            connection.sock.close()
+            plain.close()
             with self._lock:
                 self._sockets.discard(connection.sock)
                 self._sockets.discard(plain)
-            connection.sock.close()
-            plain.close()
+                self._disconnected.notify_all()
 
     def _exchange(self, connection: Connection) -> None:
         head = connection.read_until(b"\r\n\r\n")
