@@ -131,6 +131,7 @@ def test_a_frame_over_the_bound_is_a_stream_error_behind_the_items_before_it(
     hub.wait_until_disconnected()
 
 
+@pytest.mark.slow
 def test_an_item_in_the_same_bytes_as_the_overflow_is_given_first(
     hub: LoopbackHub, caller: Any
 ) -> None:

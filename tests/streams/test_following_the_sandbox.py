@@ -19,11 +19,18 @@ EVENTS, GET = "GET /campaigns/*/events", "GET /campaigns/*"
 CSV = "phone_number\n" + "".join(f"+1555010{n:04d}\n" for n in range(20))
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A Hub whose time the tests move."""
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[Sandbox]:
+    """A Hub whose clock the tests advance."""
     with Sandbox(time_scale=Clock.manual(), seed=3, limits=None) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The Hub of this module, without the faults of another test."""
+    yield shared_sandbox
+    shared_sandbox.faults.clear()
 
 
 @pytest.fixture

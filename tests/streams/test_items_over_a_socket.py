@@ -19,6 +19,7 @@ from kataven import StreamError
 from kataven.events import EventStream, is_end, is_heartbeat
 from tests.support.http import END, HEARTBEAT, data, response
 from tests.support.server import LoopbackHub, stream, wait_for
+from tests.support.tables import table
 
 CORPUS = Path(__file__).parent.parent / "data" / "sse-corpus.jsonl"
 CASES: list[dict[str, Any]] = [
@@ -247,8 +248,8 @@ def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: LoopbackHub, ca
     assert hub.connections == 0
 
 
-@pytest.mark.parametrize(
-    ("option", "error"),
+@table(
+    "option, error",
     [
         ({"max_reconnects": -1}, ValueError),
         ({"max_reconnects": 1.5}, TypeError),
@@ -267,6 +268,7 @@ def test_an_option_that_makes_no_sense_is_refused(
         caller.client(hub).campaigns.stream_events("c1", **option)
 
 
+@pytest.mark.slow
 def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:
@@ -282,6 +284,7 @@ def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
     assert caller.rest(events) == []
 
 
+@pytest.mark.slow
 def test_a_watch_falls_back_to_polling_where_a_frame_is_over_the_bound(
     hub: LoopbackHub, caller: Any
 ) -> None:

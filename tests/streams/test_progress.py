@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven.campaigns.progress import CampaignProgress, ProgressMeter
+from tests.support.tables import table
 
 WORDS = ("pending", "in_progress", "completed", "failed", "cancelled")
 
@@ -107,7 +108,7 @@ def test_another_status_word_survives_and_is_not_the_end() -> None:
     assert (progress.status, progress.terminal) == ("reviewing", False)
 
 
-@pytest.mark.parametrize("odd", [None, "9", 9.0, True, -1, [], {}, 10**400])
+@table("odd", [None, "9", 9.0, True, -1, [], {}, 10**400])
 def test_an_odd_count_counts_as_missing(odd: Any) -> None:
     meter = ProgressMeter()
     meter.take(snapshot(0), 0.0)

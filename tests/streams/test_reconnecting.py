@@ -30,6 +30,7 @@ from kataven import (
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import data, response
 from tests.support.server import LoopbackHub, reset, silence, stream
+from tests.support.tables import table
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 LIMITED = "rate_limited: per-minute (60) exceeded"
@@ -118,7 +119,7 @@ def test_no_retries_of_calls_leave_a_stream_its_own(
     assert caller.rest(client.campaigns.stream_events("c1")) == [{"n": 1}]
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524, 529])
+@table("status", [500, 502, 503, 504, 520, 524, 529])
 def test_what_may_pass_is_tried_again(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int
 ) -> None:
@@ -163,7 +164,7 @@ REFUSALS: list[tuple[int, type[APIStatusError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "error"), REFUSALS)
+@table("status, error", REFUSALS)
 def test_a_refusal_raises_its_class_before_any_item_and_is_not_tried_again(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int, error: type[APIStatusError]
 ) -> None:
@@ -319,8 +320,8 @@ def test_without_reconnect_an_opening_that_fails_raises_its_own_class(
     assert clock.slept == []
 
 
-@pytest.mark.parametrize(
-    ("sent", "header"),
+@table(
+    "sent, header",
     [
         (b"id: 41\ndata: {}\n\nid: 42\ndata: {}\n\n", "42"),
         (b"id: a b\ndata: {}\n\n", "a b"),
@@ -332,18 +333,6 @@ def test_without_reconnect_an_opening_that_fails_raises_its_own_class(
         (b"id: a\0b\ndata: {}\n\n", None),
         (b"data: {}\n\nid: 7\ndata: {}\n", None),
         (b"id: 7\n\n: c\n", "7"),
-    ],
-    ids=[
-        "the last",
-        "blank",
-        "beyond ASCII",
-        "blanks around",
-        "control",
-        "vertical tab",
-        "taken back",
-        "NUL",
-        "unfinished",
-        "of a frame without data",
     ],
 )
 def test_the_last_event_id_is_named_at_a_reconnect(
@@ -371,8 +360,8 @@ def test_an_id_outlives_a_connection_that_named_none(
     assert events.last_event_id == "7"
 
 
-@pytest.mark.parametrize(
-    ("retry", "base"),
+@table(
+    "retry, base",
     [(b"5000", 5.0), (b"200", 0.2), (b"0", 0.1), (b"99999999999999999999", 30.0), (b"5s", 1.0)],
 )
 def test_the_hubs_retry_is_the_base_of_the_pauses_within_bounds(

@@ -12,6 +12,7 @@ from kataven import KatavenError, RateLimits
 from tests.support.clients import DrivenClock
 from tests.support.http import END, data, response
 from tests.support.server import LoopbackHub, reset, silence, stream
+from tests.support.tables import table
 
 ONE = data({"n": 1})
 
@@ -33,7 +34,7 @@ def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: LoopbackHub, calle
     assert client.rate_limits.concurrent == 2
 
 
-@pytest.mark.parametrize(
+@table(
     "behaviours",
     [
         [stream(ONE)],
@@ -46,7 +47,6 @@ def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: LoopbackHub, calle
         [stream(b"x" * 70, end="unfinished")],
         [response(200, "<p>")],
     ],
-    ids=["clean", "marker", "healed", "204", "503", "404", "resets", "breaks", "page"],
 )
 def test_a_lease_is_given_back_however_a_stream_ends(
     hub: LoopbackHub, caller: Any, behaviours: list[Any]

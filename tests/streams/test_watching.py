@@ -23,6 +23,7 @@ from kataven import (
 from kataven.campaigns.progress import CampaignProgress
 from tests.support.http import END, HEARTBEAT, data, response
 from tests.support.server import LoopbackHub, reset, stream
+from tests.support.tables import table
 
 if TYPE_CHECKING:
     from tests.support.clients import DrivenClock
@@ -200,7 +201,7 @@ NO_STREAM = {
 }
 
 
-@pytest.mark.parametrize("name", NO_STREAM)
+@table("name", NO_STREAM)
 def test_where_no_stream_can_be_had_get_is_asked_every_ten_seconds(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
@@ -211,7 +212,7 @@ def test_where_no_stream_can_be_had_get_is_asked_every_ten_seconds(
     assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([10.0] * 3)
 
 
-@pytest.mark.parametrize("name", NO_STREAM)
+@table("name", NO_STREAM)
 def test_without_the_fallback_it_raises(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
