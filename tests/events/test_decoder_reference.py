@@ -214,7 +214,7 @@ json_values = st.recursive(
     st.booleans(),
     places,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_objects_come_back_as_json_loads_reads_them(
     objects: list[dict[str, Any]], end: str, escape: bool, at: list[int]
 ) -> None:

@@ -333,6 +333,7 @@ def test_a_frame_may_be_as_large_as_the_bound_and_no_larger() -> None:
         fed(decoder, b'data: {"a":12}\n\n')
 
 
+@pytest.mark.slow
 def test_the_default_bound_is_64_mib() -> None:
     line = b"data: " + b"x" * (64 * MIB - 6)
     (item,) = decode(line + b"\n\n")
