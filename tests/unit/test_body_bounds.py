@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven._core.body import LONGEST_BODY, Body, BodyError
+from tests.support.tables import table
 
 MIB = 1024 * 1024
 
@@ -101,9 +102,7 @@ def test_the_bound_is_sixteen_mib_exactly(encodings: str) -> None:
             assert caught.value.final is True
 
 
-@pytest.mark.parametrize(
-    "encodings", ["br", "zstd", "gzip, br", "x-unknown", "gzip, gzip, gzip, gzip"]
-)
+@table("encodings", ["br", "zstd", "gzip, br", "x-unknown", "gzip, gzip, gzip, gzip"])
 def test_a_packing_that_is_unknown_or_too_deep_is_final(encodings: str) -> None:
     with pytest.raises(BodyError) as caught:
         Body(encodings)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kataven import ConfigurationError
 from kataven.config import credential_headers, read_account_id, read_api_key, read_base_url
+from tests.support.tables import table
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +19,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize(
-    ("given", "url"),
+@table(
+    "given, url",
     [
         (None, "https://api.kataven.ai/v1"),
         ("https://api.kataven.ai/v1", "https://api.kataven.ai/v1"),
@@ -44,8 +45,8 @@ def test_the_url_rule(given: str | None, url: str) -> None:
     assert read_base_url(given).url == url
 
 
-@pytest.mark.parametrize(
-    ("given", "loopback"),
+@table(
+    "given, loopback",
     [
         ("http://127.0.0.1", True),
         ("http://127.9.9.9", True),

@@ -21,6 +21,7 @@ from kataven import (
 from kataven._core.exchange import Options, exchange
 from kataven._core.operation import Admit, Denied, Failure, Pause, Renew, Reply, Send, Sleep
 from kataven.campaigns import operations
+from tests.support.tables import table
 
 START = 1_800_000_000.0
 OK = Reply(200, (), b'{"id": "c1"}')
@@ -105,8 +106,8 @@ def test_each_attempt_has_a_record_of_its_own() -> None:
     assert first.attempt is not second.attempt
 
 
-@pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize("timed_out", [False, True])
+@table("name", WRITES)
+@table("timed_out", [False, True])
 def test_a_write_that_was_sent_and_lost_is_the_end(name: str, timed_out: bool) -> None:
     result, effects = drive(WRITES[name], [lost(sent=True, timed_out=timed_out)])
     assert type(result) is (APITimeoutError if timed_out else APIConnectionError)
@@ -115,7 +116,7 @@ def test_a_write_that_was_sent_and_lost_is_the_end(name: str, timed_out: bool) -
     assert kinds(effects) == ["Send"]
 
 
-@pytest.mark.parametrize("name", WRITES)
+@table("name", WRITES)
 def test_a_write_that_never_left_is_sent_again(name: str) -> None:
     result, effects = drive(WRITES[name], [lost(sent=False)] * 3 + [OK])
     assert result == (None if name == "delete" else {"id": "c1"})
@@ -125,8 +126,8 @@ def test_a_write_that_never_left_is_sent_again(name: str) -> None:
     assert kinds(effects).count("Send") == 4
 
 
-@pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+@table("name", WRITES)
+@table("status", [500, 502, 503, 504, 520])
 def test_a_write_that_failed_at_the_server_is_the_end(name: str, status: int) -> None:
     result, effects = drive(WRITES[name], [Reply(status, (), b"x")])
     assert type(result) is ServerError
@@ -134,7 +135,7 @@ def test_a_write_that_failed_at_the_server_is_the_end(name: str, status: int) ->
     assert kinds(effects) == ["Send"]
 
 
-@pytest.mark.parametrize("name", WRITES)
+@table("name", WRITES)
 def test_a_2xx_head_whose_body_broke_off_is_a_success_of_a_write(name: str) -> None:
     failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
     result, effects = drive(WRITES[name], [failure])
@@ -214,7 +215,7 @@ def test_a_refused_token_is_renewed_once_and_the_number_of_it_named() -> None:
     assert kinds(effects) == ["Send"]
 
 
-@pytest.mark.parametrize("name", WRITES)
+@table("name", WRITES)
 def test_what_interrupts_a_write_gets_a_note_of_what_is_known(name: str) -> None:
     for sent, known in [(True, "may have acted"), (False, "did not act")]:
         flow = exchange(WRITES[name], Options(), HandClock())
@@ -249,8 +250,8 @@ def test_a_budgeted_call_asks_for_admission_before_every_attempt() -> None:
     assert kinds(effects) == ["Admit", "Send", "Sleep", "Admit", "Send"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "control"),
+@table(
+    "operation, control",
     [("start", False), ("resume", False), ("delete", False), ("pause", True), ("stop", True)],
 )
 def test_pause_and_stop_are_control_calls(operation: str, control: bool) -> None:

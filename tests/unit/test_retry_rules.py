@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kataven._core.operation import Failure, Reply
 from kataven._core.retry import backoff, limit_reason, read_retry_after, wait_before_repeat
 from kataven.campaigns import operations
+from tests.support.tables import table
 
 NOW = 1_800_000_000.0
 GET = operations.list_campaigns()
@@ -124,14 +125,14 @@ def _wait(
     )
 
 
-@pytest.mark.parametrize("status", range(100, 600))
+@table("status", range(100, 600))
 def test_the_statuses_that_are_repeated(status: int) -> None:
     passing = {500, 502, 503, 504, *range(520, 530)}
     assert (_wait(GET, Reply(status, (), b"")) is not None) is (status in passing)
     assert _wait(START, Reply(status, (), b"")) is None
 
 
-@pytest.mark.parametrize("most", range(5))
+@table("most", range(5))
 def test_the_number_of_repeats_is_bounded(most: int) -> None:
     for outcome in (Reply(503, (), b""), Failure(OSError(), "x", sent=False)):
         waits = [_wait(GET, outcome, repeats, most) for repeats in range(10)]

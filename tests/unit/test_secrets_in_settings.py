@@ -8,6 +8,7 @@ import pytest
 from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
 from kataven._core.settings import _travels
 from kataven.config import read_account_id, read_base_url
+from tests.support.tables import table
 
 KEY = "sk_live_acme_0123456789abcdef"
 BOTH = pytest.mark.parametrize("client_class", [KatavenClient, AsyncKatavenClient])
@@ -35,7 +36,7 @@ def test_a_key_in_place_of_the_account_is_not_shown(
     assert "HUSH" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@table(
     "url",
     [
         "https://me:hush/x@api.kataven.ai/v1",
@@ -72,7 +73,7 @@ def test_no_part_of_the_url_of_a_redis_is_shown(client_class: Any, url: str) -> 
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize(
+@table(
     "url",
     [
         "valkey://:hush@127.0.0.1/0",
