@@ -114,6 +114,7 @@ def test_without_a_budget_every_page_arrives_exactly_once_all_the_same(
     assert [answers[number + 1].attempt for number in refused] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_stop_goes_out_within_two_seconds_while_reading_drains_the_hour(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:

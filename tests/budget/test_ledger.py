@@ -8,6 +8,7 @@ from kataven import RateLimits
 from kataven._core.budget import DAY, HOUR, MINUTE, Ledger, Left, Wait, Window
 from tests.support.clients import START
 from tests.support.measure import max_in_window
+from tests.support.tables import table
 
 THREE_DAYS = 3 * DAY
 
@@ -53,9 +54,7 @@ def test_headroom_is_the_documented_share_rounded_down() -> None:
     assert RateLimits(concurrent=1, headroom=10).leases() == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("scale", "seconds"), [(1, 61.0), (2, 30.5), (10, 6.1), (20, 3.05), (200, 0.35), (0.5, 122.0)]
-)
+@table("scale, seconds", [(1, 61.0), (2, 30.5), (10, 6.1), (20, 3.05), (200, 0.35), (0.5, 122.0)])
 def test_windows_are_kept_a_margin_longer_than_the_hubs(scale: float, seconds: float) -> None:
     (window,) = RateLimits(per_minute=60, time_scale=scale).windows()
     assert window == Window(pytest.approx(seconds), 60, 59)
@@ -113,8 +112,8 @@ def test_what_is_left_is_shown_for_calls_that_are_no_control_calls() -> None:
     assert Ledger(RateLimits()).left(START) == Left(None, None, None, None, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("limits", "error"),
+@table(
+    "limits, error",
     [
         ({"per_minute": 0}, ValueError),
         ({"per_hour": -1}, ValueError),

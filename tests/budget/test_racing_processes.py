@@ -81,6 +81,7 @@ def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
     assert hub.max_in_flight <= 5
 
 
+@pytest.mark.slow
 def test_they_keep_to_windows_that_roll_on(hub: LoopbackHub, store: str) -> None:
     # Minutes of one second: 150 calls take at least three of them.
     limits = "dict(per_minute=50, concurrent=4, time_scale=60)"
