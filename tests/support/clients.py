@@ -23,6 +23,10 @@ KEY = "sk_live_acme_0123456789abcdef"
 START = 1_800_000_000.0
 CSV = b"phone_number,first_name\n+15550100001,Ada\n"
 
+# The two phrases by which an error or a note says what is known of a write.
+MAY_HAVE_ACTED = "may have acted"
+DID_NOT_ACT = "did not act"
+
 # Each operation that gives one response, as a function of a client.
 READS: dict[str, Callable[[Any], Any]] = {
     "list": lambda client: client.campaigns.list(),

@@ -1,0 +1,193 @@
+"""Interruptions at chosen places of the SDK: at a line of ``kataven/``, or at an ``await``.
+
+A trace function raises at the n-th line that the SDK executes in this thread, once, as Ctrl-C may
+between any two of its steps. Knows nothing of what the tests prove.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import kataven
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Iterator
+    from types import FrameType
+
+PACKAGE = str(Path(kataven.__file__).parent)
+
+
+class Interruption(KeyboardInterrupt):
+    """Ctrl-C, and nothing else that a test could mistake for it."""
+
+
+class Hanging(BaseException):
+    """A call did not return."""
+
+
+def within_ten_seconds(function: Callable[[], Any]) -> Any:
+    """Call a function in a thread, which a lock that stays taken would block for ever."""
+    done: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            done.set_result(function())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        return done.result(10)
+    except FutureTimeoutError:
+        raise Hanging from None
+
+
+class Tracer:
+    """Counts the lines that the SDK executes, and raises at one of them.
+
+    Attributes:
+        at: The number of the line at which to raise, from 0; None never raises.
+        lines: How many lines were executed.
+        where: File, line and function where it raised, or None.
+        lost: Whether the interpreter swallowed it, as it does in a finaliser.
+        before_it_began: Whether it raised at the first line of ``__next__``: the iterator cannot
+            know of that, and must go on as if nothing had been called.
+    """
+
+    def __init__(self, at: int | None = None, packages: tuple[str, ...] = (PACKAGE,)) -> None:
+        self.at = at
+        self.lines = 0
+        self.where: str | None = None
+        self.lost = False
+        self.before_it_began = False
+        self._packages = packages
+
+    def _call(self, frame: FrameType, _event: str, _argument: Any) -> Any:
+        return self._line if frame.f_code.co_filename.startswith(self._packages) else None
+
+    def _line(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line":
+            number, self.lines = self.lines, self.lines + 1
+            if number == self.at:
+                code = frame.f_code
+                self.before_it_began = code.co_name == "__next__"
+                self.where = f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
+                # Python takes the trace function away as it raises: this happens once.
+                raise Interruption
+        return self._line
+
+    def __enter__(self) -> Self:
+        self._before = sys.gettrace(), sys.unraisablehook
+        sys.unraisablehook = self._unraisable
+        sys.settrace(self._call)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        sys.settrace(self._before[0])
+        sys.unraisablehook = self._before[1]
+
+    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, Interruption):
+            self.lost = True
+        else:
+            self._before[1](unraisable)
+
+
+def interrupt_at_every_line(
+    scenario: Callable[[Tracer], None], *, stride: int = 1, packages: tuple[str, ...] = (PACKAGE,)
+) -> int:
+    """Run a scenario once for each line that it executes, interrupted there.
+
+    A scenario makes what it needs, enters the tracer around the calls to interrupt, and asserts
+    what holds afterwards. The failure names every line at which an assertion did not hold, up to
+    twenty.
+
+    Args:
+        scenario: Called with a new tracer each time.
+        stride: Only each ``stride``-th line; a prime number misses no loop.
+        packages: The folders whose lines count.
+
+    Returns:
+        How many interruptions were raised.
+    """
+    count = Tracer(None, packages)
+    scenario(count)
+    assert count.lines > 0, "the scenario executes no line of the SDK"
+    raised = 0
+    failures: list[str] = []
+    for at in range(0, count.lines, stride):
+        tracer = Tracer(at, packages)
+        try:
+            scenario(tracer)
+        except BaseException as error:
+            reason = next(iter(str(error).splitlines()), "")
+            failures.append(f"{tracer.where}: {type(error).__name__}: {reason}")
+            if len(failures) == 20 or isinstance(error, Hanging):
+                break
+        raised += tracer.where is not None
+    assert not failures, "interrupted at\n" + "\n".join(failures)
+    return raised
+
+
+@contextmanager
+def expect_interruption(tracer: Tracer) -> Iterator[list[BaseException]]:
+    """Run calls that must raise the interruption where there is one; it is put in the list."""
+    caught: list[BaseException] = []
+    try:
+        with tracer:
+            yield caught
+    except Interruption as error:
+        caught.append(error)
+    raised = tracer.where is not None and not tracer.lost
+    assert bool(caught) is raised, "the interruption was swallowed"
+
+
+def notes_of(error: BaseException | None) -> str:
+    """The notes of an error and of the errors that it came from."""
+    notes: list[str] = []
+    while error is not None:
+        notes += getattr(error, "__notes__", [])
+        error = error.__cause__ or error.__context__
+    return "\n".join(notes)
+
+
+class CancelAt:
+    """Awaits a coroutine and cancels the running task at the n-th time that it waits.
+
+    Attributes:
+        waits: How often the coroutine waited.
+        cancelled: Whether the task was cancelled.
+    """
+
+    def __init__(self, awaitable: Awaitable[Any], at: int | None) -> None:
+        self.waits = 0
+        self.cancelled = False
+        self._awaitable = awaitable
+        self._at = at
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._awaitable.__await__()
+        raised: BaseException | None = None
+        while True:
+            try:
+                waiting = steps.send(None) if raised is None else steps.throw(raised)
+            except StopIteration as end:
+                return end.value
+            raised = None
+            if self.waits == self._at:
+                self.cancelled = True
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+            self.waits += 1
+            try:
+                yield waiting
+            except BaseException as error:
+                raised = error
