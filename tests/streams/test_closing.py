@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
-import signal
 import ssl
 import subprocess
 import threading
@@ -16,8 +15,6 @@ import psutil
 import pytest
 
 from kataven import APITimeoutError, RateLimits
-from kataven._core.operation import Interrupted, Open, Timeout
-from kataven.campaigns.operations import stream_campaign_events
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import END, data, response
 from tests.support.server import LoopbackHub, silence, stream, wait_for
@@ -446,34 +443,6 @@ def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
     assert len(hub.requests) == 1
 
 
-def test_an_interrupt_ends_the_connection_and_the_next_item_opens_another(
-    hub: LoopbackHub, blocking: Any
-) -> None:
-    hub.events(QUIET, stream(TWO))
-    client = blocking.client(hub)
-    events = client.campaigns.stream_events("c1")
-    assert next(events) == {"n": 1}
-    reader = threading.get_ident()
-
-    def interrupt() -> None:
-        hub.wait_until_silent()
-        hub.over.wait(0.05)
-        signal.pthread_kill(reader, signal.SIGINT)
-
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupting = threading.Thread(target=interrupt)
-    interrupting.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            next(events)
-    finally:
-        signal.signal(signal.SIGINT, kept)
-        interrupting.join(10)
-    hub.wait_until_left()
-    hub.wait_until_disconnected()
-    assert list(events) == [{"n": 2}]
-
-
 @pytest.mark.parametrize("end", ["silent", "clean"])
 def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
     hub: LoopbackHub, caller: Any, end: str
@@ -515,14 +484,3 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
     # One connection that its end left idle may wait in the pool, as one did before.
     assert after[0] <= fds + 1
     assert after[1] <= threads + 1
-
-
-def test_a_port_that_was_shut_opens_nothing(hub: LoopbackHub, caller: Any) -> None:
-    """Closing from another thread may come just before an opening, which must see it."""
-    hub.events(QUIET)
-    port = caller.client(hub).campaigns.stream_events("c1")._port
-    port.shut()
-    effect = Open(stream_campaign_events("c1"), Timeout(), 40.0, "", None)
-    outcome = port.open(effect) if caller.name == "sync" else caller.call(lambda: port.open(effect))
-    assert isinstance(outcome, Interrupted)
-    assert hub.connections == 0

@@ -233,37 +233,6 @@ def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
 
 
-def test_a_close_as_the_reader_leaves_its_turn_cleans_up(hub: LoopbackHub, blocking: Any) -> None:
-    hub.events(stream(ONE * 5, end="silent"))
-    client = blocking.client(hub, rate_limits=RateLimits(per_minute=100, concurrent=2))
-    events = client.campaigns.stream_events("c1")
-
-    class Turn:
-        """The stream's own lock; another thread closes just before it is let go of."""
-
-        def __init__(self, lock: Any) -> None:
-            self._lock = lock
-            self._closed = False
-            self.acquire = lock.acquire
-            self.release = lock.release
-
-        def __enter__(self) -> None:
-            self._lock.acquire()
-
-        def __exit__(self, *_exc: object) -> None:
-            if not self._closed:
-                self._closed = True
-                closing = threading.Thread(target=events.close)
-                closing.start()
-                closing.join(10)
-            self._lock.release()
-
-    events._turn = Turn(events._turn)
-    assert list(events) == []
-    assert client.rate_limits.concurrent == 2
-    hub.wait_until_left()
-
-
 def test_closing_the_client_wakes_who_waits_for_an_item(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
     client = blocking.client(hub, clock=DrivenClock(jitter=0.0))
