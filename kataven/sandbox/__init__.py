@@ -1,13 +1,17 @@
-"""An embedded Kataven Hub: dial campaigns that call nobody, on a clock of its own.
+"""An embedded Kataven Hub: run campaigns that call nobody, on a clock of its own.
 
-`with Sandbox(time_scale=60) as hub:` gives a Hub at `hub.url` with the key `hub.api_key`. It knows
-nothing of the SDK and imports none of it, so that it can prove the SDK wrong. Starting one needs
-the extra `sandbox`.
+``with Sandbox(time_scale=60) as hub:`` starts a Hub at ``hub.url`` with the key ``hub.api_key``. It
+imports nothing of the SDK, so that it can prove the SDK wrong. Starting one needs the extra
+``sandbox``.
+
+``model`` is what the Hub is, ``http`` is how it is reached, and ``sandbox`` is the public API.
 """
 
-from kataven.sandbox.clock import Clock
-from kataven.sandbox.faults import Fault, Faults
-from kataven.sandbox.journal import JournalEntry
+from __future__ import annotations
+
+from kataven.sandbox.http.faults import Fault, Faults
+from kataven.sandbox.model.clock import Clock
+from kataven.sandbox.model.journal import JournalEntry
 from kataven.sandbox.sandbox import Outcomes, Sandbox
 
 __all__ = ["Clock", "Fault", "Faults", "JournalEntry", "Outcomes", "Sandbox"]

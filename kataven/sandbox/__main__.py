@@ -1,8 +1,10 @@
-"""An embedded Hub as a process of its own: `python -m kataven.sandbox --time-scale 60`.
+"""An embedded Hub as a process of its own: ``python -m kataven.sandbox --time-scale 60``.
 
-Knows the command line. It prints one line of JSON when the Hub takes requests, `{"url": ...,
-"api_key": ..., "pid": ...}`, and stops at SIGINT or SIGTERM.
+Knows the command line. It prints one line of JSON when the Hub accepts requests, ``{"url": ...,
+"api_key": ..., "pid": ...}``, and stops on SIGINT or SIGTERM.
 """
+
+from __future__ import annotations
 
 import argparse
 import contextlib
@@ -12,34 +14,39 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kataven.sandbox.clock import Clock
+from kataven.sandbox.model.clock import Clock
+from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
 from kataven.sandbox.sandbox import Sandbox
-from kataven.sandbox.windows import DEFAULT_LIMITS, checked_call_limits, checked_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+_DESCRIPTION: Final = """Run an embedded Kataven Hub. It prints one line of JSON when it accepts
+requests, {"url": ..., "api_key": ..., "pid": ...}, and stops on SIGINT or SIGTERM."""
 
 FAILED: Final = 1
-WRONG_USAGE: Final = 2
-# A shell's code for a process that a signal ended is this and the signal's number.
-BY_SIGNAL: Final = 128
+USAGE_ERROR: Final = 2
+# By convention, 128 plus the number of the signal that ended the process.
+SIGNALLED: Final = 128
 
-_PORT_TROUBLE: Final = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
+_PORT_ERRORS: Final = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: give one from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port {text!r}: use a number from 0 to 65535")
     return int(text)
 
 
-def _speed(text: str) -> Clock:
+def _clock(text: str) -> Clock:
     try:
         return Clock.manual() if text == "manual" else Clock.scaled(float(text))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no speed: give a finite number above 0, or manual"
+            f"invalid time scale {text!r}: use a finite number above 0, or manual"
         ) from None
 
 
@@ -61,56 +68,67 @@ def _call_limits(text: str) -> Mapping[str, int] | None:
     return limits
 
 
-def _json(text: str, wanted: str) -> dict[str, Any] | None:
-    """Read an object, or null."""
+def _json(text: str, usage: str) -> dict[str, Any] | None:
+    """Parse an object, or null."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: give {wanted}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON: use {usage}") from None
     if not (value is None or isinstance(value, dict)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no object: give {wanted}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an object: use {usage}")
     return value
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m kataven.sandbox",
-        description=__doc__,
-        epilog="Exit codes: 0 stopped, 1 failed, 2 wrong usage, 130 Ctrl-C before it was up.",
+        description=_DESCRIPTION,
+        epilog="Exit codes: 0 stopped, 1 failed, 2 usage error, 130 Ctrl-C during the start.",
     )
-    parser.add_argument("--port", type=_port, default=0, help="0 for any free one")
+    parser.add_argument("--port", type=_port, default=0, help="default: 0, any free port")
     parser.add_argument(
-        "--time-scale", type=_speed, default=Clock.scaled(1), help="a number, or manual"
+        "--time-scale",
+        type=_clock,
+        default=Clock.scaled(1),
+        help="Hub seconds per real second, or manual; default: 1",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--path", default=None, help="a file for the database; default: memory")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all draws; default: 0")
+    parser.add_argument("--path", default=None, help="file for the database; default: memory")
     parser.add_argument(
-        "--limits", type=_limits, default=DEFAULT_LIMITS, help="none, or JSON such as {}"
+        "--limits",
+        type=_limits,
+        default=DEFAULT_LIMITS,
+        help='request limits of each account: none, or JSON such as {"per_minute": 5}',
     )
-    parser.add_argument("--call-limits", type=_call_limits, default=None, help="JSON")
+    parser.add_argument(
+        "--call-limits",
+        type=_call_limits,
+        default=None,
+        help='limits of each account on calls: JSON such as {"concurrent_max": 10}',
+    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a Hub until it is told to stop.
+    """Run a Hub until SIGINT or SIGTERM.
 
     Args:
-        arguments: The command line without the program's name; None takes the process's.
+        arguments: The command line without the program's name; None uses ``sys.argv``.
 
     Returns:
-        The exit code: 0 when it ran and was stopped, 1 when something is missing or the address
-        could not be printed, 2 when the Hub cannot start as the command line says, 128 and the
-        signal's number when it was stopped before it took requests.
+        The exit code: 0 if the Hub ran and was stopped, 1 if the extra is missing or the address
+        could not be printed, 2 if the Hub cannot start with these options, 128 plus the number of
+        the signal if it was stopped before it accepted requests.
     """
     stop = threading.Event()
     received: list[int] = []
 
-    def halt(number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         received.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, halt)
+        signal.signal(number, on_signal)
     options = _options(arguments)
     hub = Sandbox(
         time_scale=options.time_scale,
@@ -125,19 +143,19 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         return _say(f"cannot start the Hub: {error}", FAILED)
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        return _say(f"cannot start the Hub: {_reason(error, options)}", WRONG_USAGE)
+        return _say(f"cannot start the Hub: {_reason(error, options)}", USAGE_ERROR)
     try:
         if received:
             return _interrupted(received[0])
         _announce(hub)
         stop.wait()
     except OSError as error:
-        # Closed here, or Python would try once more at its end and say so in its own words.
+        # Closed here, or Python would flush it again at exit and print an error of its own.
         with contextlib.suppress(OSError, AttributeError):
             sys.stdout.close()
         return _say(
-            "the Hub has stopped, for its address could not be printed on standard output: "
-            f"{error.strerror or error}; send the output somewhere else",
+            "the Hub has stopped because it could not write its address to standard output: "
+            f"{error.strerror or error}; redirect the output",
             FAILED,
         )
     finally:
@@ -154,19 +172,19 @@ def _announce(hub: Sandbox) -> None:
 
 
 def _reason(error: Exception, options: argparse.Namespace) -> str:
-    if isinstance(error, OSError) and error.errno in _PORT_TROUBLE:
+    if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
         return (
             f"port {options.port} of 127.0.0.1: {error.strerror}; "
-            "give another --port, or 0 for any free one"
+            "use another --port, or 0 for any free one"
         )
     if isinstance(error, OverflowError):
-        return f"its time would be out of range ({error}); give a smaller --time-scale"
+        return f"its time would be out of range ({error}); use a smaller --time-scale"
     return str(error)
 
 
 def _interrupted(number: int) -> int:
     name = signal.Signals(number).name
-    return _say(f"stopped by {name} before the Hub took requests", BY_SIGNAL + number)
+    return _say(f"stopped by {name} before the Hub accepted requests", SIGNALLED + number)
 
 
 def _say(text: str, code: int) -> int:

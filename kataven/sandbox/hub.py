@@ -1,39 +1,45 @@
-"""The Hub's own thread: its event loop, from the opening of the store to the last closed socket.
+"""A running Hub: a thread with an event loop, from opening the database to closing the last socket.
 
-Knows how the parts are put together and in which order they stop. Must not know what users see of a
-Hub (sandbox). Everything of the engine happens in this thread; others hand it functions to run.
+Knows how the model and HTTP are put together, and the order in which they stop. Must not know the
+public API (sandbox). The engine is only used in this thread; other threads pass it functions.
 """
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from os import PathLike
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from kataven.sandbox.accounts import Accounts
-from kataven.sandbox.app import App
-from kataven.sandbox.clock import Clock, HubTime
-from kataven.sandbox.engine import Engine
-from kataven.sandbox.faults import Faults
-from kataven.sandbox.feeds import Feeds
-from kataven.sandbox.server import Listener, listen
-from kataven.sandbox.store import Store
+from kataven.sandbox.http.app import App
+from kataven.sandbox.http.server import Listener, listen
+from kataven.sandbox.model.accounts import Accounts
+from kataven.sandbox.model.advance import Advance
+from kataven.sandbox.model.clock import Clock, HubTime
+from kataven.sandbox.model.engine import Engine
+from kataven.sandbox.model.feeds import Feeds
+from kataven.sandbox.model.store import Store
 
-logger = logging.getLogger("kataven.sandbox")
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from os import PathLike
+
+    from kataven.sandbox.http.faults import Faults
+
+logger: Final = logging.getLogger("kataven.sandbox")
 
 T = TypeVar("T")
 
-# Things that are due closer together than this are handled together.
-_LEAST_WAIT: Final = 0.005
+# Events that are due closer together than this are handled together, in real seconds.
+_SHORTEST_WAIT: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """What a Hub is made with; `Sandbox` says what each means."""
+    """The settings of a Hub. ``Sandbox`` documents each of them."""
 
     clock: Clock
     seed: int
@@ -41,20 +47,28 @@ class HubSettings:
     limits: Mapping[str, int | None]
     call_limits: Mapping[str, int]
     port: int
-    patience: float
+    request_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What other threads use of a running Hub."""
+
+    engine: Engine
+    advance: Advance
 
 
 class HubThread:
     """A Hub that runs in a thread of its own.
 
     Args:
-        settings: What it is made with.
+        settings: Its settings.
         faults: Its scripted faults.
 
     Raises:
-        OSError: The port is taken.
-        RuntimeError: Another Hub holds the database.
-        ValueError: The database cannot be read.
+        OSError: The port is in use.
+        RuntimeError: Another Hub uses the database.
+        ValueError: The database cannot be used.
     """
 
     def __init__(self, settings: HubSettings, faults: Faults) -> None:
@@ -65,33 +79,43 @@ class HubThread:
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._work = asyncio.Event()
-        self._ready: Future[App] = Future()
+        self._ready: Future[_Running] = Future()
         self._thread = threading.Thread(target=self._run, name="kataven-sandbox", daemon=True)
         self._thread.start()
         try:
-            self.app = self._ready.result()
+            self._running = self._ready.result()
         except Exception:
             self._thread.join()
             raise
 
     def call(self, function: Callable[[Engine], T]) -> T:
-        """Run a function with the engine in the Hub's thread, and return what it returns."""
+        """Call a function with the engine in the Hub's thread, and return its result."""
 
-        async def run() -> T:
-            result = function(self.app.engine)
+        async def call() -> T:
+            result = function(self._running.engine)
             self._work.set()
             return result
 
-        return self.wait(run())
+        return self._wait(call)
 
-    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the Hub's loop, and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def advance(self, seconds: float) -> int:
+        """Move a manual clock, and return the Hub's time in nanoseconds since 1970."""
+        return self._wait(lambda: self._running.advance(seconds))
+
+    def now(self) -> int:
+        """Return the Hub's time in nanoseconds since 1970."""
+        return self._running.engine.time.now()
 
     def close(self) -> None:
         """Stop the Hub and wait until its thread has ended."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    def _wait(self, function: Callable[[], Awaitable[T]]) -> T:
+        async def run() -> T:
+            return await function()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     def _run(self) -> None:
         try:
@@ -117,8 +141,10 @@ class HubThread:
                 settings.seed,
                 feeds.status_changed,
             )
-            app = App(engine, feeds, self._faults, settings.patience, self._work.set)
-            listener = Listener(app, self._socket, settings.clock.label, settings.patience)
+            advance = Advance(engine, feeds)
+            timeout = settings.request_timeout
+            app = App(engine, feeds, advance, self._faults, timeout, self._work.set)
+            listener = Listener(app, self._socket, settings.clock.label, timeout)
             await listener.open()
         except Exception as error:  # noqa: BLE001 - raised again in the thread that starts the Hub
             if store is not None:
@@ -126,13 +152,13 @@ class HubThread:
             self._ready.set_exception(error)
             return
         pump = asyncio.create_task(self._pump(engine))
-        self._ready.set_result(app)
+        self._ready.set_result(_Running(engine, advance))
         try:
             await self._stop.wait()
             app.stop()
             await listener.close()
             pump.cancel()
-            # Calls from other threads that came too late end with the Hub.
+            # Calls from other threads that are still waiting end with the Hub.
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -142,7 +168,7 @@ class HubThread:
             store.close()
 
     async def _pump(self, engine: Engine) -> None:
-        """Let happen what is due, when it is due; a manual clock is moved by `advance` alone."""
+        """Handle events when they are due. Only ``advance`` moves a manual clock."""
         hub_time = engine.time
         if hub_time.clock.scale is None:
             return
@@ -155,7 +181,7 @@ class HubThread:
             due = engine.dialler.next_time()
             wait = None
             if due is not None:
-                wait = max(_LEAST_WAIT, hub_time.machine_seconds(due - hub_time.now()))
+                wait = max(_SHORTEST_WAIT, hub_time.real_seconds(due - hub_time.now()))
             try:
                 async with asyncio.timeout(wait):
                     await self._work.wait()

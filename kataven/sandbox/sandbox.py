@@ -1,46 +1,52 @@
-"""`Sandbox`: the embedded Hub as users hold it.
+"""``Sandbox``, the public API of the embedded Hub.
 
-Knows the public names and checks their arguments. Must not know how the Hub works inside, and loads
-the server only when one is started.
+Knows the public names and checks their arguments. Must not know how the Hub works inside, and
+imports the server only when a Hub is started.
 """
 
+from __future__ import annotations
+
+# Imports that only annotations use stay real here, so that typing.get_type_hints() works on the
+# public API.
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from datetime import datetime
-from os import PathLike
-from types import TracebackType
+from datetime import datetime  # noqa: TC003
+from os import PathLike  # noqa: TC003
+from types import TracebackType  # noqa: TC003
 from typing import TYPE_CHECKING, Self
 
-from kataven.sandbox import outcomes, rfc3339
-from kataven.sandbox.clock import Clock
-from kataven.sandbox.faults import Faults
-from kataven.sandbox.journal import JournalEntry, entry
-from kataven.sandbox.windows import DEFAULT_LIMITS, checked_call_limits, checked_limits
+from kataven.sandbox.http.faults import Faults
+from kataven.sandbox.model import outcomes, rfc3339
+from kataven.sandbox.model.clock import Clock
+from kataven.sandbox.model.journal import JournalEntry
+from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
 
 if TYPE_CHECKING:
     from kataven.sandbox.hub import HubThread
 
 
 class Sandbox:
-    """An embedded Kataven Hub on 127.0.0.1, for trying campaigns without calling anybody.
+    """An embedded Kataven Hub on 127.0.0.1, to try campaigns without calling anybody.
 
-    Use it with `with` or `async with`. In both it starts and stops blocking, within a tenth of a
-    second. What is documented of the Hub holds here; what is our choice is listed in the docs.
+    Use it with ``with`` or ``async with``. Both block while it starts and stops, for less than a
+    tenth of a second. It follows the Hub's documentation; where that is silent, the behaviour is
+    our choice, marked as assumed in docs/sandbox.md.
 
     Args:
-        time_scale: Hub seconds for each second of the machine (above 0), or `Clock.manual()`.
-        seed: The seed of all draws; equal seeds and equal requests give equal campaigns.
-        path: A file for the database, kept over restarts and kill -9; None keeps it in memory.
-        limits: The request limits of each account: `per_minute` 60, `per_hour` 1,000, `per_day`
-            10,000 and `concurrent` 20 (documented) where not given; None as a value switches one
-            off, None as the whole switches all off.
-        call_limits: The limits of each account on calls: `concurrent_max` 100, `calls_per_minute`
-            6,000, `daily_calls_max` and `daily_minutes_max` 1,000,000 (our choice) where not given.
-        port: The port, 0 for any free one.
-        request_timeout: Seconds of the machine that a request's head, and then its body, may take
-            to arrive; 408 after it (our choice).
+        time_scale: Hub seconds per real second (above 0), or ``Clock.manual()``.
+        seed: The seed of all draws. Equal seeds and equal requests give equal campaigns.
+        path: A file for the database, which survives restarts and kill -9; None keeps it in memory.
+        limits: The request limits of each account. Missing names keep the documented defaults:
+            ``per_minute`` 60, ``per_hour`` 1,000, ``per_day`` 10,000 and ``concurrent`` 20. None as
+            a value switches one off, ``limits=None`` switches all of them off.
+        call_limits: The limits of each account on calls. Missing names keep the defaults (assumed):
+            ``concurrent_max`` 100, ``calls_per_minute`` 6,000, ``daily_calls_max`` and
+            ``daily_minutes_max`` 1,000,000.
+        port: The port, or 0 for any free one.
+        request_timeout: Maximum real seconds for the head of a request to arrive, and then for its
+            body; a later one gets a 408 (assumed).
 
     Raises:
-        ValueError: An argument makes no sense; the text says which.
+        ValueError: An argument is not valid. The text says which.
     """
 
     def __init__(
@@ -94,18 +100,20 @@ class Sandbox:
         self.close()
 
     def start(self) -> None:
-        """Start the Hub and return when it takes requests.
+        """Start the Hub, and return when it accepts requests.
 
         Raises:
-            ImportError: The extra `sandbox` is not installed.
-            OSError: The port is taken.
-            RuntimeError: The Hub runs already, or another one holds the database.
-            ValueError: The database cannot be read.
+            ImportError: The extra ``sandbox`` is not installed.
+            OSError: The port is in use.
+            RuntimeError: The Hub is already running, or another one uses the database.
+            ValueError: The database cannot be used.
         """
         if self._thread is not None:
-            raise RuntimeError("this Sandbox runs already; close it first, or make another one")
+            raise RuntimeError(
+                "this Sandbox is already running: close it first, or make another one"
+            )
         try:
-            # Loads the server: only a Hub that is started pays for it.
+            # Imports the server, which only a Hub that is started needs.
             from kataven.sandbox.hub import HubSettings, HubThread  # noqa: PLC0415
         except ModuleNotFoundError as error:
             msg = (
@@ -125,19 +133,19 @@ class Sandbox:
         self._thread = HubThread(settings, self._faults)
 
     def close(self) -> None:
-        """Stop the Hub: its connections end, its threads are joined; does nothing when stopped."""
+        """Stop the Hub: close its connections, join its threads. No-op if it is not running."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.close()
 
     @property
     def url(self) -> str:
-        """The Hub's address, `http://127.0.0.1:PORT`, with nothing behind it."""
+        """The Hub's address, ``http://127.0.0.1:PORT``, without a path."""
         return f"http://127.0.0.1:{self._running.port}"
 
     @property
     def api_key(self) -> str:
-        """A key of the account `sandbox`; the same for a database file as long as it exists."""
+        """A key of the account ``sandbox``. A database file keeps it over restarts."""
         return self._running.call(lambda engine: engine.first_key)
 
     @property
@@ -146,90 +154,91 @@ class Sandbox:
         return self._faults
 
     @property
-    def outcomes(self) -> "Outcomes":
-        """Fixed outcomes by phone number: `hub.outcomes["+15550100001"] = "busy"`."""
+    def outcomes(self) -> Outcomes:
+        """Fixed outcomes by phone number: ``hub.outcomes["+15550100001"] = "busy"``."""
         return self._outcomes
 
     @property
     def journal(self) -> list[JournalEntry]:
-        """What was done so far, the oldest first, over all accounts."""
+        """What the Hub has done so far, over all accounts, oldest first."""
         rows = self._running.call(lambda engine: engine.journal(0, -1))
-        return [entry(row) for _, row in rows]
+        return [JournalEntry.from_row(row) for _, row in rows]
 
     def new_key(self, account: str, limits: Mapping[str, int | None] | None = None) -> str:
         """Make an API key.
 
         Args:
-            account: The account it names; it comes to be if it does not exist.
-            limits: Limits of the key's own, with the names of the Hub's, counted beside those of
-                the account; None or a missing name: only the account's count.
+            account: The account it names. It is created if it does not exist.
+            limits: Request limits of the key, with the same names as the Hub's, which apply in
+                addition to the account's. None, or a missing name, adds no limit.
 
         Returns:
             The key.
 
         Raises:
-            ValueError: The account's name breaks the rule, or a limit makes no sense.
+            ValueError: The account's name or a limit is not valid.
         """
         own = None if limits is None else checked_limits(limits, {})
         return self._running.call(lambda engine: engine.new_key(account, own).token)
 
     def revoke(self, key: str) -> None:
-        """Revoke an API key: its next request is answered with 401; open streams go on.
+        """Revoke an API key: its next request gets a 401. Open streams continue.
 
         Raises:
-            LookupError: There is no such key.
+            LookupError: The Hub has no such key.
         """
         self._running.call(lambda engine: engine.revoke(key))
 
     def now(self) -> datetime:
-        """Return the Hub's time (aware, UTC, cut to microseconds)."""
-        return rfc3339.to_datetime(self._running.app.engine.time.now())
+        """Return the Hub's time (aware, UTC, truncated to microseconds)."""
+        return rfc3339.to_datetime(self._running.now())
 
     def advance(self, seconds: float) -> datetime:
-        """Move a manual clock; return when all that was due has happened and is stored.
+        """Move a manual clock, and return when everything that was due has happened and is stored.
 
-        May be called from any thread. Each running campaign's stream gets a snapshot.
+        May be called from any thread. The streams of running campaigns get a snapshot.
 
         Args:
             seconds: How far, from 0 to 400 days.
 
         Returns:
-            The Hub's time after it.
+            The Hub's time after the advance.
 
         Raises:
             RuntimeError: The clock is not manual.
             ValueError: The span is negative or too long.
         """
-        thread = self._running
-        return rfc3339.to_datetime(thread.wait(thread.app.advance(seconds)))
+        return rfc3339.to_datetime(self._running.advance(seconds))
 
     def fail(self, campaign_id: str) -> None:
-        """Let a running campaign fail, as a terminal error of the Hub would.
+        """Make a running campaign fail, as a terminal error of the Hub would.
 
         Raises:
-            LookupError: There is no such campaign.
-            ValueError: It does not run.
+            LookupError: The Hub has no such campaign.
+            ValueError: It is not running.
         """
         self._running.call(lambda engine: engine.fail(campaign_id))
 
     @property
-    def _running(self) -> "HubThread":
+    def _running(self) -> HubThread:
         if self._thread is None:
-            raise RuntimeError("this Sandbox is not running: use it with `with Sandbox() as hub:`")
+            raise RuntimeError(
+                "this Sandbox is not running: start it with `with Sandbox() as hub:`"
+            )
         return self._thread
 
 
 class Outcomes(MutableMapping[str, str]):
-    """Fixed outcomes by phone number; every call that begins after the setting goes so.
+    """Fixed outcomes by phone number. Each applies to every call that begins after it was set.
 
-    The words are `answered`, `no_answer`, `voicemail`, `busy` and `failed`; another one is a
-    ValueError. Kept in the database.
+    The outcomes are ``answered``, ``no_answer``, ``voicemail``, ``busy`` and ``failed``; any other
+    raises ``ValueError``. They are stored in the database.
 
     Args:
-        running: Gives the running Hub they belong to.
+        running: Returns the running Hub that they belong to.
     """
 
-    def __init__(self, running: "Callable[[], HubThread]") -> None:
+    def __init__(self, running: Callable[[], HubThread]) -> None:
         self._running = running
 
     def __getitem__(self, number: str) -> str:

@@ -7,7 +7,7 @@ from dateutil.parser import isoparse as parse
 from kataven import contacts
 from kataven.contacts.forecast import Estimate
 from kataven.sandbox import Clock, Sandbox
-from kataven.sandbox.outcomes import REACHED, draw
+from kataven.sandbox.model.outcomes import REACHED, draw
 
 # What the embedded dialler's calls are like, from draws of a seed that no test below dials with.
 DRAWN = [draw(99, 1, row, 1) for row in range(20_000)]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
-from kataven.sandbox.outcomes import WORDS, draw
+from kataven.sandbox.model.outcomes import WORDS, draw
 
 SECOND = 1_000_000_000
 

@@ -2,9 +2,12 @@
 
 import pytest
 
-from kataven.sandbox import rfc3339
-from kataven.sandbox.campaign import Campaign, Roster, Settings
-from kataven.sandbox.feeds import END, HEARTBEAT, Feed, encode
+from kataven.sandbox.http.streaming import encode
+
+from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model.campaign import Campaign, Settings
+from kataven.sandbox.model.contacts import Roster
+from kataven.sandbox.model.feeds import Feed, Mark
 
 SECOND = 1_000_000_000
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
-from kataven.sandbox.schema import MIGRATIONS
+from kataven.sandbox.model.schema import MIGRATIONS
 
 
 @pytest.fixture

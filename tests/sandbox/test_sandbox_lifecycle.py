@@ -235,7 +235,7 @@ def test_a_process_that_cannot_start_says_why(hub):
 
 
 def test_the_listening_socket_is_made_so_that_nagles_delay_is_off():
-    from kataven.sandbox.server import listen
+    from kataven.sandbox.http.server import listen
 
     with listen(0) as listening:
         assert listening.proto == socket.IPPROTO_TCP

@@ -1,15 +1,19 @@
-"""Limits that count in sliding windows of Hub time, and requests in flight.
+"""Request limits and call limits: counts in sliding windows of Hub time, and requests in flight.
 
 Knows numbers and times. Must not know accounts, keys or HTTP. Sliding windows are our choice, the
-stricter reading: at no moment did more happen in the last minute, hour or day than the limit says.
+stricter reading: at no moment do the last minute, hour or day hold more than the limit.
 """
 
-from collections import deque
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
+from __future__ import annotations
 
-from kataven.sandbox.clock import NANOSECONDS
+from collections import deque
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from kataven.sandbox.model.clock import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MINUTE: Final = 60 * NANOSECONDS
 HOUR: Final = 60 * MINUTE
@@ -26,7 +30,8 @@ DEFAULT_CALL_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
         "daily_minutes_max": 1_000_000,
     }
 )
-_SPANS = (
+# Each window: its option, its name in the text of a 429, and its length.
+_WINDOWS: Final = (
     ("per_minute", "per-minute", MINUTE),
     ("per_hour", "per-hour", HOUR),
     ("per_day", "per-day", DAY),
@@ -36,15 +41,15 @@ _SPANS = (
 def checked_limits(
     limits: Mapping[str, int | None] | None, base: Mapping[str, int | None]
 ) -> dict[str, int | None]:
-    """Return request limits laid over a base.
+    """Check request limits, and complete them from defaults.
 
     Args:
-        limits: `per_minute`, `per_hour`, `per_day`, `concurrent`; None for a limit that is off, and
-            None instead of the mapping for all off.
-        base: The values of what is not given.
+        limits: ``per_minute``, ``per_hour``, ``per_day``, ``concurrent``. None as a value switches
+            one limit off, None as the mapping switches all of them off.
+        base: The values of missing names.
 
     Raises:
-        ValueError: A name is unknown, or a limit is no positive integer.
+        ValueError: A name is unknown, or a limit is not a positive integer.
     """
     if limits is None:
         return dict.fromkeys(DEFAULT_LIMITS)
@@ -53,22 +58,23 @@ def checked_limits(
 
 
 def checked_call_limits(limits: Mapping[str, int] | None) -> dict[str, int]:
-    """Return the limits of an account on calls, laid over the defaults.
+    """Check an account's limits on calls, and complete them from the defaults.
 
     Args:
-        limits: `concurrent_max`, `calls_per_minute`, `daily_calls_max`, `daily_minutes_max`.
+        limits: ``concurrent_max``, ``calls_per_minute``, ``daily_calls_max``,
+            ``daily_minutes_max``.
 
     Raises:
-        ValueError: A name is unknown, or a limit is no positive integer.
+        ValueError: A name is unknown, or a limit is not a positive integer.
     """
     _check("call_limits", limits or {}, DEFAULT_CALL_LIMITS)
     return {**DEFAULT_CALL_LIMITS, **(limits or {})}
 
 
-def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, object]) -> None:
+def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, int | None]) -> None:
     for name, value in given.items():
         if name not in known:
-            msg = f"{what}: {name!r} is no limit; the names are {', '.join(known)}"
+            msg = f"{what}: unknown limit {name!r}; the names are {', '.join(known)}"
             raise ValueError(msg)
         off = value is None and what == "limits"
         if not off and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -76,8 +82,8 @@ def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, objec
             raise ValueError(msg)
 
 
-class RequestWindows:
-    """The requests of one account, or of one key.
+class RequestLimiter:
+    """The request rate limiter of one account, or of one key.
 
     Args:
         limits: The four limits; None where one is off.
@@ -87,15 +93,15 @@ class RequestWindows:
         self._concurrent = limits.get("concurrent")
         self._in_flight = 0
         self._windows: list[tuple[str, int, int, deque[int]]] = []
-        for name, word, span in _SPANS:
+        for name, word, length in _WINDOWS:
             limit = limits.get(name)
             if limit is not None:
-                self._windows.append((word, limit, span, deque()))
+                self._windows.append((word, limit, length, deque()))
 
     def exceeded(self, now: int) -> str | None:
-        """Return the text of the limit that another request would break, or None."""
-        for word, limit, span, times in self._windows:
-            while times and times[0] <= now - span:
+        """Return the error text of the limit that another request would exceed, or None."""
+        for word, limit, length, times in self._windows:
+            while times and times[0] <= now - length:
                 times.popleft()
             if len(times) >= limit:
                 return f"rate_limited: {word} ({limit}) exceeded"
@@ -103,18 +109,18 @@ class RequestWindows:
             return f"rate_limited: concurrent ({self._concurrent}) exceeded"
         return None
 
-    def enter(self, now: int) -> None:
+    def acquire(self, now: int) -> None:
         """Count a request that begins now."""
         self._in_flight += 1
         for _, _, _, times in self._windows:
             times.append(now)
 
-    def leave(self, began: int, *, counted: bool) -> None:
+    def release(self, began: int, *, counted: bool) -> None:
         """End a request.
 
         Args:
-            began: The time that `enter` was given.
-            counted: False takes the request back: it was answered with a 401 or 429.
+            began: The time that was passed to ``acquire``.
+            counted: False removes the request from the windows: it got a 401 or a 429.
         """
         self._in_flight -= 1
         if counted:
@@ -124,11 +130,11 @@ class RequestWindows:
                 times.remove(began)
 
 
-class CallWindows:
-    """The calls of one account in the last minute and day.
+class CallLimiter:
+    """The limits of one account on its calls: per minute, per day, and minutes talked per day.
 
     Args:
-        limits: The account's limits on calls.
+        limits: The limits, complete.
     """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
@@ -146,14 +152,14 @@ class CallWindows:
         self._day.append(at)
 
     def record_talk(self, at: int, talk: int) -> None:
-        """Count the minutes of a call that ends."""
+        """Count the talk time of a call that ends, in nanoseconds."""
         if talk:
             self._talks.append((at, talk))
             self._talked += talk
 
     def blocked_until(self, now: int) -> int:
-        """Return when the next call may begin; 0 if at once."""
-        self._forget(now)
+        """Return when the next call may begin; 0 if it may begin now."""
+        self._expire(now)
         until = 0
         if len(self._minute) >= self._per_minute:
             until = self._minute[0] + MINUTE
@@ -164,15 +170,15 @@ class CallWindows:
         return until
 
     def daily_refusal(self, now: int) -> str | None:
-        """Return the text for a campaign that may not start now, or None."""
-        self._forget(now)
+        """Return the error text if no campaign may start because a daily cap is reached."""
+        self._expire(now)
         if len(self._day) >= self._daily_calls:
             return "Daily call limit reached"
         if self._talked >= self._daily_talk:
             return "Daily minute budget exhausted"
         return None
 
-    def _forget(self, now: int) -> None:
+    def _expire(self, now: int) -> None:
         minute, day, talks = self._minute, self._day, self._talks
         while minute and minute[0] <= now - MINUTE:
             minute.popleft()

@@ -1,21 +1,33 @@
-"""Where the Hub keeps what it must not lose: SQLite, in memory or in a file.
+"""The database of a Hub: SQLite, in memory or in a file.
 
-Knows tables and transactions. Must not know what the state means. Everything that one step of the
-Hub changed goes into one transaction, and no answer leaves before it is committed. In WAL mode with
-`synchronous=NORMAL` a commit survives kill -9 of the process (not a power cut, which nobody needs
-of a stand-in). One Hub holds a file at a time.
+Knows tables and transactions. Must not know what the state means. Each step of the Hub is one
+transaction, and no response leaves before it is committed. In WAL mode with ``synchronous=NORMAL``
+a commit survives kill -9 of the process, but not a power failure, which a test Hub need not
+survive. Only one Hub can use a file at a time.
 """
+
+from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from kataven.sandbox import schema
-from kataven.sandbox.accounts import Account, Key
-from kataven.sandbox.campaign import Campaign, Roster, Settings
-from kataven.sandbox.journal import CALL, CALL_ENDED, Row
+from kataven.sandbox.model import schema
+from kataven.sandbox.model.accounts import Account, Key
+from kataven.sandbox.model.campaign import Campaign, Settings
+from kataven.sandbox.model.contacts import BLOCK, Roster
+from kataven.sandbox.model.journal import CALL, CALL_ENDED, JournalRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# A row of _SELECT_CAMPAIGNS.
+_CampaignRow: TypeAlias = tuple[
+    int, str, int, str,
+    str, str, str, int, int, int, str | None, int | None,
+    str, int, str, str, int | None, int | None, int,
+]  # fmt: skip
 
 _SELECT_CAMPAIGNS: Final = """
     SELECT key, id, number, account, name, agent_id, phone_number_id, max_concurrent_calls,
@@ -46,21 +58,21 @@ _SELECT_JOURNAL: Final = """
 _SELECT_CALLS: Final = """
     SELECT account, action, time, talk FROM journal
     WHERE time > ? AND action IN (?, ?) ORDER BY entry"""
-# SQLite's kinds of error: somebody else is at it, and a file that is something else.
-_HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_FOREIGN: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+# SQLite's primary result codes: another process uses the file, or the file is not ours.
+_IN_USE: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NOT_OURS: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 
 class Store:
-    """The database of one Hub; used by one thread.
+    """The database of one Hub. Only one thread may use it.
 
     Args:
         path: The file, or None for memory.
 
     Raises:
-        ValueError: The file is no database of a Hub, a newer kataven wrote it, or it cannot be
-            opened or written.
-        RuntimeError: Another Hub holds the file.
+        ValueError: The file is not a database of a Hub, was written by a newer kataven, or cannot
+            be opened or written.
+        RuntimeError: Another Hub uses the file.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
@@ -69,13 +81,14 @@ class Store:
         try:
             self._connection = sqlite3.connect(name, isolation_level=None, timeout=0)
         except sqlite3.Error as error:
-            msg = f"{name} cannot be opened ({error}): use a file in a folder that can be written"
+            msg = f"{name} cannot be opened ({error}): use a file in a writable folder"
             raise ValueError(msg) from error
         try:
             if self.durable:
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=NORMAL")
+                # Takes the lock now, not at the first write.
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute("COMMIT")
             schema.migrate(self._connection, name)
@@ -93,17 +106,17 @@ class Store:
         self._connection.close()
 
     def next_key(self) -> int:
-        """Return a row number for a new campaign."""
+        """Return the row number of a new campaign."""
         self._last_key += 1
         return self._last_key
 
     def last_seen(self) -> int | None:
-        """Return the last Hub time that was stored, or None."""
+        """Return the last Hub time that was stored, or None in a new database."""
         row = self._connection.execute("SELECT value FROM meta WHERE name = 'now'").fetchone()
         return None if row is None else int(row[0])
 
     def load_keys(self) -> list[Key]:
-        """Return every key, the oldest first."""
+        """Return every key, oldest first."""
         rows = self._connection.execute(
             "SELECT token, account, limits, revoked FROM keys ORDER BY rowid"
         )
@@ -115,51 +128,47 @@ class Store:
     def save_key(self, key: Key) -> None:
         """Store a key."""
         limits = None if key.limits is None else json.dumps(key.limits)
-        self._connection.execute(
-            _SAVE_KEY,
-            (key.token, key.account, limits, key.revoked),
-        )
+        self._connection.execute(_SAVE_KEY, (key.token, key.account, limits, key.revoked))
 
     def created(self) -> list[tuple[str, int]]:
-        """Return the accounts with how many campaigns each ever made."""
+        """Return each account with the number of campaigns it has ever created."""
         return self._connection.execute("SELECT name, created FROM accounts").fetchall()
 
     def outcomes(self) -> dict[str, str]:
-        """Return the outcomes that tests have fixed."""
+        """Return the fixed outcomes by phone number."""
         return dict(self._connection.execute("SELECT number, word FROM outcomes"))
 
     def save_outcome(self, number: str, word: str | None) -> None:
-        """Fix a number's outcome, or free it again (None)."""
+        """Fix the outcome of a number, or remove it (None)."""
         self._connection.execute("DELETE FROM outcomes WHERE number = ?", (number,))
         if word is not None:
             self._connection.execute("INSERT INTO outcomes VALUES (?, ?)", (number, word))
 
     def campaigns(self) -> Iterator[Campaign]:
-        """Read every campaign with its contacts, the oldest first."""
+        """Read every campaign with its contacts, oldest first."""
         rows = self._connection.execute(_SELECT_CAMPAIGNS)
         for row in rows.fetchall():
             yield self._campaign(row)
 
     def calls_since(self, time: int) -> Iterator[tuple[str, bool, int, int]]:
-        """Read (account, whether it is an end, time, talk) of each call's begin and end."""
-        rows = self._connection.execute(
-            _SELECT_CALLS,
-            (time, CALL, CALL_ENDED),
-        )
+        """Read the beginning and the end of each call after a time.
+
+        Yields:
+            The account, whether the call ended, the time, and the nanoseconds talked.
+        """
+        rows = self._connection.execute(_SELECT_CALLS, (time, CALL, CALL_ENDED))
         for account, action, at, talk in rows:
             yield account, action == CALL_ENDED, at, talk
 
-    def journal(self, after: int, at_most: int) -> list[tuple[Any, ...]]:
-        """Read journal rows, each with its entry's number before it.
+    def journal(self, after: int, at_most: int) -> list[tuple[int, JournalRow]]:
+        """Read journal rows, each with the number of its entry.
 
         Args:
-            after: The last entry already read, 0 for none.
-            at_most: How many to read; -1 for all.
+            after: The number of the last entry already read, 0 for none.
+            at_most: Maximum number of rows; -1 for all.
         """
-        return self._connection.execute(
-            _SELECT_JOURNAL,
-            (after, at_most),
-        ).fetchall()
+        rows = self._connection.execute(_SELECT_JOURNAL, (after, at_most))
+        return [(entry, JournalRow(*row)) for entry, *row in rows]
 
     def fields(self, campaign: Campaign, block: int) -> list[list[str]]:
         """Read the custom fields of one block of 100 contacts."""
@@ -173,16 +182,16 @@ class Store:
         self,
         now: int,
         touched: Iterable[Campaign],
-        rows: list[Row],
+        rows: list[JournalRow],
         *,
         new: tuple[Account, Campaign, list[str]] | None = None,
     ) -> None:
-        """Store what a step of the Hub changed, in one transaction.
+        """Store everything that one step of the Hub changed, in one transaction.
 
         Args:
             now: The Hub's time.
             touched: The campaigns that changed.
-            rows: What to write into the journal.
+            rows: New rows of the journal.
             new: A new campaign with its account and the JSON of its custom fields.
         """
         execute = self._connection.execute
@@ -227,7 +236,7 @@ class Store:
         self._connection.executemany(
             "INSERT INTO people VALUES (?, ?, ?, ?)",
             (
-                (campaign.key, block, " ".join(numbers[block * 100 : block * 100 + 100]), text)
+                (campaign.key, block, " ".join(numbers[block * BLOCK : (block + 1) * BLOCK]), text)
                 for block, text in enumerate(fields)
             ),
         )
@@ -256,21 +265,9 @@ class Store:
         )
         roster.dirty.clear()
 
-    def _campaign(self, row: tuple[Any, ...]) -> Campaign:
-        (
-            key,
-            name,
-            number,
-            account,
-            *settings,
-            columns,
-            created,
-            by,
-            status,
-            started,
-            completed,
-            deleted,
-        ) = row
+    def _campaign(self, row: _CampaignRow) -> Campaign:
+        key, campaign_id, number, account, *_ = row
+        columns, created, created_by, status, started, completed, deleted = row[12:]
         people = self._connection.execute(
             "SELECT numbers FROM people WHERE campaign = ? ORDER BY block", (key,)
         )
@@ -279,15 +276,16 @@ class Store:
             "SELECT block, state FROM dialling WHERE campaign = ?", (key,)
         ):
             roster.unpack(block, state)
+        roster.recount()
         return Campaign(
             key,
-            name,
+            campaign_id,
             number,
             account,
-            Settings(*settings),
+            Settings(*row[4:12]),
             tuple(json.loads(columns)),
             created,
-            by,
+            created_by,
             roster,
             status,
             started,
@@ -297,10 +295,10 @@ class Store:
 
 
 def _unusable(name: str, error: sqlite3.DatabaseError) -> Exception:
-    # The low byte is the kind; what SQLite adds above it is detail. Python's own errors have none.
-    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if kind in _HELD:
-        return RuntimeError(f"{name} cannot be used ({error}): does another Sandbox hold it?")
-    if kind in _FOREIGN:
-        return ValueError(f"{name} is no database of a Hub ({error}): use another path")
-    return ValueError(f"{name} cannot be used ({error}): use a file that can be written")
+    # The low byte is the primary result code. Errors that Python itself raises have none.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _IN_USE:
+        return RuntimeError(f"{name} cannot be used ({error}): does another Sandbox use it?")
+    if code in _NOT_OURS:
+        return ValueError(f"{name} is not a database of a Hub ({error}): use another path")
+    return ValueError(f"{name} cannot be used ({error}): use a writable file")

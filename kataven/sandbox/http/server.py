@@ -1,29 +1,36 @@
-"""The socket side: a listener on loopback, connections that can be reset, and their end.
+"""The sockets: a listener on loopback, and connections that can be reset.
 
-Knows uvicorn's HTTP protocol and TCP. Must not know the Hub. uvicorn's own `Server` is left out: it
-polls ten times a second and waits for streams to end, and this one starts and stops at once.
+Knows uvicorn's HTTP protocol and TCP. Must not know the Hub. uvicorn's own ``Server`` is not used:
+it polls ten times per second and waits for streams to end, while this one starts and stops at once.
 """
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import socket
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from kataven.sandbox.app import App
-from kataven.sandbox.requests import MAX_HEAD
+from kataven.sandbox.http.requests import MAX_HEAD
 
-_LINGER_NOT = struct.pack("ii", 1, 0)
+if TYPE_CHECKING:
+    from kataven.sandbox.http.app import App
+
+# SO_LINGER with a timeout of 0: closing the socket resets the connection.
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+# Seconds.
 _KEEP_ALIVE: Final = 75
 _BACKLOG: Final = 2048
-_FLUSH_TRIES: Final = 200
+# Checks of the send buffer, 5 ms apart, before a reset.
+_FLUSH_CHECKS: Final = 200
 
-# What is wrong with a request is told to its client, not printed.
-_http_logger = logging.getLogger("kataven.sandbox.http")
+# Errors in a request go to its client, not to the user's terminal.
+_http_logger: Final = logging.getLogger("kataven.sandbox.http")
 _http_logger.addHandler(logging.NullHandler())
 
 
@@ -33,25 +40,23 @@ class Protocol(H11Protocol):
     Args:
         config: uvicorn's settings.
         state: uvicorn's sets of connections and tasks.
-        time_scale: What `X-Sandbox-Time-Scale` says.
-        patience: Seconds that a request's head may take.
+        time_scale: The value of ``X-Sandbox-Time-Scale``.
+        timeout: Maximum real seconds until the head of a request has arrived.
     """
 
-    def __init__(
-        self, config: Config, state: ServerState, time_scale: str, patience: float
-    ) -> None:
+    def __init__(self, config: Config, state: ServerState, time_scale: str, timeout: float) -> None:
         super().__init__(config, state, {"connection": self})
         self.logger = _http_logger
         self.access_log = False
         self._time_scale = time_scale
-        self._patience = patience
+        self._timeout = timeout
         self._closed = asyncio.Event()
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection; its first head must come in time."""
+        """Begin a connection. Its first head must arrive in time."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(self._patience, self._head_is_late)
+        self._head_timer = self.loop.call_later(self._timeout, self._head_timed_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
@@ -60,41 +65,41 @@ class Protocol(H11Protocol):
         self._closed.set()
 
     def data_received(self, data: bytes) -> None:
-        """Read bytes; while a head is incomplete, its time runs."""
+        """Read bytes. The timeout of a head runs while it is incomplete."""
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
             self._stop_head_timer()
         elif self._head_timer is None and (before is None or before.response_complete):
-            self._head_timer = self.loop.call_later(self._patience, self._head_is_late)
+            self._head_timer = self.loop.call_later(self._timeout, self._head_timed_out)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Refuse a head that h11 cannot read, in the Hub's own form."""
+        """Refuse a head that h11 cannot parse, in the format of the Hub's errors."""
         text = "bad request: the head is malformed or too large"
         if not self.transport.is_closing():
             self.write_raw(self._plain(b"400 Bad Request", text))
             self.transport.close()
 
     async def reset(self) -> None:
-        """Send what is buffered, then reset the connection (linger 0); return when it is gone."""
-        for _ in range(_FLUSH_TRIES):
+        """Send what is buffered, then reset the connection. Return when it is closed."""
+        for _ in range(_FLUSH_CHECKS):
             if self.transport.is_closing() or not self.transport.get_write_buffer_size():
                 break
             await asyncio.sleep(0.005)
         sock = self.transport.get_extra_info("socket")
         if sock is not None and not self.transport.is_closing():
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
         await self._closed.wait()
 
     def write_raw(self, data: bytes) -> None:
-        """Write bytes past the HTTP layer."""
+        """Write bytes that bypass the HTTP layer."""
         self.transport.write(data)
 
-    def _head_is_late(self) -> None:
+    def _head_timed_out(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            text = f"the request's head did not arrive within {self._patience:g} s"
+            text = f"the head of the request did not arrive within {self._timeout:g} s"
             self.write_raw(self._plain(b"408 Request Timeout", text))
             self.transport.close()
 
@@ -115,16 +120,16 @@ class Listener:
     """The Hub's listening socket and its connections.
 
     Args:
-        app: The app that answers.
-        sock: The socket that listens.
-        time_scale: What `X-Sandbox-Time-Scale` says.
-        patience: Seconds that a request's head may take.
+        app: The app that handles the requests.
+        sock: The listening socket.
+        time_scale: The value of ``X-Sandbox-Time-Scale``.
+        timeout: Maximum real seconds until the head of a request has arrived.
     """
 
-    def __init__(self, app: App, sock: socket.socket, time_scale: str, patience: float) -> None:
+    def __init__(self, app: App, sock: socket.socket, time_scale: str, timeout: float) -> None:
         self._sock = sock
         self._time_scale = time_scale
-        self._patience = patience
+        self._timeout = timeout
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._config = Config(
@@ -144,21 +149,20 @@ class Listener:
         )
 
     async def open(self) -> None:
-        """Begin to take connections."""
+        """Start accepting connections."""
         self._config.load()
         self._server = await asyncio.get_running_loop().create_server(
             self._connect, sock=self._sock, backlog=_BACKLOG
         )
 
     async def close(self) -> None:
-        """Take no more connections, end those there are, and wait for their handlers."""
+        """Stop accepting connections, abort the open ones, and wait for their handlers."""
         if self._server is None:
             return
         self._server.close()
         for connection in list(self._state.connections):
-            transport: Any = connection.transport
-            if transport is not None:
-                transport.abort()
+            if isinstance(connection, Protocol):
+                connection.transport.abort()
         while self._state.tasks or self._state.connections:
             tasks = list(self._state.tasks)
             if tasks:
@@ -167,17 +171,17 @@ class Listener:
         await self._server.wait_closed()
 
     def _connect(self) -> Protocol:
-        return Protocol(self._config, self._state, self._time_scale, self._patience)
+        return Protocol(self._config, self._state, self._time_scale, self._timeout)
 
 
 def listen(port: int) -> socket.socket:
     """Bind a socket to 127.0.0.1.
 
-    `IPPROTO_TCP` matters: asyncio switches Nagle's delay off for such sockets only, and with it
-    each answer would take 40 ms.
+    ``IPPROTO_TCP`` matters: asyncio sets TCP_NODELAY only on sockets with this protocol number, and
+    without it each response would take 40 ms (Nagle's algorithm with delayed ACKs).
 
     Args:
-        port: The port, 0 for any free one.
+        port: The port, or 0 for any free one.
 
     Raises:
         OSError: The port is taken.

@@ -1,75 +1,84 @@
-"""The dialler: a discrete-event model of an account's calls, on Hub time.
+"""The dialler: a discrete-event simulation of an account's calls, in Hub time.
 
-Knows calls, retries, caps and whose turn it is. Must not know the store, HTTP, or how time passes:
-it is told how far to go and handles what is due in order. Calls respect the campaign's own
-concurrency and the account's caps (calls in flight of whatever campaign, calls a minute, calls and
-minutes a day), and running campaigns take turns.
+Knows calls, retries, caps and turns. Must not know the store, HTTP, or how time passes: its caller
+says up to which time it runs, and it handles what is due in order. Calls respect the campaign's own
+concurrency and the account's caps (calls in flight over all campaigns, calls per minute, calls and
+minutes per day), and running campaigns take turns.
 """
 
+from __future__ import annotations
+
 import heapq
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kataven.sandbox import journal, outcomes, states
-from kataven.sandbox.accounts import Account, Accounts
-from kataven.sandbox.campaign import COMPLETED, FAILED, IN_PROGRESS, PENDING, Campaign
-from kataven.sandbox.clock import NANOSECONDS
-from kataven.sandbox.csv_reader import BLOCK
+from kataven.sandbox.model import journal, outcomes, states
+from kataven.sandbox.model.accounts import Account, Accounts
+from kataven.sandbox.model.clock import NANOSECONDS
+from kataven.sandbox.model.contacts import BLOCK, COMPLETED, FAILED, IN_PROGRESS, PENDING
+from kataven.sandbox.model.journal import JournalRow
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kataven.sandbox.model.campaign import Campaign
+
+# The kinds of events.
 _CALL_ENDS: Final = 0
 _RETRY_IS_DUE: Final = 1
 _SCHEDULE_IS_DUE: Final = 2
 _MAY_BE_DONE: Final = 3
-_CAP_FREES: Final = 4
+_CAP_ALLOWS: Final = 4
 
-_LAST = 2**63 - 1
+_LATEST: Final = 2**63 - 1
 
 
 class Dialler:
-    """Places and ends calls.
+    """Begins and ends calls.
 
     Args:
         accounts: The accounts.
         seed: The Hub's seed.
-        forced: Outcomes that tests have fixed, by number.
+        fixed: The fixed outcomes by phone number.
         on_status: Called after a campaign's status changed, with the campaign and the time.
-        on_schedule: Called when a scheduled campaign's time has come; it starts the campaign, or
-            returns the time of the next try.
+        on_schedule: Called when the start time of a scheduled campaign has come. It starts the
+            campaign, or returns the time of the next attempt.
     """
 
     def __init__(
         self,
         accounts: Accounts,
         seed: int,
-        forced: Mapping[str, str],
+        fixed: Mapping[str, str],
         on_status: Callable[[Campaign, int], None],
         on_schedule: Callable[[Campaign, int], int | None],
     ) -> None:
         self._accounts = accounts
         self._concurrent_max = accounts.call_limits["concurrent_max"]
         self._seed = seed
-        self._forced = forced
+        self._fixed = fixed
         self._on_status = on_status
         self._on_schedule = on_schedule
+        # Time, order of insertion, kind, subject, and row of the contact (0 if it has none).
         self._heap: list[tuple[int, int, int, Campaign | Account, int]] = []
         self._pushed = 0
+        # What changed since the last time it was stored.
         self.touched: set[Campaign] = set()
-        self.journal: list[journal.Row] = []
+        self.journal: list[JournalRow] = []
         self.now = 0
 
     def next_time(self) -> int | None:
-        """Return when the next thing is due, or None."""
+        """Return when the next event is due, or None."""
         return self._heap[0][0] if self._heap else None
 
     def run(self, until: int, at_most: int) -> bool:
-        """Handle what is due, in order.
+        """Handle the events that are due, in order.
 
         Args:
-            until: How far to go, in nanoseconds since 1970.
-            at_most: How many things to handle before coming back.
+            until: The time to stop at, in nanoseconds since 1970.
+            at_most: Maximum number of events to handle.
 
         Returns:
-            Whether everything up to `until` is handled.
+            Whether every event up to ``until`` is handled.
         """
         heap = self._heap
         pop = heapq.heappop
@@ -78,7 +87,7 @@ class Dialler:
                 return False
             at_most -= 1
             at, _, kind, subject, row = pop(heap)
-            # What was due while a killed Hub lay still happens when it goes on.
+            # Events that were due while the Hub was down happen when it is started again.
             self.now = at = max(at, self.now)
             if isinstance(subject, Account):
                 subject.wake_at = 0
@@ -91,24 +100,24 @@ class Dialler:
                     if subject.status == states.RUNNING:
                         self.dispatch(self._accounts.get(subject.account), at)
             elif kind == _SCHEDULE_IS_DUE:
-                self._schedule_is_due(subject, at)
+                self._start_scheduled(subject, at)
             else:
-                # A campaign taken up after a restart may have calls to begin.
+                # A campaign that was restored after a restart may have calls to begin.
                 self.dispatch(self._accounts.get(subject.account), at)
                 self._complete_if_done(subject, at)
         self.now = max(self.now, until)
         return True
 
     def record(self, action: str, campaign: Campaign, at: int) -> None:
-        """Write into the journal what is no call."""
-        self.journal.append((at, action, campaign.account, campaign.id, None, None, None, 0))
+        """Add an entry to the journal that is not about a call."""
+        self.journal.append(JournalRow(at, action, campaign.account, campaign.id))
 
     def schedule(self, campaign: Campaign, at: int) -> None:
-        """Let a scheduled campaign begin at a time."""
+        """Start a scheduled campaign at a time."""
         self._push(at, _SCHEDULE_IS_DUE, campaign, 0)
 
     def set_status(self, campaign: Campaign, status: str, at: int) -> None:
-        """Move a campaign to another status, with all that follows from it."""
+        """Change a campaign's status, with all consequences."""
         account = self._accounts.get(campaign.account)
         if campaign.status == states.RUNNING:
             account.rotation.remove(campaign)
@@ -119,7 +128,7 @@ class Dialler:
             campaign.started_ns = campaign.started_ns or at
             account.rotation.append(campaign)
             self.dispatch(account, at)
-            # A campaign with nothing left to dial is done the moment it runs.
+            # A campaign with nothing left to dial completes as soon as it runs.
             self._push(at, _MAY_BE_DONE, campaign, 0)
         elif status in states.TERMINAL:
             campaign.completed_ns = at
@@ -127,11 +136,10 @@ class Dialler:
         self._on_status(campaign, at)
 
     def restore(self, campaign: Campaign, now: int) -> None:
-        """Take a stored campaign up again where it stood."""
+        """Continue a campaign that was read from the store."""
         account = self._accounts.get(campaign.account)
         roster = campaign.roster
-        roster.recount()
-        fresh = len(roster)
+        cursor = len(roster)
         for row, status in enumerate(roster.status):
             if status == IN_PROGRESS:
                 campaign.in_flight += 1
@@ -139,9 +147,9 @@ class Dialler:
                 self._push(roster.due[row], _CALL_ENDS, campaign, row)
             elif status == PENDING and roster.attempts[row]:
                 self._push(roster.due[row], _RETRY_IS_DUE, campaign, row)
-            elif status == PENDING and fresh == len(roster):
-                fresh = row
-        campaign.cursor = fresh
+            elif status == PENDING and cursor == len(roster):
+                cursor = row
+        campaign.cursor = cursor
         if campaign.status == states.SCHEDULED:
             self.schedule(campaign, max(campaign.settings.scheduled_ns or now, now))
         elif campaign.status == states.RUNNING:
@@ -149,7 +157,7 @@ class Dialler:
             self._push(now, _MAY_BE_DONE, campaign, 0)
 
     def dispatch(self, account: Account, at: int) -> None:
-        """Begin every call that may begin now; running campaigns take turns."""
+        """Begin every call that may begin now. Running campaigns take turns."""
         rotation = account.rotation
         idle = 0
         while idle < len(rotation):
@@ -164,10 +172,11 @@ class Dialler:
                 continue
             until = account.calls.blocked_until(at)
             if until:
+                # The campaign keeps its turn.
                 rotation.rotate(1)
                 if not account.wake_at or until < account.wake_at:
                     account.wake_at = until
-                    self._push(until, _CAP_FREES, account, 0)
+                    self._push(until, _CAP_ALLOWS, account, 0)
                 return
             row = campaign.next_row()
             if row is not None:
@@ -182,14 +191,9 @@ class Dialler:
         roster = campaign.roster
         attempt = roster.attempts[row] + 1
         number = roster.numbers[row]
-        word = self._forced.get(number)
-        call = outcomes.draw(
-            self._seed,
-            campaign.number,
-            row,
-            attempt,
-            None if word is None else outcomes.code_of(word),
-        )
+        word = self._fixed.get(number)
+        fixed = None if word is None else outcomes.code_of(word)
+        call = outcomes.draw(self._seed, campaign.number, row, attempt, fixed)
         ends = at + call.ring + call.talk
         roster.attempts[row] = attempt
         roster.status[row] = IN_PROGRESS
@@ -203,19 +207,21 @@ class Dialler:
         campaign.in_flight += 1
         account.in_flight += 1
         account.calls.record_call(at)
-        self.journal.append((at, journal.CALL, account.name, campaign.id, number, attempt, None, 0))
+        self.journal.append(
+            JournalRow(at, journal.CALL, account.name, campaign.id, number, attempt)
+        )
         self._push(ends, _CALL_ENDS, campaign, row)
 
     def _end_call(self, campaign: Campaign, row: int, at: int) -> None:
         account = self._accounts.get(campaign.account)
         roster = campaign.roster
         attempt = roster.attempts[row]
-        number = roster.numbers[row]
         code = roster.outcome[row]
-        drawn = outcomes.draw(self._seed, campaign.number, row, attempt, code)
+        # The same draw again, with the outcome that the call began with.
+        talk = outcomes.draw(self._seed, campaign.number, row, attempt, code).talk
         campaign.in_flight -= 1
         account.in_flight -= 1
-        account.calls.record_talk(at, drawn.talk)
+        account.calls.record_talk(at, talk)
         if code in outcomes.REACHED:
             roster.error[row] = outcomes.NONE
             status = COMPLETED
@@ -224,7 +230,7 @@ class Dialler:
             status = FAILED
             if attempt <= campaign.settings.retries_per_contact and not campaign.terminal:
                 status = PENDING
-                due = min(at + campaign.settings.retry_delay_seconds * NANOSECONDS, _LAST)
+                due = min(at + campaign.settings.retry_delay_seconds * NANOSECONDS, _LATEST)
                 roster.due[row] = due
                 self._push(due, _RETRY_IS_DUE, campaign, row)
         roster.status[row] = status
@@ -233,15 +239,15 @@ class Dialler:
         roster.dirty.add(row // BLOCK)
         self.touched.add(campaign)
         self.journal.append(
-            (
+            JournalRow(
                 at,
                 journal.CALL_ENDED,
                 account.name,
                 campaign.id,
-                number,
+                roster.numbers[row],
                 attempt,
                 outcomes.WORDS[code],
-                drawn.talk,
+                talk,
             )
         )
         if account.rotation:
@@ -255,9 +261,9 @@ class Dialler:
         self.record("complete", campaign, at)
         self.set_status(campaign, states.COMPLETED, at)
 
-    def _schedule_is_due(self, campaign: Campaign, at: int) -> None:
+    def _start_scheduled(self, campaign: Campaign, at: int) -> None:
         if campaign.status != states.SCHEDULED or campaign.deleted:
             return
-        again = self._on_schedule(campaign, at)
-        if again is not None:
-            self.schedule(campaign, again)
+        next_attempt = self._on_schedule(campaign, at)
+        if next_attempt is not None:
+            self.schedule(campaign, next_attempt)

@@ -1,15 +1,17 @@
-"""Hub time: how fast it runs and what time it is.
+"""Hub time: how fast it runs, and what time it is.
 
-Knows the machine's clock and the scale. Must not know what happens at a time: the dialler asks for
-the time and is told nothing else. All times are whole nanoseconds since 1970 (UTC), the precision
-a Go server shows.
+Knows the machine's clock and the scale. Must not know what happens at a given time. Times are whole
+nanoseconds since 1970 (UTC), the precision that a Go server prints.
 """
+
+from __future__ import annotations
 
 import math
 import time
 from dataclasses import dataclass
+from typing import Final
 
-NANOSECONDS = 1_000_000_000
+NANOSECONDS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,8 @@ class Clock:
     """How fast Hub time runs.
 
     Args:
-        scale: Hub seconds for each second of the machine, above 0; None for a clock that moves only
-            when `Sandbox.advance` moves it.
+        scale: Hub seconds per real second, above 0. None makes a clock that only moves when
+            ``Sandbox.advance`` moves it.
     """
 
     scale: float | None
@@ -31,16 +33,16 @@ class Clock:
             raise ValueError(msg)
 
     @classmethod
-    def manual(cls) -> "Clock":
-        """Make a clock that stands still until `Sandbox.advance` moves it."""
+    def manual(cls) -> Clock:
+        """Make a clock that only moves when ``Sandbox.advance`` moves it."""
         return cls(None)
 
     @classmethod
-    def scaled(cls, scale: float) -> "Clock":
-        """Make a clock that runs `scale` times as fast as the machine's.
+    def scaled(cls, scale: float) -> Clock:
+        """Make a clock that runs ``scale`` times as fast as real time.
 
         Args:
-            scale: Hub seconds for each second of the machine, above 0.
+            scale: Hub seconds per real second, above 0.
 
         Raises:
             ValueError: The scale is not a finite number above 0.
@@ -49,14 +51,14 @@ class Clock:
 
     @property
     def label(self) -> str:
-        """What `X-Sandbox-Time-Scale` says: the scale as a number, or `manual`."""
+        """The value of ``X-Sandbox-Time-Scale``: the scale as a number, or ``manual``."""
         if self.scale is None:
             return "manual"
         return str(int(self.scale)) if self.scale.is_integer() else repr(self.scale)
 
     @property
     def retry_after(self) -> int:
-        """Seconds of the client's own time until a minute of Hub time has passed; 60 if manual."""
+        """Real seconds until a minute of Hub time has passed, at least 1; 60 on a manual clock."""
         return 60 if self.scale is None else max(1, math.ceil(60 / self.scale))
 
 
@@ -65,7 +67,7 @@ class HubTime:
 
     Args:
         clock: How fast it runs.
-        start: The first time, in nanoseconds since 1970.
+        start: The time at which it starts, in nanoseconds since 1970.
     """
 
     def __init__(self, clock: Clock, start: int) -> None:
@@ -74,17 +76,17 @@ class HubTime:
         self._machine_start = time.monotonic_ns()
 
     def now(self) -> int:
-        """Return the Hub's time in nanoseconds since 1970; it never goes back."""
+        """Return the Hub's time in nanoseconds since 1970. It never goes back."""
         scale = self.clock.scale
         if scale is None:
             return self._start
         return self._start + int((time.monotonic_ns() - self._machine_start) * scale)
 
     def move_to(self, when: int) -> None:
-        """Set a manual clock to a later time; an earlier one is ignored."""
+        """Move a manual clock forward to a time; an earlier time is ignored."""
         self._start = max(self._start, when)
 
-    def machine_seconds(self, hub_nanoseconds: int) -> float:
-        """Turn a span of Hub time into seconds of the machine; endless on a manual clock."""
+    def real_seconds(self, hub_nanoseconds: int) -> float:
+        """Convert a span of Hub time to real seconds; infinite on a manual clock."""
         scale = self.clock.scale
         return math.inf if scale is None else hub_nanoseconds / NANOSECONDS / scale

@@ -1,12 +1,16 @@
-"""The database's shape and how an older one is brought up to date.
+"""The schema of the database, and its migrations.
 
 Knows SQL only. Must not know what the tables mean to the Hub. The version is SQLite's
-`user_version`; migration N leads to version N, each runs in one transaction, and a shipped one is
-never edited.
+``user_version``. Migration N leads to version N, each runs in one transaction, and a released one
+is never edited.
 """
 
-import sqlite3
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MIGRATIONS: Final = (
     (
@@ -23,7 +27,7 @@ MIGRATIONS: Final = (
             scheduled_at TEXT, scheduled_ns INTEGER, columns TEXT NOT NULL,
             created_ns INTEGER NOT NULL, created_by TEXT NOT NULL, status TEXT NOT NULL,
             started_ns INTEGER, completed_ns INTEGER, deleted INTEGER NOT NULL)""",
-        # A block is 100 contacts, the size of a page: what the CSV said, and where they stand.
+        # A block is 100 contacts: ``people`` holds their CSV values, ``dialling`` their state.
         """CREATE TABLE people (
             campaign INTEGER NOT NULL, block INTEGER NOT NULL, numbers TEXT NOT NULL,
             fields TEXT NOT NULL, PRIMARY KEY (campaign, block))""",
@@ -42,11 +46,11 @@ MIGRATIONS: Final = (
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring a database to the newest version.
+    """Migrate a database to the newest version.
 
     Args:
         connection: A connection in autocommit mode.
-        path: Where the database lies, for the error's text.
+        path: The path of the database, for the error text.
 
     Raises:
         ValueError: A newer kataven wrote the database.
@@ -54,7 +58,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         msg = (
-            f"{path} has version {version} and this kataven knows {len(MIGRATIONS)}: "
+            f"{path} has version {version}, but this kataven supports up to {len(MIGRATIONS)}: "
             "upgrade kataven, or use another file"
         )
         raise ValueError(msg)

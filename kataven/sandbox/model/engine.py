@@ -1,36 +1,52 @@
-"""What the Hub does when it is asked: the operations, on state in memory, stored before answers.
+"""The operations of the Hub, on state in memory that is stored before each response.
 
-Knows accounts, campaigns, budgets and the dialler. Must not know HTTP, threads or event loops: one
-thread calls it, and it never waits. Each operation first handles what is due, then acts, then
-stores; so its answer is never ahead of the database.
+Knows accounts, campaigns, the concurrency budget and the dialler. Must not know HTTP, threads or
+event loops: one thread calls it, and it never waits. Each operation first handles what is due, then
+acts, then stores, so a response is never ahead of the database.
 """
 
-import secrets
-from collections.abc import Callable
-from typing import Final
+from __future__ import annotations
 
-from kataven.sandbox import journal, states
-from kataven.sandbox.accounts import Account, Accounts, Caller, Key
-from kataven.sandbox.campaign import CONTACT_STATUSES, Campaign, Roster, Settings
-from kataven.sandbox.clock import HubTime
-from kataven.sandbox.csv_reader import BLOCK, Contacts
-from kataven.sandbox.dialler import Dialler
-from kataven.sandbox.refusals import Refused
-from kataven.sandbox.store import Store
-from kataven.sandbox.windows import DAY, MINUTE
+import secrets
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from kataven.sandbox.model import states
+from kataven.sandbox.model.campaign import Campaign, ContactFields, Settings
+from kataven.sandbox.model.contacts import BLOCK, CONTACT_STATUSES, ContactList, Roster
+from kataven.sandbox.model.dialler import Dialler
+from kataven.sandbox.model.limits import DAY, MINUTE
+from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven.sandbox.model.accounts import Account, Accounts, Key
+    from kataven.sandbox.model.clock import HubTime
+    from kataven.sandbox.model.journal import JournalRow
+    from kataven.sandbox.model.store import Store
 
 PAGE: Final = BLOCK
+# Events that are handled before they are stored, and before other requests get their turn.
 _STEP: Final = 20_000
-_KEPT_ROWS: Final = 16
+_CACHED_FILTERS: Final = 16
 _FIRST_ACCOUNT: Final = "sandbox"
+
+
+class ContactPage(TypedDict):
+    """One page of contacts as clients see it (assumed keys)."""
+
+    contacts: list[ContactFields]
+    page: int
+    page_size: int
+    total: int
 
 
 class Engine:
     """The Hub without a network.
 
     Args:
-        store: Where it keeps its state.
-        accounts: Its accounts, without keys or campaigns.
+        store: Its database.
+        accounts: Its accounts, still without keys and campaigns.
         time: Its time.
         seed: The seed of its draws.
         on_status: Called after a campaign's status changed, with the campaign and the time.
@@ -49,6 +65,7 @@ class Engine:
         self.time = time
         self.outcomes = store.outcomes()
         self.dialler = Dialler(accounts, seed, self.outcomes, on_status, self._start_scheduled)
+        # The rows of each (campaign, status code) that was asked for; cleared at each change.
         self._rows: dict[tuple[int, int], list[int]] = {}
         self._load()
 
@@ -79,7 +96,7 @@ class Engine:
         return next(iter(self.accounts.keys))
 
     def catch_up(self) -> int:
-        """Handle and store everything that is due by now; return the time."""
+        """Handle and store everything that is due by now, and return the time."""
         now = self.time.now()
         while not self.dialler.run(now, _STEP):
             self._store()
@@ -88,10 +105,10 @@ class Engine:
         return now
 
     def step(self, until: int) -> bool:
-        """Handle and store a part of what is due on a manual clock, which moves along.
+        """Move a manual clock towards a time, handling and storing some of what is due.
 
         Args:
-            until: The time that the clock shall reach.
+            until: The time that the clock is to reach.
 
         Returns:
             Whether the clock has reached it.
@@ -101,12 +118,17 @@ class Engine:
         self._store()
         return done
 
-    def create(self, caller: Caller, settings: Settings, contacts: Contacts) -> Campaign:
-        """Make a campaign: a draft, or a scheduled one."""
+    def create(
+        self, account: Account, created_by: str, settings: Settings, contacts: ContactList
+    ) -> Campaign:
+        """Create a campaign: a draft, or a scheduled one.
+
+        Raises:
+            BadInput: The scheduled time is in the past.
+        """
         now = self.catch_up()
         if settings.scheduled_ns is not None and settings.scheduled_ns < now:
-            raise Refused(400, f"scheduled_at {settings.scheduled_at} is in the past")
-        account = caller.account
+            raise BadInput(f"scheduled_at {settings.scheduled_at} is in the past")
         account.created += 1
         campaign = Campaign(
             self.store.next_key(),
@@ -116,7 +138,7 @@ class Engine:
             settings,
             contacts.columns,
             now,
-            caller.name,
+            created_by,
             Roster(contacts.numbers),
         )
         if settings.scheduled_ns is not None:
@@ -131,29 +153,31 @@ class Engine:
         """Return a campaign of an account.
 
         Raises:
-            Refused: 404, it is not in this account.
+            NotFound: The campaign is not in this account.
         """
         campaign = account.campaigns.get(campaign_id)
         if campaign is None:
-            raise Refused(404, "campaign not found in this account")
+            raise NotFound("campaign not found in this account")
         return campaign
 
     def act(self, account: Account, campaign_id: str, action: str) -> Campaign:
         """Start, pause, resume or stop a campaign.
 
         Raises:
-            Refused: 404; 409 for its state or the concurrency budget; 429 for a cost cap.
+            NotFound: The campaign is not in this account.
+            Conflict: Its status or the concurrency budget does not allow it.
+            CapReached: A daily cap on calls is reached.
         """
         now = self.catch_up()
         campaign = self.find(account, campaign_id)
-        target = states.after(action, campaign.status)
+        target = states.next_status(action, campaign.status)
         if target is None:
-            raise Refused(409, states.refusal(action, campaign.status))
+            raise Conflict(states.conflict_text(action, campaign.status))
         if target == states.RUNNING:
             self._check_budget(account, campaign)
-            cap = account.calls.daily_refusal(now)
-            if cap is not None:
-                raise Refused(429, cap)
+            text = account.calls.daily_refusal(now)
+            if text is not None:
+                raise CapReached(text)
         self.dialler.record(action, campaign, now)
         if action == "stop":
             campaign.roster.cancel_pending()
@@ -162,15 +186,16 @@ class Engine:
         return campaign
 
     def delete(self, account: Account, campaign_id: str) -> Campaign:
-        """Delete a campaign that does not run; calls in flight finish.
+        """Delete a campaign that is not running. Calls in flight finish.
 
         Raises:
-            Refused: 404, or 409 while it runs.
+            NotFound: The campaign is not in this account.
+            Conflict: It is running.
         """
         now = self.catch_up()
         campaign = self.find(account, campaign_id)
         if not states.may_delete(campaign.status):
-            raise Refused(409, states.refusal("delete", campaign.status))
+            raise Conflict(states.conflict_text("delete", campaign.status))
         if not campaign.terminal:
             campaign.roster.cancel_pending()
             campaign.status = states.COMPLETED
@@ -182,20 +207,20 @@ class Engine:
         return campaign
 
     def fail(self, campaign_id: str) -> Campaign:
-        """Let a running campaign fail, as a terminal error of the Hub would.
+        """Make a running campaign fail, as a terminal error of the Hub would.
 
         Raises:
             LookupError: There is no such campaign.
-            ValueError: It does not run.
+            ValueError: It is not running.
         """
         now = self.catch_up()
         for account in self.accounts:
             campaign = account.campaigns.get(campaign_id)
             if campaign is None:
                 continue
-            target = states.after("fail", campaign.status)
+            target = states.next_status("fail", campaign.status)
             if target is None:
-                raise ValueError(states.refusal("fail", campaign.status))
+                raise ValueError(states.conflict_text("fail", campaign.status))
             self.dialler.record("fail", campaign, now)
             self.dialler.set_status(campaign, target, now)
             self._store()
@@ -203,12 +228,12 @@ class Engine:
         msg = f"no campaign {campaign_id!r} in this Hub"
         raise LookupError(msg)
 
-    def contacts(self, campaign: Campaign, status: str | None, page: int) -> dict[str, object]:
-        """Return one page of a campaign's contacts, 100 a page, in the order of the CSV.
+    def contacts(self, campaign: Campaign, status: str | None, page: int) -> ContactPage:
+        """Return one page of a campaign's contacts, 100 per page, in the order of the CSV.
 
         Args:
             campaign: The campaign.
-            status: Only contacts of this status; a word that no contact has finds none.
+            status: Only contacts of this status, or None for all. An unknown status finds none.
             page: The page, counted from 0.
         """
         roster = campaign.roster
@@ -220,7 +245,7 @@ class Engine:
             total = len(found)
             rows = found[page * PAGE : (page + 1) * PAGE]
         fields: dict[int, list[list[str]]] = {}
-        contacts = []
+        contacts: list[ContactFields] = []
         for row in rows:
             block, place = divmod(row, BLOCK)
             if block not in fields:
@@ -235,7 +260,7 @@ class Engine:
         return key
 
     def revoke(self, token: str) -> None:
-        """Let a key open nothing from its next request on.
+        """Revoke a key: its next request is refused.
 
         Raises:
             LookupError: There is no such key.
@@ -247,35 +272,34 @@ class Engine:
         self.store.save_key(key)
 
     def fix_outcome(self, number: str, word: str | None) -> None:
-        """Fix how every call to a number goes, or free it again (None)."""
+        """Fix the outcome of every call to a number that begins from now on, or unfix it (None)."""
         self.store.save_outcome(number, word)
         if word is None:
             del self.outcomes[number]
         else:
             self.outcomes[number] = word
 
-    def journal(self, after: int, at_most: int) -> list[tuple[int, journal.Row]]:
-        """Return journal rows with the number of each entry; -1 reads all that follow."""
+    def journal(self, after: int, at_most: int) -> list[tuple[int, JournalRow]]:
+        """Return journal rows, each with the number of its entry; -1 returns all that follow."""
         self.catch_up()
-        return [(row[0], row[1:]) for row in self.store.journal(after, at_most)]
+        return self.store.journal(after, at_most)
 
     def _check_budget(self, account: Account, campaign: Campaign) -> None:
         used = sum(other.settings.max_concurrent_calls for other in account.rotation)
         wanted = campaign.settings.max_concurrent_calls
         allowed = self.accounts.call_limits["concurrent_max"]
         if used + wanted > allowed:
-            raise Refused(
-                409,
-                f"concurrency budget exceeded: running campaigns hold {used} calls and this one "
-                f"needs {wanted}, together {used + wanted}, but concurrent_max is "
-                f"{allowed}; stop or pause one",
+            raise Conflict(
+                f"concurrency budget exceeded: running campaigns use {used} calls and this one "
+                f"needs {wanted}, {used + wanted} in total, but concurrent_max is "
+                f"{allowed}; stop or pause one"
             )
 
     def _start_scheduled(self, campaign: Campaign, at: int) -> int | None:
         account = self.accounts.get(campaign.account)
         try:
             self._check_budget(account, campaign)
-        except Refused:
+        except Conflict:
             return at + MINUTE
         if account.calls.daily_refusal(at) is not None:
             return at + MINUTE
@@ -289,7 +313,7 @@ class Engine:
         code = CONTACT_STATUSES.index(status)
         found = self._rows.get((campaign.key, code))
         if found is None:
-            if len(self._rows) >= _KEPT_ROWS:
+            if len(self._rows) >= _CACHED_FILTERS:
                 self._rows.clear()
             found = self._rows[campaign.key, code] = campaign.roster.rows_of(code)
         return found
@@ -297,7 +321,6 @@ class Engine:
     def _store(self, new: tuple[Account, Campaign, list[str]] | None = None) -> None:
         dialler = self.dialler
         if dialler.touched:
-            # The rows of each status are kept between pages of a campaign that stands still.
             self._rows.clear()
         self.store.save(
             self.time.now() if self.store.durable else dialler.now,

@@ -1,19 +1,23 @@
-"""Timestamps as a Go server reads and writes them (RFC 3339, nanoseconds).
+"""Timestamps as a Go server reads and prints them: RFC 3339 with nanoseconds.
 
-Knows the text form only. Must not know the clock.
+Knows the text format only. Must not know what time it is.
 """
+
+from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from kataven.sandbox.clock import NANOSECONDS
+from kataven.sandbox.model.clock import NANOSECONDS
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PATTERN = re.compile(
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PATTERN: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
-_LAST = 2**63 - 1
+# SQLite and the packed contact state hold times as signed 64-bit integers.
+_LATEST: Final = 2**63 - 1
 
 
 def write(when: int) -> str:
@@ -28,21 +32,25 @@ def write(when: int) -> str:
 
 
 def to_datetime(when: int) -> datetime:
-    """Return a time as an aware datetime (UTC, cut to microseconds)."""
+    """Return a time as an aware datetime in UTC, truncated to microseconds.
+
+    Args:
+        when: Nanoseconds since 1970.
+    """
     return _EPOCH + timedelta(microseconds=when // 1000)
 
 
 def read(text: str) -> tuple[int, str]:
-    """Read an RFC 3339 timestamp.
+    """Parse an RFC 3339 timestamp.
 
     Args:
-        text: The timestamp, with `Z` or an offset.
+        text: The timestamp, with ``Z`` or an offset.
 
     Returns:
-        Nanoseconds since 1970, and the text as Go would print it back (its offset is kept).
+        Nanoseconds since 1970, and the text as Go would print it, with its offset.
 
     Raises:
-        ValueError: The text is no RFC 3339 timestamp, or lies outside 1970 to 2262.
+        ValueError: The text is not an RFC 3339 timestamp, or is outside 1970 to 2262.
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -56,7 +64,7 @@ def read(text: str) -> tuple[int, str]:
     local = datetime.strptime(f"{day} {clock}+0000", "%Y-%m-%d %H:%M:%S%z")
     seconds = round((local - _EPOCH).total_seconds()) - offset * 60
     when = seconds * NANOSECONDS + int((fraction or "").ljust(9, "0"))
-    if not 0 <= when <= _LAST:
+    if not 0 <= when <= _LATEST:
         raise ValueError("the year is out of range")
     digits = (fraction or "").rstrip("0")
     zone = "Z" if offset == 0 else f"{sign}{hours}:{minutes}"

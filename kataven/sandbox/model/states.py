@@ -1,8 +1,10 @@
-"""What a campaign's status allows: the whole table of transitions.
+"""The state machine of a campaign: every status, action and allowed transition.
 
-Knows words only. Must not know campaigns, the store or HTTP. The documented transitions, and ours
-where the Hub's pages say nothing; every pair that is not in the table is a conflict.
+Knows words only. Must not know campaigns, the store or HTTP. Transitions are the documented ones,
+and ours where the Hub's documentation is silent; any pair missing from the table is a conflict.
 """
+
+from __future__ import annotations
 
 from typing import Final
 
@@ -16,7 +18,7 @@ FAILED: Final = "failed"
 STATUSES: Final = (DRAFT, SCHEDULED, RUNNING, PAUSED, COMPLETED, FAILED)
 TERMINAL: Final = frozenset({COMPLETED, FAILED})
 
-_MOVES: Final = {
+_TRANSITIONS: Final = {
     "start": (frozenset({DRAFT, SCHEDULED, PAUSED}), RUNNING),
     "pause": (frozenset({RUNNING}), PAUSED),
     "resume": (frozenset({PAUSED}), RUNNING),
@@ -33,22 +35,22 @@ _ADVICE: Final = {
 }
 
 
-def after(action: str, status: str) -> str | None:
-    """Return the status that an action leads to, or None where the state does not allow it.
+def next_status(action: str, status: str) -> str | None:
+    """Return the status that an action leads to, or None if the current status forbids it.
 
     Args:
-        action: `start`, `pause`, `resume`, `stop` or `fail`.
-        status: The campaign's status.
+        action: ``start``, ``pause``, ``resume``, ``stop`` or ``fail``.
+        status: The campaign's current status.
     """
-    allowed, target = _MOVES[action]
+    allowed, target = _TRANSITIONS[action]
     return target if status in allowed else None
 
 
 def may_delete(status: str) -> bool:
-    """Tell whether a campaign of this status may be deleted: any but a running one."""
+    """Return whether a campaign with this status may be deleted: any but a running one."""
     return status != RUNNING
 
 
-def refusal(action: str, status: str) -> str:
-    """Return the text of the 409 for an action that the state does not allow."""
+def conflict_text(action: str, status: str) -> str:
+    """Return the error text for an action that the current status forbids."""
     return f"cannot {action} campaign: it is {status}; {_ADVICE[action]}"

@@ -1,0 +1,171 @@
+"""The ASGI app: what happens to a request, in order.
+
+Knows the order: host, path, token, limits, faults, operation, response. Must not know how an
+operation works (operations, model) or how bytes travel (server). Everything runs in one event loop,
+and the engine is only ever called from that loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from kataven.sandbox.http import control, routes
+from kataven.sandbox.http.auth import Caller, identify
+from kataven.sandbox.http.control import Control
+from kataven.sandbox.http.operations import Operations
+from kataven.sandbox.http.refusals import HttpRefused, response_to
+from kataven.sandbox.http.requests import Request
+from kataven.sandbox.http.responses import Receive, Response, ResponseWriter, Scope, Send
+from kataven.sandbox.http.streaming import serve_stream
+from kataven.sandbox.model.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven.sandbox.http.faults import Fault, Faults
+    from kataven.sandbox.model.advance import Advance
+    from kataven.sandbox.model.engine import Engine
+    from kataven.sandbox.model.feeds import Feeds
+
+logger: Final = logging.getLogger("kataven.sandbox")
+
+
+class App:
+    """The Hub as an ASGI app.
+
+    Args:
+        engine: The Hub.
+        feeds: Its open streams.
+        advance: Moves its clock, if it is manual.
+        faults: Its scripted faults.
+        timeout: Maximum real seconds until the body of a request has arrived.
+        on_work: Called when new events may be due.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        feeds: Feeds,
+        advance: Advance,
+        faults: Faults,
+        timeout: float,
+        on_work: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._feeds = feeds
+        self._faults = faults
+        self._timeout = timeout
+        self._clock = engine.time.clock
+        self._operations = Operations(engine, feeds, on_work)
+        self._control = Control(engine, faults, advance)
+        self._stopping = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            return
+        writer = ResponseWriter(scope, send, self._clock.label)
+        request = Request(scope, receive, self._timeout)
+        try:
+            try:
+                await self._handle(request, writer)
+            except Refused as refused:
+                await writer.send(response_to(refused))
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            if not writer.status:
+                text = "internal error; see the log of kataven.sandbox"
+                await writer.send(Response(500, text=text))
+
+    def stop(self) -> None:
+        """End the wait of scripted latencies, because the Hub stops."""
+        self._stopping.set()
+
+    async def _handle(self, request: Request, writer: ResponseWriter) -> None:
+        request.check_head()
+        if request.path.startswith(control.PREFIX):
+            await writer.send(await self._control.handle(request))
+            return
+        path = routes.below_mount(request.path)
+        caller = identify(self._engine.accounts, request.headers)
+        began = self._acquire(caller)
+        counted = True
+        try:
+            fault = self._faults.take(request.method, path)
+            counted = fault is None or fault.reset != "before"
+            if fault is None:
+                await self._serve(request, writer, caller, path, None)
+            else:
+                await self._serve_with_fault(request, writer, caller, path, fault)
+        except Refused as refused:
+            # Sent here, while the request still holds its slot.
+            await writer.send(response_to(refused))
+        finally:
+            counted = counted and writer.status not in {401, 429}
+            for limiter in caller.limiters():
+                limiter.release(began, counted=counted)
+
+    def _acquire(self, caller: Caller) -> int:
+        """Pass the request limits, and return the time at which the request began."""
+        now = self._engine.time.now()
+        limiters = caller.limiters()
+        for limiter in limiters:
+            text = limiter.exceeded(now)
+            if text is not None:
+                raise HttpRefused(429, text, retry_after=self._clock.retry_after)
+        for limiter in limiters:
+            limiter.acquire(now)
+        return now
+
+    async def _serve_with_fault(
+        self, request: Request, writer: ResponseWriter, caller: Caller, path: str, fault: Fault
+    ) -> None:
+        if fault.latency:
+            await self._delay(fault.latency)
+        if fault.reset == "before" or self._stopping.is_set():
+            await writer.connection.reset()
+            return
+        if fault.status is not None:
+            headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+            text = f"{fault.status} by a scripted fault" if fault.body is None else fault.body
+            await writer.send(Response(fault.status, text=text, headers=headers))
+            return
+        await self._serve(request, writer, caller, path, fault)
+
+    async def _delay(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _serve(
+        self,
+        request: Request,
+        writer: ResponseWriter,
+        caller: Caller,
+        path: str,
+        fault: Fault | None,
+    ) -> None:
+        operation = routes.operation(request.method, path)
+        if operation.name == "events":
+            campaign = self._engine.find(caller.account, operation.campaign_id)
+            await serve_stream(self._engine, self._feeds, campaign, request.receive, writer, fault)
+            return
+        try:
+            response = await self._operations.run(request, caller, operation)
+        except Refused as refused:
+            response = response_to(refused)
+        if fault is None:
+            await writer.send(response)
+        elif fault.reset == "after":
+            await writer.connection.reset()
+        elif fault.reset == "middle":
+            await writer.send_half(response)
+        elif response.value is None:
+            await writer.send(response)
+        else:
+            altered = Response(response.status, fault.alter(response.value))
+            await writer.send(altered, malformed=fault.malformed)
