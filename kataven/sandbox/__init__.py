@@ -1,4 +1,4 @@
-"""An embedded Kataven Hub: run campaigns that call nobody, on a clock of its own.
+"""An embedded Kataven Hub: run campaigns that call no one, on a clock of its own.
 
 ``with Sandbox(time_scale=60) as hub:`` starts a Hub at ``hub.url`` with the key ``hub.api_key``. It
 imports nothing of the SDK, so that it can prove the SDK wrong. Starting one needs the extra

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Sandbox:
-    """An embedded Kataven Hub on 127.0.0.1, to try campaigns without calling anybody.
+    """An embedded Kataven Hub on 127.0.0.1, to try campaigns without calling anyone.
 
     Use it with ``with`` or ``async with``. Both block while it starts and stops, for less than a
     tenth of a second. It follows the Hub's documentation; where that is silent, the behaviour is

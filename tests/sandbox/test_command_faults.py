@@ -1,4 +1,4 @@
-"""`python -m kataven.sandbox` that cannot do as told, and files that are no contacts or database."""
+"""`python -m kataven.sandbox` with invalid options or files, and CSV files that are not UTF-8."""
 
 import json
 import os
@@ -33,35 +33,67 @@ def without(module: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "told"),
-    [
-        ("--port", "99999", "'99999' is no port: give one from 0 to 65535"),
-        ("--port", "0000065536", "'0000065536' is no port: give one from 0 to 65535"),
-        ("--port", "http", "'http' is no port: give one from 0 to 65535"),
-        ("--time-scale", "x", "'x' is no speed: give a finite number above 0, or manual"),
-        ("--time-scale", "nan", "'nan' is no speed: give a finite number above 0, or manual"),
-        ("--time-scale", "0", "'0' is no speed: give a finite number above 0, or manual"),
-        ("--limits", "x", """'x' is no JSON: give none, or JSON such as {"per_minute": 5}"""),
-        ("--limits", "[]", """'[]' is no object: give none, or JSON such as {"per_minute": 5}"""),
-        ("--limits", '{"per_minute": 0}', "limits: per_minute must be a positive integer, not 0"),
-        ("--call-limits", "5", """'5' is no object: give JSON such as {"concurrent_max": 10}"""),
-        ("--call-limits", "[" * 50_000, """is no JSON: give JSON such as {"concurrent_max": 10}"""),
-        (
-            "--call-limits",
-            '{"calls": 3}',
-            "the names are concurrent_max, calls_per_minute, daily_calls_max, daily_minutes_max",
-        ),
-    ],
-)
-def test_a_wrong_option_is_told_below_the_usage_with_exit_code_2(option, value, told):
-    done = command(f"{option}={value}")
+INVALID = [
+    ("--port", "99999", "invalid port '99999': use a number from 0 to 65535"),
+    ("--port", "0000065536", "invalid port '0000065536': use a number from 0 to 65535"),
+    ("--port", "http", "invalid port 'http': use a number from 0 to 65535"),
+    ("--time-scale", "x", "invalid time scale 'x': use a finite number above 0, or manual"),
+    ("--time-scale", "nan", "invalid time scale 'nan': use a finite number above 0, or manual"),
+    ("--time-scale", "0", "invalid time scale '0': use a finite number above 0, or manual"),
+    ("--limits", "x", """'x' is not JSON: use none, or JSON such as {"per_minute": 5}"""),
+    ("--limits", "[]", """'[]' is not an object: use none, or JSON such as {"per_minute": 5}"""),
+    ("--limits", '{"per_minute": 0}', "limits: per_minute must be a positive integer, not 0"),
+    ("--call-limits", "5", """'5' is not an object: use JSON such as {"concurrent_max": 10}"""),
+    ("--call-limits", "[" * 50_000, """is not JSON: use JSON such as {"concurrent_max": 10}"""),
+    (
+        "--call-limits",
+        '{"calls": 3}',
+        "the names are concurrent_max, calls_per_minute, daily_calls_max, daily_minutes_max",
+    ),
+]
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("usage: python -m kataven.sandbox ")
-    last = done.stderr.splitlines()[-1]
+
+def assert_usage_error(exit_code: int, stderr: str, option: str, text: str) -> None:
+    assert exit_code == 2
+    assert stderr.startswith("usage: python -m kataven.sandbox ")
+    last = stderr.splitlines()[-1]
     assert last.startswith(f"python -m kataven.sandbox: error: argument {option}: ")
-    assert last.endswith(told)
+    assert last.endswith(text)
+
+
+def test_an_invalid_option_is_reported_with_the_usage_and_exit_code_2():
+    option, value, text = INVALID[0]
+    done = command(option, value)
+
+    assert done.stdout == ""
+    assert_usage_error(done.returncode, done.stderr, option, text)
+
+
+def test_every_invalid_value_is_reported():
+    # In one process: each start of Python takes a third of a second.
+    code = (
+        "import contextlib, io, json, sys\n"
+        "from kataven.sandbox.__main__ import main\n"
+        "for option, value, _ in json.load(sys.stdin):\n"
+        "    with contextlib.redirect_stderr(io.StringIO()) as stderr:\n"
+        "        try:\n"
+        "            exit_code = main([f'{option}={value}'])\n"
+        "        except SystemExit as stop:\n"
+        "            exit_code = stop.code\n"
+        "    print(json.dumps([exit_code, stderr.getvalue()]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(INVALID),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    for (option, _, text), (exit_code, stderr) in zip(INVALID, results, strict=True):
+        assert_usage_error(exit_code, stderr, option, text)
 
 
 @pytest.mark.parametrize("option", ["--limits", "--call-limits"])
@@ -74,7 +106,7 @@ def test_null_and_none_still_start_a_hub(option):
         assert process.wait(10) == 0
 
 
-def test_a_taken_port_is_named(hub):
+def test_a_port_in_use_is_named(hub):
     port = hub.url.rsplit(":", 1)[1]
 
     done = command("--port", port)
@@ -82,20 +114,20 @@ def test_a_taken_port_is_named(hub):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"cannot start the Hub: port {port} of 127.0.0.1: Address already in use; "
-        "give another --port, or 0 for any free one\n"
+        "use another --port, or 0 for any free one\n"
     )
 
 
-def test_a_speed_beyond_all_time_is_told():
+def test_a_time_scale_that_overflows_is_reported():
     done = command("--time-scale", "1e300")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.endswith("; give a smaller --time-scale\n")
+    assert done.stderr.endswith("; use a smaller --time-scale\n")
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "python_multipart"])
-def test_a_missing_extra_is_one_line_with_what_to_install(missing):
+def test_a_missing_extra_is_one_line_with_the_command_to_install_it(missing):
     done = without(missing)
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -105,7 +137,7 @@ def test_a_missing_extra_is_one_line_with_what_to_install(missing):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_an_output_that_takes_nothing_stops_the_hub_with_a_sentence(unbuffered):
+def test_output_to_a_full_disk_stops_the_hub_with_one_line(unbuffered):
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >/dev/full', "sh", *COMMAND],
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
@@ -116,24 +148,24 @@ def test_an_output_that_takes_nothing_stops_the_hub_with_a_sentence(unbuffered):
 
     assert done.returncode == 1
     assert done.stderr == (
-        "the Hub has stopped, for its address could not be printed on standard output: "
-        "No space left on device; send the output somewhere else\n"
+        "the Hub has stopped because it could not write its address to standard output: "
+        "No space left on device; redirect the output\n"
     )
 
 
-def test_a_closed_output_stops_the_hub_with_a_sentence():
+def test_a_closed_output_stops_the_hub_with_one_line():
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND], capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 1
-    assert done.stderr.endswith("standard output: it is closed; send the output somewhere else\n")
+    assert done.stderr.endswith("standard output: it is closed; redirect the output\n")
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_hub_takes_requests_is_one_line(number):
-    # It comes while the server is loaded, which is most of the start.
+def test_a_signal_before_the_hub_accepts_requests_is_one_line(number):
+    # The signal arrives while the server is imported, which is most of the start.
     code = (
         "import os, runpy, sys\n"
         "def watch(event, arguments):\n"
@@ -147,7 +179,7 @@ def test_a_signal_before_the_hub_takes_requests_is_one_line(number):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout) == (128 + number, "")
-    assert done.stderr == f"stopped by {number.name} before the Hub took requests\n"
+    assert done.stderr == f"stopped by {number.name} before the Hub accepted requests\n"
 
 
 def test_a_path_that_is_a_folder_is_named(tmp_path):
@@ -156,16 +188,16 @@ def test_a_path_that_is_a_folder_is_named(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"cannot start the Hub: {tmp_path} cannot be opened (unable to open database file): "
-        "use a file in a folder that can be written\n"
+        "use a file in a writable folder\n"
     )
 
 
-def test_a_path_in_no_folder_is_a_value_error(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot be opened .*folder that can be written"):
+def test_a_path_in_a_missing_folder_is_a_value_error(tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be opened .*writable folder"):
         Sandbox(path=tmp_path / "none" / "hub.db").start()
 
 
-def test_a_database_of_something_else_is_no_database_of_a_hub(tmp_path):
+def test_the_database_of_another_program_is_refused(tmp_path):
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 2")
@@ -175,7 +207,7 @@ def test_a_database_of_something_else_is_no_database_of_a_hub(tmp_path):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"cannot start the Hub: {path} is no database of a Hub (no such table: campaigns): "
+        f"cannot start the Hub: {path} is not a database of a Hub (no such table: campaigns): "
         "use another path\n"
     )
 
@@ -194,15 +226,15 @@ def test_a_database_of_something_else_is_no_database_of_a_hub(tmp_path):
         (b"phone_number,note\n+15550100001,a\n", 3),
     ],
 )
-def test_a_byte_that_is_not_utf_8_is_told_with_its_own_row(http, before, row):
-    answer = http.send_form(before + b"\xe9,x\n")
+def test_a_byte_that_is_not_utf_8_is_reported_with_its_row(http, before, row):
+    response = http.send_form(before + b"\xe9,x\n")
 
-    assert answer.status_code == 400
-    assert f"contacts row {row}: byte 0xE9 is not UTF-8" in answer.text
+    assert response.status_code == 400
+    assert f"contacts row {row}: byte 0xE9 is not UTF-8" in response.text
 
 
-def test_a_broken_row_before_the_byte_is_told_first(http):
-    answer = http.send_form(b'phone_number,note\n"12","a"\n\xe9,x\n')
+def test_a_bad_row_before_the_invalid_byte_is_reported_first(http):
+    response = http.send_form(b'phone_number,note\n"12","a"\n\xe9,x\n')
 
-    assert answer.status_code == 400
-    assert "contacts row 2: phone_number '12' is not E.164" in answer.text
+    assert response.status_code == 400
+    assert "contacts row 2: phone_number '12' is not E.164" in response.text

@@ -1,4 +1,4 @@
-"""Reading contacts back: 100 a page, counted from 0, filtered by status."""
+"""Reading contacts: 100 per page, pages counted from 0, filtered by status."""
 
 import pytest
 
@@ -13,7 +13,7 @@ CONTACT = {
 }
 
 
-def test_contacts_come_100_a_page_and_pages_count_from_0(http):
+def test_a_page_has_100_contacts_and_pages_count_from_0(http):
     campaign = http.create(250)
     pages = [http.get(f"/campaigns/{campaign}/contacts?page={n}").json() for n in range(4)]
     assert [len(page["contacts"]) for page in pages] == [100, 100, 50, 0]
@@ -26,14 +26,14 @@ def test_contacts_come_100_a_page_and_pages_count_from_0(http):
     assert numbers == [f"+1555{n:07d}" for n in range(250)]
 
 
-def test_a_fresh_contact_is_pending_and_undialled(http):
+def test_a_new_contact_is_pending_without_attempts(http):
     contact = http.contacts(http.create(1))[0]
     assert set(contact) == CONTACT
     assert (contact["status"], contact["attempts"]) == ("pending", 0)
     assert contact["last_attempt_at"] is contact["last_error"] is None
 
 
-def test_the_status_filter_finds_across_blocks_and_pages(hub, http):
+def test_the_status_filter_works_across_blocks_and_pages(hub, http):
     for n in range(0, 250, 3):
         hub.outcomes[f"+1555{n:07d}"] = "failed"
     for n in range(250):
@@ -59,24 +59,24 @@ def test_the_filter_follows_a_campaign_that_changes(hub, http):
     assert len(http.contacts(campaign, status="cancelled")) == 25
 
 
-def test_a_status_that_nobody_has_finds_nothing_and_an_empty_one_filters_nothing(http):
+def test_an_unknown_status_finds_nothing_and_an_empty_one_does_not_filter(http):
     campaign = http.create(3)
     assert http.get(f"/campaigns/{campaign}/contacts?status=asleep").json()["total"] == 0
     assert http.get(f"/campaigns/{campaign}/contacts?status=").json()["total"] == 3
 
 
 @pytest.mark.parametrize("page", ["-1", "x", "1.5", "", "%20", "0x1"])
-def test_a_page_that_is_no_whole_number_from_0_is_400(http, page):
-    answer = http.get(f"/campaigns/{http.create()}/contacts?page={page}")
-    assert (answer.status_code, "page" in answer.text) == (400, True)
+def test_a_page_that_is_not_an_integer_from_0_is_400(http, page):
+    response = http.get(f"/campaigns/{http.create()}/contacts?page={page}")
+    assert (response.status_code, "page" in response.text) == (400, True)
 
 
-def test_a_page_far_behind_the_end_is_empty(http):
-    answer = http.get(f"/campaigns/{http.create()}/contacts?page={10**30}")
-    assert (answer.status_code, answer.json()["contacts"]) == (200, [])
+def test_a_page_far_after_the_end_is_empty(http):
+    response = http.get(f"/campaigns/{http.create()}/contacts?page={10**30}")
+    assert (response.status_code, response.json()["contacts"]) == (200, [])
 
 
-def test_contact_ids_differ_and_stay(hub, http):
+def test_contact_ids_are_unique_and_stable(hub, http):
     campaign = http.create(120)
     before = [c["id"] for c in http.contacts(campaign)]
     http.start(campaign)

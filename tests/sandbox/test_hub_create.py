@@ -1,4 +1,4 @@
-"""Creating a campaign: the form, its bounds and the CSV's rules, each refused with its place."""
+"""Creating a campaign: the form, its ranges, and the rules of the CSV."""
 
 import re
 from datetime import timedelta
@@ -26,11 +26,11 @@ def rows(*lines: bytes, end: bytes = b"\n") -> bytes:
     return end.join([b"phone_number,name", *lines, b""])
 
 
-def test_201_with_the_campaign_in_draft_and_its_thirteen_fields(http):
-    answer = http.send_form()
-    assert answer.status_code == 201
-    assert answer.headers["Content-Type"] == "application/json"
-    campaign = answer.json()
+def test_create_returns_201_with_a_draft_and_its_thirteen_fields(http):
+    response = http.send_form()
+    assert response.status_code == 201
+    assert response.headers["Content-Type"] == "application/json"
+    campaign = response.json()
     assert set(campaign) == FIELDS
     assert campaign["status"] == "draft"
     assert campaign["scheduled_at"] is campaign["started_at"] is campaign["completed_at"] is None
@@ -46,9 +46,9 @@ def test_the_defaults_are_5_calls_no_retry_and_300_seconds(http):
 @pytest.mark.parametrize("field", ["name", "agent_id", "phone_number_id"])
 @pytest.mark.parametrize("value", [None, "", "x" * 1001])
 def test_name_agent_id_and_phone_number_id_are_required(http, field, value):
-    answer = http.send_form(**{field: value})
-    assert (answer.status_code, field in answer.text) == (400, True)
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    response = http.send_form(**{field: value})
+    assert (response.status_code, field in response.text) == (400, True)
+    assert response.headers["Content-Type"].startswith("text/plain")
     assert http.get("/campaigns").json() == {"campaigns": []}
 
 
@@ -64,12 +64,12 @@ def test_name_agent_id_and_phone_number_id_are_required(http, field, value):
         ("retry_delay_seconds", ["60", "86400"], ["59", "0", "-60", "9" * 30]),
     ],
 )
-def test_the_bounds_of_each_number(http, field, good, bad):
+def test_the_range_of_each_number(http, field, good, bad):
     for value in good:
         assert http.send_form(**{field: value}).json()[field] == int(value)
     for value in bad:
-        answer = http.send_form(**{field: value})
-        assert (answer.status_code, field in answer.text) == (400, True), value
+        response = http.send_form(**{field: value})
+        assert (response.status_code, field in response.text) == (400, True), value
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_bounds_of_each_number(http, field, good, bad):
         ("2100-01-02T03:04:05.123456789-11:30", "2100-01-02T03:04:05.123456789-11:30"),
     ],
 )
-def test_scheduled_at_is_rfc_3339_and_comes_back_as_go_prints_it(http, sent, shown):
+def test_scheduled_at_is_rfc_3339_and_is_returned_as_go_prints_it(http, sent, shown):
     campaign = http.send_form(scheduled_at=sent).json()
     assert campaign["status"] == "scheduled"
     assert campaign["scheduled_at"] == shown
@@ -105,16 +105,16 @@ def test_scheduled_at_is_rfc_3339_and_comes_back_as_go_prints_it(http, sent, sho
         "9999-01-01T00:00:00Z",
     ],
 )
-def test_another_scheduled_at_is_400(http, value):
-    answer = http.send_form(scheduled_at=value)
-    assert (answer.status_code, "scheduled_at" in answer.text) == (400, True)
+def test_an_invalid_scheduled_at_is_400(http, value):
+    response = http.send_form(scheduled_at=value)
+    assert (response.status_code, "scheduled_at" in response.text) == (400, True)
 
 
 def test_scheduled_at_is_rejected_if_in_the_past(hub, http):
     past = (hub.now() - timedelta(seconds=1)).isoformat()
-    answer = http.send_form(scheduled_at=past)
-    assert answer.status_code == 400
-    assert "past" in answer.text
+    response = http.send_form(scheduled_at=past)
+    assert response.status_code == 400
+    assert "past" in response.text
 
 
 def test_timestamps_are_go_rfc_3339_in_hub_time(hub, http):
@@ -124,10 +124,10 @@ def test_timestamps_are_go_rfc_3339_in_hub_time(hub, http):
     assert campaign["created_at"][:19] == hub.now().isoformat()[:19]
 
 
-def test_unknown_fields_are_ignored_and_a_field_twice_is_400(http):
+def test_unknown_fields_are_ignored_and_a_duplicate_field_is_400(http):
     assert http.send_form(colour="red").status_code == 201
-    answer = http.send_form(name=["a", "b"])
-    assert (answer.status_code, "twice" in answer.text) == (400, True)
+    response = http.send_form(name=["a", "b"])
+    assert (response.status_code, "duplicate" in response.text) == (400, True)
 
 
 def test_contacts_must_be_a_file_part(http):
@@ -137,12 +137,12 @@ def test_contacts_must_be_a_file_part(http):
         **{k: (None, v) for k, v in form.items()},
         "contacts": (None, "phone_number\n+15550100001"),
     }
-    answer = http.post("/campaigns", files=parts)
-    assert (answer.status_code, "file" in answer.text) == (400, True)
-    answer = http.post(
+    response = http.post("/campaigns", files=parts)
+    assert (response.status_code, "file" in response.text) == (400, True)
+    response = http.post(
         "/campaigns", files={"contacts": ("c.csv", b"x")} | {"name": ("n.txt", b"n")}
     )
-    assert (answer.status_code, "name is a file" in answer.text) == (400, True)
+    assert (response.status_code, "name is a file" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -162,17 +162,17 @@ def test_contacts_must_be_a_file_part(http):
     ],
 )
 def test_a_bad_form_is_400(http, content_type, body):
-    answer = http.post("/campaigns", content=body, headers={"Content-Type": content_type})
-    assert answer.status_code == 400, answer.text
-    assert "form" in answer.text
+    response = http.post("/campaigns", content=body, headers={"Content-Type": content_type})
+    assert response.status_code == 400, response.text
+    assert "form" in response.text
 
 
 def test_a_name_that_is_not_utf_8_is_400(http):
     body = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\r\n--x--\r\n'
-    answer = http.post(
+    response = http.post(
         "/campaigns", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
     )
-    assert (answer.status_code, answer.text) == (400, "name is not UTF-8")
+    assert (response.status_code, response.text) == (400, "name is not UTF-8")
 
 
 def test_the_first_row_is_headers_and_other_columns_become_custom_fields(http):
@@ -199,12 +199,12 @@ ACCEPTED = {
     "a quoted line end": (b'phone_number,name\n+15550100001,"a\nb\r\nc\rd"\n', 1),
     "a quoted header": (b'"phone_number","na""me"\n+15550100001,a\n', 1),
     "a quoted number": (b'phone_number\n"+15550100001"\n', 1),
-    "duplicates, each a contact": (rows(b"+15550100001,a", b"+15550100001,a"), 2),
+    "duplicate numbers": (rows(b"+15550100001,a", b"+15550100001,a"), 2),
 }
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_what_the_strict_reading_accepts(http, name):
+def test_files_that_the_strict_reader_accepts(http, name):
     csv, count = ACCEPTED[name]
     assert len(http.contacts(http.create(csv))) == count
 
@@ -216,22 +216,22 @@ REFUSED = {
     "headers only": (b"phone_number,name\n", "no contact"),
     "headers and blank lines only": (b"phone_number,name\n\n\n", "no contact"),
     "no phone_number": (b"phone,name\n+15550100001,a\n", "row 1"),
-    "another case of phone_number": (b"Phone_Number\n+15550100001\n", "row 1"),
+    "phone_number in another case": (b"Phone_Number\n+15550100001\n", "row 1"),
     "spaces around phone_number": (b" phone_number\n+15550100001\n", "row 1"),
     "two BOMs": (b"\xef\xbb\xbf\xef\xbb\xbfphone_number\n+15550100001\n", "row 1"),
     "an empty header": (b"phone_number,\n+15550100001,a\n", "row 1"),
-    "a doubled header": (b"phone_number,a,a\n+15550100001,1,2\n", "row 1"),
+    "a duplicate header": (b"phone_number,a,a\n+15550100001,1,2\n", "row 1"),
     "semicolons": (b"phone_number;name\n+15550100001;a\n", "row 1"),
     "a number without plus": (rows(b"+15550100001,a", b"15550100001,a"), "row 3"),
     "a number with a leading 0": (rows(b"+05550100001,a"), "row 2"),
     "six digits": (rows(b"+123456,a"), "row 2"),
     "sixteen digits": (rows(b"+1234567890123456,a"), "row 2"),
-    "a space behind the number": (rows(b"+15550100001 ,a"), "row 2"),
+    "a space after the number": (rows(b"+15550100001 ,a"), "row 2"),
     "full-width digits": (rows("+1555010000１,a".encode()), "row 2"),
     "an empty number": (rows(b",a"), "row 2"),
     "too few fields": (rows(b"+15550100001,a", b"", b"+15550100001"), "row 4"),
     "too many fields": (rows(b"+15550100001,a,b"), "row 2"),
-    "a wrong byte": (rows(b"+15550100001,a", b"+15550100002,caf\xe9"), "row 3"),
+    "an invalid byte": (rows(b"+15550100001,a", b"+15550100002,caf\xe9"), "row 3"),
     "UTF-16": ("phone_number\n+15550100001\n".encode("utf-16"), "row 1"),
     "NUL": (rows(b"+15550100001,a\0b"), "row 2"),
     "a quoted NUL": (rows(b'+15550100001,"a\0b"'), "row 2"),
@@ -239,7 +239,7 @@ REFUSED = {
     "old Mac line ends": (b"phone_number\r+15550100001\r", "row 1"),
     "a lone CR beside a quoted field": (rows(b'+15550100001,"a"\rb'), "row 2"),
     "a quote in an unquoted field": (rows(b'+15550100001,5" pipe'), "row 2"),
-    "text behind a closing quote": (rows(b'+15550100001,"a"b'), "row 2"),
+    "text after a closing quote": (rows(b'+15550100001,"a"b'), "row 2"),
     "an unclosed quote": (rows(b"+15550100001,a", b'+15550100002,"b', b"+15550100003,c"), "row 3"),
     "a quoted record counts as one row": (rows(b'+15550100001,"a\n\nb"', b"x,a"), "row 3"),
     "a header row of 70,000 bytes": (
@@ -250,11 +250,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_one_bad_row_refuses_the_whole_file_and_names_the_row(http, name):
+def test_one_bad_row_refuses_the_file_and_is_named(http, name):
     csv, place = REFUSED[name]
-    answer = http.send_form(csv)
-    assert answer.status_code == 400, answer.text
-    assert re.search(rf"\b{place}\b", answer.text), answer.text
+    response = http.send_form(csv)
+    assert response.status_code == 400, response.text
+    assert re.search(rf"\b{place}\b", response.text), response.text
     assert http.get("/campaigns").json() == {"campaigns": []}
 
 
@@ -265,8 +265,8 @@ def test_the_csv_file_is_at_most_10_mib(http):
     body = header + row * ((size - len(header)) // len(row))
     body += b"\n" * (size - len(body))
     assert http.send_form(body).status_code == 201
-    answer = http.send_form(body + b"\n")
-    assert (answer.status_code, "10 MiB" in answer.text) == (400, True)
+    response = http.send_form(body + b"\n")
+    assert (response.status_code, "10 MiB" in response.text) == (400, True)
     assert len(http.get("/campaigns").json()["campaigns"]) == 1
 
 

@@ -1,4 +1,4 @@
-"""The dialler: concurrency, caps, retries, lengths of calls, and draws that nothing can change."""
+"""The dialler: concurrency, caps, retries, outcomes, durations of calls, and the journal."""
 
 import itertools
 import statistics
@@ -14,13 +14,15 @@ SECOND = 1_000_000_000
 
 
 def calls_of(hub, campaign=None):
-    """(begin, end, number, attempt, outcome) of each finished call."""
+    """(beginning, end, number, attempt, outcome) of each finished call."""
     open_calls, done = {}, []
     for entry in hub.journal:
         if campaign is not None and entry.campaign != campaign:
             continue
         if entry.action == "call":
-            assert (entry.campaign, entry.number) not in open_calls, "dialled twice at once"
+            assert (entry.campaign, entry.number) not in open_calls, (
+                "two calls to a contact at the same time"
+            )
             open_calls[entry.campaign, entry.number] = entry
         elif entry.action == "call_ended":
             begin = open_calls.pop((entry.campaign, entry.number))
@@ -45,7 +47,7 @@ def test_a_campaign_never_has_more_calls_than_its_own_concurrency(hub, http):
     assert most_at_once(calls_of(hub)) == 7
 
 
-def test_account_wide_calls_of_a_stopped_campaign_still_count(connect):
+def test_calls_of_a_stopped_campaign_count_towards_the_account_cap(connect):
     limits = {"concurrent_max": 10}
     with Sandbox(time_scale=Clock.manual(), limits=None, call_limits=limits) as hub:
         http = connect(hub)
@@ -60,7 +62,7 @@ def test_account_wide_calls_of_a_stopped_campaign_still_count(connect):
         assert http.status(second) == "completed"
 
 
-def test_a_deleted_campaigns_calls_in_flight_still_count(connect):
+def test_calls_of_a_deleted_campaign_count_towards_the_account_cap(connect):
     limits = {"concurrent_max": 5}
     with Sandbox(time_scale=Clock.manual(), limits=None, call_limits=limits) as hub:
         http = connect(hub)
@@ -85,12 +87,12 @@ def test_campaigns_take_turns_under_an_account_cap(connect):
             http.start(campaign)
         hub.advance(600)
         shares = Counter(e.campaign for e in hub.journal if e.action == "call")
-        # The first one had the first minute to itself: it was started first.
+        # The first campaign was started first and used the first minute alone.
         assert sum(shares.values()) == 110
         assert max(shares.values()) - min(shares.values()) <= 11
 
 
-def test_calls_per_minute_hold_in_every_sliding_minute(connect):
+def test_calls_per_minute_apply_to_every_sliding_minute(connect):
     limits = {"calls_per_minute": 10}
     with Sandbox(time_scale=Clock.manual(), limits=None, call_limits=limits) as hub:
         http = connect(hub)
@@ -103,7 +105,7 @@ def test_calls_per_minute_hold_in_every_sliding_minute(connect):
         assert http.status(campaign) == "completed"
 
 
-def test_a_campaign_that_reaches_the_daily_calls_waits_and_goes_on_the_next_day(connect):
+def test_a_campaign_that_reaches_the_daily_calls_continues_the_next_day(connect):
     limits = {"daily_calls_max": 12}
     with Sandbox(time_scale=Clock.manual(), limits=None, call_limits=limits) as hub:
         http = connect(hub)
@@ -124,7 +126,7 @@ def test_a_campaign_that_reaches_the_daily_calls_waits_and_goes_on_the_next_day(
         ({"daily_minutes_max": 1}, "Daily minute budget exhausted"),
     ],
 )
-def test_start_and_resume_answer_429_without_retry_after_when_the_day_is_used_up(
+def test_start_and_resume_get_429_without_retry_after_when_a_daily_cap_is_reached(
     connect, limits, text
 ):
     with Sandbox(time_scale=Clock.manual(), limits=None, call_limits=limits, seed=2) as hub:
@@ -136,16 +138,16 @@ def test_start_and_resume_answer_429_without_retry_after_when_the_day_is_used_up
         hub.advance(600)
         http.act(first, "pause")
         second = http.create(3)
-        for answer in (http.act(second, "start"), http.act(first, "resume")):
-            assert (answer.status_code, answer.text) == (429, text)
-            assert "Retry-After" not in answer.headers
-            assert answer.headers["Content-Type"].startswith("text/plain")
+        for response in (http.act(second, "start"), http.act(first, "resume")):
+            assert (response.status_code, response.text) == (429, text)
+            assert "Retry-After" not in response.headers
+            assert response.headers["Content-Type"].startswith("text/plain")
         assert (http.status(second), http.status(first)) == ("draft", "paused")
         hub.advance(86400)
         assert http.act(second, "start").status_code == 200
 
 
-def test_a_retry_comes_after_retry_delay_seconds_while_attempts_are_left(hub, http):
+def test_a_retry_follows_after_retry_delay_seconds_while_attempts_are_left(hub, http):
     hub.outcomes["+15550000000"] = "no_answer"
     campaign = http.create(1, retries_per_contact=2, retry_delay_seconds=60)
     http.start(campaign)
@@ -163,7 +165,7 @@ def test_a_retry_comes_after_retry_delay_seconds_while_attempts_are_left(hub, ht
     assert http.status(campaign) == "completed"
 
 
-def test_a_contact_reached_at_the_second_try_is_completed_without_an_error(hub, http):
+def test_a_contact_reached_by_the_retry_is_completed_without_an_error(hub, http):
     hub.outcomes["+15550000000"] = "busy"
     campaign = http.create(1, retries_per_contact=1, retry_delay_seconds=60)
     http.start(campaign)
@@ -175,7 +177,7 @@ def test_a_contact_reached_at_the_second_try_is_completed_without_an_error(hub, 
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_fixed_outcomes_decide_how_calls_go(hub, http, word):
+def test_fixed_outcomes_apply_to_calls(hub, http, word):
     hub.outcomes["+15550000001"] = word
     campaign = http.create(2)
     http.start(campaign)
@@ -199,7 +201,7 @@ def test_the_mapping_of_outcomes(hub):
         hub.outcomes["+15550000001"] = "asleep"
 
 
-def test_weights_and_lengths_of_calls():
+def test_probabilities_and_durations_of_calls():
     drawn = [draw(7, 1, row, 1) for row in range(40_000)]
     share = Counter(WORDS[call.outcome] for call in drawn)
     for word, weight in zip(WORDS, (55, 20, 12, 8, 5), strict=True):
@@ -247,7 +249,7 @@ def outcomes_of(connect, *, steps, clock=None, others=0, **options):
         )
 
 
-def test_neither_steps_nor_speed_nor_other_campaigns_change_a_draw(connect):
+def test_steps_speed_and_other_campaigns_do_not_change_a_draw(connect):
     one = outcomes_of(connect, steps=[86400])
     assert outcomes_of(connect, steps=[7] * 300 + [86400]) == one
     assert outcomes_of(connect, steps=[86400], others=4, max_concurrent_calls=2) == one
@@ -267,7 +269,7 @@ def test_the_campaigns_number_is_part_of_the_draw(hub, http):
     assert first != second
 
 
-def test_the_journal_says_what_was_done_when(hub, http):
+def test_the_journal_records_actions_and_calls(hub, http):
     hub.outcomes["+15550000000"] = "busy"
     campaign = http.create(1)
     hub.advance(5)
@@ -298,9 +300,9 @@ def test_the_journal_is_read_in_pages_by_other_processes(hub, http):
     hub.advance(400 * 86400)
     entries, after = [], 0
     while after is not None:
-        answer = http.client.get(f"{hub.url}/_sandbox/journal?after={after}").json()
-        entries += answer["entries"]
-        after = answer["next"]
+        response = http.client.get(f"{hub.url}/_sandbox/journal?after={after}").json()
+        entries += response["entries"]
+        after = response["next"]
     assert len(entries) == len(hub.journal) > 10_000
     assert [e["entry"] for e in entries] == list(range(1, len(entries) + 1))
     assert set(entries[0]) == {

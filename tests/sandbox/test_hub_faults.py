@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong on the wire, and what was done all the same."""
+"""Scripted faults: what happens on the wire, and whether the request was processed."""
 
 import contextlib
 import json
@@ -20,13 +20,13 @@ def running(http):
     return campaign
 
 
-def test_a_status_is_answered_and_nothing_is_done(hub, http):
+def test_a_scripted_status_is_sent_and_nothing_is_processed(hub, http):
     campaign = http.create()
     fault = hub.faults.add(START, status=503, body="try later", retry_after=3)
-    answer = http.act(campaign, "start")
-    assert (answer.status_code, answer.text) == (503, "try later")
-    assert answer.headers["Retry-After"] == "3"
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    response = http.act(campaign, "start")
+    assert (response.status_code, response.text) == (503, "try later")
+    assert response.headers["Retry-After"] == "3"
+    assert response.headers["Content-Type"].startswith("text/plain")
     assert http.status(campaign) == "draft"
     assert fault.used == 1
     assert http.act(campaign, "start").status_code == 200
@@ -35,23 +35,23 @@ def test_a_status_is_answered_and_nothing_is_done(hub, http):
 @pytest.mark.parametrize("status", [200, 302, 418, 429, 500, 520, 599])
 def test_any_status_can_be_scripted(hub, http, status):
     hub.faults.add("GET /campaigns", status=status, body="")
-    answer = http.get("/campaigns")
-    assert (answer.status_code, answer.text) == (status, "")
+    response = http.get("/campaigns")
+    assert (response.status_code, response.text) == (status, "")
 
 
-def test_times_and_after_count_the_requests_that_fit(hub, http):
+def test_times_and_after_count_the_matching_requests(hub, http):
     hub.faults.add("GET /call-limits", status=500, times=2, after=1)
     assert [http.get("/call-limits").status_code for _ in range(5)] == [200, 500, 500, 200, 200]
 
 
-def test_times_none_holds_until_cleared(hub, http):
+def test_times_none_applies_until_cleared(hub, http):
     hub.faults.add("GET /call-limits", status=500, times=None)
     assert {http.get("/call-limits").status_code for _ in range(5)} == {500}
     hub.faults.clear()
     assert http.get("/call-limits").status_code == 200
 
 
-def test_faults_are_met_in_the_order_they_were_added(hub, http):
+def test_faults_apply_in_the_order_they_were_added(hub, http):
     hub.faults.add("GET /call-limits", status=500)
     hub.faults.add("* /call-limits", status=503, times=2)
     assert [http.get("/call-limits").status_code for _ in range(4)] == [500, 503, 503, 200]
@@ -68,7 +68,7 @@ def test_faults_are_met_in_the_order_they_were_added(hub, http):
         ("GET /campaigns/other", []),
     ],
 )
-def test_match_is_a_method_and_the_whole_path(hub, http, match, meets):
+def test_match_is_a_method_and_the_complete_path(hub, http, match, meets):
     campaign = http.create()
     hub.faults.add(match, status=599, times=None)
     paths = {
@@ -100,12 +100,12 @@ def test_the_path_is_the_one_below_the_mount(hub, connect, mount):
         ({"match": START, "latency": -1}, "latency"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(hub, options, word):
+def test_an_invalid_fault_is_refused(hub, options, word):
     with pytest.raises(ValueError, match=word):
         hub.faults.add(**options)
 
 
-def test_latency_holds_a_slot_and_delays_what_is_done(connect):
+def test_latency_holds_a_slot_and_delays_the_request(connect):
     with Sandbox(time_scale=Clock.manual(), limits={"concurrent": 1}) as hub:
         http, other = connect(hub), connect(hub)
         hub.faults.add("GET /campaigns", latency=60)
@@ -121,17 +121,17 @@ def test_latency_holds_a_slot_and_delays_what_is_done(connect):
                 break
             threading.Event().wait(0.005)
         else:
-            pytest.fail("the delayed request never held its slot")
+            pytest.fail("the delayed request did not hold its slot")
         hub.close()
         slow.join()
 
 
-def test_latency_goes_with_another_fault(hub, http):
+def test_latency_combines_with_another_fault(hub, http):
     hub.faults.add("GET /campaigns", latency=0.01, status=500)
     assert http.get("/campaigns").status_code == 500
 
 
-def test_reset_before_means_nothing_was_done(hub, http, raw):
+def test_reset_before_happens_before_the_request_is_processed(hub, http, raw):
     campaign = http.create()
     hub.faults.add(START, reset="before")
     connection = raw(hub)
@@ -142,7 +142,7 @@ def test_reset_before_means_nothing_was_done(hub, http, raw):
     assert http.status(campaign) == "draft"
 
 
-def test_reset_after_means_it_was_done_without_an_answer(hub, http, raw):
+def test_reset_after_happens_after_processing_without_a_response(hub, http, raw):
     campaign = http.create()
     hub.faults.add(START, reset="after")
     connection = raw(hub)
@@ -153,7 +153,7 @@ def test_reset_after_means_it_was_done_without_an_answer(hub, http, raw):
     assert http.status(campaign) == "running"
 
 
-def test_reset_in_the_middle_means_done_and_half_an_answer(hub, http, raw):
+def test_reset_in_the_middle_sends_half_of_the_response(hub, http, raw):
     campaign = http.create()
     hub.faults.add(START, reset="middle")
     connection = raw(hub)
@@ -167,7 +167,7 @@ def test_reset_in_the_middle_means_done_and_half_an_answer(hub, http, raw):
     assert http.status(campaign) == "running"
 
 
-def test_reset_in_the_middle_of_an_answer_without_a_body(hub, http, raw):
+def test_reset_in_the_middle_of_a_response_without_a_body(hub, http, raw):
     campaign = http.create()
     hub.faults.add("DELETE /campaigns/*", reset="middle")
     connection = raw(hub)
@@ -180,14 +180,14 @@ def test_reset_in_the_middle_of_an_answer_without_a_body(hub, http, raw):
 
 
 @pytest.mark.parametrize("when", ["before", "after", "middle"])
-def test_httpx_sees_resets_as_errors(hub, http, when):
+def test_httpx_raises_on_resets(hub, http, when):
     hub.faults.add("POST /campaigns", reset=when)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)):
         http.send_form()
     assert len(http.get("/campaigns").json()["campaigns"]) == (0 if when == "before" else 1)
 
 
-def test_a_reset_gives_its_slot_back(connect):
+def test_a_reset_releases_its_slot(connect):
     with Sandbox(time_scale=Clock.manual(), limits={"concurrent": 1}) as hub:
         http = connect(hub)
         for when in ("before", "after", "middle"):
@@ -198,7 +198,7 @@ def test_a_reset_gives_its_slot_back(connect):
 
 
 def frames_of(connection):
-    """Every frame that came, out of the chunks that carried it."""
+    """The frames in the received chunks."""
     body = connection.received.partition(b"\r\n\r\n")[2]
     data = b""
     while body:
@@ -209,7 +209,7 @@ def frames_of(connection):
 
 
 @pytest.mark.parametrize("frames", [0, 1, 3])
-def test_cut_after_resets_a_stream_after_so_many_frames(hub, running, raw, frames):
+def test_cut_after_resets_a_stream_after_that_many_frames(hub, running, raw, frames):
     hub.faults.add(EVENTS, cut_after=frames)
     connection = raw(hub)
     connection.request(f"GET /v1/campaigns/{running}/events")
@@ -243,7 +243,7 @@ def test_silent_after_keeps_the_connection_and_sends_nothing_more(connect, raw):
             if http.get("/campaigns").status_code == 200:
                 return
             threading.Event().wait(0.005)
-        pytest.fail("the silent stream kept its slot after its client had gone")
+        pytest.fail("the silent stream kept its slot after its client disconnected")
 
 
 def test_no_end_closes_without_the_marker(hub, http, running):
@@ -270,17 +270,17 @@ def test_trickle_sends_byte_by_byte(hub, http, running, raw):
     assert body.count(b"1\r\n") >= sum(len(frame) + 2 for frame in frames)
 
 
-def test_malformed_answers_break_off_inside_their_json(hub, http):
+def test_malformed_responses_have_truncated_json(hub, http):
     campaign = http.create()
     hub.faults.add("GET /campaigns/*", malformed=True)
-    answer = http.get(f"/campaigns/{campaign}")
-    assert answer.status_code == 200
-    assert len(answer.content) == int(answer.headers["Content-Length"])
+    response = http.get(f"/campaigns/{campaign}")
+    assert response.status_code == 200
+    assert len(response.content) == int(response.headers["Content-Length"])
     with pytest.raises(ValueError, match=r"char \d+"):
-        answer.json()
+        response.json()
 
 
-def test_malformed_streams_have_broken_data_frames(hub, http, running):
+def test_malformed_streams_have_truncated_data_frames(hub, http, running):
     hub.faults.add(EVENTS, malformed=True)
     http.act(running, "stop")
     lines = [x for x in http.get(f"/campaigns/{running}/events").text.split("\n") if x]
@@ -289,7 +289,7 @@ def test_malformed_streams_have_broken_data_frames(hub, http, running):
         json.loads(lines[0][6:])
 
 
-def test_extra_keys_stand_in_every_object_but_a_contacts_own_fields(hub, http, running):
+def test_extra_keys_are_added_to_every_object_but_custom_fields(hub, http, running):
     hub.faults.add("* /campaigns", extra_keys=True)
     listed = http.get("/campaigns").json()
     assert "x_unheard_of" in listed
@@ -313,7 +313,7 @@ def test_unknown_status_for_campaigns_contacts_and_snapshots(hub, http, running)
     assert json.loads(data[6:])["status"] not in known
 
 
-def test_requests_with_a_bad_token_meet_no_fault(hub, connect, http):
+def test_requests_with_a_bad_token_do_not_get_faults(hub, connect, http):
     fault = hub.faults.add("GET /campaigns", status=500)
     assert connect(hub, key="sk_live_sandbox_no").get("/campaigns").status_code == 401
     assert fault.used == 0
@@ -360,28 +360,28 @@ def test_other_processes_script_faults_and_move_the_clock_over_http(hub, http):
         ("GET", "elsewhere", b"", 404),
     ],
 )
-def test_the_control_paths_refuse_what_makes_no_sense(hub, http, method, path, body, status):
-    answer = http.client.request(method, f"{hub.url}/_sandbox/{path}", content=body)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"].startswith("text/plain")
+def test_the_control_paths_refuse_invalid_requests(hub, http, method, path, body, status):
+    response = http.client.request(method, f"{hub.url}/_sandbox/{path}", content=body)
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"].startswith("text/plain")
 
 
 def test_a_scaled_clock_cannot_be_advanced_over_http(connect):
     with Sandbox() as hub:
         http = connect(hub)
-        answer = http.client.post(f"{hub.url}/_sandbox/advance", json={"seconds": 1})
-        assert answer.status_code == 409
+        response = http.client.post(f"{hub.url}/_sandbox/advance", json={"seconds": 1})
+        assert response.status_code == 409
 
 
-def test_the_control_paths_need_a_key_of_the_hub_and_count_against_no_limit(connect):
+def test_the_control_paths_need_a_key_of_the_hub_and_do_not_count_against_limits(connect):
     with Sandbox(time_scale=Clock.manual(), limits={"per_minute": 1}) as hub:
         paths = [("GET", "journal"), ("POST", "faults"), ("DELETE", "faults"), ("POST", "advance")]
         for method, path in paths:
             for headers in ({}, {"Authorization": "Bearer eyJa.b.c", "X-Account-ID": "acme"}):
-                answer = httpx.request(
+                response = httpx.request(
                     method, f"{hub.url}/_sandbox/{path}", headers=headers, trust_env=False
                 )
-                assert answer.status_code == 401
+                assert response.status_code == 401
         http = connect(hub)
         for _ in range(5):
             assert http.client.get(f"{hub.url}/_sandbox/journal").status_code == 200

@@ -1,9 +1,8 @@
-"""To the nanosecond: when a frame is due, and how a time is written and read."""
+"""To the nanosecond: when a frame is due, and how a timestamp is written and read."""
 
 import pytest
 
 from kataven.sandbox.http.streaming import encode
-
 from kataven.sandbox.model import rfc3339
 from kataven.sandbox.model.campaign import Campaign, Settings
 from kataven.sandbox.model.contacts import Roster
@@ -31,10 +30,9 @@ def test_a_snapshot_every_2_s_while_running_and_a_heartbeat_every_15_s():
     assert drain(feed, 0) == ["snapshot"]
     due = []
     for half in range(1, 61):
-        for frame in drain(feed, half * SECOND // 2):
-            due.append((half / 2, frame))
+        due += [(half / 2, frame) for frame in drain(feed, half * SECOND // 2)]
     assert [at for at, frame in due if frame == "snapshot"] == list(range(2, 31, 2))
-    assert [at for at, frame in due if frame == HEARTBEAT] == [15, 30]
+    assert [at for at, frame in due if frame == Mark.HEARTBEAT] == [15, 30]
 
 
 def test_nothing_is_due_a_nanosecond_too_early():
@@ -46,25 +44,25 @@ def test_nothing_is_due_a_nanosecond_too_early():
     assert feed.next_time() == 4 * SECOND
 
 
-def test_a_late_stream_sends_one_frame_of_each_kind_and_keeps_its_beat():
+def test_a_late_stream_sends_one_frame_of_each_kind_and_keeps_its_rhythm():
     feed = feed_of("running")
     drain(feed, 0)
-    assert drain(feed, 101 * SECOND) == ["snapshot", HEARTBEAT]
+    assert drain(feed, 101 * SECOND) == ["snapshot", Mark.HEARTBEAT]
     assert feed.next_time() == 102 * SECOND
 
 
 @pytest.mark.parametrize("status", ["draft", "scheduled", "paused"])
-def test_a_campaign_that_does_not_run_is_due_for_heartbeats_only(status):
+def test_a_campaign_that_is_not_running_only_gets_heartbeats(status):
     feed = feed_of(status)
     assert drain(feed, 0) == ["snapshot"]
     assert feed.next_time() == 15 * SECOND
     assert drain(feed, 14 * SECOND) == []
-    assert drain(feed, 15 * SECOND) == [HEARTBEAT]
+    assert drain(feed, 15 * SECOND) == [Mark.HEARTBEAT]
 
 
 def test_frames_on_the_wire():
-    assert encode(HEARTBEAT) == b": heartbeat\n\n"
-    assert encode(END) == b"event: end\n\n"
+    assert encode(Mark.HEARTBEAT) == b": heartbeat\n\n"
+    assert encode(Mark.END) == b"event: end\n\n"
     assert encode({"name": "K\u00f6ln\u2028"}) == 'data: {"name":"Köln\u2028"}\n\n'.encode()
 
 
@@ -78,6 +76,6 @@ def test_frames_on_the_wire():
         (1_763_000_000 * SECOND + 500_000_100, "2025-11-13T02:13:20.5000001Z"),
     ],
 )
-def test_go_drops_the_zeros_at_the_end_of_a_fraction(when, text):
+def test_trailing_zeros_of_a_fraction_are_dropped(when, text):
     assert rfc3339.write(when) == text
     assert rfc3339.read(text) == (when, text)

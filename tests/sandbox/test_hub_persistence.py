@@ -1,4 +1,4 @@
-"""A Hub with a database file: what a restart finds again."""
+"""A Hub with a database file: what survives a restart."""
 
 import sqlite3
 from datetime import timedelta
@@ -35,7 +35,7 @@ def test_hubs_in_memory_have_keys_of_their_own():
         assert one.api_key != two.api_key
 
 
-def test_everything_is_found_again(path, connect):
+def test_the_complete_state_survives_a_restart(path, connect):
     with manual(path) as hub:
         http = connect(hub)
         hub.outcomes["+15550000007"] = "busy"
@@ -85,12 +85,12 @@ def run_to_the_end(path, connect, *, restarts):
     return sorted(calls)
 
 
-def test_restarts_change_no_draw_and_dial_nobody_again(tmp_path, connect):
-    calm = run_to_the_end(tmp_path / "calm.db", connect, restarts=False)
-    assert run_to_the_end(tmp_path / "restless.db", connect, restarts=True) == calm
+def test_restarts_do_not_change_draws_or_repeat_calls(tmp_path, connect):
+    expected = run_to_the_end(tmp_path / "undisturbed.db", connect, restarts=False)
+    assert run_to_the_end(tmp_path / "restarted.db", connect, restarts=True) == expected
 
 
-def test_calls_in_flight_go_on_after_a_restart(path, connect):
+def test_calls_in_flight_continue_after_a_restart(path, connect):
     with manual(path) as hub:
         http = connect(hub)
         campaign = http.create(5)
@@ -103,7 +103,7 @@ def test_calls_in_flight_go_on_after_a_restart(path, connect):
         assert sum(e.action == "call" for e in hub.journal) == 5
 
 
-def test_a_running_campaign_with_free_lines_dials_on_after_a_restart(path, connect):
+def test_a_running_campaign_continues_dialling_after_a_restart(path, connect):
     with manual(path) as hub:
         http = connect(hub)
         campaign = http.create(50)
@@ -116,7 +116,7 @@ def test_a_running_campaign_with_free_lines_dials_on_after_a_restart(path, conne
         assert sum(e.action == "call" for e in hub.journal) == 50 > dialled
 
 
-def test_a_deleted_campaigns_calls_outlive_a_restart_and_then_it_is_gone(path, connect):
+def test_calls_of_a_deleted_campaign_survive_a_restart_and_then_it_is_purged(path, connect):
     limits = {"concurrent_max": 5}
     with manual(path, call_limits=limits) as hub:
         http = connect(hub)
@@ -146,7 +146,7 @@ def test_scheduled_campaigns_start_after_a_restart(path, connect):
         assert connect(hub).status(campaign) == "running"
 
 
-def test_the_daily_caps_remember_the_calls_of_before(path, connect):
+def test_daily_caps_count_the_calls_before_a_restart(path, connect):
     limits = {"daily_calls_max": 5}
     with manual(path, call_limits=limits) as hub:
         http = connect(hub)
@@ -157,7 +157,7 @@ def test_the_daily_caps_remember_the_calls_of_before(path, connect):
         assert http.act(http.create(1), "start").text == "Daily call limit reached"
 
 
-def test_numbers_of_campaigns_are_never_used_again(path, connect):
+def test_numbers_of_campaigns_are_never_reused(path, connect):
     with manual(path) as hub:
         http = connect(hub)
         http.delete(f"/campaigns/{http.create()}")
@@ -169,7 +169,7 @@ def test_numbers_of_campaigns_are_never_used_again(path, connect):
     assert numbers == [2]
 
 
-def test_hub_time_goes_on_from_the_last_time_seen_and_never_back(path):
+def test_hub_time_continues_after_a_restart_and_never_goes_back(path):
     with manual(path) as hub:
         seen = hub.advance(86400)
     with manual(path) as hub:
@@ -178,17 +178,17 @@ def test_hub_time_goes_on_from_the_last_time_seen_and_never_back(path):
         assert seen <= hub.now() <= seen + timedelta(seconds=30)
 
 
-def test_one_hub_holds_a_file_at_a_time(path):
+def test_only_one_hub_can_use_a_file(path):
     with manual(path), pytest.raises(RuntimeError, match="another Sandbox"):
         manual(path).start()
     with manual(path):
         pass
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
+def test_a_file_that_is_not_a_database_is_refused_and_not_changed(path):
     path.write_text("phone_number\n+15550100001\n" * 100)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="no database"):
+    with pytest.raises(ValueError, match="not a database"):
         manual(path).start()
     assert path.read_bytes() == before
 
@@ -203,7 +203,7 @@ def test_a_database_of_a_newer_version_is_refused(path):
         manual(path).start()
 
 
-def test_a_database_of_an_older_version_is_brought_up_to_date(path, connect):
+def test_a_database_of_an_older_version_is_migrated(path, connect):
     database = sqlite3.connect(path, isolation_level=None)
     for statement in MIGRATIONS[0]:
         database.execute(statement)

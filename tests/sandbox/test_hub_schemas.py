@@ -1,4 +1,4 @@
-"""All operations, driven by schemathesis, against our document and against the facts alone."""
+"""All operations, driven by schemathesis, against openapi.yaml and against the documented facts."""
 
 import json
 from pathlib import Path
@@ -51,8 +51,8 @@ def streams(case):
     return case.operation.definition.raw.get("operationId") == "streamCampaignEvents"
 
 
-def wanted_checks(case, *more):
-    """Our checks; schemathesis holds each event against the schema of the whole text, so not that."""
+def checks_of(case, *more):
+    """The checks of a response. A stream is not checked against the schema of one event."""
     names = [
         name
         for name in (*CONFORMANCE, *more)
@@ -62,7 +62,7 @@ def wanted_checks(case, *more):
 
 
 def check_frames(document, case, response):
-    """Hold each data frame against the snapshot's schema, where the document has one."""
+    """Check each data frame against the snapshot's schema, if the document has one."""
     if not streams(case) or response.status_code != 200:
         return
     *frames, end, rest = response.text.split("\n\n")
@@ -92,7 +92,7 @@ def load(name):
             name: {"operationId": name, "parameters": {"path.id": "$request.path.id"}}
             for name in following
         }
-    # A schedule in the past is refused, and no schema can say which time it is.
+    # A schedule in the past is refused, and no schema can express that.
     schema = document["paths"]["/campaigns"]["post"]["requestBody"]["content"][
         "multipart/form-data"
     ]
@@ -114,7 +114,7 @@ def service():
 
 
 def end_streams(hub, case):
-    """A stream of a campaign that lives has no end, so it is stopped first."""
+    """Stop the campaign of a stream first, because the stream would not end otherwise."""
     if streams(case):
         httpx.post(
             f"{hub.url}/v1{case.formatted_path.removesuffix('/events')}/stop",
@@ -123,18 +123,19 @@ def end_streams(hub, case):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_operation_with_stateful_links(service, name):
     document = load(name)
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=f"{service.url}/v1")
     schema.config.generation.update(modes=[GenerationMode.POSITIVE])
-    met = set()
+    seen = set()
     headers = {"Authorization": f"Bearer {service.api_key}"}
 
     class Machine(schema.as_state_machine()):
         def setup(self):
-            # Each example begins with an empty account, or one would depend on another.
+            # Each example begins with an empty account, so that examples are independent.
             with httpx.Client(base_url=f"{service.url}/v1", headers=headers) as client:
                 for campaign in client.get("/campaigns").json()["campaigns"]:
                     client.post(f"/campaigns/{campaign['id']}/stop")
@@ -149,9 +150,9 @@ def test_every_operation_with_stateful_links(service, name):
             return {"headers": headers, "timeout": 10}
 
         def validate_response(self, response, case, **options):
-            met.add((case.operation.label, response.status_code))
-            wanted = wanted_checks(case, "use_after_free", "ensure_resource_availability")
-            case.validate_response(response, checks=wanted, headers=options.get("headers"))
+            seen.add((case.operation.label, response.status_code))
+            checks = checks_of(case, "use_after_free", "ensure_resource_availability")
+            case.validate_response(response, checks=checks, headers=options.get("headers"))
             check_frames(document, case, response)
 
     Machine.run(
@@ -164,14 +165,14 @@ def test_every_operation_with_stateful_links(service, name):
             suppress_health_check=list(HealthCheck),
         )
     )
-    # Nothing leads to the call limits; the tests below ask for them.
-    labels = {label for label, _ in met} | {"GET /call-limits"}
+    # No link leads to the call limits; the tests below request them.
+    labels = {label for label, _ in seen} | {"GET /call-limits"}
     assert labels == {operation.ok().label for operation in schema.get_all_operations()}
-    assert ("POST /campaigns", 201) in met
+    assert ("POST /campaigns", 201) in seen
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_life_of_a_campaign_is_as_described_at_each_step(service, name):
+def test_the_life_of_a_campaign_matches_the_document(service, name):
     document = load(name)
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=f"{service.url}/v1")
@@ -198,28 +199,29 @@ def test_the_life_of_a_campaign_is_as_described_at_each_step(service, name):
         case = operation.Case(path_parameters={"id": campaign})
         response = case.call(headers=headers, timeout=10)
         assert response.status_code == status, (method, path, response.text)
-        case.validate_response(response, checks=wanted_checks(case))
+        case.validate_response(response, checks=checks_of(case))
         check_frames(document, case, response)
     for path in ("/campaigns", "/call-limits"):
         case = schema[path]["GET"].Case()
-        case.validate_response(case.call(headers=headers), checks=wanted_checks(case))
+        case.validate_response(case.call(headers=headers), checks=checks_of(case))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_operation_refuses_nonsense_in_the_documented_ways(service, name):
+def test_every_operation_refuses_invalid_requests_as_documented(service, name):
     document = load(name)
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=f"{service.url}/v1")
     headers = {"Authorization": f"Bearer {service.api_key}"}
-    asked = set()
+    requested = set()
     for result in schema.get_all_operations():
         operation = result.ok()
 
-        def ask(case):
+        def request(case):
             end_streams(service, case)
             response = case.call(headers=headers, timeout=10)
-            case.validate_response(response, checks=wanted_checks(case))
-            asked.add(case.operation.label)
+            case.validate_response(response, checks=checks_of(case))
+            requested.add(case.operation.label)
 
         strategy = st.one_of(
             operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
@@ -233,5 +235,5 @@ def test_every_operation_refuses_nonsense_in_the_documented_ways(service, name):
             database=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
-        )(given(strategy)(ask))()
-    assert len(asked) == 11
+        )(given(strategy)(request))()
+    assert len(requested) == 11

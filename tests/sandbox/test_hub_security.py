@@ -1,4 +1,4 @@
-"""Tries to break a Hub: each ends in a clear 4xx or a closed connection, with bounded memory."""
+"""Attacks on a Hub: each gets a clear 4xx or a closed connection, with bounded memory."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from kataven.sandbox import Clock, Sandbox
 
 MIB = 1024 * 1024
-NASTY = [
+HOSTILE = [
     "'; DROP TABLE campaigns; --",
     '" OR 1=1 --',
     "a\r\nX-Injected: yes",
@@ -24,8 +24,8 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_values_come_back_as_they_went_in_and_do_nothing_else(http, text):
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_values_are_returned_unchanged_and_have_no_effect(http, text):
     boundary = "xyz"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -35,25 +35,25 @@ def test_values_come_back_as_they_went_in_and_do_nothing_else(http, text):
         f'--{boundary}\r\nContent-Disposition: form-data; name="contacts"; filename="c.csv"\r\n\r\n'
         f"phone_number,a\n+15550100001,x\n\r\n--{boundary}--\r\n"
     )
-    answer = http.post(
+    response = http.post(
         "/campaigns",
         content="".join(parts).encode(),
         headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
     )
-    assert answer.status_code == 201, answer.text
-    assert "X-Injected" not in answer.headers
-    campaign = http.get(f"/campaigns/{answer.json()['id']}").json()
+    assert response.status_code == 201, response.text
+    assert "X-Injected" not in response.headers
+    campaign = http.get(f"/campaigns/{response.json()['id']}").json()
     assert campaign["name"] == campaign["agent_id"] == campaign["phone_number_id"] == text
     assert len(http.get("/campaigns").json()["campaigns"]) == 1
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_nasty_ids_and_filters_find_nothing(http, text):
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_ids_and_filters_find_nothing(http, text):
     http.create()
     assert http.get(f"/campaigns/{quote(text, safe='')}").status_code == 404
     assert http.delete(f"/campaigns/{quote(text, safe='')}").status_code == 404
-    answer = http.get(f"/campaigns/{http.create()}/contacts", params={"status": text})
-    assert (answer.status_code, answer.json()["total"]) == (200, 0)
+    response = http.get(f"/campaigns/{http.create()}/contacts", params={"status": text})
+    assert (response.status_code, response.json()["total"]) == (200, 0)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_nasty_ids_and_filters_find_nothing(http, text):
         "X-Account-ID: ../sandbox",
     ],
 )
-def test_nasty_headers_open_nothing(hub, raw, header):
+def test_hostile_headers_are_refused(hub, raw, header):
     connection = raw(hub)
     port = connection.port
     other = "" if header.startswith("Auth") else "Authorization: Bearer eyJa.b.c\r\n"
@@ -97,7 +97,7 @@ def test_nasty_headers_open_nothing(hub, raw, header):
         "/api/v1",
     ],
 )
-def test_path_tricks_are_404(hub, raw, path):
+def test_unusual_paths_are_404(hub, raw, path):
     connection = raw(hub)
     connection.request(f"GET {path}", "Connection: close")
     assert connection.read_all().startswith(b"HTTP/1.1 404 "), connection.received
@@ -115,9 +115,9 @@ def test_a_slash_inside_an_id_stays_inside_it(hub, http, raw):
 def test_other_methods_are_405_with_the_allowed_ones(hub, raw, method):
     connection = raw(hub)
     connection.request(f"{method} /v1/campaigns", "Connection: close")
-    answer = connection.read_all()
-    assert answer.startswith(b"HTTP/1.1 405 ")
-    assert b"allow: GET, POST\r\n" in answer
+    response = connection.read_all()
+    assert response.startswith(b"HTTP/1.1 405 ")
+    assert b"allow: GET, POST\r\n" in response
 
 
 @pytest.mark.parametrize(
@@ -137,22 +137,22 @@ def test_other_methods_are_405_with_the_allowed_ones(hub, raw, method):
 def test_malformed_or_oversized_heads_are_400(hub, raw, head):
     connection = raw(hub)
     connection.send(head + b"\r\n\r\n")
-    answer = b""
+    response = b""
     try:
-        answer = connection.read_all()
+        response = connection.read_all()
     except ConnectionResetError:
-        answer = connection.received
-    assert answer.startswith(b"HTTP/1.1 400 "), answer[:100]
+        response = connection.received
+    assert response.startswith(b"HTTP/1.1 400 "), response[:100]
 
 
-def test_a_head_that_does_not_arrive_is_408(raw):
+def test_an_incomplete_head_is_408(raw):
     with Sandbox(request_timeout=0.1) as hub:
         connection = raw(hub)
         connection.send(b"GET /v1/campaigns HTT")
         assert connection.read_all().startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_second_head_that_does_not_arrive_is_408(raw):
+def test_an_incomplete_second_head_is_408(raw):
     with Sandbox(request_timeout=0.1) as hub:
         connection = raw(hub)
         connection.request("GET /v1/call-limits")
@@ -172,7 +172,7 @@ def test_a_slow_upload_is_408(raw):
         assert connection.read_until(b"send it faster").startswith(b"HTTP/1.1 408 ")
 
 
-def test_an_open_stream_and_a_slow_dialog_are_not_cut_by_the_request_timeout(connect, raw):
+def test_the_request_timeout_does_not_end_streams_or_idle_connections(connect, raw):
     with Sandbox(time_scale=Clock.manual(), request_timeout=0.05, limits=None) as hub:
         http = connect(hub)
         campaign = http.create(9)
@@ -185,22 +185,22 @@ def test_an_open_stream_and_a_slow_dialog_are_not_cut_by_the_request_timeout(con
         connection.read_until(b"event: end")
 
 
-def test_a_compressed_body_is_not_read(http):
-    answer = http.post(
+def test_a_compressed_body_is_400(http):
+    response = http.post(
         "/campaigns",
         content=b"\x1f\x8b",
         headers={"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"},
     )
-    assert (answer.status_code, "Content-Encoding" in answer.text) == (400, True)
+    assert (response.status_code, "Content-Encoding" in response.text) == (400, True)
 
 
-def test_more_parts_than_a_form_can_need_are_400(http):
+def test_a_form_with_too_many_parts_is_400(http):
     part = b'--x\r\nContent-Disposition: form-data; name="n%d"\r\n\r\nv\r\n'
     body = b"".join(part % n for n in range(1000)) + b"--x--\r\n"
-    answer = http.post(
+    response = http.post(
         "/campaigns", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
     )
-    assert (answer.status_code, "parts" in answer.text) == (400, True)
+    assert (response.status_code, "parts" in response.text) == (400, True)
 
 
 def test_a_large_text_field_is_400(http):
@@ -218,20 +218,20 @@ BOMBS = {
     + b'+15550100001,"'
     + b'""' * (5 * MIB - 100)
     + b'"\n',
-    "an unclosed quote over everything": HEADER + b'+15550100001,"' + b"x\n" * (5 * MIB - 100),
+    "an unclosed quote around everything": HEADER + b'+15550100001,"' + b"x\n" * (5 * MIB - 100),
     "a quote on each line": HEADER + b'+15550100001,"\n' * (MIB // 2),
     "wide empty rows": b"phone_number"
     + b"".join(b",%d" % n for n in range(9000))
     + b"\n"
     + (b"+15550100001" + b"," * 9000 + b"\n") * 1100,
-    "nothing but NUL": b"\0" * (10 * MIB - 100),
-    "nothing but quotes": b'"' * (10 * MIB - 100),
+    "only NUL": b"\0" * (10 * MIB - 100),
+    "only quotes": b'"' * (10 * MIB - 100),
 }
 
 
 @pytest.fixture(scope="module")
 def process():
-    """A Hub of its own process, so that its memory can be seen."""
+    """A Hub in a process of its own, so that its memory can be measured."""
     command = [
         sys.executable,
         "-m",
@@ -246,26 +246,27 @@ def process():
         started.terminate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_csv_bomb_is_answered_with_bounded_memory(process, name):
+def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
     import httpx
 
     started, line = process
     body = BOMBS[name]
     headers = {"Authorization": f"Bearer {line['api_key']}"}
     peaks = []
-    watching = threading.Event()
+    done = threading.Event()
 
     def watch():
-        meter = psutil.Process(started.pid)
-        while not watching.is_set():
-            peaks.append(meter.memory_info().rss)
-            watching.wait(0.005)
+        measured = psutil.Process(started.pid)
+        while not done.is_set():
+            peaks.append(measured.memory_info().rss)
+            done.wait(0.005)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        answer = httpx.post(
+        response = httpx.post(
             f"{line['url']}/v1/campaigns",
             data={"name": "n", "agent_id": "a", "phone_number_id": "p"},
             files={"contacts": ("c.csv", body)},
@@ -274,13 +275,13 @@ def test_a_csv_bomb_is_answered_with_bounded_memory(process, name):
             trust_env=False,
         )
     finally:
-        watching.set()
+        done.set()
         watcher.join()
-    assert answer.status_code in {201, 400}, answer.text
-    if answer.status_code == 201:
-        path = f"{line['url']}/v1/campaigns/{answer.json()['id']}"
+    assert response.status_code in {201, 400}, response.text
+    if response.status_code == 201:
+        path = f"{line['url']}/v1/campaigns/{response.json()['id']}"
         page = httpx.get(f"{path}/contacts", headers=headers, timeout=30, trust_env=False)
-        # A page repeats the header's names (64 KiB at most) in each of its 100 contacts.
+        # Each of the 100 contacts of a page repeats the names of the header (at most 64 KiB).
         assert len(page.content) < 32 * MIB
         httpx.delete(path, headers=headers, trust_env=False)
     assert max(peaks) < 300 * MIB, f"{max(peaks) / MIB:.0f} MiB"
@@ -302,7 +303,7 @@ def test_an_upload_of_200_mib_is_refused_with_bounded_memory(process):
 
     before = psutil.Process(started.pid).memory_info().rss
     try:
-        answer = httpx.post(
+        response = httpx.post(
             f"{line['url']}/v1/campaigns",
             content=body(),
             headers={
@@ -313,6 +314,6 @@ def test_an_upload_of_200_mib_is_refused_with_bounded_memory(process):
             trust_env=False,
         )
     except httpx.WriteError:
-        pytest.fail("the upload was cut before its answer could be read")
-    assert (answer.status_code, "10 MiB" in answer.text) == (400, True)
+        pytest.fail("the upload was cut before its response could be read")
+    assert (response.status_code, "10 MiB" in response.text) == (400, True)
     assert psutil.Process(started.pid).memory_info().rss - before < 100 * MIB

@@ -25,7 +25,7 @@ SNAPSHOT = {
 
 
 class Stream:
-    """A stream that is read frame by frame."""
+    """A stream, read frame by frame."""
 
     def __init__(self, http, campaign):
         self.context = http.client.stream("GET", f"/campaigns/{campaign}/events")
@@ -57,7 +57,7 @@ def follow():
         stream.close()
 
 
-def test_the_wire_is_text_event_stream_with_data_lines_and_event_end(hub, http, raw):
+def test_a_stream_on_the_wire(hub, http, raw):
     campaign = http.create(3)
     http.start(campaign)
     connection = raw(hub)
@@ -72,7 +72,7 @@ def test_the_wire_is_text_event_stream_with_data_lines_and_event_end(hub, http, 
     assert body.endswith(b"0\r\n\r\n")
 
 
-def test_a_snapshot_at_once_with_our_keys(hub, http, follow):
+def test_a_stream_begins_with_a_snapshot(hub, http, follow):
     campaign = http.create(9)
     http.start(campaign)
     snapshot = follow(http, campaign).frame()
@@ -83,7 +83,7 @@ def test_a_snapshot_at_once_with_our_keys(hub, http, follow):
     assert snapshot["pending"] == 4
 
 
-def test_each_advance_gives_a_running_campaigns_stream_a_snapshot(hub, http, follow):
+def test_each_advance_sends_a_snapshot_of_a_running_campaign(hub, http, follow):
     campaign = http.create(100)
     http.start(campaign)
     stream = follow(http, campaign)
@@ -94,7 +94,7 @@ def test_each_advance_gives_a_running_campaigns_stream_a_snapshot(hub, http, fol
         assert shown == now
 
 
-def test_a_heartbeat_every_15_s_whether_or_not_snapshots_flow(hub, http, follow):
+def test_a_heartbeat_every_15_s_with_or_without_snapshots(hub, http, follow):
     running, draft = http.create(100), http.create(1)
     http.start(running)
     loud, quiet = follow(http, running), follow(http, draft)
@@ -110,7 +110,7 @@ def test_a_heartbeat_every_15_s_whether_or_not_snapshots_flow(hub, http, follow)
     assert quiet.frame() == ": heartbeat"
 
 
-def test_heartbeats_that_fall_together_are_one(hub, http, follow):
+def test_heartbeats_that_are_due_together_are_merged(hub, http, follow):
     stream = follow(http, http.create(1))
     stream.frame()
     hub.advance(150)
@@ -120,7 +120,9 @@ def test_heartbeats_that_fall_together_are_one(hub, http, follow):
 
 
 @pytest.mark.parametrize("state", ["draft", "scheduled", "paused"])
-def test_a_campaign_that_does_not_run_sends_one_snapshot_then_heartbeats(hub, http, follow, state):
+def test_a_campaign_that_is_not_running_sends_one_snapshot_then_heartbeats(
+    hub, http, follow, state
+):
     when = (hub.now() + timedelta(days=1)).isoformat() if state == "scheduled" else None
     campaign = http.create(3, scheduled_at=when)
     if state == "paused":
@@ -160,7 +162,7 @@ def test_the_last_data_frame_before_the_end_has_the_terminal_status(hub, http, f
         assert marker == "event: end"
 
 
-def test_a_finished_campaigns_stream_is_one_snapshot_and_the_end(hub, http, follow):
+def test_the_stream_of_a_finished_campaign_is_one_snapshot_and_the_end(hub, http, follow):
     campaign = http.create(3)
     http.act(campaign, "stop")
     stream = follow(http, campaign)
@@ -168,7 +170,7 @@ def test_a_finished_campaigns_stream_is_one_snapshot_and_the_end(hub, http, foll
     assert stream.rest() == ["event: end"]
 
 
-def test_a_deleted_campaigns_stream_closes_without_an_end_marker(http, follow):
+def test_the_stream_of_a_deleted_campaign_closes_without_an_end_marker(http, follow):
     campaign = http.create(3)
     stream = follow(http, campaign)
     stream.frame()
@@ -210,7 +212,7 @@ def test_on_a_very_fast_clock_snapshots_are_merged_into_the_newest(connect, foll
         assert min(gaps) >= 90
 
 
-def test_many_streams_of_one_campaign_see_the_same(hub, http, connect, follow):
+def test_all_streams_of_a_campaign_get_the_same_frames(hub, http, connect, follow):
     campaign = http.create(20)
     http.start(campaign)
     streams = [follow(http, campaign) for _ in range(10)]
@@ -222,7 +224,7 @@ def test_many_streams_of_one_campaign_see_the_same(hub, http, connect, follow):
     assert len({end[-2] for end in ends}) == 1
 
 
-def test_an_async_client_reads_a_stream_too(hub, http):
+def test_an_async_client_reads_a_stream(hub, http):
     import asyncio
 
     campaign = http.create(3)
@@ -244,7 +246,7 @@ def test_an_async_client_reads_a_stream_too(hub, http):
     assert asyncio.run(read())[-1] == "event: end"
 
 
-def test_a_reader_that_does_not_read_does_not_hold_the_hub(hub, http, raw):
+def test_a_client_that_does_not_read_does_not_block_the_hub(hub, http, raw):
     campaign = http.create(100)
     http.start(campaign)
     connection = raw(hub)
@@ -264,7 +266,7 @@ def test_a_reader_that_does_not_read_does_not_hold_the_hub(hub, http, raw):
     assert http.status(campaign) == "running"
 
 
-def test_time_never_goes_back_on_a_stream(connect, follow):
+def test_timestamps_of_a_stream_never_go_back(connect, follow):
     with Sandbox(time_scale=Clock.scaled(5000), limits=None) as hub:
         http = connect(hub)
         campaign = http.create(300, max_concurrent_calls=20)

@@ -1,4 +1,4 @@
-"""The whole table of (state, action), the budget, schedules, and what pause and stop do to calls."""
+"""Every (state, action), the concurrency budget, schedules, and calls after pause and stop."""
 
 from datetime import timedelta
 
@@ -69,25 +69,25 @@ def test_every_state_and_action(hub, http, state, action):
     before = http.get(f"/campaigns/{campaign}").json()
     expected = TABLE[state, action]
     if action == "delete":
-        answer = http.delete(f"/campaigns/{campaign}")
+        response = http.delete(f"/campaigns/{campaign}")
     else:
-        answer = http.act(campaign, action)
+        response = http.act(campaign, action)
     if expected is CONFLICT:
-        assert answer.status_code == 409
-        assert answer.headers["Content-Type"].startswith("text/plain")
-        assert state in answer.text
+        assert response.status_code == 409
+        assert response.headers["Content-Type"].startswith("text/plain")
+        assert state in response.text
         assert http.get(f"/campaigns/{campaign}").json() == before
     elif expected == "gone":
-        assert (answer.status_code, answer.content) == (204, b"")
+        assert (response.status_code, response.content) == (204, b"")
         assert http.get(f"/campaigns/{campaign}").status_code == 404
         assert http.get("/campaigns").json() == {"campaigns": []}
     else:
-        assert answer.status_code == 200
-        assert answer.json()["status"] == expected
-        assert http.get(f"/campaigns/{campaign}").json() == answer.json()
+        assert response.status_code == 200
+        assert response.json()["status"] == expected
+        assert http.get(f"/campaigns/{campaign}").json() == response.json()
 
 
-def test_the_times_of_a_campaign(hub, http):
+def test_started_at_and_completed_at(hub, http):
     campaign = http.create(3)
     http.start(campaign)
     began = http.get(f"/campaigns/{campaign}").json()
@@ -102,14 +102,14 @@ def test_the_times_of_a_campaign(hub, http):
     assert ended["completed_at"] > ended["started_at"]
 
 
-def test_only_a_running_campaign_can_be_failed_by_the_test(hub, http):
+def test_only_a_running_campaign_can_be_made_to_fail(hub, http):
     with pytest.raises(ValueError, match="draft"):
         hub.fail(http.create())
     with pytest.raises(LookupError):
         hub.fail("none")
 
 
-def test_a_failed_campaign_lets_calls_in_flight_finish_and_dials_no_more(hub, http):
+def test_calls_in_flight_of_a_failed_campaign_finish_and_no_new_ones_begin(hub, http):
     campaign = http.create(50)
     http.start(campaign)
     hub.fail(campaign)
@@ -120,7 +120,7 @@ def test_a_failed_campaign_lets_calls_in_flight_finish_and_dials_no_more(hub, ht
     assert "in_progress" not in counts
 
 
-def test_pause_lets_calls_in_flight_finish_and_begins_no_new_ones(hub, http):
+def test_calls_in_flight_of_a_paused_campaign_finish_and_no_new_ones_begin(hub, http):
     campaign = http.create(50)
     http.start(campaign)
     hub.advance(10)
@@ -144,7 +144,7 @@ def test_a_paused_campaign_does_not_complete_by_itself(hub, http):
     assert http.status(campaign) == "completed"
 
 
-def test_stop_is_terminal_at_once_and_pending_contacts_become_cancelled(hub, http):
+def test_stop_is_terminal_and_cancels_pending_contacts(hub, http):
     for number in range(5):
         hub.outcomes[f"+1555{number:07d}"] = "busy"
     campaign = http.create(50, retries_per_contact=5)
@@ -165,10 +165,10 @@ def test_stop_of_a_draft_cancels_everything(hub, http):
 def test_start_checks_the_concurrency_budget_and_names_both_sums(http):
     http.start(http.create(3, max_concurrent_calls=60))
     other = http.create(3, max_concurrent_calls=41)
-    answer = http.act(other, "start")
-    assert answer.status_code == 409
-    assert "101" in answer.text
-    assert "100" in answer.text
+    response = http.act(other, "start")
+    assert response.status_code == 409
+    assert "101" in response.text
+    assert "100" in response.text
     assert http.status(other) == "draft"
 
 
@@ -177,23 +177,23 @@ def test_resume_checks_the_concurrency_budget(http):
     http.start(paused)
     http.act(paused, "pause")
     http.start(http.create(3, max_concurrent_calls=50))
-    answer = http.act(paused, "resume")
-    assert (answer.status_code, "110" in answer.text) == (409, True)
+    response = http.act(paused, "resume")
+    assert (response.status_code, "110" in response.text) == (409, True)
     assert http.status(paused) == "paused"
 
 
-def test_the_budget_may_be_used_to_its_last_call(http):
+def test_the_concurrency_budget_can_be_used_up_completely(http):
     http.start(http.create(3, max_concurrent_calls=60))
     http.start(http.create(3, max_concurrent_calls=40))
 
 
-def test_the_budget_belongs_to_the_account(hub, http, connect):
+def test_each_account_has_a_concurrency_budget_of_its_own(hub, http, connect):
     http.start(http.create(3, max_concurrent_calls=100))
     other = connect(hub, key=hub.new_key("acme"))
     other.start(other.create(3, max_concurrent_calls=100))
 
 
-def test_a_scheduled_campaign_starts_by_itself_when_the_time_comes(hub, http):
+def test_a_scheduled_campaign_starts_by_itself_at_its_time(hub, http):
     when = hub.now() + timedelta(hours=1)
     campaign = http.create(3, scheduled_at=when.isoformat())
     hub.advance(3599)
@@ -211,7 +211,9 @@ def test_a_scheduled_campaign_started_early_is_not_started_again(hub, http):
     assert http.status(campaign) == "paused"
 
 
-def test_a_scheduled_campaign_over_the_budget_stays_scheduled_and_is_tried_every_minute(hub, http):
+def test_a_scheduled_campaign_over_the_budget_stays_scheduled_and_is_retried_every_minute(
+    hub, http
+):
     first = http.create(3, max_concurrent_calls=100)
     http.start(first)
     http.act(first, "pause")
@@ -241,7 +243,7 @@ def test_a_running_campaign_completes_when_all_is_done(hub, http):
     assert set(http.counts(campaign)) <= {"completed", "failed"}
 
 
-def test_on_a_scaled_clock_it_completes_without_being_asked(connect):
+def test_on_a_scaled_clock_a_campaign_completes_without_requests(connect):
     with Sandbox(time_scale=20_000, limits=None) as hub:
         http = connect(hub)
         campaign = http.create(20)
@@ -251,7 +253,7 @@ def test_on_a_scaled_clock_it_completes_without_being_asked(connect):
         assert http.status(campaign) == "completed"
 
 
-def test_the_list_holds_the_accounts_campaigns_oldest_first(http):
+def test_the_list_contains_the_campaigns_of_the_account_oldest_first(http):
     made = [http.create() for _ in range(3)]
     assert [c["id"] for c in http.get("/campaigns").json()["campaigns"]] == made
 

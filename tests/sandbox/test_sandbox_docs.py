@@ -1,4 +1,4 @@
-"""The page about the embedded Hub holds what it shows."""
+"""The code and the tables of docs/sandbox.md are correct."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_its_code_runs(number, capsys):
+def test_the_code_runs(number, capsys):
     exec(compile(BLOCKS[number], f"sandbox.md block {number}", "exec"), {})
 
 
@@ -27,7 +27,7 @@ def test_every_rule_is_documented_or_assumed():
     assert standings == {"documented", "assumed", "documented text, assumed place"}
 
 
-def test_every_fault_stands_in_its_table():
+def test_every_fault_is_in_its_table():
     from kataven.sandbox import Fault
 
     table = TEXT.partition("### Faults")[2].partition("\n### ")[0]

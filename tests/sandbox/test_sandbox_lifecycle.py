@@ -1,4 +1,4 @@
-"""Starting, stopping, and what a Hub shows of itself."""
+"""Starting and stopping a Hub, its clock, its imports and its command."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ import pytest
 from kataven.sandbox import Clock, Sandbox
 
 
-def test_the_url_is_loopback_with_nothing_behind_it(hub):
+def test_the_url_is_loopback_without_a_path(hub):
     assert hub.url.startswith("http://127.0.0.1:")
     assert hub.url.rsplit(":", 1)[1].isdigit()
 
@@ -27,23 +27,23 @@ def test_the_first_key_belongs_to_the_account_sandbox(hub):
 @pytest.mark.parametrize(
     ("clock", "label"), [(60, "60"), (0.5, "0.5"), (1, "1"), (Clock.manual(), "manual")]
 )
-def test_each_answer_names_its_clock(clock, label):
+def test_each_response_names_its_clock(clock, label):
     with Sandbox(time_scale=clock) as hub:
         for path in ("/api/v1/campaigns", "/nowhere", "/api/v1/campaigns/x"):
-            answer = httpx.get(hub.url + path, trust_env=False)
-            assert answer.headers["X-Sandbox-Time-Scale"] == label
+            response = httpx.get(hub.url + path, trust_env=False)
+            assert response.headers["X-Sandbox-Time-Scale"] == label
 
 
-def test_a_malformed_head_is_answered_with_the_clock_too(hub, raw):
+def test_the_response_to_a_malformed_head_names_the_clock(hub, raw):
     connection = raw(hub)
     connection.send(b"GET /x HTTP/1.1\r\nno colon here\r\n\r\n")
-    answer = connection.read_all()
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"x-sandbox-time-scale: manual" in answer
+    response = connection.read_all()
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"x-sandbox-time-scale: manual" in response
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan")])
-def test_a_scale_that_is_no_speed_is_refused(scale):
+def test_an_invalid_time_scale_is_refused(scale):
     with pytest.raises(ValueError, match="time_scale"):
         Sandbox(time_scale=scale)
 
@@ -58,12 +58,12 @@ def test_a_scale_that_is_no_speed_is_refused(scale):
         {"call_limits": {"calls": 3}},
     ],
 )
-def test_limits_that_make_no_sense_are_refused(options):
+def test_invalid_limits_are_refused(options):
     with pytest.raises(ValueError, match="limits"):
         Sandbox(**options)
 
 
-def test_everything_is_closed_and_joined_at_the_end():
+def test_close_closes_the_socket_and_joins_the_thread():
     before = set(threading.enumerate())
     with Sandbox() as hub:
         port = int(hub.url.rsplit(":", 1)[1])
@@ -94,10 +94,10 @@ def test_it_works_as_an_async_context_manager():
     assert asyncio.run(use()) == 200
 
 
-def test_a_hub_can_be_started_again_and_not_twice_at_once():
+def test_a_hub_can_be_restarted_but_not_started_twice():
     hub = Sandbox()
     with hub:
-        with pytest.raises(RuntimeError, match="runs already"):
+        with pytest.raises(RuntimeError, match="already running"):
             hub.start()
     with hub:
         assert httpx.get(hub.url, trust_env=False).status_code == 404
@@ -106,7 +106,7 @@ def test_a_hub_can_be_started_again_and_not_twice_at_once():
         _ = hub.url
 
 
-def test_a_taken_port_is_an_error_and_leaves_nothing_behind(hub):
+def test_a_port_in_use_is_an_error_and_leaves_no_thread(hub):
     port = int(hub.url.rsplit(":", 1)[1])
     before = set(threading.enumerate())
     with pytest.raises(OSError, match=r"in use"):
@@ -114,7 +114,7 @@ def test_a_taken_port_is_an_error_and_leaves_nothing_behind(hub):
     assert set(threading.enumerate()) == before
 
 
-def test_hub_time_begins_at_the_machines_time():
+def test_hub_time_begins_at_real_time():
     before = datetime.now(UTC)
     with Sandbox(time_scale=Clock.manual()) as hub:
         first = hub.now()
@@ -122,7 +122,7 @@ def test_hub_time_begins_at_the_machines_time():
         assert hub.now() == first
 
 
-def test_a_scaled_clock_runs_as_fast_as_it_says():
+def test_a_scaled_clock_runs_at_its_scale():
     with Sandbox(time_scale=10_000) as hub:
         begin = datetime.now(UTC)
         hub_begin = hub.now()
@@ -132,7 +132,7 @@ def test_a_scaled_clock_runs_as_fast_as_it_says():
     assert 400 <= passed <= machine * 10_000 * 1.01
 
 
-def test_advance_belongs_to_a_manual_clock_and_goes_forward():
+def test_only_a_manual_clock_can_be_advanced_and_only_forward():
     with Sandbox() as hub, pytest.raises(RuntimeError, match="manual"):
         hub.advance(1)
     with Sandbox(time_scale=Clock.manual()) as hub:
@@ -161,7 +161,7 @@ def _python(code: str) -> str:
     return done.stdout
 
 
-def test_importing_the_package_loads_neither_a_server_nor_the_sdk():
+def test_importing_the_package_does_not_import_a_server_or_the_sdk():
     modules = json.loads(
         _python("import sys, json, kataven.sandbox; print(json.dumps(sorted(sys.modules)))")
     )
@@ -172,7 +172,7 @@ def test_importing_the_package_loads_neither_a_server_nor_the_sdk():
     assert others <= {"kataven", "kataven._version"}
 
 
-def test_a_running_hub_loads_nothing_of_the_sdk():
+def test_a_running_hub_imports_nothing_of_the_sdk():
     modules = json.loads(
         _python(
             "import sys, json\nfrom kataven.sandbox import Sandbox\n"
@@ -186,7 +186,7 @@ def test_a_running_hub_loads_nothing_of_the_sdk():
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "python_multipart"])
-def test_a_missing_extra_says_the_line_to_install_it(missing):
+def test_a_missing_extra_names_the_command_to_install_it(missing):
     text = _python(
         f"import sys; sys.modules[{missing!r}] = None\n"
         "from kataven.sandbox import Sandbox\n"
@@ -197,7 +197,7 @@ def test_a_missing_extra_says_the_line_to_install_it(missing):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_runs_as_a_process_of_its_own(number):
+def test_the_command_runs_a_hub(number):
     command = [
         sys.executable,
         "-m",
@@ -210,12 +210,12 @@ def test_it_runs_as_a_process_of_its_own(number):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = json.loads(process.stdout.readline())
-        answer = httpx.get(
+        response = httpx.get(
             f"{line['url']}/v1/campaigns",
             headers={"Authorization": f"Bearer {line['api_key']}"},
             trust_env=False,
         )
-        assert (answer.status_code, answer.json()) == (200, {"campaigns": []})
+        assert (response.status_code, response.json()) == (200, {"campaigns": []})
         assert line["pid"] == process.pid
         process.send_signal(number)
         assert process.wait(10) == 0
@@ -234,7 +234,7 @@ def test_a_process_that_cannot_start_says_why(hub):
     assert "cannot start the Hub" in done.stderr
 
 
-def test_the_listening_socket_is_made_so_that_nagles_delay_is_off():
+def test_the_listening_socket_disables_nagles_algorithm():
     from kataven.sandbox.http.server import listen
 
     with listen(0) as listening:

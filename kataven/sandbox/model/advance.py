@@ -1,7 +1,7 @@
 """Moving a manual clock.
 
-Knows the engine and the open streams. Must not know who asks. Other coroutines run in between, so
-a request during a long advance sees the Hub at the time of its latest event.
+Knows the engine and the open streams. Must not know HTTP or threads. Other coroutines run during a
+long advance, so a request sees the Hub at the time of its latest event.
 """
 
 from __future__ import annotations

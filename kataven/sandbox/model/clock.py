@@ -1,7 +1,7 @@
 """Hub time: how fast it runs, and what time it is.
 
-Knows the machine's clock and the scale. Must not know what happens at a given time. Times are whole
-nanoseconds since 1970 (UTC), the precision that a Go server prints.
+Knows the machine's clock and the scale. Must not know what happens at a given time. Times are
+integers: nanoseconds since 1970 (UTC), the precision that a Go server prints.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dialler: a discrete-event simulation of an account's calls, in Hub time.
 
 Knows calls, retries, caps and turns. Must not know the store, HTTP, or how time passes: its caller
-says up to which time it runs, and it handles what is due in order. Calls respect the campaign's own
+passes the time to run to, and it handles what is due in order. Calls respect the campaign's own
 concurrency and the account's caps (calls in flight over all campaigns, calls per minute, calls and
 minutes per day), and running campaigns take turns.
 """

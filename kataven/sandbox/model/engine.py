@@ -210,7 +210,7 @@ class Engine:
         """Make a running campaign fail, as a terminal error of the Hub would.
 
         Raises:
-            LookupError: There is no such campaign.
+            LookupError: The Hub has no such campaign.
             ValueError: It is not running.
         """
         now = self.catch_up()
@@ -263,7 +263,7 @@ class Engine:
         """Revoke a key: its next request is refused.
 
         Raises:
-            LookupError: There is no such key.
+            LookupError: The Hub has no such key.
         """
         key = self.accounts.keys.get(token)
         if key is None:

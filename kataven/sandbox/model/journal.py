@@ -1,4 +1,4 @@
-"""The journal: what the Hub did and when, so that tests can check that nobody is called twice.
+"""The journal: what the Hub did and when, so that tests can check that no one is called twice.
 
 Knows entries. Must not know how they are stored.
 """
