@@ -1,8 +1,10 @@
-"""How much the embedded Hub carries: `python benchmarks/sandbox_load.py`.
+"""The performance of the embedded Hub: `python benchmarks/sandbox_load.py`.
 
-Prints one line for each figure, with the bound it is held to. Everything goes over real sockets
-from this process, so the client's own cost is in the figures. Exits with 1 when a bound is broken.
+Prints one line for each figure, with its bound. Everything goes over real sockets from this
+process, so the figures include the cost of the client. Exits with 1 if a figure exceeds its bound.
 """
+
+from __future__ import annotations
 
 import asyncio
 import subprocess
@@ -32,25 +34,25 @@ def client_of(hub: Sandbox) -> httpx.Client:
 
 def create(client: httpx.Client, body: bytes, **fields: int) -> str:
     form = {"name": "n", "agent_id": "a", "phone_number_id": "p", **fields}
-    answer = client.post("/campaigns", data=form, files={"contacts": ("c.csv", body)})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
+    response = client.post("/campaigns", data=form, files={"contacts": ("c.csv", body)})
+    assert response.status_code == 201, response.text
+    return response.json()["id"]
 
 
 class Report:
-    """The figures, and whether each kept its bound."""
+    """Prints the figures, and remembers whether one exceeded its bound."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.exceeded = False
 
-    def say(self, what: str, seconds: float, bound: float) -> None:
+    def add(self, what: str, seconds: float, bound: float) -> None:
         mark = "ok" if seconds < bound else "TOO SLOW"
-        self.broken |= seconds >= bound
+        self.exceeded |= seconds >= bound
         print(f"{what:<62} {seconds:8.3f} s  (< {bound:g} s) {mark}")
 
 
 def start_time() -> float:
-    """The best of five starts in a fresh process, import included."""
+    """Return the seconds of the fastest of five starts in a fresh process, import included."""
     code = (
         "import time; begin = time.perf_counter()\n"
         "from kataven.sandbox import Sandbox\n"
@@ -73,25 +75,25 @@ def many_contacts(report: Report, path: str | None) -> None:
     ):
         begin = time.perf_counter()
         campaign = create(client, body, max_concurrent_calls=100, retries_per_contact=1)
-        report.say(f"{CONTACTS:,} contacts accepted, {where}", time.perf_counter() - begin, 1.5)
+        report.add(f"{CONTACTS:,} contacts uploaded, {where}", time.perf_counter() - begin, 1.5)
         client.post(f"/campaigns/{campaign}/start").raise_for_status()
         begin = time.perf_counter()
         hub.advance(60 * 86400)
-        report.say(
-            f"and run to the end on a manual clock, {where}", time.perf_counter() - begin, 10
+        report.add(
+            f"and dialled to the end on a manual clock, {where}", time.perf_counter() - begin, 10
         )
         assert client.get(f"/campaigns/{campaign}").json()["status"] == "completed"
         begin = time.perf_counter()
         seen = 0
         for page in range(1000):
-            answer = client.get(f"/campaigns/{campaign}/contacts", params={"page": page})
-            seen += len(answer.json()["contacts"])
-        report.say(f"1,000 pages of contacts read, {where}", time.perf_counter() - begin, 5)
+            response = client.get(f"/campaigns/{campaign}/contacts", params={"page": page})
+            seen += len(response.json()["contacts"])
+        report.add(f"1,000 pages of contacts read, {where}", time.perf_counter() - begin, 5)
         assert seen == CONTACTS
 
 
 async def crowd(hub: Sandbox, campaign: str) -> tuple[float, int]:
-    """100 clients ask while 50 streams are open; all are served."""
+    """Send requests from 100 clients with 50 open streams; return seconds and frames."""
     headers = {"Authorization": f"Bearer {hub.api_key}"}
     limits = httpx.Limits(max_connections=None)
     frames = 0
@@ -104,10 +106,10 @@ async def crowd(hub: Sandbox, campaign: str) -> tuple[float, int]:
             async for line in stream.aiter_lines():
                 frames += line.startswith("data:")
 
-    async def ask(client: httpx.AsyncClient) -> None:
+    async def request(client: httpx.AsyncClient) -> None:
         for _ in range(REQUESTS_EACH):
-            answer = await client.get(f"/campaigns/{campaign}")
-            assert answer.status_code == 200, answer.text
+            response = await client.get(f"/campaigns/{campaign}")
+            assert response.status_code == 200, response.text
 
     async with httpx.AsyncClient(
         base_url=f"{hub.url}/v1", headers=headers, limits=limits, timeout=60, trust_env=False
@@ -116,7 +118,7 @@ async def crowd(hub: Sandbox, campaign: str) -> tuple[float, int]:
         for _ in range(STREAMS):
             await opened.acquire()
         begin = time.perf_counter()
-        await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
+        await asyncio.gather(*(request(client) for _ in range(CLIENTS)))
         passed = time.perf_counter() - begin
         await client.post(f"/campaigns/{campaign}/stop")
         await asyncio.gather(*streams)
@@ -129,13 +131,15 @@ def many_clients(report: Report) -> None:
         client.post(f"/campaigns/{campaign}/start").raise_for_status()
         passed, frames = asyncio.run(crowd(hub, campaign))
         total = CLIENTS * REQUESTS_EACH
-        report.say(f"{total:,} requests of {CLIENTS} clients beside {STREAMS} streams", passed, 20)
+        report.add(
+            f"{total:,} requests from {CLIENTS} clients with {STREAMS} open streams", passed, 20
+        )
         print(f"{'':<62} {total / passed:8.0f} requests/s, {frames:,} snapshots")
 
 
 def main() -> int:
     report = Report()
-    report.say("start in a fresh process, import included (best of 5)", start_time(), 0.15)
+    report.add("start in a fresh process, import included (best of 5)", start_time(), 0.15)
     many_contacts(report, None)
     import tempfile
 
@@ -143,7 +147,7 @@ def main() -> int:
         many_contacts(report, f"{folder}/hub.db")
     many_clients(report)
     assert threading.active_count() == 1, "a thread was left behind"
-    return int(report.broken)
+    return int(report.exceeded)
 
 
 if __name__ == "__main__":

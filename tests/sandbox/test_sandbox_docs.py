@@ -20,11 +20,11 @@ def test_there_is_code_to_run():
 
 
 def test_every_rule_is_documented_or_assumed():
-    rules = TEXT.partition("## Which rules it keeps")[2].partition("\n## ")[0]
+    rules = TEXT.partition("## Which rules it follows")[2].partition("\n## ")[0]
     rows = [line for line in rules.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 50
-    standings = {row.rstrip(" |").rpartition("| ")[2] for row in rows}
-    assert standings == {"documented", "assumed", "documented text, assumed place"}
+    sources = {row.rstrip(" |").rpartition("| ")[2] for row in rows}
+    assert sources == {"documented", "assumed", "documented text, assumed place"}
 
 
 def test_every_fault_is_in_its_table():
