@@ -141,9 +141,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         hub.start()
     except ImportError as error:
-        return _say(f"cannot start the Hub: {error}", FAILED)
+        return _fail(f"cannot start the Hub: {error}", FAILED)
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        return _say(f"cannot start the Hub: {_reason(error, options)}", USAGE_ERROR)
+        return _fail(f"cannot start the Hub: {_reason(error, options)}", USAGE_ERROR)
     try:
         if received:
             return _interrupted(received[0])
@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Closed here, or Python would flush it again at exit and print an error of its own.
         with contextlib.suppress(OSError, AttributeError):
             sys.stdout.close()
-        return _say(
+        return _fail(
             "the Hub has stopped because it could not write its address to standard output: "
             f"{error.strerror or error}; redirect the output",
             FAILED,
@@ -184,10 +184,10 @@ def _reason(error: Exception, options: argparse.Namespace) -> str:
 
 def _interrupted(number: int) -> int:
     name = signal.Signals(number).name
-    return _say(f"stopped by {name} before the Hub accepted requests", SIGNALLED + number)
+    return _fail(f"stopped by {name} before the Hub accepted requests", SIGNALLED + number)
 
 
-def _say(text: str, code: int) -> int:
+def _fail(text: str, code: int) -> int:
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")
     return code

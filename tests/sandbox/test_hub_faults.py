@@ -378,6 +378,7 @@ def test_the_control_paths_need_a_key_of_the_hub_and_do_not_count_against_limits
         paths = [("GET", "journal"), ("POST", "faults"), ("DELETE", "faults"), ("POST", "advance")]
         http, jwt = connect(hub), connect(hub, key="eyJa.b.c")
         del http.client.headers["Authorization"]
+        jwt.client.headers["X-Account-ID"] = "acme"
         for method, path in paths:
             for client in (http.client, jwt.client):
                 response = client.request(method, f"{hub.url}/_sandbox/{path}")

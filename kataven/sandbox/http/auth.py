@@ -2,7 +2,7 @@
 
 Knows what a token looks like and which account it names. Must not know operations. Documented:
 ``Authorization: Bearer``, keys that name their account, JWTs that need ``X-Account-ID``; 400, 401
-and 403. Ours: every ``eyJ<...>.<...>.<...>`` counts as a valid JWT.
+and 403. Assumed: every ``eyJ<...>.<...>.<...>`` counts as a valid JWT.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Knows the fields, their ranges and how a multipart body is parsed. Must not know responses or the
 state of campaigns. Documented: the fields, their ranges and defaults, and ``contacts`` as a file of
-at most 10 MB. Ours: a duplicate field, an empty one and a ``contacts`` that is not a file are
+at most 10 MB. Assumed: a duplicate field, an empty one and a ``contacts`` that is not a file are
 refused, unknown fields are ignored, a text field has at most 1,000 characters, and
 ``retry_delay_seconds`` is at most 2,147,483,647.
 """
@@ -50,7 +50,7 @@ class FormReader:
         content_type: The request's Content-Type.
 
     Raises:
-        HttpRefused: 400, it is not the type of a multipart form.
+        HttpRefused: 400, the Content-Type is not multipart/form-data with a boundary.
     """
 
     def __init__(self, content_type: bytes) -> None:

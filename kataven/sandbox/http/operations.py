@@ -64,7 +64,8 @@ class Operations:
         campaign = engine.find(account, campaign_id)
         if name == "get":
             return Response(200, campaign.fields())
-        return Response(200, engine.contacts(campaign, request.contact_status(), request.page()))
+        page = engine.pages.read(campaign, request.contact_status(), request.page())
+        return Response(200, page)
 
     async def _create(self, request: Request, caller: Caller) -> Response:
         reader = FormReader(request.headers.get(b"content-type", b""))

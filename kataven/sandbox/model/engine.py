@@ -8,13 +8,14 @@ acts, then stores, so a response is never ahead of the database.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from kataven.sandbox.model import states
-from kataven.sandbox.model.campaign import Campaign, ContactFields, Settings
-from kataven.sandbox.model.contacts import BLOCK, CONTACT_STATUSES, ContactList, Roster
+from kataven.sandbox.model.campaign import Campaign, Settings
+from kataven.sandbox.model.contacts import ContactList, Roster
 from kataven.sandbox.model.dialler import Dialler
 from kataven.sandbox.model.limits import DAY, MINUTE
+from kataven.sandbox.model.pages import ContactPages
 from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -25,20 +26,9 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.journal import JournalRow
     from kataven.sandbox.model.store import Store
 
-PAGE: Final = BLOCK
 # Events that are handled before they are stored, and before other requests get their turn.
 _STEP: Final = 20_000
-_CACHED_FILTERS: Final = 16
 _FIRST_ACCOUNT: Final = "sandbox"
-
-
-class ContactPage(TypedDict):
-    """One page of contacts as clients see it (assumed keys)."""
-
-    contacts: list[ContactFields]
-    page: int
-    page_size: int
-    total: int
 
 
 class Engine:
@@ -65,8 +55,7 @@ class Engine:
         self.time = time
         self.outcomes = store.outcomes()
         self.dialler = Dialler(accounts, seed, self.outcomes, on_status, self._start_scheduled)
-        # The rows of each (campaign, status code) that was asked for; cleared at each change.
-        self._rows: dict[tuple[int, int], list[int]] = {}
+        self.pages = ContactPages(store)
         self._load()
 
     def _load(self) -> None:
@@ -92,16 +81,16 @@ class Engine:
 
     @property
     def first_key(self) -> str:
-        """The first key of the account `sandbox`."""
+        """The first key of the account ``sandbox``."""
         return next(iter(self.accounts.keys))
 
     def catch_up(self) -> int:
         """Handle and store everything that is due by now, and return the time."""
         now = self.time.now()
         while not self.dialler.run(now, _STEP):
-            self._store()
+            self._commit()
         if self.dialler.touched or self.dialler.journal or self.store.durable:
-            self._store()
+            self._commit()
         return now
 
     def step(self, until: int) -> bool:
@@ -115,7 +104,7 @@ class Engine:
         """
         done = self.dialler.run(until, _STEP)
         self.time.move_to(self.dialler.now)
-        self._store()
+        self._commit()
         return done
 
     def create(
@@ -145,7 +134,7 @@ class Engine:
             campaign.status = states.SCHEDULED
             self.dialler.schedule(campaign, settings.scheduled_ns)
         self.dialler.record("create", campaign, now)
-        self._store(new=(account, campaign, contacts.blocks))
+        self._commit(new=(account, campaign, contacts.blocks))
         account.campaigns[campaign.id] = campaign
         return campaign
 
@@ -182,7 +171,7 @@ class Engine:
         if action == "stop":
             campaign.roster.cancel_pending()
         self.dialler.set_status(campaign, target, now)
-        self._store()
+        self._commit()
         return campaign
 
     def delete(self, account: Account, campaign_id: str) -> Campaign:
@@ -202,7 +191,7 @@ class Engine:
         campaign.deleted = campaign.changed = True
         self.dialler.touched.add(campaign)
         self.dialler.record("delete", campaign, now)
-        self._store()
+        self._commit()
         del account.campaigns[campaign_id]
         return campaign
 
@@ -223,35 +212,10 @@ class Engine:
                 raise ValueError(states.conflict_text("fail", campaign.status))
             self.dialler.record("fail", campaign, now)
             self.dialler.set_status(campaign, target, now)
-            self._store()
+            self._commit()
             return campaign
         msg = f"no campaign {campaign_id!r} in this Hub"
         raise LookupError(msg)
-
-    def contacts(self, campaign: Campaign, status: str | None, page: int) -> ContactPage:
-        """Return one page of a campaign's contacts, 100 per page, in the order of the CSV.
-
-        Args:
-            campaign: The campaign.
-            status: Only contacts of this status, or None for all. An unknown status finds none.
-            page: The page, counted from 0.
-        """
-        roster = campaign.roster
-        if status is None:
-            total = len(roster)
-            rows = list(range(total)[page * PAGE : (page + 1) * PAGE])
-        else:
-            found = self._rows_of(campaign, status)
-            total = len(found)
-            rows = found[page * PAGE : (page + 1) * PAGE]
-        fields: dict[int, list[list[str]]] = {}
-        contacts: list[ContactFields] = []
-        for row in rows:
-            block, place = divmod(row, BLOCK)
-            if block not in fields:
-                fields[block] = self.store.fields(campaign, block)
-            contacts.append(campaign.contact(row, fields[block][place]))
-        return {"contacts": contacts, "page": page, "page_size": PAGE, "total": total}
 
     def new_key(self, account: str, limits: dict[str, int | None] | None) -> Key:
         """Make and store a key for an account."""
@@ -307,21 +271,10 @@ class Engine:
         self.dialler.set_status(campaign, states.RUNNING, at)
         return None
 
-    def _rows_of(self, campaign: Campaign, status: str) -> list[int]:
-        if status not in CONTACT_STATUSES:
-            return []
-        code = CONTACT_STATUSES.index(status)
-        found = self._rows.get((campaign.key, code))
-        if found is None:
-            if len(self._rows) >= _CACHED_FILTERS:
-                self._rows.clear()
-            found = self._rows[campaign.key, code] = campaign.roster.rows_of(code)
-        return found
-
-    def _store(self, new: tuple[Account, Campaign, list[str]] | None = None) -> None:
+    def _commit(self, new: tuple[Account, Campaign, list[str]] | None = None) -> None:
         dialler = self.dialler
         if dialler.touched:
-            self._rows.clear()
+            self.pages.clear()
         self.store.save(
             self.time.now() if self.store.durable else dialler.now,
             dialler.touched,

@@ -2,7 +2,7 @@
 
 Knows snapshots, heartbeats and ends. Must not know sockets, the wire format or faults. Documented:
 a snapshot every 2 s while running, a heartbeat every 15 s, and an end marker at a terminal status.
-Ours: a snapshot when the stream opens and at each change of status; on a fast clock, frames that
+Assumed: a snapshot when the stream opens and at each change of status; on a fast clock, frames that
 are due together are merged into the newest; on a manual clock, each advance sends one snapshot to
 the streams of a running campaign.
 """
