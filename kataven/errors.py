@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kataven.campaigns.progress import CampaignProgress
-    from kataven.contacts.problems import Problem
+    from kataven.contacts._problems import Problem
 
 __all__ = [
     "APIConnectionError",

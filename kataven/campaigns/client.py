@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kataven.campaigns.responses import CampaignsWithResponse
     from kataven.campaigns.tables import ExportProgress
     from kataven.contacts.export import ExportFormat
-    from kataven.contacts.sources import ContactsSource
+    from kataven.contacts.source.open import ContactsSource
     from kataven.types import Campaign
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kataven._core.exchange import Options
     from kataven._core.operation import Operation
     from kataven._core.senders import BlockingDriver
-    from kataven.contacts.sources import ContactsSource
+    from kataven.contacts.source.open import ContactsSource
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 
 T = TypeVar("T")

@@ -101,7 +101,7 @@ def create(wish: Creation, options: Options, clock: Clock) -> Flow[Any]:
                     interruption.add_note(f"while its campaign was looked for: {lost}")
                 raise
     except OSError as error:
-        from kataven.contacts.window import UploadReadError  # noqa: PLC0415 - loaded by _open
+        from kataven.contacts.source.window import UploadReadError  # noqa: PLC0415 - loaded by _open
 
         # Any other is a caller's own: of the function that gives the key, or of a hook.
         if not isinstance(error, UploadReadError):
@@ -122,8 +122,8 @@ def _unreadable(error: OSError) -> Exception:
 
 def _open(wish: Creation) -> Any:
     # Loaded at the first create: a client that only reads needs none of it.
-    from kataven.contacts.sources import open_upload  # noqa: PLC0415
-    from kataven.contacts.window import upload_window  # noqa: PLC0415
+    from kataven.contacts.source.open import open_upload  # noqa: PLC0415
+    from kataven.contacts.source.window import upload_window  # noqa: PLC0415
 
     upload = open_upload(wish.contacts)
     try:
@@ -138,7 +138,7 @@ def _open(wish: Creation) -> Any:
 
 
 def _window(upload: Any) -> Any:
-    from kataven.contacts.window import upload_window  # noqa: PLC0415 - loaded by _open
+    from kataven.contacts.source.window import upload_window  # noqa: PLC0415 - loaded by _open
 
     return upload_window(upload)
 

@@ -166,6 +166,6 @@ def _export_writer(
 
 
 def _retry_gatherer() -> Any:
-    from kataven.contacts.retry import RetryList  # noqa: PLC0415 - few clients retry
+    from kataven.contacts._retry import RetryList  # noqa: PLC0415 - few clients retry
 
     return RetryList()

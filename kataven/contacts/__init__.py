@@ -1,21 +1,23 @@
-"""Lists of contacts: checked, mended, cut to size, read back as tables.
+"""Contact lists: check, clean, split and estimate before a campaign; read results back after it.
 
-Knows files and CSV, not the network. Importing it loads nothing else; each name is loaded when
-it is first used.
+Reads and writes files; has no network. Importing the package loads none of its modules: each
+public name is loaded when it is first used.
 """
+
+from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from kataven.contacts.forecast import Estimate, estimate
-    from kataven.contacts.inspection import check
-    from kataven.contacts.mending import CleanContacts, CleanReport, Dropped, clean
-    from kataven.contacts.parts import Part, split
-    from kataven.contacts.problems import Kind, Problem, Severity
-    from kataven.contacts.report import ContactsReport
-    from kataven.contacts.sources import ContactsSource
-    from kataven.contacts.timezones import ZoneGroup, by_timezone
+    from kataven.contacts._check import check
+    from kataven.contacts._clean import CleanContacts, CleanReport, Dropped, clean
+    from kataven.contacts._estimate import Estimate, estimate
+    from kataven.contacts._problems import Kind, Problem, Severity
+    from kataven.contacts._report import ContactsReport
+    from kataven.contacts._split import Part, split
+    from kataven.contacts._timezones import ZoneGroup, by_timezone
+    from kataven.contacts.source.open import ContactsSource
 
 __all__ = [
     "CleanContacts",
@@ -36,31 +38,31 @@ __all__ = [
     "split",
 ]
 
-_HOMES: Final = {
-    "CleanContacts": "mending",
-    "CleanReport": "mending",
-    "ContactsReport": "report",
-    "ContactsSource": "sources",
-    "Dropped": "mending",
-    "Estimate": "forecast",
-    "Kind": "problems",
-    "Part": "parts",
-    "Problem": "problems",
-    "Severity": "problems",
-    "ZoneGroup": "timezones",
-    "by_timezone": "timezones",
-    "check": "inspection",
-    "clean": "mending",
-    "estimate": "forecast",
-    "split": "parts",
+_MODULES: Final = {
+    "CleanContacts": "_clean",
+    "CleanReport": "_clean",
+    "ContactsReport": "_report",
+    "ContactsSource": "source.open",
+    "Dropped": "_clean",
+    "Estimate": "_estimate",
+    "Kind": "_problems",
+    "Part": "_split",
+    "Problem": "_problems",
+    "Severity": "_problems",
+    "ZoneGroup": "_timezones",
+    "by_timezone": "_timezones",
+    "check": "_check",
+    "clean": "_clean",
+    "estimate": "_estimate",
+    "split": "_split",
 }
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 

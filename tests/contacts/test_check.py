@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts.cells import TextScan, is_formula, is_unprintable
-from kataven.contacts.phones import all_well_formed, kind_of
-from kataven.contacts.repeats import FirstRows
+from kataven.contacts._cells import TextScan, is_formula, is_unprintable
+from kataven.contacts._duplicates import FirstRows
+from kataven.contacts._phones import all_well_formed, kind_of
 from kataven.errors import ContactsError
 
 LIST = "phone_number,name\n+14155550100,Ana\n"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts.phones import Phones
-from kataven.contacts.sources import open_upload
+from kataven.contacts._phones import Phones
+from kataven.contacts.source.open import open_upload
 from kataven.errors import ContactsError
 
 

@@ -5,7 +5,7 @@ import pytest
 from dateutil.parser import isoparse as parse
 
 from kataven import contacts
-from kataven.contacts.forecast import Estimate
+from kataven.contacts._estimate import Estimate
 from kataven.sandbox import Clock, Sandbox
 from kataven.sandbox.model.outcomes import REACHED, draw
 

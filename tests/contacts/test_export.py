@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
+from kataven.contacts._retry import RetryList
 from kataven.contacts.export import ExportWriter
-from kataven.contacts.retry import RetryList
 
 
 def contact(number: int, **custom: Any) -> dict[str, Any]:

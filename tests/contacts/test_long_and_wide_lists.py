@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from kataven import contacts
-from kataven.contacts.columns import header_problems, mended, unused
-from kataven.contacts.sources import open_upload
-from kataven.contacts.text import TextBlocks
+from kataven.contacts._columns import header_problems, mended, unused
+from kataven.contacts.reader.text import TextBlocks
+from kataven.contacts.source.open import open_upload
 
 Tracer: TypeAlias = Callable[[FrameType, str, object], "Tracer | None"]
 

@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 
 from kataven import contacts
-from kataven.contacts.phones import Phones
+from kataven.contacts._phones import Phones
 from kataven.errors import ContactsError
 
 

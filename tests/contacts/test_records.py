@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kataven.contacts.records import RecordReader
-from kataven.contacts.text import Block, TextBlocks
+from kataven.contacts.reader.records import RecordReader
+from kataven.contacts.reader.text import Block, TextBlocks
 
 TOKENS = ['"', '""', ",", "\n", "\n", "\r\n", "\r", "x", "é", '"a,b"', '"a\nb"', '"a\r\nb",']
 texts = st.lists(st.sampled_from(TOKENS), max_size=30).map("".join)

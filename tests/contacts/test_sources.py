@@ -20,9 +20,9 @@ import pyarrow as pa
 import pytest
 
 from kataven import contacts
-from kataven.contacts.rules import MAX_BYTES, PIECE
-from kataven.contacts.sources import open_upload
-from kataven.contacts.window import upload_window
+from kataven.contacts._rules import MAX_BYTES, PIECE
+from kataven.contacts.source.open import open_upload
+from kataven.contacts.source.window import upload_window
 from kataven.errors import ContactsError
 
 LIST = b"phone_number,name\n+14155550100,Ana\n"

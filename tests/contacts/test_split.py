@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts.sources import open_upload
+from kataven.contacts.source.open import open_upload
 from kataven.errors import ContactsError
 
 HEADER = b"phone_number,note\n"

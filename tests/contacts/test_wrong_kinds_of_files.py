@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from kataven import contacts
-from kataven.contacts.problems import Problem
-from kataven.contacts.sources import open_upload
+from kataven.contacts._problems import Problem
+from kataven.contacts.source.open import open_upload
 from kataven.errors import ContactsError
 
 LIST = b"phone_number,name\n+14155550100,Ana\n"

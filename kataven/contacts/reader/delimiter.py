@@ -9,7 +9,7 @@ import io
 from itertools import islice
 from typing import Final
 
-from kataven.contacts.rules import PHONE_COLUMN
+from kataven.contacts._rules import PHONE_COLUMN
 
 __all__ = ["DELIMITER_NAMES", "delimiter_of"]
 

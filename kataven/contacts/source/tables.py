@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, runtime_checkable
 
-from kataven.contacts.header import missing_header_message
-from kataven.contacts.problems import refusal
-from kataven.contacts.rules import MAX_BYTES, PHONE_COLUMN
-from kataven.contacts.writing import CsvSink, TooManyBytes, text_of
+from kataven.contacts._csv import CsvSink, TooManyBytes, text_of
+from kataven.contacts._problems import refusal
+from kataven.contacts._rules import MAX_BYTES, PHONE_COLUMN
+from kataven.contacts.reader.header import missing_header_message
 
 __all__ = ["ArrowTable", "is_table", "write_rows", "write_table"]
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kataven.contacts.header import missing_header_message
-from kataven.contacts.problems import Problem, problem
-from kataven.contacts.rules import MAX_HEADER, PHONE_COLUMN
+from kataven.contacts._problems import Problem, problem
+from kataven.contacts._rules import MAX_HEADER, PHONE_COLUMN
+from kataven.contacts.reader.header import missing_header_message
 
 __all__ = ["Renamed", "header_problems", "mended", "phone_index", "phone_indexes", "unused"]
 

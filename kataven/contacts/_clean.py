@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, Final, Literal, cast
 
-from kataven.contacts.cells import NUL_MESSAGE
-from kataven.contacts.columns import Renamed, mended, phone_index, unused
-from kataven.contacts.dialect import delimiter_of
-from kataven.contacts.exclusions import Exclusions, excluded_numbers
-from kataven.contacts.files import OwnFile
-from kataven.contacts.header import missing_header_message, other_form
-from kataven.contacts.phones import Phones, explained, kind_of
-from kataven.contacts.problems import Kind, counted, refusal, shortened
-from kataven.contacts.records import Batch, RecordReader
-from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.text import TextBlocks, known_encoding
-from kataven.contacts.writing import CsvSink
+from kataven.contacts._cells import NUL_MESSAGE
+from kataven.contacts._columns import Renamed, mended, phone_index, unused
+from kataven.contacts._csv import CsvSink
+from kataven.contacts._exclusions import Exclusions, excluded_numbers
+from kataven.contacts._files import OwnFile
+from kataven.contacts._phones import Phones, explained, kind_of
+from kataven.contacts._problems import Kind, counted, refusal, shortened
+from kataven.contacts.reader.delimiter import delimiter_of
+from kataven.contacts.reader.header import missing_header_message, other_form
+from kataven.contacts.reader.records import Batch, RecordReader
+from kataven.contacts.reader.text import TextBlocks, known_encoding
+from kataven.contacts.source.open import ContactsSource, open_source
 
 __all__ = ["CleanContacts", "CleanReport", "Dropped", "Reason", "clean"]
 

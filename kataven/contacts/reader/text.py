@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from kataven.contacts.header import WIDE_MARKS
-from kataven.contacts.sources import read_piece
+from kataven.contacts.reader.header import WIDE_MARKS
+from kataven.contacts.source.open import read_piece
 
 __all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", "known_encoding"]
 

@@ -10,16 +10,16 @@ from contextlib import ExitStack, closing
 from itertools import chain
 from typing import Any, Final, TypeAlias, cast
 
-from kataven.contacts.columns import phone_indexes
-from kataven.contacts.dialect import delimiter_of
-from kataven.contacts.files import position_of
-from kataven.contacts.phones import Phones
-from kataven.contacts.problems import Problem, counted, problem, refusal
-from kataven.contacts.records import Batch, RecordReader
-from kataven.contacts.rules import PHONE_COLUMN
-from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.tables import is_table
-from kataven.contacts.text import TextBlocks
+from kataven.contacts._columns import phone_indexes
+from kataven.contacts._files import position_of
+from kataven.contacts._phones import Phones
+from kataven.contacts._problems import Problem, counted, problem, refusal
+from kataven.contacts._rules import PHONE_COLUMN
+from kataven.contacts.reader.delimiter import delimiter_of
+from kataven.contacts.reader.records import Batch, RecordReader
+from kataven.contacts.reader.text import TextBlocks
+from kataven.contacts.source.open import ContactsSource, open_source
+from kataven.contacts.source.tables import is_table
 from kataven.errors import ContactsError
 
 __all__ = ["Exclusions", "excluded_numbers"]

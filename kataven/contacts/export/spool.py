@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import quote
 
-from kataven.contacts.files import OwnFile
+from kataven.contacts._files import OwnFile
 
 try:
     import fcntl

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Final
 
-from kataven.contacts.mending import CleanReport
-from kataven.contacts.problems import counted
-from kataven.contacts.report import ContactsReport
+from kataven.contacts._clean import CleanReport
+from kataven.contacts._problems import counted
+from kataven.contacts._report import ContactsReport
 
 __all__ = ["Estimate", "estimate"]
 

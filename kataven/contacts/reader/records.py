@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kataven.contacts.rules import MAX_BYTES
-from kataven.contacts.text import BLOCK, Block, WrongByte
+from kataven.contacts._rules import MAX_BYTES
+from kataven.contacts.reader.text import BLOCK, Block, WrongByte
 
 __all__ = ["Batch", "RecordReader"]
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, cast
 
-from kataven.contacts.files import OwnFile
-from kataven.contacts.rules import PHONE_COLUMN
-from kataven.contacts.writing import CsvSink, text_of
+from kataven.contacts._csv import CsvSink, text_of
+from kataven.contacts._files import OwnFile
+from kataven.contacts._rules import PHONE_COLUMN
 
 __all__ = ["RetryList"]
 

@@ -11,12 +11,12 @@ from itertools import chain
 from numbers import Integral
 from typing import Final
 
-from kataven.contacts.dialect import delimiter_of
-from kataven.contacts.files import OwnFile
-from kataven.contacts.problems import refusal
-from kataven.contacts.rules import MAX_BYTES
-from kataven.contacts.sources import ContactsSource, base_name, open_source
-from kataven.contacts.text import TextBlocks, known_encoding
+from kataven.contacts._files import OwnFile
+from kataven.contacts._problems import refusal
+from kataven.contacts._rules import MAX_BYTES
+from kataven.contacts.reader.delimiter import delimiter_of
+from kataven.contacts.reader.text import TextBlocks, known_encoding
+from kataven.contacts.source.open import ContactsSource, base_name, open_source
 
 __all__ = ["Part", "split"]
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, BinaryIO, Final, cast
 
-from kataven.contacts.columns import header_problems
-from kataven.contacts.dialect import delimiter_of
-from kataven.contacts.files import OwnFile, position_of
-from kataven.contacts.problems import refusal
-from kataven.contacts.records import RecordReader
-from kataven.contacts.rules import E164, PHONE_COLUMN
-from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.text import TextBlocks
-from kataven.contacts.writing import CsvSink
+from kataven.contacts._columns import header_problems
+from kataven.contacts._csv import CsvSink
+from kataven.contacts._files import OwnFile, position_of
+from kataven.contacts._problems import refusal
+from kataven.contacts._rules import E164, PHONE_COLUMN
+from kataven.contacts.reader.delimiter import delimiter_of
+from kataven.contacts.reader.records import RecordReader
+from kataven.contacts.reader.text import TextBlocks
+from kataven.contacts.source.open import ContactsSource, open_source
 
 __all__ = ["ZoneGroup", "by_timezone"]
 

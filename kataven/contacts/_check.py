@@ -9,19 +9,19 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import BinaryIO, Final
 
-from kataven.contacts.cells import NUL_MESSAGE, TextScan, is_formula, is_unprintable
-from kataven.contacts.columns import header_problems, phone_index
-from kataven.contacts.dialect import DELIMITER_NAMES, delimiter_of
-from kataven.contacts.files import position_of
-from kataven.contacts.header import other_form
-from kataven.contacts.phones import Phones, all_well_formed, explained, kind_of
-from kataven.contacts.problems import counted
-from kataven.contacts.records import Batch, RecordReader
-from kataven.contacts.repeats import FirstRows
-from kataven.contacts.report import KEPT, ContactsReport, Findings
-from kataven.contacts.rules import MAX_BYTES, MAX_ROWS
-from kataven.contacts.sources import ContactsSource, open_source
-from kataven.contacts.text import TextBlocks, WrongByte, known_encoding
+from kataven.contacts._cells import NUL_MESSAGE, TextScan, is_formula, is_unprintable
+from kataven.contacts._columns import header_problems, phone_index
+from kataven.contacts._duplicates import FirstRows
+from kataven.contacts._files import position_of
+from kataven.contacts._phones import Phones, all_well_formed, explained, kind_of
+from kataven.contacts._problems import counted
+from kataven.contacts._report import KEPT, ContactsReport, Findings
+from kataven.contacts._rules import MAX_BYTES, MAX_ROWS
+from kataven.contacts.reader.delimiter import DELIMITER_NAMES, delimiter_of
+from kataven.contacts.reader.header import other_form
+from kataven.contacts.reader.records import Batch, RecordReader
+from kataven.contacts.reader.text import TextBlocks, WrongByte, known_encoding
+from kataven.contacts.source.open import ContactsSource, open_source
 
 __all__ = ["check"]
 

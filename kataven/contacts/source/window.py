@@ -7,8 +7,8 @@ one takes the length of the whole file from it, whatever part is meant.
 import os
 from typing import Final
 
-from kataven.contacts.rules import PIECE
-from kataven.contacts.sources import Upload, read_at
+from kataven.contacts._rules import PIECE
+from kataven.contacts.source.open import Upload, read_at
 
 __all__ = ["UploadReadError", "UploadWindow", "upload_window"]
 

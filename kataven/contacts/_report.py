@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kataven.contacts.dialect import DELIMITER_NAMES
-from kataven.contacts.problems import SEVERITIES, Kind, Problem, counted, problem
+from kataven.contacts._problems import SEVERITIES, Kind, Problem, counted, problem
+from kataven.contacts.reader.delimiter import DELIMITER_NAMES
 from kataven.errors import ContactsError
 
 __all__ = ["ContactsReport", "Findings"]

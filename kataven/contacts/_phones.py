@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kataven.contacts.problems import Kind
-from kataven.contacts.rules import E164
+from kataven.contacts._problems import Kind
+from kataven.contacts._rules import E164
 
 __all__ = ["Phone", "Phones", "all_well_formed", "explained", "kind_of"]
 

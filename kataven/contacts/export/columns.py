@@ -6,7 +6,7 @@ Knows the fields of a contact and its `custom_fields`, in order of first sight. 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from kataven.contacts.rules import PHONE_COLUMN
+from kataven.contacts._rules import PHONE_COLUMN
 
 __all__ = ["Outline"]
 

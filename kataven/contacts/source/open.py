@@ -13,12 +13,17 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeAlias, cast
 
-from kataven.contacts.files import OwnFile, ReadsBytes, measured
-from kataven.contacts.header import WIDE_MARKS, header_end, header_names, missing_header_message
-from kataven.contacts.problems import refusal
-from kataven.contacts.rules import MAX_BYTES, PHONE_COLUMN, PIECE
-from kataven.contacts.tables import ArrowTable, is_table, write_rows, write_table
-from kataven.contacts.writing import CsvSink
+from kataven.contacts._csv import CsvSink
+from kataven.contacts._files import OwnFile, ReadsBytes, measured
+from kataven.contacts._problems import refusal
+from kataven.contacts._rules import MAX_BYTES, PHONE_COLUMN, PIECE
+from kataven.contacts.reader.header import (
+    WIDE_MARKS,
+    header_end,
+    header_names,
+    missing_header_message,
+)
+from kataven.contacts.source.tables import ArrowTable, is_table, write_rows, write_table
 from kataven.errors import ContactsError
 
 __all__ = [

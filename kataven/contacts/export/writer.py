@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Literal, Self, cast
 
-from kataven.contacts.outline import Outline
-from kataven.contacts.rules import PHONE_COLUMN
-from kataven.contacts.spool import PageSpool, spool_path
-from kataven.contacts.writing import LINE_END, text_of
+from kataven.contacts._csv import LINE_END, text_of
+from kataven.contacts._rules import PHONE_COLUMN
+from kataven.contacts.export.columns import Outline
+from kataven.contacts.export.spool import PageSpool, spool_path
 
 __all__ = ["ExportFormat", "ExportWriter"]
 

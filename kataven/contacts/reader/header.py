@@ -9,7 +9,7 @@ import io
 import re
 from typing import Final
 
-from kataven.contacts.rules import PHONE_COLUMN
+from kataven.contacts._rules import PHONE_COLUMN
 
 __all__ = ["WIDE_MARKS", "header_end", "header_names", "missing_header_message", "other_form"]
 
