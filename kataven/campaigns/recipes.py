@@ -82,65 +82,29 @@ def create(wish: Creation, options: Options, clock: Clock) -> Flow[Any]:
     """Open the contacts, refuse what the Hub would refuse unread, and send the rest once."""
     limit = None if options.deadline is None else clock.now() + options.deadline
     options = replace(options, deadline=None)
-    # One thing that closes: a cancelled call closes what its thread has opened.
-    upload = yield Work(lambda: _open(wish))
+    upload = yield Work(lambda: _read(wish))
+    before = _Campaigns([])
+    if wish.find:
+        before = yield from _campaigns(options, clock, limit)
+    operation = operations.create_campaign(wish.form, upload.file, upload.filename)
     try:
-        before = _Campaigns([])
-        if wish.find:
-            before = yield from _campaigns(options, clock, limit)
-        operation = operations.create_campaign(wish.form, _window(upload), upload.filename)
-        try:
-            return (yield from exchange(operation, options, clock, limit))
-        except (APIConnectionError, ServerError, ResponseFormatError) as lost:
-            if not wish.find or lost.request_sent is not True:
-                raise
-            try:
-                return (yield from _find(wish, before, lost, options, clock, limit))
-            except BaseException as interruption:
-                if not isinstance(interruption, Exception):
-                    interruption.add_note(f"while its campaign was looked for: {lost}")
-                raise
-    except OSError as error:
-        from kataven.contacts.source.window import UploadReadError  # noqa: PLC0415 - loaded by _open
-
-        # Any other is a caller's own: of the function that gives the key, or of a hook.
-        if not isinstance(error, UploadReadError):
+        return (yield from exchange(operation, options, clock, limit))
+    except (APIConnectionError, ServerError, ResponseFormatError) as lost:
+        if not wish.find or lost.request_sent is not True:
             raise
-        raise _unreadable(error) from error
-    finally:
-        upload.close()
+        try:
+            return (yield from _find(wish, before, lost, options, clock, limit))
+        except BaseException as interruption:
+            if not isinstance(interruption, Exception):
+                interruption.add_note(f"while its campaign was looked for: {lost}")
+            raise
 
 
-def _unreadable(error: OSError) -> Exception:
-    from kataven.errors import ContactsError  # noqa: PLC0415 - rare
-
-    return ContactsError(
-        f"the contacts could not be read to their end ({error}); the Hub refuses a form that is "
-        "not whole, so no campaign was made"
-    )
-
-
-def _open(wish: Creation) -> Any:
+def _read(wish: Creation) -> Any:
     # Loaded at the first create: a client that only reads needs none of it.
-    from kataven.contacts.source.open import open_upload  # noqa: PLC0415
-    from kataven.contacts.source.window import upload_window  # noqa: PLC0415
+    from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
 
-    upload = open_upload(wish.contacts)
-    try:
-        if wish.check:
-            from kataven.contacts import check  # noqa: PLC0415
-
-            check(upload_window(upload, sends=False)).raise_for_problems()
-    except BaseException:
-        upload.close()
-        raise
-    return upload
-
-
-def _window(upload: Any) -> Any:
-    from kataven.contacts.source.window import upload_window  # noqa: PLC0415 - loaded by _open
-
-    return upload_window(upload)
+    return read_upload(wish.contacts, check=wish.check)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,30 @@
-"""The header of a list: what its names are, what is wrong with them, which one is the number.
+"""Which column of a header holds the phone numbers, and how ``clean`` renames columns.
 
-Knows names that exports give the phone number column. Knows nothing of rows.
+Knows the names that exports use for phone number columns. Knows nothing of rows.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._problems import Problem, problem
-from kataven.contacts._rules import MAX_HEADER, PHONE_COLUMN
-from kataven.contacts.reader.header import missing_header_message
+from kataven.contacts._formats import other_format
+from kataven.contacts._rules import PHONE_COLUMN
 
-__all__ = ["Renamed", "header_problems", "mended", "phone_index", "phone_indexes", "unused"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-# Names of the number's column in exports, folded; the better ones first.
+__all__ = [
+    "Renamed",
+    "clean_names",
+    "not_csv_message",
+    "phone_index",
+    "phone_indexes",
+    "unused_name",
+]
+
+# Names of phone number columns in exports, normalised; the best match first.
 _ALIASES: Final = (
     "phone_number",
     "phonenumber",
@@ -51,12 +61,12 @@ _NOT_WORD: Final = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A column that got another name.
+    """A column that ``clean`` renamed.
 
-    Args:
-        column: Its place, from 1.
+    Attributes:
+        column: Its position, from 1.
         old: The name in the source.
-        new: The name in what was written.
+        new: The name in the clean list.
     """
 
     column: int
@@ -64,79 +74,52 @@ class Renamed:
     new: str
 
 
-def _folded(name: str) -> str:
+def _normalised(name: str) -> str:
     return _NOT_WORD.sub("_", name.strip().removeprefix("\ufeff").casefold()).strip("_")
 
 
 def phone_index(names: Sequence[str]) -> int | None:
-    """Find the column of the numbers, also under another name.
-
-    Args:
-        names: The names in the header.
-
-    Returns:
-        The index of `phone_number`, else of the best known alias, else None.
-    """
+    """Return the index of ``phone_number``, else of the best known alias, else None."""
     if PHONE_COLUMN in names:
         return list(names).index(PHONE_COLUMN)
-    folded = [_folded(name) for name in names]
-    return next((folded.index(alias) for alias in _ALIASES if alias in folded), None)
+    normalised = [_normalised(name) for name in names]
+    return next((normalised.index(alias) for alias in _ALIASES if alias in normalised), None)
 
 
 def phone_indexes(names: Sequence[str]) -> list[int]:
-    """Find every column of numbers: a list of numbers may name two for each person.
+    """Return the indexes of ``phone_number`` and of all its aliases, in order.
 
-    Args:
-        names: The names in the header.
-
-    Returns:
-        The indexes of `phone_number` and of all its aliases, in order.
+    A do-not-call list may have two numbers for each person.
     """
-    return [index for index, name in enumerate(names) if _folded(name) in _ALIASES]
+    return [index for index, name in enumerate(names) if _normalised(name) in _ALIASES]
 
 
-def header_problems(names: Sequence[str]) -> list[Problem]:
-    """Find what the Hub would refuse about a header.
+def not_csv_message(text: str, delimiter: str) -> str | None:
+    """Recognise a file that is not CSV, unless its first line names a phone number column.
 
     Args:
-        names: The names as they stand.
+        text: The beginning of the list.
+        delimiter: The character between the columns.
 
     Returns:
-        The problems, none if the header is fine.
+        A sentence that says what it seems to be and what to do; None if it may be a CSV list.
     """
-    found: list[Problem] = []
-    if PHONE_COLUMN not in names:
-        found.append(problem("missing_header", missing_header_message(list(names)), row=1))
-    first: dict[str, int] = {}
-    for place, name in enumerate(names, 1):
-        before = first.setdefault(name, place)
-        if not name:
-            message = f"column {place} has no name: name it, or let kataven.contacts.clean() do it"
-            found.append(problem("missing_header", message, row=1, value=""))
-        elif before < place:
-            message = (
-                f"column {place} has the name of column {before}: rename one of them, or let "
-                "kataven.contacts.clean() do it"
-            )
-            found.append(problem("doubled_header", message, row=1, column=name, value=name))
-    size = sum(len(name.encode("utf-8", "surrogatepass")) + 1 for name in names)
-    if size > MAX_HEADER:
-        message = f"the names have {size:,} bytes in all, {MAX_HEADER:,} are allowed: shorten them"
-        found.append(problem("too_large", message, row=1))
-    return found
+    message = other_format(text)
+    line = text.lstrip().partition("\n")[0]
+    return None if phone_index(line.split(delimiter)) is not None else message
 
 
-def mended(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
-    """Make a header that the Hub takes.
+def clean_names(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
+    """Make a header that the Hub accepts.
 
-    Names are trimmed, the column of the numbers is called `phone_number`, an empty name becomes
-    `column_N`, and a doubled one gets a number.
+    Names are trimmed, the phone number column becomes ``phone_number``, an empty name becomes
+    ``column_N``, and a doubled one gets a number.
 
     Args:
-        names: The names as they stand.
+        names: The names as they are in the source.
 
     Returns:
-        The new names, and those that differ.
+        The new names, and those that changed.
     """
     phone = phone_index(names)
     taken = {PHONE_COLUMN}
@@ -147,7 +130,7 @@ def mended(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
             new.append(PHONE_COLUMN)
             continue
         bare = name.strip().removeprefix("\ufeff").strip() or f"column_{index + 1}"
-        free = unused(bare, taken, numbers)
+        free = unused_name(bare, taken, numbers)
         taken.add(free)
         new.append(free)
     renamed = tuple(
@@ -158,16 +141,17 @@ def mended(names: Sequence[str]) -> tuple[list[str], tuple[Renamed, ...]]:
     return new, renamed
 
 
-def unused(name: str, taken: set[str], numbers: dict[str, int] | None = None) -> str:
-    """Find a name that is not taken.
+def unused_name(name: str, taken: set[str], numbers: dict[str, int] | None = None) -> str:
+    """Return a name that is not taken.
 
     Args:
-        name: The name that is wished for.
-        taken: Names that are in use.
-        numbers: Remembers from which number on to look for each name, for many calls.
+        name: The preferred name.
+        taken: The names in use.
+        numbers: For each name the number to try next. Pass the same dict to every call with the
+            same ``taken``, so that a thousand columns of one name take linear time.
 
     Returns:
-        The name, or the name with the first number that is free: `name_2`.
+        The name, or the name with the first free number: ``name_2``.
     """
     free = name
     number = 2 if numbers is None else numbers.get(name, 2)

@@ -1,61 +1,75 @@
-"""Rows of cells written as the CSV that the Hub takes: UTF-8, commas, CRLF, RFC 4180 quoting.
+"""Writes rows of cells as the CSV that the Hub accepts: UTF-8, commas, CRLF, RFC 4180 quoting.
 
-Knows bytes and how many of them fit. Does not know where the rows come from.
+Knows cells and bytes. Does not know where the rows come from.
 """
+
+from __future__ import annotations
 
 import csv
 import datetime as dt
 import json
 import math
-from collections.abc import Iterable
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-__all__ = ["CsvSink", "TooManyBytes", "text_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-# The csv module quotes a lone CR only where the line end has one: so CRLF, not LF.
+__all__ = ["LINE_END", "CsvFull", "CsvWriter", "cell_text"]
+
+# The csv module quotes a lone CR only if the line end contains one: hence CRLF, not LF.
 LINE_END: Final = "\r\n"
-# pandas' two words for "nothing here"; neither can be compared without pandas.
+# The two missing values of pandas; neither can be compared without importing pandas.
 _MISSING: Final = frozenset({"NAType", "NaTType"})
 
 
-class TooManyBytes(Exception):  # noqa: N818 - a signal between modules, never shown
-    """The rows do not fit into the bytes that were allowed."""
+class WritesBytes(Protocol):
+    """Anything with a ``write`` that takes bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all of the bytes."""
+        ...
 
 
-class CsvSink:
+class CsvFull(Exception):  # noqa: N818 - a signal between modules, never shown
+    """The rows exceed the maximum size."""
+
+
+class CsvWriter:
     """Writes rows to a binary file.
 
     Args:
         file: An open binary file; it stays open.
-        most: The most bytes to write, None for no limit.
+        max_bytes: The maximum number of bytes to write, None for no limit.
+
+    Attributes:
+        written: The number of bytes written.
     """
 
-    __slots__ = ("_file", "_most", "_writer", "written")
+    __slots__ = ("_file", "_max_bytes", "_writer", "written")
 
-    def __init__(self, file: BinaryIO, most: int | None = None) -> None:
-        """Start with nothing written."""
+    def __init__(self, file: WritesBytes, max_bytes: int | None = None) -> None:
         self._file = file
-        self._most = most
+        self._max_bytes = max_bytes
         self._writer = csv.writer(self, lineterminator=LINE_END)
         self.written = 0
 
     def write(self, text: str) -> int:
-        """Take one written record from the csv module.
+        """Write one formatted record; the csv module calls this.
 
         Args:
             text: The record with its line end.
 
         Returns:
-            The number of characters taken.
+            The number of characters written.
 
         Raises:
-            TooManyBytes: The record does not fit any more.
-            UnicodeEncodeError: The text holds half of a surrogate pair.
+            CsvFull: The record does not fit.
+            UnicodeEncodeError: The text contains an unpaired surrogate.
         """
         data = text.encode()
         self.written += len(data)
-        if self._most is not None and self.written > self._most:
-            raise TooManyBytes
+        if self._max_bytes is not None and self.written > self._max_bytes:
+            raise CsvFull
         self._file.write(data)
         return len(text)
 
@@ -63,24 +77,24 @@ class CsvSink:
         """Write one row.
 
         Args:
-            cells: The cells' text, in the order of the header.
+            cells: The text of the cells, in the order of the header.
 
         Raises:
-            TooManyBytes: The row does not fit any more.
-            UnicodeEncodeError: A cell holds half of a surrogate pair.
+            CsvFull: The row does not fit.
+            UnicodeEncodeError: A cell contains an unpaired surrogate.
         """
         self._writer.writerow(cells)
 
 
-def text_of(value: object) -> str:
-    """Give a cell's text.
+def cell_text(value: object) -> str:
+    """Return the text of a cell.
 
     Args:
-        value: Any value of a row; None, NaN and the like mean an empty cell.
+        value: Any value of a row.
 
     Returns:
-        The text: dates and times in ISO 8601, truth as `true` and `false`, lists and mappings as
-        JSON, the rest as `str`.
+        An empty text for None, NaN and other missing values, ISO 8601 for dates and times,
+        ``true`` or ``false``, JSON for lists and mappings, ``str(value)`` for anything else.
     """
     if value is None or type(value).__name__ in _MISSING:
         return ""
@@ -92,7 +106,8 @@ def text_of(value: object) -> str:
         return value.isoformat()
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    # A member of an enum that is a str or an int is its value; `str` gives some by their name.
+    # For a member of an enum that is a str or an int, write its value: `str` returns the name of
+    # some of them.
     if isinstance(value, str):
         return str.__str__(value)
     return int.__repr__(value) if isinstance(value, int) else str(value)

@@ -1,38 +1,42 @@
-"""Which numbers of a list have been seen before, and where first.
+"""Which numbers of a list are duplicates, and in which row each number was first.
 
-Knows numbers and row numbers. Costs about 110 bytes for each distinct number, the only memory of
-a check that grows with its list.
+Knows numbers and row numbers. Takes about 110 bytes for each distinct number; this is the only part
+of a check whose memory grows with the list.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["FirstRows"]
 
 
 class FirstRows:
-    """Remembers each number and the row that had it first."""
+    """Remembers each number and its first row."""
 
     __slots__ = ("_numbers", "_places", "_rows")
 
     def __init__(self) -> None:
-        """Start with none."""
-        # A dict keeps the order of insertion. From the place in it on that `_places` names, the
-        # numbers stood in consecutive rows from the one that `_rows` names.
+        # A dict keeps insertion order. `_places` are positions in it where a run starts: the
+        # numbers from there on were in consecutive rows, the first of which is in `_rows`.
         self._numbers: dict[str, None] = {}
         self._places: list[int] = []
         self._rows: list[int] = []
 
     def add(self, numbers: Sequence[str], rows: Sequence[int]) -> list[int]:
-        """Take in some numbers, at C speed where none of them is a repeat.
+        """Add numbers, without a Python loop if none of them is a duplicate.
 
         Args:
             numbers: The numbers.
-            rows: The row of each; a range says that they are consecutive.
+            rows: The row of each; pass a range if they are consecutive.
 
         Returns:
-            The indexes of those that were seen before, in these numbers or earlier.
+            The indexes of the duplicates of numbers that came earlier, here or in earlier calls.
         """
         before = len(self._numbers)
         self._numbers.update(dict.fromkeys(numbers))
@@ -43,28 +47,21 @@ class FirstRows:
                 self._rows.append(rows[0])
             return []
         fresh = set(islice(reversed(self._numbers), new))
-        repeats: list[int] = []
+        duplicates: list[int] = []
         place, expected = before, -1
         for index, number in enumerate(numbers):
             if number not in fresh:
-                repeats.append(index)
+                duplicates.append(index)
                 continue
             fresh.remove(number)
             if rows[index] != expected:
                 self._places.append(place)
                 self._rows.append(rows[index])
             place, expected = place + 1, rows[index] + 1
-        return repeats
+        return duplicates
 
     def rows_of(self, numbers: Iterable[str]) -> dict[str, int]:
-        """Tell where some numbers stood first.
-
-        Args:
-            numbers: Numbers that have been taken in.
-
-        Returns:
-            The first row of each.
-        """
+        """Return the first row of each of some numbers that were added."""
         wanted = set(numbers)
         if not wanted:
             return {}

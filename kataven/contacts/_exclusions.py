@@ -1,19 +1,20 @@
-"""The numbers that must not be called, from a do-not-call list of any form.
+"""The numbers that must not be called, from a do-not-call list in any form.
 
-Knows one rule more than a reader of contacts: an entry that cannot be read is an error, for it
-would be called. Knows nothing of what is done with the numbers.
+Stricter than reading contacts: an entry that cannot be read is an error, because it would be
+called. Does not know what the numbers are used for.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from itertools import chain
-from typing import Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from kataven.contacts._columns import phone_indexes
-from kataven.contacts._files import position_of
-from kataven.contacts._phones import Phones
-from kataven.contacts._problems import Problem, counted, problem, refusal
+from kataven.contacts._problems import Problem, counted, problem
+from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
@@ -22,39 +23,42 @@ from kataven.contacts.source.open import ContactsSource, open_source
 from kataven.contacts.source.tables import is_table
 from kataven.errors import ContactsError
 
+if TYPE_CHECKING:
+    from kataven.contacts._phones import Phones
+
 __all__ = ["Exclusions", "excluded_numbers"]
 
 Exclusions: TypeAlias = Iterable[str] | ContactsSource
-"""Numbers as text, or any source of contacts; a file may also hold one number a line."""
+"""Numbers as text, or any source of contacts; a file may also have one number per line."""
 
 _SHOWN: Final = 1_000
-_ADVICE: Final = "correct it there, or give its country by region="
+_ADVICE: Final = "correct the entry, or name its country with region="
 _NO_HEADER: Final = (
-    "a list without a header may hold nothing but numbers, so name its columns in a first line, "
-    f"those with numbers {PHONE_COLUMN!r} and the like, or {_ADVICE}"
+    "a list without a header must contain only numbers, so add a first line that names the "
+    f"columns, those with numbers {PHONE_COLUMN!r} or the like, or {_ADVICE}"
 )
-_REPLACED: Final = "\ufffd"
+_REPLACEMENT: Final = "\ufffd"
 
 _Entries: TypeAlias = Generator[tuple[int, str, str], None, None]
-"""For each entry its row, its text, and what to do if that is no number."""
+"""For each entry its row, its text, and what to do if it is not a number."""
 
 
 def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[str]:
     """Read a do-not-call list.
 
     Args:
-        exclude: The list, None for an empty one. UTF-8, or what its byte order mark says. A file
-            that seeks is set back to where it stood.
-        phones: Makes numbers of what stands in it.
+        exclude: The list, None for an empty one. It is UTF-8, or what its byte order mark says. A
+            file that can seek is set back to its position.
+        phones: Normalises its entries.
 
     Returns:
         Its numbers in E.164.
 
     Raises:
-        ContactsError: An entry is no number, a row cannot be read for certain, or there is nothing
-            at all; nothing may be called past it. For entries, its `.problems` are the first
-            1,000 of them.
-        TypeError: It is no list of numbers.
+        ContactsError: An entry is not a number, a row cannot be read for certain, or the list is
+            empty: nobody may be called because an entry was unreadable. For entries, its
+            ``.problems`` are the first 1,000 of them.
+        TypeError: It is not a list of numbers.
     """
     if exclude is None:
         return frozenset()
@@ -71,8 +75,8 @@ def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[st
                 problems.append(
                     problem(
                         "bad_number",
-                        f"the exclusion list has {value[:40]!r}, of which no number can be made, "
-                        f"so that it might be called all the same: {advice}",
+                        f"the exclusion list has {value[:40]!r}, which is not a valid number, so "
+                        f"the person might be called: {advice}",
                         row=row,
                         value=value,
                     )
@@ -83,23 +87,21 @@ def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[st
 
 
 def _entries(exclude: Exclusions, phones: Phones) -> _Entries:
-    stored: Any = exclude
     if (
-        isinstance(stored, str | os.PathLike | bytes | bytearray | memoryview)
-        or hasattr(stored, "read")
-        or is_table(stored)
-        or isinstance(stored, Mapping)
-        or not isinstance(stored, Iterable)
+        isinstance(exclude, str | os.PathLike | bytes | bytearray | memoryview | Mapping)
+        or hasattr(exclude, "read")
+        or is_table(exclude)
+        or not isinstance(exclude, Iterable)
     ):
-        return _from_file(stored, phones)
-    return _from_items(cast("Iterable[object]", stored))
+        return _from_file(cast("ContactsSource", exclude), phones)
+    return _from_items(exclude)
 
 
-def _nothing() -> ContactsError:
-    # An open file or an iterator gives its numbers once: the next list would be called past it.
+def _empty_list() -> ContactsError:
+    # An open file or an iterator can be read once; the next list would not be protected by it.
     return refusal(
         "empty_file",
-        "the exclusion list is empty or was read already; pass exclude=None for none",
+        "the exclusion list is empty or has already been read; pass exclude=None for no exclusions",
     )
 
 
@@ -115,24 +117,20 @@ def _from_items(items: Iterable[object]) -> _Entries:
         for value in values or [None]:
             if not isinstance(value, str):
                 raise TypeError(
-                    "an exclusion list holds numbers as text, or mappings with a "
-                    f"{PHONE_COLUMN!r}; its entry {row} is {item!r:.80}"
+                    "an exclusion list must contain numbers as text, or mappings with the key "
+                    f"{PHONE_COLUMN!r}; entry {row} is {item!r:.80}"
                 )
             yield row, value, _ADVICE
     if not row and isinstance(items, Iterator):
-        raise _nothing()
+        raise _empty_list()
 
 
 def _from_file(source: ContactsSource, phones: Phones) -> _Entries:
-    with ExitStack() as opened:
-        file = open_source(source, opened)
-        back = position_of(file)
-        if back is not None:
-            opened.callback(file.seek, back)
+    with open_source(source, keep_position=True) as file:
         blocks = iter(TextBlocks(file))
         first = next(blocks, None)
         if first is None:
-            raise _nothing()
+            raise _empty_list()
         header: list[str] | None = None
         columns: list[int] = []
         reader = RecordReader(chain((first,), blocks), delimiter_of(first.text), lenient=True)
@@ -148,20 +146,20 @@ def _from_file(source: ContactsSource, phones: Phones) -> _Entries:
                         continue
                     if not any(map(phones.of, cells)):
                         raise ContactsError(
-                            "the exclusion list names no column with numbers, and its first line "
-                            f"is no number: {cells[0][:40]!r}; call the column {PHONE_COLUMN!r}"
+                            "the exclusion list has no phone number column, and its first line is "
+                            f"not a number: {cells[0][:40]!r}; name the column {PHONE_COLUMN!r}"
                         )
                 if columns:
-                    found = _numbered(row, cells, columns, len(header))
+                    found = _numbers(row, cells, columns, len(header))
                     advice = _ADVICE
                 else:
                     found, advice = cells, _ADVICE if len(cells) == 1 else _NO_HEADER
                 for value in found:
-                    if _REPLACED in value:
+                    if _REPLACEMENT in value:
                         raise refusal(
                             "bad_encoding",
-                            "the exclusion list has bytes in a number that are not UTF-8: save it "
-                            "as CSV (UTF-8)",
+                            "a number in the exclusion list contains bytes that are not UTF-8: "
+                            "save the list as CSV (UTF-8)",
                             row=row,
                             value=value,
                         )
@@ -169,23 +167,23 @@ def _from_file(source: ContactsSource, phones: Phones) -> _Entries:
 
 
 def _readable(row: int, batch: Batch) -> None:
-    """Refuse a row that may hold other numbers than it seems to."""
+    """Refuse a row that may contain other numbers than it seems to."""
     flaw = batch.malformed.get(row - batch.first)
     if flaw is not None:
         text = batch.rows[row - batch.first][0]
-        raise refusal("malformed", f"in the exclusion list {flaw}", row=row, value=text)
+        raise refusal("malformed", f"in the exclusion list, {flaw}", row=row, value=text)
 
 
-def _numbered(row: int, cells: list[str], columns: list[int], width: int) -> list[str]:
-    """Take the numbers out of a row below a header."""
+def _numbers(row: int, cells: list[str], columns: list[int], width: int) -> list[str]:
+    """Return the numbers in a row below a header."""
     found = [cells[index] for index in columns if index < len(cells)]
-    # Spreadsheets add empty columns on the right; nothing can have moved.
+    # Spreadsheets add empty columns on the right, so no cell is in the wrong column.
     if any(cells[width:]) or not found:
         raise refusal(
             "ragged_row",
             f"the row of the exclusion list has {counted(len(cells), 'cell')}, the header {width}, "
-            "so that its number cannot be told: correct its commas, or quote cells that contain "
-            "one",
+            "so it is unclear which cell is the number: correct its commas, or quote cells that "
+            "contain one",
             row=row,
             value=",".join(cells),
         )

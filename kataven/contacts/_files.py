@@ -1,26 +1,35 @@
-"""Files of bytes: our own temporary ones, and which files of others can be used as they stand.
+"""Binary files: our own temporary ones, and reading the ones that callers pass in.
 
-Knows about descriptors, positions and sizes. Knows nothing of CSV and of what is refused.
+Knows positions, chunks and file names. Knows nothing of CSV.
 """
 
-import io
-import os
-import stat
-import tempfile
-from types import TracebackType
-from typing import Any, Protocol, Self
+from __future__ import annotations
 
-__all__ = ["OwnFile", "ReadsBytes", "measured", "position_of"]
+import io
+import re
+import tempfile
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+from kataven.contacts._refusal import refusal
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kataven.errors import ContactsError
+
+__all__ = ["ReadsBytes", "TempFile", "base_name", "position_of", "read_chunk", "text_mode_error"]
+
+_DEFAULT_NAME: Final = "contacts.csv"
 
 
 class ReadsBytes(Protocol):
-    """Anything with a `read` that gives bytes: a file opened with `rb`, a pipe, a gzip member."""
+    """Any object with a ``read`` that returns bytes: a file in mode ``rb``, a pipe, a GzipFile."""
 
     def read(self, n: int = ..., /) -> bytes:
-        """Read up to n bytes.
+        """Read up to ``n`` bytes.
 
         Args:
-            n: The most bytes to return.
+            n: The maximum number of bytes to return.
 
         Returns:
             The bytes, empty at the end of the file.
@@ -28,31 +37,26 @@ class ReadsBytes(Protocol):
         ...
 
 
-class OwnFile(io.BufferedRandom):
-    """A temporary binary file of ours: on disk, seekable, gone when it is closed or collected.
+class TempFile(io.BufferedRandom):
+    """A seekable binary file on disk that is deleted when it is closed or garbage collected.
 
     Args:
-        name: What `.name` says; an upload takes its filename from it. No such path exists.
+        name: The value of ``.name``, which an upload uses as its filename. No such path exists.
     """
 
-    def __init__(self, name: str = "contacts.csv") -> None:
-        """Make an empty file."""
-        # On Windows this is a wrapper that closes its file when it is collected: hold it.
-        self._held: Any = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115
+    def __init__(self, name: str = _DEFAULT_NAME) -> None:
+        # On Windows this is a wrapper with the file in its attribute `file`; the file is deleted
+        # when the wrapper is collected, so keep it.
+        self._wrapper: Any = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115
         self._name = name
-        super().__init__(getattr(self._held, "file", self._held), 128 * 1024)
+        super().__init__(getattr(self._wrapper, "file", self._wrapper), 128 * 1024)
 
     @property
     def name(self) -> str:
-        """The file's name for an upload."""
+        """The filename that an upload of this file uses."""
         return self._name
 
     def __enter__(self) -> Self:
-        """Give the file itself.
-
-        Returns:
-            The file.
-        """
         return self
 
     def __exit__(
@@ -61,66 +65,62 @@ class OwnFile(io.BufferedRandom):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, which removes it."""
         self.close()
 
     def __del__(self) -> None:
-        """Close quietly: a list of ours that nobody closed is no reason for a warning."""
+        # Close without a ResourceWarning: callers may rely on collection to delete the file.
         if hasattr(self, "_name"):
             self.close()
 
 
-def _innermost(file: object) -> object:
-    """Look through tempfile's wrapper and a buffer at what lies below."""
-    if isinstance(file, tempfile._TemporaryFileWrapper):  # noqa: SLF001 - it has no public name
-        file = file.file
-    if isinstance(file, io.BufferedReader | io.BufferedRandom):
-        return file.raw
-    return file
-
-
-def measured(file: object) -> tuple[int, int] | None:
-    """Tell position and remaining bytes of a file whose seeking is cheap and exact.
-
-    Only such files are used as they stand: memory, and regular files on disk. Others may seek
-    badly (a gzip member unpacks everything again) or lie about their size (its descriptor
-    names the packed file).
-
-    Args:
-        file: Any object.
-
-    Returns:
-        (position, bytes from there to the end), or None if it is not such a file. The size is
-        0 where the position lies behind the end.
-
-    Raises:
-        ValueError: The file is closed.
-    """
-    inner = _innermost(file)
-    if isinstance(inner, io.FileIO):
-        if not inner.readable() or not stat.S_ISREG(os.fstat(inner.fileno()).st_mode):
-            return None
-    elif not isinstance(inner, io.BytesIO):
-        return None
-    stream: Any = file
-    start = int(stream.tell())
-    stream.seek(0, os.SEEK_END)
-    end = int(stream.tell())
-    stream.seek(start)
-    return start, max(0, end - start)
-
-
 def position_of(file: object) -> int | None:
-    """Tell where a file stands, if it can be set back to it.
-
-    Args:
-        file: Any object with `read`.
-
-    Returns:
-        The position in bytes, None for a file that does not seek.
-    """
+    """Return the position of a file in bytes, or None if the file cannot seek."""
     stream: Any = file
     try:
         return int(stream.tell()) if stream.seekable() else None
     except (AttributeError, OSError):
         return None
+
+
+def read_chunk(file: ReadsBytes, size: int) -> bytes:
+    """Read one chunk of a caller's file and verify that it is bytes.
+
+    Args:
+        file: The file.
+        size: The maximum number of bytes to ask for.
+
+    Returns:
+        The bytes, empty at the end.
+
+    Raises:
+        ContactsError: The file returns text.
+        BlockingIOError: The file is non-blocking and has no data yet.
+        TypeError: ``read`` returned something that is not bytes.
+    """
+    chunk: object = file.read(size)
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, str):
+        raise text_mode_error()
+    if chunk is None:
+        raise BlockingIOError("the contacts file is non-blocking and has no data yet")
+    if isinstance(chunk, bytearray | memoryview):
+        return bytes(chunk)
+    raise TypeError(f"the contacts file's read() must return bytes, not {type(chunk).__name__}")
+
+
+def text_mode_error() -> ContactsError:
+    """Return the error that refuses a file opened in text mode."""
+    return refusal(
+        "bad_encoding",
+        "the contacts file is open in text mode, so it is already decoded: open it in binary mode "
+        "('rb')",
+    )
+
+
+def base_name(file: object) -> str:
+    """Return the last part of a file's ``name`` if that is a ``str``, else ``contacts.csv``."""
+    name = getattr(file, "name", None)
+    if not isinstance(name, str):
+        return _DEFAULT_NAME
+    return re.split(r"[/\\]", name)[-1] or _DEFAULT_NAME

@@ -1,32 +1,33 @@
-"""Phone numbers: which are well formed, and what can be made of the others.
+"""Phone numbers as people write them, made into numbers in E.164.
 
-Knows E.164 and, through phonenumbers (imported at the first number that is not well formed
-already), how people write numbers. A country is never guessed.
+Uses phonenumbers, which it imports when the first number needs it. Never guesses a country.
 """
+
+from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kataven.contacts._problems import Kind
-from kataven.contacts._rules import E164
+from kataven.contacts._rules import E164, NUMBER_FORM, SPREADSHEET_NUMBER
 
-__all__ = ["Phone", "Phones", "all_well_formed", "explained", "kind_of"]
+if TYPE_CHECKING:
+    from kataven.contacts._problems import Kind
 
-# What spreadsheets make of a number: 1.4155550100E+10, 1,41556E+10, 14155550100.0
-_SPREADSHEET: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+|[+-]?[0-9]{4,}[.,]0*")
+__all__ = ["Phone", "Phones", "number_message"]
+
 _REGION: Final = re.compile(r"[A-Z]{2}")
-# Words that people write in a number, beside the digits. Other letters make it something else:
-# a vanity number, a name, two numbers in one cell.
+# Words in a number that introduce an extension. Other letters mean something else: a vanity
+# number, a name, two numbers in one cell.
 _WORDS: Final = re.compile(r"(?i)(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)")
-# What parts two numbers in a cell; a few digits behind a comma or semicolon are an extension.
-_PARTING: Final = re.compile(r"[/&|\r\n]|[,;](?=[\s(]*\d[\d\s().-]{4})")
-# An area code alone may pass for a number (German pagers have five digits).
+# Separates two numbers in a cell. A few digits after a comma or semicolon are an extension.
+_SEPARATOR: Final = re.compile(r"[/&|\r\n]|[,;](?=[\s(]*\d[\d\s().-]{4})")
+# An area code alone can be a valid number (German pagers have five digits).
 _FEWEST_DIGITS: Final = 7
-# Well-formed numbers that may hold the digit by which their country begins calls inside it: the
-# same person is then listed without it too. Italy and some others really have a 0 there.
+# Well-formed numbers that may contain the trunk prefix, the digit that starts a call inside the
+# country: the same person may be listed without it too. In Italy and some other countries the 0 is
+# part of the number.
 _TRUNK: Final = re.compile(
     r"""\+(?:
     (?:2[07]|3[1236]|4[013469]|5[134578]|6[0-46]|8[1246]|9[0-58]
@@ -37,57 +38,15 @@ _TRUNK: Final = re.compile(
     |11|78[0-9]{10}\Z|3708[0-9]{8}\Z)""",
     re.VERBOSE,
 )
-_SHORTEST_LENGTH: Final = 8
-_LONGEST_LENGTH: Final = 16
-
-
-def all_well_formed(numbers: Sequence[str]) -> bool:
-    """Tell whether every one of many cells is a number in E.164, at C speed.
-
-    Args:
-        numbers: The cells' text.
-
-    Returns:
-        True if each is `+` and 7 to 15 ASCII digits, the first not 0; False if one is not.
-    """
-    if not numbers:
-        return True
-    lengths = set(map(len, numbers))
-    if min(lengths) < _SHORTEST_LENGTH or max(lengths) > _LONGEST_LENGTH:
-        return False
-    text = "\n" + "\n".join(numbers)
-    count = len(numbers)
-    # Each cell begins with a plus, or there are fewer of them behind line ends; what is left when
-    # they are taken out must be digits.
-    if not text.isascii() or text.count("\n+") != count:
-        return False
-    return "+0" not in text and text.replace("\n+", "").isdigit()
-
-
-def kind_of(value: str) -> Kind | None:
-    """Judge one cell of the phone number column.
-
-    Args:
-        value: The cell's text.
-
-    Returns:
-        None for a well-formed number, else what is wrong with it.
-    """
-    if E164.fullmatch(value):
-        return None
-    bare = value.strip()
-    if not bare:
-        return "empty_number"
-    return "spreadsheet_number" if _SPREADSHEET.fullmatch(bare) else "bad_number"
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
     """A number in E.164 and its extension.
 
-    Args:
-        number: `+` and 7 to 15 digits.
-        extension: The digits behind `ext.` and the like, empty if there are none.
+    Attributes:
+        number: ``+`` and 7 to 15 digits.
+        extension: The digits after ``ext.`` and the like, empty if there are none.
     """
 
     number: str
@@ -95,19 +54,19 @@ class Phone:
 
 
 class Phones:
-    """Makes numbers of what people write.
+    """Normalises numbers.
 
     Args:
-        region: The country of numbers without a country code, two letters (`US`, `GB`); None to
-            make nothing of them.
+        region: The two-letter country code (``US``, ``GB``) of numbers without a country code;
+            None to reject such numbers.
     """
 
     def __init__(self, region: str | None = None) -> None:
-        """Check the region's form.
+        """Validate the form of the region.
 
         Raises:
             ValueError: The region is not two letters.
-            TypeError: The region is no text.
+            TypeError: The region is not a ``str``.
         """
         given: object = region
         if not (given is None or isinstance(given, str)):
@@ -118,19 +77,19 @@ class Phones:
         self._library: Any = None
 
     def of(self, value: str) -> Phone | None:
-        """Make a number of a cell's text.
+        """Normalise the text of a cell.
 
         Args:
             value: The text.
 
         Returns:
-            The number, or None if the text is none, is ambiguous, or lacks its country code while
-            no region is given.
+            The number, or None if the text is not a number, is ambiguous, or lacks a country code
+            and no region is given.
 
         Raises:
-            ValueError: The region is unknown to phonenumbers.
-            ImportError: phonenumbers is not installed, and the text is not in E.164 already, or
-                has a trunk zero in it (`+44020...`).
+            ValueError: phonenumbers does not know the region.
+            ImportError: phonenumbers is not installed, and the text is not in E.164 or contains a
+                trunk prefix (``+44020...``).
         """
         if _is_settled(value):
             return Phone(value, "")
@@ -142,16 +101,16 @@ class Phones:
         if text.startswith("+"):
             return self._parsed(text, None)
         if text.startswith("00"):
-            return self._abroad(text)
+            return self._international(text)
         return self._parsed(text, self.region) if self.region else None
 
     def _has_two(self, text: str) -> bool:
-        """Tell whether what stands before a slash or the like is a whole number already."""
-        if not _PARTING.search(text):
+        """Tell whether the text before a slash or the like is a complete number."""
+        if not _SEPARATOR.search(text):
             return False
         library = self._loaded()
-        for parting in _PARTING.finditer(text):
-            before = text[: parting.start()]
+        for separator in _SEPARATOR.finditer(text):
+            before = text[: separator.start()]
             if sum(map(str.isdigit, before)) < _FEWEST_DIGITS:
                 continue
             try:
@@ -162,12 +121,12 @@ class Phones:
                 return True
         return False
 
-    def _abroad(self, text: str) -> Phone | None:
+    def _international(self, text: str) -> Phone | None:
         phone = self._parsed("+" + text[2:], None)
         if phone is None or self.region is None:
             return phone
-        # Where people do not dial 00 to get abroad, it may be something else: only a number that
-        # is really in use is taken for one.
+        # In a region where 00 is not the international prefix, it may be something else: accept
+        # only a number that is in use.
         if self._parsed(text, self.region) == phone:
             return phone
         library = self._loaded()
@@ -179,7 +138,7 @@ class Phones:
             parsed = library.parse(text, region)
         except library.NumberParseException:
             return None
-        # Not is_possible_number, which is content with a number that lacks its area code.
+        # Not is_possible_number, which accepts a number without its area code.
         if library.is_possible_number_with_reason(parsed) != library.ValidationResult.IS_POSSIBLE:
             return None
         number = str(library.format_number(parsed, library.PhoneNumberFormat.E164))
@@ -192,7 +151,7 @@ class Phones:
             self._library = _phonenumbers()
             if self.region is not None and self.region not in self._library.SUPPORTED_REGIONS:
                 hint = ": the United Kingdom is 'GB'" if self.region == "UK" else ""
-                raise ValueError(f"region {self.region!r} is unknown to phonenumbers{hint}")
+                raise ValueError(f"phonenumbers does not know the region {self.region!r}{hint}")
         return self._library
 
 
@@ -212,7 +171,7 @@ def _is_settled(text: str) -> bool:
 
 
 def _unwrapped(value: str) -> str:
-    """Take off what spreadsheets are told to keep text as text: ="+1..." and '+1..."""
+    """Remove ``tel:`` and what makes a spreadsheet keep a number as text: ="+1..." and '+1..."""
     text = unicodedata.normalize("NFKC", value).strip()
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1].strip()
@@ -221,26 +180,26 @@ def _unwrapped(value: str) -> str:
 
 
 def _plausible(text: str) -> bool:
-    if _SPREADSHEET.fullmatch(text) or "+" in text[1:] or "*" in text:
+    if SPREADSHEET_NUMBER.fullmatch(text) or "+" in text[1:] or "*" in text:
         return False
     if len(_WORDS.findall(text)) + text.count("#") > 1:
         return False
     return not any(map(str.isalpha, _WORDS.sub("", text)))
 
 
-def explained(value: str, kind: Kind, phones: Phones) -> str:
-    """Say what is wrong with a number, and how to mend it.
+def number_message(value: str, kind: Kind, phones: Phones) -> str:
+    """Describe what is wrong with a number, and how to fix it.
 
     Args:
-        value: The cell's text.
-        kind: What `kind_of` made of it.
+        value: The text of the cell.
+        kind: The kind of the problem, from ``number_problem``.
         phones: Knows the region, if one is given.
 
     Returns:
-        A sentence for people.
+        A sentence.
 
     Raises:
-        ValueError: The region is unknown to phonenumbers.
+        ValueError: phonenumbers does not know the region.
         ImportError: A region is given, and phonenumbers is not installed.
     """
     if kind == "empty_number":
@@ -248,26 +207,26 @@ def explained(value: str, kind: Kind, phones: Phones) -> str:
     if kind == "spreadsheet_number":
         return (
             "a spreadsheet turned the number into a value and may have lost digits: format the "
-            "column as text there, and export it again"
+            "column as text in the spreadsheet, and export it again"
         )
     bare = value.strip()
     if bare.startswith("+"):
         return (
-            "a number is '+' and 7 to 15 digits, the first not 0, and nothing else: "
-            "kataven.contacts.clean() takes out spaces, brackets and dashes"
+            f"a number is {NUMBER_FORM}, and nothing else: kataven.contacts.clean() removes "
+            "spaces, brackets and dashes"
         )
     if phones.region is None:
         return (
             "the number has no '+' and country code: add them, or let kataven.contacts.clean("
             "region=...) do it for the numbers of one country"
         )
-    made = phones.of(value)
-    if made is None:
+    normalised = phones.of(value)
+    if normalised is None:
         return (
-            "the number has no '+' and country code, and is no number of the region "
+            "the number has no '+' and country code, and is not a valid number in the region "
             f"{phones.region}: correct it"
         )
     return (
         f"the number has no '+' and country code: with region={phones.region!r} "
-        f"kataven.contacts.clean() makes {made.number} of it"
+        f"kataven.contacts.clean() changes it to {normalised.number}"
     )

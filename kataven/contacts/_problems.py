@@ -1,13 +1,15 @@
-"""One finding about a list of contacts, as a value.
+"""One problem of a contact list, as a value.
 
-Knows the kinds of problems and how grave each is. Does not know how they are found.
+Knows the kinds of problems and their severity. Does not know how they are found.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from __future__ import annotations
 
-from kataven.errors import ContactsError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "SEVERITIES",
@@ -17,7 +19,6 @@ __all__ = [
     "counted",
     "escaped",
     "problem",
-    "refusal",
     "shortened",
 ]
 
@@ -41,10 +42,10 @@ Kind = Literal[
     "blank_row",
     "too_many_rows",
 ]
-"""The kinds of problems; the last five are warnings, the others are errors."""
+"""The kinds of problems. The last five are warnings, the others are errors."""
 
 Severity = Literal["error", "warning"]
-"""`error`: the Hub would refuse the file. `warning`: it takes it, but somebody should look."""
+"""``error``: the Hub would refuse the file. ``warning``: the Hub accepts it, but look at it."""
 
 SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "missing_header": "error",
@@ -67,21 +68,21 @@ SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "too_many_rows": "warning",
 }
 
-LONGEST_VALUE: Final = 80
+_LONGEST_VALUE: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, or odd, in a list of contacts.
+    """One error or warning about a contact list.
 
-    Args:
-        row: The row as a spreadsheet shows it: the header is row 1, a record is one row however
-            many lines it has, blank rows count. None where the whole file is meant.
-        column: The header of the column, None where the whole row or file is meant.
-        value: The cell's text, cut to 80 characters; None where there is none to show.
-        kind: What it is, one of the fixed words.
-        severity: `error` or `warning`; it follows from `kind`.
-        message: A sentence that says what is wrong and how to mend it.
+    Attributes:
+        row: The row as a spreadsheet numbers it: the header is row 1, a record is one row even if
+            it spans several lines, and blank rows count. None if the entire file is meant.
+        column: The header of the column. None if the entire row or file is meant.
+        value: The text of the cell, cut to 80 characters. None if there is nothing to show.
+        kind: What is wrong, one of the fixed words.
+        severity: ``error`` or ``warning``; ``kind`` determines it.
+        message: A sentence that says what is wrong and how to fix it.
     """
 
     row: int | None
@@ -92,11 +93,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """Give the message with its place in front.
+        """Return ``row 7, column phone_number: message``, or only the message for an entire file.
 
-        Returns:
-            `row 7, column phone_number: ...`, or the bare message for a whole file. What a
-            terminal would obey in the column's name is escaped.
+        Characters in the column name that a terminal would interpret are escaped.
         """
         place = ", ".join(
             part
@@ -110,25 +109,18 @@ class Problem:
 
 
 def shortened(value: str) -> str:
-    """Cut a cell's text for a message.
-
-    Args:
-        value: The text.
-
-    Returns:
-        The text itself up to 80 characters, else its beginning and an ellipsis.
-    """
-    return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+    """Cut a text to 80 characters, the last of them an ellipsis if something was cut."""
+    return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
 
 
 def escaped(text: str) -> str:
-    r"""Make a text of the list's fit for a line of a message.
+    r"""Make text from a list safe to print on one line.
 
     Args:
-        text: A name or a cell's text; whoever wrote the list may have put anything into it.
+        text: A column name or the text of a cell. It comes from outside and may hold anything.
 
     Returns:
-        The text, cut to 80 characters, with escapes (`\x1b`, `\n`) for what is not printable.
+        The text, cut to 80 characters, with escapes (``\x1b``, ``\n``) for unprintable characters.
     """
     short = shortened(text)
     if short.isprintable():
@@ -139,15 +131,7 @@ def escaped(text: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Put a number before a noun.
-
-    Args:
-        count: How many there are.
-        noun: What they are, in the singular.
-
-    Returns:
-        `1 row`, `2,000 rows`.
-    """
+    """Return a count with its noun: ``1 row``, ``2,000 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
@@ -159,41 +143,17 @@ def problem(
     column: str | None = None,
     value: str | None = None,
 ) -> Problem:
-    """Make a problem with the severity of its kind and a shortened value.
+    """Create a problem with the severity of its kind and a shortened value.
 
     Args:
-        kind: One of the fixed words.
-        message: A sentence that says what is wrong and how to mend it.
-        row: The row, None for the whole file.
-        column: The header of the column, if one is meant.
-        value: The cell's whole text, if there is one.
+        kind: The kind of the problem.
+        message: A sentence that says what is wrong and how to fix it.
+        row: The row, None for the entire file.
+        column: The header of the column, if there is one.
+        value: The full text of the cell, if there is one.
 
     Returns:
         The problem.
     """
     short = None if value is None else shortened(value)
     return Problem(row, column, short, kind, SEVERITIES[kind], message)
-
-
-def refusal(
-    kind: Kind,
-    message: str,
-    *,
-    row: int | None = None,
-    column: str | None = None,
-    value: str | None = None,
-) -> ContactsError:
-    """Make the error that refuses a whole list for one problem.
-
-    Args:
-        kind: One of the fixed words.
-        message: A sentence that says what is wrong and how to mend it.
-        row: The row, None for the whole file.
-        column: The header of the column, if one is meant.
-        value: The cell's whole text, if there is one.
-
-    Returns:
-        The error, to be raised; its text is the problem's, with its place.
-    """
-    found = problem(kind, message, row=row, column=column, value=value)
-    return ContactsError(str(found), problems=[found])

@@ -1,37 +1,41 @@
-"""What a check found, as a value, and how findings are gathered.
+"""The result of a check, and the collector of its problems.
 
-Knows problems and counts. Does not know how they are found.
+Knows problems and counts. Does not know how the problems are found.
 """
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kataven.contacts._problems import SEVERITIES, Kind, Problem, counted, problem
 from kataven.contacts.reader.delimiter import DELIMITER_NAMES
 from kataven.errors import ContactsError
 
-__all__ = ["ContactsReport", "Findings"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["KEPT", "ContactsReport", "Findings"]
 
 KEPT: Final = 1_000
-"""How many problems of each kind are kept; all are counted."""
+"""How many problems of each kind are kept. All are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContactsReport:
-    """What `check` found in a list.
+    """What ``check`` found in a list.
 
-    Args:
-        rows: The number of records below the header, blank ones not counted: as many contacts
-            as the Hub makes of the list if there is no error.
-        columns: The names in the header, as they stand.
-        size: The list's size in bytes.
-        encoding: What it was read in, as Python names it (`utf-8`, `utf-8-sig` with a byte order
-            mark, `utf-16-le`, `cp1252`).
+    Attributes:
+        rows: The number of records below the header, without blank rows: the number of contacts
+            the Hub creates if there is no error.
+        columns: The names in the header, unchanged.
+        size: The size of the list in bytes.
+        encoding: The encoding it was read in, by Python's name (``utf-8``, ``utf-8-sig`` with a
+            byte order mark, ``utf-16-le``, ``cp1252``).
         delimiter: The character between the columns.
         problems: The first 1,000 problems of each kind, in order of rows.
-        counts: For every kind of problem how often it was found in all.
+        counts: For every kind, how many problems were found in total.
     """
 
     rows: int
@@ -44,24 +48,24 @@ class ContactsReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; warnings may be there."""
+        """Whether there are no errors; there may be warnings."""
         return not self.errors
 
     @property
     def errors(self) -> int:
-        """The number of errors in all."""
+        """The total number of errors."""
         return sum(count for kind, count in self.counts.items() if SEVERITIES[kind] == "error")
 
     @property
     def warnings(self) -> int:
-        """The number of warnings in all."""
+        """The total number of warnings."""
         return sum(self.counts.values()) - self.errors
 
     def summary(self) -> str:
-        """Sum it up for people.
+        """Summarise the report for people.
 
         Returns:
-            A line on the list, and one for each kind of problem with its first place.
+            One line about the list, and one for each kind of problem with its first occurrence.
         """
         name = DELIMITER_NAMES.get(self.delimiter, self.delimiter)
         state = "ready to upload" if self.ok else "not ready to upload"
@@ -78,7 +82,7 @@ class ContactsReport:
         """Refuse the list if it has an error; warnings pass.
 
         Raises:
-            ContactsError: There is an error; its `.problems` are the errors kept.
+            ContactsError: There is an error. Its ``.problems`` are the errors in ``problems``.
         """
         if self.ok:
             return
@@ -88,23 +92,19 @@ class ContactsReport:
 
 
 class Findings:
-    """Gathers problems: all are counted, the first of each kind are kept."""
+    """Collects problems: counts all of them, keeps the first of each kind."""
 
     __slots__ = ("_counts", "_problems")
 
     def __init__(self) -> None:
-        """Start with none."""
         self._counts: Counter[Kind] = Counter()
         self._problems: list[Problem] = []
 
-    def wanted(self, kind: Kind) -> bool:
-        """Count one, and tell whether it is to be kept.
-
-        Args:
-            kind: Its kind.
+    def count(self, kind: Kind) -> bool:
+        """Count a problem.
 
         Returns:
-            True if its message is worth making; then call `keep`.
+            True if it is among those to keep: create its message and call ``keep``.
         """
         self._counts[kind] += 1
         return self._counts[kind] <= KEPT
@@ -118,15 +118,7 @@ class Findings:
         column: str | None = None,
         value: str | None = None,
     ) -> None:
-        """Keep one that `wanted` has counted.
-
-        Args:
-            kind: Its kind.
-            message: A sentence that says how to mend it.
-            row: Its row, None for the whole list.
-            column: Its column's name.
-            value: The cell's whole text.
-        """
+        """Keep a problem that ``count`` has counted."""
         self._problems.append(problem(kind, message, row=row, column=column, value=value))
 
     def add(
@@ -138,30 +130,14 @@ class Findings:
         column: str | None = None,
         value: str | None = None,
     ) -> None:
-        """Count one and keep it, if it is among the first.
-
-        Args:
-            kind: Its kind.
-            message: A sentence that says how to mend it.
-            row: Its row, None for the whole list.
-            column: Its column's name.
-            value: The cell's whole text.
-        """
-        if self.wanted(kind):
+        """Count a problem, and keep it if it is among the first of its kind."""
+        if self.count(kind):
             self.keep(kind, message, row=row, column=column, value=value)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Give what was kept.
-
-        Returns:
-            The problems in order of rows, those of the whole list first.
-        """
+        """Return the kept problems in order of rows, those of the entire list first."""
         return tuple(sorted(self._problems, key=lambda found: found.row or 0))
 
     def counts(self) -> dict[Kind, int]:
-        """Give how often each kind was found.
-
-        Returns:
-            A number for every kind.
-        """
+        """Return for every kind how many problems were counted."""
         return {kind: self._counts[kind] for kind in SEVERITIES}

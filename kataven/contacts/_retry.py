@@ -1,41 +1,42 @@
-"""The contacts of a campaign as a list for the next one.
+"""Contacts of a campaign as a list for the next one.
 
 Knows numbers and custom fields, each number once. Does not know why they are called again.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from kataven.contacts._csv import CsvSink, text_of
-from kataven.contacts._files import OwnFile
+from kataven.contacts._csv import CsvWriter, cell_text
+from kataven.contacts._files import TempFile
 from kataven.contacts._rules import PHONE_COLUMN
 
 __all__ = ["RetryList"]
 
 
 class RetryList:
-    """Gathers contacts on disk and makes a CSV file of them.
+    """Collects contacts on disk and makes a CSV file of them.
 
-    Memory grows with the distinct numbers only, by about 100 bytes each.
+    Memory grows with the number of distinct numbers only, by about 100 bytes each.
     """
 
     def __init__(self) -> None:
-        """Start with no contact."""
-        self._spool = OwnFile("retry")
+        self._spool = TempFile("retry")
         self._numbers: set[str] = set()
         self._custom: dict[str, None] = {}
 
     @property
     def rows(self) -> int:
-        """How many distinct numbers have been taken."""
+        """The number of distinct numbers added so far."""
         return len(self._numbers)
 
     def add(self, contacts: Iterable[Mapping[str, Any]]) -> None:
-        """Take some contacts; a number that was taken already is left out.
+        """Add contacts; one without a number, or with a number that was added, is left out.
 
         Args:
-            contacts: Contacts as the Hub gives them; one without a number is left out.
+            contacts: Contacts as the Hub sends them.
         """
         for contact in contacts:
             number = contact.get(PHONE_COLUMN)
@@ -49,22 +50,23 @@ class RetryList:
             line = json.dumps([number, custom], separators=(",", ":"))
             self._spool.write(line.encode("ascii") + b"\n")
 
-    def finish(self) -> OwnFile:
+    def finish(self) -> TempFile:
         """Write the list.
 
         Returns:
-            A seekable binary CSV file at its start: `phone_number` and the union of the custom
-            fields in order of first sight. It goes when it is closed or collected.
+            A seekable binary CSV file at its start, with ``phone_number`` and the union of the
+            custom fields in order of first occurrence. It is deleted when it is closed or garbage
+            collected.
         """
         names = list(self._custom)
-        file = OwnFile("retry.csv")
+        file = TempFile("retry.csv")
         try:
-            sink = CsvSink(cast("BinaryIO", file))
-            sink.row([PHONE_COLUMN, *names])
+            writer = CsvWriter(file)
+            writer.row([PHONE_COLUMN, *names])
             self._spool.seek(0)
             for line in self._spool:
                 number, custom = json.loads(line)
-                sink.row([number, *(text_of(custom.get(name)) for name in names)])
+                writer.row([number, *(cell_text(custom.get(name)) for name in names)])
             file.seek(0)
         except BaseException:
             file.close()
@@ -74,5 +76,5 @@ class RetryList:
         return file
 
     def close(self) -> None:
-        """Throw the gathered contacts away; does nothing after `finish`."""
+        """Discard the collected contacts. Does nothing after ``finish``."""
         self._spool.close()

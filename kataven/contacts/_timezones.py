@@ -1,22 +1,23 @@
-"""Rows grouped by the hour it is where their numbers are.
+"""``by_timezone``: groups rows by the time zones of their numbers.
 
-A help for choosing when to call, not legal advice: a number tells where it was given out, not
-where its owner is, and rules on calling hours differ by place, day and purpose. Knows numbers,
-time zones and a column `timezone`; does not know what time it is.
+A help for choosing when to call, not legal advice: a number shows where it was assigned, not where
+its owner is, and rules on calling hours differ by place, day and purpose. Knows numbers, time zones
+and a column ``timezone``; does not know the time.
 """
+
+from __future__ import annotations
 
 import threading
 from array import array
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 
-from kataven.contacts._columns import header_problems
-from kataven.contacts._csv import CsvSink
-from kataven.contacts._files import OwnFile, position_of
-from kataven.contacts._problems import refusal
-from kataven.contacts._rules import E164, PHONE_COLUMN
+from kataven.contacts._csv import CsvWriter
+from kataven.contacts._files import TempFile
+from kataven.contacts._problems import counted
+from kataven.contacts._refusal import refusal
+from kataven.contacts._rules import E164, EMPTY_LIST, PHONE_COLUMN, header_problems
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.records import RecordReader
 from kataven.contacts.reader.text import TextBlocks
@@ -24,7 +25,7 @@ from kataven.contacts.source.open import ContactsSource, open_source
 
 __all__ = ["ZoneGroup", "by_timezone"]
 
-ZONE_COLUMN: Final = "timezone"
+_ZONE_COLUMN: Final = "timezone"
 _UNKNOWN: Final = "Etc/Unknown"
 
 
@@ -32,29 +33,29 @@ _UNKNOWN: Final = "Etc/Unknown"
 class ZoneGroup:
     """The rows whose numbers belong to the same time zones.
 
-    Args:
-        zones: The names of the zones (`Europe/London`), sorted; more than one where the number
-            does not tell which of them it is, none where nothing is known.
+    Attributes:
+        zones: The names of the zones (``Europe/London``), sorted. More than one if the number may
+            be in any of them, none if the zone is unknown.
         rows: The number of rows.
     """
 
     zones: tuple[str, ...]
     rows: int
     _header: list[str] = field(repr=False, compare=False)
-    _spool: OwnFile = field(repr=False, compare=False)
-    _places: "array[int]" = field(repr=False, compare=False)
-    # One for all groups: they read one file, which has one position.
+    _spool: TempFile = field(repr=False, compare=False)
+    _places: array[int] = field(repr=False, compare=False)
+    # Shared by all groups: they read one file, which has one position.
     _reading: threading.Lock = field(repr=False, compare=False)
 
-    def open(self) -> OwnFile:
+    def open(self) -> TempFile:
         """Write the group as a list of its own.
 
         Returns:
-            A seekable binary CSV file at its start, for `create(contacts=...)`.
+            A seekable binary CSV file at its start, for ``create(contacts=...)``.
         """
         name = "-".join(self.zones[:1]).replace("/", "-").lower() or "unknown"
-        file = OwnFile(f"contacts-{name}.csv")
-        CsvSink(cast("BinaryIO", file)).row(self._header)
+        file = TempFile(f"contacts-{name}.csv")
+        CsvWriter(file).row(self._header)
         for start, end in zip(self._places[::2], self._places[1::2], strict=True):
             with self._reading:
                 self._spool.seek(start)
@@ -65,49 +66,43 @@ class ZoneGroup:
 
 
 def by_timezone(source: ContactsSource, *, encoding: str | None = None) -> tuple[ZoneGroup, ...]:
-    """Group a list's rows by the time zones of their numbers.
+    """Group the rows of a list by the time zones of their numbers.
 
-    A help, not legal advice: a number tells where it was given out, not where its owner is
-    today, and what hours are allowed is for you to find out. A cell in a column `timezone` wins
-    over the number. A number that may be in several zones (+1 800 has 42 of them) is in a group
-    with all of them, never in one by guess.
+    A help, not legal advice: a number shows where it was assigned, not where its owner is today,
+    and you have to find out at which hours you may call. A cell in a column ``timezone`` takes
+    precedence over the number. A number that may be in several zones (+1 800 has 42) is in a group
+    with all of them; one zone is never guessed.
 
     Args:
-        source: A clean list: a binary file (read from where it stands; one that seeks is set
-            back to it), a path, bytes, an iterable of mappings, or a table.
-        encoding: What to read it in where no byte order mark says otherwise; None for UTF-8.
+        source: A clean list: a binary file (read from its current position; one that can seek is
+            set back to it), a path, bytes, an iterable of mappings, or a table.
+        encoding: The encoding of the list if there is no byte order mark; None for UTF-8.
 
     Returns:
         The groups, largest first. Each row is in one; numbers that are not in E.164 are in the
         group without zones.
 
     Raises:
-        ContactsError: There is no column `phone_number`, or a row is malformed or ragged.
-        ImportError: The extra `contacts` is not installed.
-        FileNotFoundError: There is no such path.
-        ValueError: The file is closed.
-        LookupError: There is no such encoding.
-        TypeError: It is no source at all.
+        ContactsError: There is no column ``phone_number``, or a row is malformed or ragged.
+        ImportError: The extra ``contacts`` is not installed.
+        FileNotFoundError: The path does not exist.
+        ValueError: The file is closed, or there is no such encoding.
+        LookupError: There is no such encoding (the same error).
+        TypeError: It is not a source.
     """
     zones_of = _Zones()
-    with ExitStack() as closing:
-        file = open_source(source, closing)
-        back = position_of(file)
-        try:
-            return _grouped(TextBlocks(file, encoding), zones_of)
-        finally:
-            if back is not None:
-                file.seek(back)
+    with open_source(source, keep_position=True) as file:
+        return _grouped(TextBlocks(file, encoding), zones_of)
 
 
-def _grouped(text: TextBlocks, zones_of: "_Zones") -> tuple[ZoneGroup, ...]:
+def _grouped(text: TextBlocks, zones_of: _Zones) -> tuple[ZoneGroup, ...]:
     blocks = iter(text)
     first = next(blocks, None)
     if first is None:
-        raise refusal("empty_file", "there is nothing in the list: export it again")
+        raise refusal("empty_file", EMPTY_LIST)
     header: list[str] = []
-    spool = OwnFile("zones")
-    sink = CsvSink(cast("BinaryIO", spool))
+    spool = TempFile("zones")
+    writer = CsvWriter(spool)
     places: dict[tuple[str, ...], array[int]] = {}
     for batch in RecordReader(chain((first,), blocks), delimiter_of(first.text)):
         for index, cells in enumerate(batch.rows):
@@ -115,20 +110,23 @@ def _grouped(text: TextBlocks, zones_of: "_Zones") -> tuple[ZoneGroup, ...]:
             if not cells:
                 continue
             if index in batch.malformed or index in batch.wrong:
-                flaw = batch.malformed.get(index, "bytes are not of the list's encoding")
+                flaw = batch.malformed.get(index, "bytes are not valid in the encoding of the list")
                 raise refusal("malformed", f"{flaw}; clean the list first", row=row)
             if not header:
-                header = _checked_header(cells)
+                _check_header(cells)
+                header = cells
                 continue
             if len(cells) != len(header):
-                message = (
-                    f"the row has {len(cells)} cells, the header {len(header)}: clean it first"
+                raise refusal(
+                    "ragged_row",
+                    f"the row has {counted(len(cells), 'cell')}, the header {len(header)}: clean "
+                    "the list first",
+                    row=row,
                 )
-                raise refusal("ragged_row", message, row=row)
-            start = sink.written
-            sink.row(cells)
-            zones = zones_of.row(header, cells)
-            places.setdefault(zones, array("Q")).extend((start, sink.written))
+            start = writer.written
+            writer.row(cells)
+            zones = zones_of.of(header, cells)
+            places.setdefault(zones, array("Q")).extend((start, writer.written))
     reading = threading.Lock()
     groups = [
         ZoneGroup(zones, len(found) // 2, header, spool, found, reading)
@@ -137,11 +135,10 @@ def _grouped(text: TextBlocks, zones_of: "_Zones") -> tuple[ZoneGroup, ...]:
     return tuple(sorted(groups, key=lambda group: (-group.rows, group.zones)))
 
 
-def _checked_header(names: list[str]) -> list[str]:
+def _check_header(names: list[str]) -> None:
     for found in header_problems(names):
         if found.kind == "missing_header" and PHONE_COLUMN not in names:
             raise refusal(found.kind, found.message, row=found.row)
-    return names
 
 
 class _Zones:
@@ -151,17 +148,17 @@ class _Zones:
             from phonenumbers import timezone  # noqa: PLC0415
         except ImportError as missing:
             raise ImportError(
-                "time zones of numbers need phonenumbers, which is not installed: "
+                "time zones need phonenumbers, which is not installed: "
                 "pip install 'kataven[contacts]'"
             ) from missing
         self._numbers: Any = phonenumbers
         self._zones: Any = timezone
 
-    def row(self, header: list[str], cells: list[str]) -> tuple[str, ...]:
-        if ZONE_COLUMN in header:
-            named = cells[header.index(ZONE_COLUMN)].strip()
-            if named:
-                return (named,)
+    def of(self, header: list[str], cells: list[str]) -> tuple[str, ...]:
+        if _ZONE_COLUMN in header:
+            zone = cells[header.index(_ZONE_COLUMN)].strip()
+            if zone:
+                return (zone,)
         number = cells[header.index(PHONE_COLUMN)]
         if not E164.fullmatch(number):
             return ()

@@ -83,7 +83,9 @@ def test_the_callers_file_stays_open_after_success_and_failure(
     assert not file.closed
 
 
-def test_an_error_of_the_file_itself_is_passed_on(caller: Blocking, hub: LoopbackHub) -> None:
+def test_an_error_while_reading_the_file_is_a_contacts_error(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     class Broken(io.RawIOBase):
         def readable(self) -> bool:
             return True
@@ -91,7 +93,7 @@ def test_an_error_of_the_file_itself_is_passed_on(caller: Blocking, hub: Loopbac
         def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
             raise OSError(5, "the disk is gone")
 
-    with pytest.raises(OSError, match="the disk is gone"):
+    with pytest.raises(kataven.ContactsError, match="the disk is gone"):
         _create(caller, caller.client(hub), Broken())
     assert hub.connections == 0
 

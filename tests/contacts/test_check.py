@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kataven import contacts
 from kataven.contacts._cells import TextScan, is_formula, is_unprintable
 from kataven.contacts._duplicates import FirstRows
-from kataven.contacts._phones import all_well_formed, kind_of
+from kataven.contacts._rules import all_well_formed, number_problem
 from kataven.errors import ContactsError
 
 LIST = "phone_number,name\n+14155550100,Ana\n"
@@ -307,7 +307,7 @@ numbers = st.lists(
 @given(numbers)
 def test_the_fast_check_of_many_numbers_agrees_with_the_slow_one(cells: list[str]) -> None:
     """At C speed or one by one: the same answer."""
-    assert all_well_formed(cells) is all(kind_of(cell) is None for cell in cells)
+    assert all_well_formed(cells) is all(number_problem(cell) is None for cell in cells)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 9), max_size=5)), max_size=6))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kataven import contacts
 from kataven.contacts._phones import Phones
-from kataven.contacts.source.open import open_upload
+from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 
 
@@ -238,7 +238,7 @@ def test_the_result_is_an_upload_as_it_is() -> None:
     """A seekable binary file at its start, with a name; collecting it makes no noise."""
     cleaned = contacts.clean(b"Phone\n+14155550100\n")
     assert cleaned.seekable()
-    with open_upload(cleaned) as upload:
+    with read_upload(cleaned) as upload:
         assert upload.file is cleaned
         assert (upload.start, upload.size, upload.filename) == (0, 28, "contacts.csv")
     assert not cleaned.closed

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from kataven import contacts
-from kataven.contacts._columns import header_problems, mended, unused
+from kataven.contacts._columns import clean_names, unused_name
+from kataven.contacts._rules import header_problems
 from kataven.contacts.reader.text import TextBlocks
-from kataven.contacts.source.open import open_upload
+from kataven.contacts.source.upload import read_upload
 
 Tracer: TypeAlias = Callable[[FrameType, str, object], "Tracer | None"]
 
@@ -80,7 +81,7 @@ def test_a_character_that_ends_no_line_ends_no_header(char: str) -> None:
     """`create` takes what `check` takes."""
     data = f"Notes{char}internal,phone_number\nx,+14155550100\n".encode()
     assert contacts.check(data).columns == (f"Notes{char}internal", "phone_number")
-    with open_upload(data) as upload:
+    with read_upload(data) as upload:
         assert upload.size == len(data)
 
 
@@ -148,13 +149,13 @@ def test_a_thousand_columns_of_one_name_are_not_compared_with_each_other() -> No
     assert Watched.compared < 20 * len(names)
     taken, numbers = Taken(), dict[str, int]()
     for _ in names:
-        taken.add(unused("c", taken, numbers))
+        taken.add(unused_name("c", taken, numbers))
     assert taken >= {"c", "c_2", "c_2000"}
     assert taken.asked < 5 * len(names)
-    new, _ = mended(["phone_number", *(["c"] * 2_000)])
+    new, _ = clean_names(["phone_number", *(["c"] * 2_000)])
     assert (new[:4], new[-1]) == (["phone_number", "c", "c_2", "c_3"], "c_2000")
     assert len(set(new)) == len(new)
-    new, _ = mended(["phone_number", "c_2", "c", "c", "c"])
+    new, _ = clean_names(["phone_number", "c_2", "c", "c", "c"])
     assert new == ["phone_number", "c_2", "c", "c_3", "c_4"]
 
 

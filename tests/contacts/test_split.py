@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts.source.open import open_upload
+from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 
 HEADER = b"phone_number,note\n"
@@ -143,7 +143,7 @@ def test_a_part_is_an_upload_with_a_name_of_its_own(tmp_path: Path) -> None:
     path.write_bytes(HEADER + b"+14155550100,a\n+14155550101,b\n")
     names = []
     for part in contacts.split(path, max_rows=1):
-        with part, open_upload(part) as upload:
+        with part, read_upload(part) as upload:
             assert upload.file is part
             names.append(upload.filename)
     assert names == ["spring-001.csv", "spring-002.csv"]

@@ -11,7 +11,7 @@ import pytest
 
 from kataven import contacts
 from kataven.contacts._problems import Problem
-from kataven.contacts.source.open import open_upload
+from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 
 LIST = b"phone_number,name\n+14155550100,Ana\n"
@@ -47,7 +47,7 @@ def said_by_check(data: bytes) -> str:
 def said_by_create(data: bytes) -> str:
     """What `create` refuses it with, before anything is sent."""
     with pytest.raises(ContactsError) as caught:
-        open_upload(data)
+        read_upload(data)
     return str(caught.value)
 
 

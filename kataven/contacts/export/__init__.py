@@ -1,10 +1,11 @@
-"""Contacts of a campaign written as a table: pages in, CSV, JSON Lines or Parquet out.
+"""Contacts of a campaign as a table: pages in, CSV, JSON Lines or Parquet out.
 
 Does not know where the pages come from.
 """
 
 from __future__ import annotations
 
-from kataven.contacts.export.writer import ExportFormat, ExportWriter
+from kataven.contacts.export.formats import ExportFormat
+from kataven.contacts.export.writer import ExportWriter
 
 __all__ = ["ExportFormat", "ExportWriter"]

@@ -1,81 +1,79 @@
-"""Which columns a table of contacts has, learned while the contacts go by.
+"""Which columns a table of contacts has, collected page by page.
 
-Knows the fields of a contact and its `custom_fields`, in order of first sight. Keeps no contact.
+Knows the fields of a contact and its ``custom_fields``, in order of first occurrence. Keeps no
+contacts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from kataven.contacts._rules import PHONE_COLUMN
 
-__all__ = ["Outline"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
-CUSTOM: Final = "custom_fields"
+__all__ = ["ColumnType", "Columns", "Contact"]
+
+Contact: TypeAlias = Mapping[str, Any]
+"""A contact as the Hub sends it: JSON."""
+
+ColumnType = Literal["int", "float", "bool", "text"]
+
+_CUSTOM: Final = "custom_fields"
 _LARGEST: Final = 2**63 - 1
 
 
-class Outline:
-    """The columns of a table: the contact's fields, then the union of all custom fields."""
+class Columns:
+    """The columns of a table: the fields of the contacts, then the union of all custom fields.
+
+    Attributes:
+        rows: The number of contacts seen.
+    """
 
     def __init__(self) -> None:
-        """Start with no column."""
         self.rows = 0
-        self._fields: dict[str, set[str]] = {}
-        self._custom: dict[str, set[str]] = {}
+        self._fields: dict[str, set[ColumnType]] = {}
+        self._custom: dict[str, set[ColumnType]] = {}
 
-    def see(self, contacts: Iterable[Mapping[str, Any]]) -> None:
-        """Learn from some contacts.
-
-        Args:
-            contacts: Contacts as the Hub gives them.
-        """
+    def see(self, contacts: Iterable[Contact]) -> None:
+        """Add the columns of some contacts."""
         for contact in contacts:
             self.rows += 1
-            fields, custom = _parted(contact)
+            fields, custom = _fields_and_custom(contact)
             for name, value in fields.items():
-                self._fields.setdefault(name, set()).add(_kind(value))
+                _add_type(self._fields, name, value)
             for name, value in custom.items():
-                self._custom.setdefault(name, set()).add(_kind(value))
+                _add_type(self._custom, name, value)
 
-    def columns(self) -> list[str]:
-        """Name the columns.
+    def names(self) -> list[str]:
+        """Return the names of the columns.
 
-        Returns:
-            The fields, then the custom fields under their own names; one that a field has
-            already, or another custom field, gets the prefix `custom_`.
+        Fields come first, then custom fields under their own names. A custom field with the name
+        of a field gets the prefix ``custom_``, repeated until the name is unique.
         """
         return [*self._field_names(), *self._custom_names().values()]
 
-    def kinds(self) -> dict[str, str]:
-        """Tell what is in each column.
-
-        Returns:
-            For each column `int`, `float`, `bool` or `text`, which takes everything.
-        """
+    def types(self) -> dict[str, ColumnType]:
+        """Return the type of each column; ``text`` if its values have several types."""
         names = self._custom_names()
-        kinds = {name: _one_kind(self._fields.get(name, set())) for name in self._field_names()}
-        kinds.update({names[name]: _one_kind(found) for name, found in self._custom.items()})
-        return kinds
+        types = {name: _one_type(self._fields.get(name, set())) for name in self._field_names()}
+        types.update({names[name]: _one_type(found) for name, found in self._custom.items()})
+        return types
 
-    def rows_of(self, contacts: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
-        """Lay contacts out in columns.
-
-        Args:
-            contacts: Contacts that have been seen.
-
-        Yields:
-            For each its values in the order of the columns, None where it has none.
-        """
+    def rows_of(self, contacts: Iterable[Contact]) -> Iterator[list[Any]]:
+        """Yield the values of each contact in the order of the columns, None for a missing one."""
         field_names, custom_names = self._field_names(), list(self._custom_names())
         for contact in contacts:
-            fields, custom = _parted(contact)
+            fields, custom = _fields_and_custom(contact)
             yield [
                 *(fields.get(name) for name in field_names),
                 *(custom.get(name) for name in custom_names),
             ]
 
     def _field_names(self) -> list[str]:
-        # A table without rows still says what its rows would be.
+        # A table without rows still has a header.
         return list(self._fields) if self.rows else [PHONE_COLUMN]
 
     def _custom_names(self) -> dict[str, str]:
@@ -92,25 +90,26 @@ class Outline:
         return names
 
 
-def _parted(contact: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    custom = contact.get(CUSTOM)
+def _fields_and_custom(contact: Contact) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    custom = contact.get(_CUSTOM)
     if custom is not None and not isinstance(custom, Mapping):
         return dict(contact), {}
-    return {name: value for name, value in contact.items() if name != CUSTOM}, custom or {}
+    return {name: value for name, value in contact.items() if name != _CUSTOM}, custom or {}
 
 
-def _kind(value: object) -> str:
+def _add_type(columns: dict[str, set[ColumnType]], name: str, value: object) -> None:
+    types = columns.setdefault(name, set())
     if value is None:
-        return ""
+        return
     if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        return "int" if -_LARGEST <= value <= _LARGEST else "text"
-    return "float" if isinstance(value, float) else "text"
+        types.add("bool")
+    elif isinstance(value, int):
+        types.add("int" if -_LARGEST <= value <= _LARGEST else "text")
+    else:
+        types.add("float" if isinstance(value, float) else "text")
 
 
-def _one_kind(found: set[str]) -> str:
-    kinds = found - {""}
-    if kinds == {"int", "float"}:
+def _one_type(types: set[ColumnType]) -> ColumnType:
+    if types == {"int", "float"}:
         return "float"
-    return kinds.pop() if len(kinds) == 1 else "text"
+    return next(iter(types)) if len(types) == 1 else "text"

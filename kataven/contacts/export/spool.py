@@ -1,42 +1,47 @@
 """The pages of an export, kept on disk until all are there.
 
-One JSON line for each page, so that a page is there whole or not at all: what a killed process
-has half written is cut off when its file is opened again. Knows campaign, status and pages; does
-not know what becomes of them.
+One JSON line per page, so a page is complete or missing: a line that a killed process left half
+written is removed when the file is opened again. Knows campaign, status and pages, and not the
+format of the table.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from kataven.contacts._files import OwnFile
+from kataven.contacts._files import TempFile
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows has no such lock
     fcntl = None  # type: ignore[assignment]
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedRandom
+    from pathlib import Path
+
 __all__ = ["PageSpool", "spool_path"]
 
-# Spools of version 1 do not say which account they are of.
+# Version 1 did not record the account.
 _VERSION: Final = 2
 
 
 def spool_path(target: Path, campaign_id: str, status: str | None, origin: str = "") -> Path:
-    """Name the file that keeps an export's pages.
+    """Return the path of the file that keeps the pages of an export.
 
     Args:
-        target: Where the table goes; the file lies beside it.
+        target: Where the table goes; the file is in the same folder.
         campaign_id: The campaign.
-        status: The status that is asked for, None for all.
-        origin: Which Hub and account the campaign is of.
+        status: The requested status, None for all.
+        origin: The Hub and account of the campaign.
 
     Returns:
-        A path that is the same for each export of this campaign and status into this folder.
+        A path that is the same for every export of this campaign and status into this folder.
     """
     key = json.dumps([_VERSION, campaign_id, status, origin]).encode()
     short = f"{quote(campaign_id, safe='')[:60]}.{quote(status or 'all', safe='')[:30]}"
@@ -47,30 +52,34 @@ class PageSpool:
     """Pages of contacts in a file.
 
     Args:
-        campaign_id: The campaign the pages are of.
-        status: The status that is asked for, None for all.
-        path: The file, continued if it is there; None for a temporary file that is not.
-        origin: Which Hub and account the campaign is of.
+        campaign_id: The campaign.
+        status: The requested status, None for all.
+        path: The file, resumed if it exists; None for a temporary file, which is not resumed.
+        origin: The Hub and account of the campaign.
+
+    Attributes:
+        path: The file, None for a temporary one.
+        pages: The number of complete pages in it.
     """
 
     def __init__(
         self, campaign_id: str, status: str | None, path: Path | None, origin: str = ""
     ) -> None:
-        """Open the file; its pages have not been looked at.
+        """Open the file, without reading its pages.
 
         Raises:
-            BlockingIOError: Another export writes this file.
+            BlockingIOError: Another export is writing this file.
             OSError: The file cannot be opened.
         """
         self.path: Final = path
-        # Hashed: whose contacts these are is nobody's business.
+        # Hashed, so that the file does not show whose contacts these are.
         owner = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
         self._key = [_VERSION, campaign_id, status, owner]
         self.pages = 0
         if path is None:
-            self._file = cast("BinaryIO", OwnFile("export"))
+            self._file: BufferedRandom = TempFile("export")
         else:
-            # Contacts are personal data: nobody else may read them while they lie here.
+            # Contacts are personal data: only the owner may read the file.
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
             try:
                 _lock(self._file, path)
@@ -79,16 +88,12 @@ class PageSpool:
                 raise
 
     def resume(self) -> Iterator[list[dict[str, Any]]]:
-        """Read the whole pages that are there, and cut off what is behind them.
-
-        Yields:
-            The contacts of each page, from page 0.
-        """
+        """Yield the contacts of each complete page, from page 0; remove what comes after them."""
         self._file.seek(0)
         good = 0
-        head = self._file.readline()
-        if _loaded(head) == self._key:
-            good = len(head)
+        first = self._file.readline()
+        if _loaded(first) == self._key:
+            good = len(first)
             for line in self._file:
                 page = _loaded(line)
                 if not isinstance(page, list) or page[:1] != [self.pages]:
@@ -102,20 +107,12 @@ class PageSpool:
             self._write(self._key)
 
     def add(self, contacts: list[dict[str, Any]]) -> None:
-        """Add the next page; when this returns a killed process does not lose it.
-
-        Args:
-            contacts: Its contacts.
-        """
+        """Add the next page. Once this returns, the page survives a killed process."""
         self._write([self.pages, contacts])
         self.pages += 1
 
     def contacts(self) -> Iterator[dict[str, Any]]:
-        """Read all contacts.
-
-        Yields:
-            One contact after the other.
-        """
+        """Yield all contacts."""
         self._file.seek(0)
         self._file.readline()
         for line in self._file:
@@ -128,7 +125,7 @@ class PageSpool:
         self._file.close()
 
     def close(self) -> None:
-        """Close the file and leave it where it is, if there is a page in it."""
+        """Close the file, and delete it if it has no pages."""
         if self.pages == 0 and self.path is not None and not self._file.closed:
             self.path.unlink(missing_ok=True)
         self._file.close()
@@ -138,7 +135,7 @@ class PageSpool:
         self._file.flush()
 
 
-def _lock(file: BinaryIO, path: Path) -> None:
+def _lock(file: BufferedRandom, path: Path) -> None:
     if fcntl is None:  # pragma: no cover - Windows
         return
     try:
@@ -146,7 +143,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
     except BlockingIOError as held:
         raise BlockingIOError(
             held.errno,
-            "another export of this campaign writes into this folder: wait for it, or choose "
+            "another export of this campaign is writing into this folder: wait for it, or choose "
             "another folder",
             str(path),
         ) from None

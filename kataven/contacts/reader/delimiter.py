@@ -1,8 +1,10 @@
 """Which character separates the columns.
 
-Knows the beginning of a list as text. A vote over four candidates, nothing more clever: the csv
-module's sniffer takes letters for delimiters.
+Votes over four candidates on the beginning of a list. The csv module's sniffer is not used: it
+takes letters for delimiters.
 """
+
+from __future__ import annotations
 
 import csv
 import io
@@ -19,36 +21,35 @@ _LONGEST: Final = 64 * 1024
 
 
 def delimiter_of(text: str) -> str:
-    """Vote over comma, semicolon, tab and bar on the first records.
+    """Find the delimiter of a list.
 
     Args:
         text: The beginning of the list, from its first character.
 
     Returns:
-        The winner: the one that cuts most of the first records into as many fields as the first
-        one has. Comma where no candidate cuts the first record, and where the comma finds the
-        phone number column.
+        The candidate with which most of the first records have as many fields as the header. Comma
+        if no candidate divides the header, and if the comma finds the phone number column.
     """
-    head = text[:_LONGEST]
+    start = text[:_LONGEST]
     best = (0.0, 0)
     winner = ","
     for mark in DELIMITER_NAMES:
-        records = _first_records(head, mark)
+        records = _first_records(start, mark)
         if not records or len(records[0]) < 2:
             continue
         if mark == "," and PHONE_COLUMN in records[0]:
             return mark
         width = len(records[0])
-        whole = sum(len(record) == width for record in records) / len(records)
-        if (whole, width) > best:
-            best, winner = (whole, width), mark
+        share = sum(len(record) == width for record in records) / len(records)
+        if (share, width) > best:
+            best, winner = (share, width), mark
     return winner
 
 
-def _first_records(head: str, mark: str) -> list[list[str]]:
+def _first_records(start: str, mark: str) -> list[list[str]]:
     found: list[list[str]] = []
     try:
-        for record in islice(csv.reader(io.StringIO(head, newline=""), delimiter=mark), _RECORDS):
+        for record in islice(csv.reader(io.StringIO(start, newline=""), delimiter=mark), _RECORDS):
             if record:
                 found.append(record)
     except csv.Error:

@@ -1,40 +1,45 @@
-"""Text in, rows of cells out, strictly by RFC 4180, at C speed where the text allows it.
+"""Text in, rows of cells out, strictly by RFC 4180, in bulk where the text allows it.
 
-Rules: what stands outside quotes may hold neither a quote nor a lone CR; behind a closing quote
-comes a delimiter or a line end; a quote that is opened is closed. A record that breaks them is
-handed out as malformed, and reading goes on with the next line. Blank lines are rows without
-cells. Knows row numbers and nothing of what cells mean.
+Outside quotes there may be neither a quote nor a lone CR; a closing quote is followed by a
+delimiter or a line end; a quote that is opened is closed. A record that violates this is returned
+as malformed, and reading continues with the next line. Blank lines are rows without cells. Knows
+row numbers, and not what cells mean.
 """
+
+from __future__ import annotations
 
 import csv
 import io
 import re
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kataven.contacts._rules import MAX_BYTES
 from kataven.contacts.reader.text import BLOCK, Block, WrongByte
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 __all__ = ["Batch", "RecordReader"]
 
-# Blocks are cut at line ends; a record that goes on longer than a whole upload never ends.
-LONGEST_RECORD: Final = MAX_BYTES
-LARGE: Final = 8 * BLOCK
+# A record longer than the largest upload is a quote that is never closed.
+_LONGEST_RECORD: Final = MAX_BYTES
+_LARGE: Final = 8 * BLOCK
 
 
 @dataclass(slots=True)
 class Batch:
-    """Some rows in order.
+    """Some consecutive rows.
 
-    Args:
-        first: The number of the first of them, as a spreadsheet shows it.
-        rows: Their cells; a blank line has none, a malformed record the one cell of its text.
-        utf8: Their text in UTF-8, for searches.
-        malformed: For the index of each malformed record, what is wrong with it.
-        wrong: For the index of each row with bytes that are no text, the first of them.
+    Attributes:
+        first: The number of the first row, as a spreadsheet shows it.
+        rows: The cells of each row: none for a blank line, one cell with the text of the record
+            for a malformed record.
+        utf8: The text of the rows in UTF-8, for searches.
+        malformed: What is wrong with each malformed record, by its index in ``rows``.
+        wrong: The first wrong byte of each row that has one, by its index in ``rows``.
     """
 
     first: int
@@ -43,36 +48,35 @@ class Batch:
     malformed: dict[int, str] = field(default_factory=dict)
     wrong: dict[int, WrongByte] = field(default_factory=dict)
 
-    def parted(self) -> "tuple[Batch, Batch]":
-        """Take off the first row, so that a header does not slow down the rows behind it.
+    def split_first(self) -> tuple[Batch, Batch]:
+        """Separate the header, so that the rows after it can be checked in bulk.
 
         Returns:
-            The first row and the others; everything and nothing where rows have flaws.
+            The first row and the others; all rows and an empty batch if rows have flaws.
         """
         if self.malformed or self.wrong:
             return self, Batch(self.first + len(self.rows), [], b"")
         end = self.utf8.find(b"\n") + 1
         if not end or b'"' in self.utf8[:end]:
-            # Where the first row ends is not plain; what the search finds too much costs time only.
+            # The end of the first row is unclear. Extra text in a search costs only time.
             end = 0
-        head = Batch(self.first, self.rows[:1], self.utf8[:end])
-        return head, Batch(self.first + 1, self.rows[1:], self.utf8[end:])
+        first = Batch(self.first, self.rows[:1], self.utf8[:end])
+        return first, Batch(self.first + 1, self.rows[1:], self.utf8[end:])
 
 
 class RecordReader:
-    """Cuts blocks of lines into rows.
+    """Divides blocks of lines into rows; the first row is row 1.
 
     Args:
         blocks: The blocks, in order.
         delimiter: The character between cells.
-        lenient: Take a quote inside an unquoted cell for what it is, and CR CR LF for a line end;
-            for lists that are written anew.
+        lenient: Accept a quote inside an unquoted cell as text, and CR CR LF as a line end; for
+            lists that are written again.
     """
 
     def __init__(
         self, blocks: Iterable[Block], delimiter: str = ",", *, lenient: bool = False
     ) -> None:
-        """Start at row 1."""
         self._blocks = blocks
         self._delimiter = delimiter
         mark = re.escape(delimiter)
@@ -82,7 +86,7 @@ class RecordReader:
         self._field = re.compile(rf"({quoted}|{bare})({mark}|{end}|\Z)")
         self._blank = re.compile(end)
         self._bare_end = re.compile(r"\r(?!\r*\n)" if lenient else r'"|\r(?!\n)')
-        self._whole = re.compile(rf"(?:(?:{quoted}|{bare})(?:{mark}|{end}|\Z))*+")
+        self._valid = re.compile(rf"(?:(?:{quoted}|{bare})(?:{mark}|{end}|\Z))*+")
         self._row = 1
         self._rest: list[str] = []
         self._rest_wrong: list[WrongByte] = []
@@ -91,11 +95,7 @@ class RecordReader:
         self._again: deque[Block] = deque()
 
     def __iter__(self) -> Iterator[Batch]:
-        """Read on.
-
-        Yields:
-            Batches without gaps: each begins with the row behind the last one of the one before.
-        """
+        """Yield batches without gaps: each starts with the row after the previous batch."""
         blocks = iter(self._blocks)
         while True:
             block = self._again.popleft() if self._again else next(blocks, None)
@@ -107,16 +107,16 @@ class RecordReader:
             yield from self._rows_of(block)
 
     def _rows_of(self, block: Block | None) -> Iterator[Batch]:
-        # Nothing here may hold a batch while the next one is read: twice the cells would no
-        # longer fit into the cache.
+        # Keep no reference to a batch while the next one is read: twice the cells would not fit
+        # into the CPU cache.
         batch = self._batch(block)
         if batch.rows:
             yield batch
 
     def _can_wait(self, block: Block) -> bool:
-        """Tell whether the record that is open cannot, or need not, be looked at again yet."""
+        """Tell whether the incomplete record cannot, or need not, be parsed again yet."""
         length = self._waiting + len(block.text)
-        if not self._rest or length >= LONGEST_RECORD:
+        if not self._rest or length >= _LONGEST_RECORD:
             return False
         return '"' not in block.text or length < self._patience
 
@@ -127,8 +127,8 @@ class RecordReader:
         self._waiting += len(block.text)
 
     def _batch(self, block: Block | None) -> Batch:
-        """Read what is left over and a block; at the end of the list there is no block."""
-        whole = not self._rest
+        """Read the rest of the previous block and a block; None means the end of the list."""
+        nothing_left = not self._rest
         if block is not None:
             self._keep(block)
         text = self._rest[0] if len(self._rest) == 1 else "".join(self._rest)
@@ -136,15 +136,15 @@ class RecordReader:
         self._rest, self._rest_wrong, self._waiting, self._patience = [], [], 0, 0
         batch = Batch(self._row, [], b"")
         rest = text
-        # One record at a time where it took many blocks: the others go back into blocks.
-        single = block is None or len(text) > LARGE
+        # If one record took many blocks, read it alone; the rest goes back into blocks.
+        single = block is None or len(text) > _LARGE
         if not wrong and not single:
             batch.rows, rest = self._fast(text)
         if rest and not batch.rows:
             start = self._slow(batch, rest, wrong, final=block is None, single=single)
             rest = rest[start:]
             wrong = [WrongByte(w.at - start, w.offset, w.byte) for w in wrong if w.at >= start]
-        if block is not None and whole and not rest:
+        if block is not None and nothing_left and not rest:
             batch.utf8 = block.utf8
         elif batch.rows:
             batch.utf8 = text[: len(text) - len(rest)].encode("utf-8", "surrogatepass")
@@ -152,13 +152,13 @@ class RecordReader:
             self._again.extendleft(reversed(_blocks_of(rest, wrong)))
         elif rest:
             self._keep(Block(rest, b"", tuple(wrong)))
-            # Looked at again when it has doubled: however long it gets, the work stays linear.
+            # Parse again only when the text has doubled: the work stays linear.
             self._patience = 0 if batch.rows else 2 * len(rest)
         self._row += len(batch.rows)
         return batch
 
     def _fast(self, text: str) -> tuple[list[list[str]], str]:
-        """Read all whole records of a valid text; nothing at all of any other."""
+        """Read all complete records of a valid text, and none of any other text."""
         returns = text.count("\r")
         if returns and text.count("\r\n") != returns:
             return [], text
@@ -178,28 +178,28 @@ class RecordReader:
 
     def _quoted(self, text: str) -> tuple[list[list[str]], str]:
         cut = _open_line(text) if text.count('"') % 2 else len(text)
-        whole = text[:cut]
-        lines = whole.split("\n")
+        complete = text[:cut]
+        lines = complete.split("\n")
         if not lines[-1]:
             lines.pop()
         try:
             rows = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
             if len(rows) != len(lines):
-                # Cells hold line ends, which the split has taken away.
-                lines_kept = io.StringIO(whole, newline="")
-                rows = list(csv.reader(lines_kept, delimiter=self._delimiter, strict=True))
+                # Cells contain line ends, which split() removed.
+                kept = io.StringIO(complete, newline="")
+                rows = list(csv.reader(kept, delimiter=self._delimiter, strict=True))
         except csv.Error:
             return [], text
-        # The csv module lets a quote pass that stands inside an unquoted cell.
+        # The csv module accepts a quote inside an unquoted cell.
         doubtful = '"' in "".join(map("".join, rows))
-        if doubtful and not self._whole.fullmatch(whole):
+        if doubtful and not self._valid.fullmatch(complete):
             return [], text
         return rows, text[cut:]
 
     def _slow(
         self, batch: Batch, text: str, wrong: list[WrongByte], *, final: bool, single: bool
     ) -> int:
-        """Read record by record; return where the last one begins that is not whole."""
+        """Read record by record; return the position of the first record that is incomplete."""
         starts: list[int] = []
         at = 0
         while at < len(text):
@@ -242,12 +242,12 @@ class RecordReader:
         if text[here] == '"':
             closed = _QUOTED.match(text, here)
             if closed is None:
-                if not final and len(text) - at < LONGEST_RECORD:
+                if not final and len(text) - at < _LONGEST_RECORD:
                     return [], at, _OPEN
                 return [text[at:line_end].rstrip("\r\n")], line_end, _UNCLOSED
-            # Where the closing quote stands on a later line, the opening one was the mistake.
+            # If the closing quote is on a later line, the opening quote was the mistake.
             end = line_end if closed.end() > line_end else _after_line(text, closed.end())
-            return [text[at:end].rstrip("\r\n")], end, _BEHIND
+            return [text[at:end].rstrip("\r\n")], end, _AFTER_QUOTE
         wrong = self._bare_end.search(text, here)
         flaw = _INSIDE if wrong and wrong.group() == '"' else _LONE_CR
         end = _after_line(text, wrong.start() if wrong else here)
@@ -256,17 +256,19 @@ class RecordReader:
 
 _OPEN: Final = "open"
 _UNCLOSED: Final = (
-    'a quote is opened here and never closed: close it, or write "" for a quote inside a cell'
+    'a quote is opened and never closed: close it, or write "" for a quote inside a cell'
 )
-_BEHIND: Final = 'there is text behind a closing quote: write "" for a quote inside a quoted cell'
-_INSIDE: Final = 'there is a quote inside a cell that is not quoted: write "a ""b"" c" for a "b" c'
+_AFTER_QUOTE: Final = (
+    'there is text after a closing quote: write "" for a quote inside a quoted cell'
+)
+_INSIDE: Final = 'there is a quote inside an unquoted cell: write "a ""b"" c" for a "b" c'
 _LONE_CR: Final = "there is a carriage return without a line feed: end lines with LF or CRLF"
 
 _QUOTED: Final = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 
 def _blocks_of(text: str, wrong: list[WrongByte]) -> list[Block]:
-    """Cut a text at line ends into blocks of the usual size."""
+    """Divide a text at line ends into blocks of the usual size."""
     blocks: list[Block] = []
     start = 0
     while start < len(text):
@@ -286,7 +288,7 @@ def _after_line(text: str, at: int) -> int:
 
 
 def _open_line(text: str) -> int:
-    """Find the line that opens the quote in which a text with an odd number of them ends."""
+    """Find the start of the line with the quote that is still open at the end of a text."""
     end = len(text)
     while True:
         quote = text.rfind('"', 0, end)

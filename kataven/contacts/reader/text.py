@@ -1,41 +1,47 @@
-"""Bytes in, blocks of whole lines out, decoded; no guess about the encoding.
+"""Bytes in, blocks of complete lines out, decoded. The encoding is never guessed.
 
-Rules: a byte order mark decides; else the encoding that was named; else strict UTF-8. A wrong
-byte becomes U+FFFD in the text and is reported with its exact offset; what stands before it is
-decoded first, so that its row can be told. Knows nothing of fields and rows.
+A byte order mark decides; without one the encoding that the caller named, else UTF-8. A wrong byte
+becomes U+FFFD and is reported with its exact offset. Knows nothing of fields and rows.
 """
+
+from __future__ import annotations
 
 import codecs
 import re
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
+from kataven.contacts._files import ReadsBytes, read_chunk
 from kataven.contacts.reader.header import WIDE_MARKS
-from kataven.contacts.source.open import read_piece
 
-__all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", "known_encoding"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-# Some 750 rows of 85 bytes: enough for work at C speed, and the cells stay in the cache.
+__all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", "check_encoding"]
+
+# About 750 rows of 85 bytes: large enough to work on in bulk, and the cells stay in the CPU cache.
 BLOCK: Final = 64 * 1024
 _ASCII: Final = bytes(range(128))
 _QUOTED_CELL: Final = re.compile(r'(?<![^,;\t|\r\n])"[^"]*+(?:""[^"]*+)*+"')
 
 
 class UnknownEncodingError(ValueError, LookupError):
-    """There is no such text encoding: a wrong value, and what Python's own codecs raise."""
+    """There is no such text encoding.
+
+    A ValueError because the argument is wrong, and the LookupError that Python's codecs raise.
+    """
 
 
-def known_encoding(encoding: str | None) -> None:
-    """Refuse an encoding that does not exist, before anything is read.
+def check_encoding(encoding: str | None) -> None:
+    """Refuse an unknown encoding before anything is read.
 
     Args:
-        encoding: What was given as `encoding`, None for none.
+        encoding: The ``encoding`` argument of a public function.
 
     Raises:
         UnknownEncodingError: There is no such text encoding; a ValueError and a LookupError.
-        TypeError: It is no text.
+        TypeError: It is not a ``str``.
     """
     if encoding is None:
         return
@@ -45,7 +51,7 @@ def known_encoding(encoding: str | None) -> None:
             f"encoding must be the name of an encoding, such as 'cp1252', not {given!r:.80}"
         )
     try:
-        # Decoding nothing asks for no codec; this does.
+        # Decoding an empty text does not look the codec up; encoding it does.
         "".encode(given)
     except (LookupError, ValueError) as unknown:
         raise UnknownEncodingError(
@@ -56,12 +62,12 @@ def known_encoding(encoding: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WrongByte:
-    """A place where the bytes are not what the encoding allows.
+    """A place where the bytes are not valid in the encoding.
 
-    Args:
-        at: Its position in the block's text, in characters.
-        offset: Its position in the list, in bytes from the start.
-        byte: The byte's value.
+    Attributes:
+        at: The position in the text of the block, in characters.
+        offset: The position in the list, in bytes from its start.
+        byte: The value of the byte.
     """
 
     at: int
@@ -71,11 +77,11 @@ class WrongByte:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some whole lines.
+    """Some complete lines.
 
-    Args:
-        text: Their text.
-        utf8: The same in UTF-8; for verbatim text, the bytes as they stand.
+    Attributes:
+        text: The text of the lines.
+        utf8: The same text in UTF-8; for verbatim text, the original bytes.
         wrong: The first wrong byte of each line that has any, in order.
     """
 
@@ -88,56 +94,51 @@ class TextBlocks:
     """Reads a binary file once, block by block.
 
     Args:
-        file: The file, read from where it stands.
-        encoding: The encoding to read it in where no byte order mark says otherwise; None for
-            UTF-8.
-        verbatim: For text that is written again as it stands: line ends stay, and an encoding
-            that contains ASCII is read as Latin-1, which gives every byte a character.
+        file: The file, read from its current position.
+        encoding: The encoding if there is no byte order mark; None for UTF-8.
+        verbatim: For text that is written again unchanged: line ends stay as they are, and an
+            encoding that contains ASCII is read as Latin-1, which has a character for every byte.
 
     Attributes:
-        encoding: The name of the encoding it is read in, as Python calls it.
+        encoding: The encoding in use, by Python's name.
         mark: The byte order mark, empty if there is none.
-        size: The number of bytes read so far, in the end those of the whole list.
-        old_mac: Whether lines end with a bare CR; they are handed out with LF, if not verbatim.
-        foreign: Whether bytes have been read that are not the same in UTF-8.
+        size: The number of bytes read so far; the size of the list when all blocks are read.
+        old_mac: Whether lines end with a lone CR. It becomes LF unless the text is verbatim.
+        foreign: Whether bytes were read that are different in UTF-8.
     """
 
     def __init__(
-        self, file: BinaryIO, encoding: str | None = None, *, verbatim: bool = False
+        self, file: ReadsBytes, encoding: str | None = None, *, verbatim: bool = False
     ) -> None:
-        """Read the beginning and settle encoding and line ends.
+        """Read the beginning to determine the encoding and the line ends.
 
         Raises:
             UnknownEncodingError: There is no such text encoding.
-            TypeError: The encoding is no text.
+            TypeError: The encoding is not a ``str``.
         """
-        known_encoding(encoding)
+        check_encoding(encoding)
         self._file = file
         self._ended = False
         self.size = 0
         self.foreign = False
         start = self._fill(BLOCK)
-        self.mark, self.encoding = _settled(start, encoding)
+        self.mark, self.encoding = _mark_and_encoding(start, encoding)
         self._verbatim = verbatim
         if verbatim and _ASCII.decode(self.encoding, "replace") == _ASCII.decode("ascii"):
             self.encoding = "latin-1"
         self._start = start[len(self.mark) :]
-        head = self._start.decode(self.encoding, "replace")
-        outside = _QUOTED_CELL.sub("", head)
+        text = self._start.decode(self.encoding, "replace")
+        outside = _QUOTED_CELL.sub("", text)
         self.old_mac = "\r" in outside.removesuffix("\r") and "\n" not in outside
         self._line_end = ("\r" if self.old_mac else "\n").encode(self.encoding)
 
     def __iter__(self) -> Iterator[Block]:
-        """Read on.
-
-        Yields:
-            Blocks that end with a line end, but for the last one, which ends where the list does.
-        """
+        """Yield the blocks. Each ends with a line end, except for the last one of some lists."""
         pending = [self._start]
         self._start = b""
         offset = len(self.mark)
         while not self._ended:
-            end = self._cut(pending[-1], sum(map(len, pending[:-1])))
+            end = self._last_line_end(pending[-1], sum(map(len, pending[:-1])))
             if end:
                 rest = pending[-1][end:]
                 raw = b"".join([*pending[:-1], pending[-1][:end]])
@@ -150,36 +151,37 @@ class TextBlocks:
             yield self._block(raw, offset)
 
     def skip(self) -> None:
-        """Read to the end and hand nothing out: only the size is wanted."""
+        """Read to the end without decoding, to know the size."""
         while not self._ended:
             self._fill(BLOCK)
 
     def _fill(self, wanted: int) -> bytes:
-        pieces: list[bytes] = []
+        chunks: list[bytes] = []
         got = 0
         while got < wanted:
-            piece = read_piece(self._file, wanted - got)
-            if not piece:
+            chunk = read_chunk(self._file, wanted - got)
+            if not chunk:
                 self._ended = True
                 break
-            pieces.append(piece)
-            got += len(piece)
+            chunks.append(chunk)
+            got += len(chunk)
         self.size += got
-        return b"".join(pieces)
+        return b"".join(chunks)
 
-    def _cut(self, piece: bytes, before: int) -> int:
-        """Find the end of the last whole line in a piece that has `before` bytes before it."""
-        end = piece.rfind(self._line_end)
+    def _last_line_end(self, chunk: bytes, before: int) -> int:
+        """Find the end of the last complete line in a chunk with ``before`` bytes before it."""
+        end = chunk.rfind(self._line_end)
         width = len(self._line_end)
+        # In a wide encoding a match counts only on a character boundary.
         while end >= 0 and (before + end) % width:
-            end = piece.rfind(self._line_end, 0, end + width - 1)
+            end = chunk.rfind(self._line_end, 0, end + width - 1)
         return end + width if end >= 0 else 0
 
     def _block(self, raw: bytes, offset: int) -> Block:
         try:
             text = raw.decode(self.encoding)
         except UnicodeDecodeError:
-            text, wrong = _decoded(raw, self.encoding, offset)
+            text, wrong = _decode_with_wrong_bytes(raw, self.encoding, offset)
         else:
             wrong = ()
             if self._verbatim or (self.encoding == "utf-8" and not self.old_mac):
@@ -191,54 +193,56 @@ class TextBlocks:
         return Block(text, utf8, wrong)
 
 
-def _settled(start: bytes, encoding: str | None) -> tuple[bytes, str]:
+def _mark_and_encoding(start: bytes, encoding: str | None) -> tuple[bytes, str]:
     if start.startswith(codecs.BOM_UTF8):
         return codecs.BOM_UTF8, "utf-8"
     for mark, marked in WIDE_MARKS:
         if start.startswith(mark):
             return mark, marked
     name = codecs.lookup(encoding or "utf-8").name
-    # These names mean "look at the mark"; there is none.
+    # These names mean "look at the byte order mark", and there is none.
     without_mark = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
     return b"", without_mark.get(name, name)
 
 
-class _Notes(threading.local):
-    """Where the decoding that is under way in a thread met wrong bytes: (start, end) of each."""
+class _WrongPlaces(threading.local):
+    """Where the current thread's decoding met wrong bytes: (start, end) of each."""
 
     def __init__(self) -> None:
         self.places: list[tuple[int, int]] = []
 
 
-_notes = _Notes()
+_wrong = _WrongPlaces()
 
 
-def _noted(error: UnicodeError) -> tuple[str, int]:
+def _note_wrong_bytes(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    _notes.places.append((error.start, error.end))
+    _wrong.places.append((error.start, error.end))
     return "\ufffd", error.end
 
 
-_NOTED: Final = "kataven.contacts.noted"
-codecs.register_error(_NOTED, _noted)
+_NOTING: Final = "kataven.contacts.noting"
+codecs.register_error(_NOTING, _note_wrong_bytes)
 
 
-def _decoded(raw: bytes, encoding: str, offset: int) -> tuple[str, tuple[WrongByte, ...]]:
-    # All wrong bytes in one go: to decode the rest anew behind each is quadratic.
-    _notes.places = []
-    raw.decode(encoding, _NOTED)
-    places, _notes.places = _notes.places, []
+def _decode_with_wrong_bytes(
+    raw: bytes, encoding: str, offset: int
+) -> tuple[str, tuple[WrongByte, ...]]:
+    # Find all wrong bytes in one pass: decoding the rest again after each one is quadratic.
+    _wrong.places = []
+    raw.decode(encoding, _NOTING)
+    places, _wrong.places = _wrong.places, []
     parts: list[str] = []
     wrong: list[WrongByte] = []
     length = 0
-    behind = 0
+    after = 0
     for start, end in places:
-        part = raw[behind:start].decode(encoding, "replace")
+        part = raw[after:start].decode(encoding, "replace")
         parts += (part, "\ufffd")
         length += len(part) + 1
         if not wrong or "\n" in part or "\r" in part:
             wrong.append(WrongByte(length - 1, offset + start, raw[start]))
-        behind = end
-    parts.append(raw[behind:].decode(encoding, "replace"))
+        after = end
+    parts.append(raw[after:].decode(encoding, "replace"))
     return "".join(parts), tuple(wrong)

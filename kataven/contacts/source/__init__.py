@@ -1,4 +1,4 @@
-"""From anything that can hold contacts to the bytes of a CSV list.
+"""From anything that can contain contacts to the bytes of a CSV list.
 
-Paths, bytes, binary files, rows and tables. Does not read the rows of a file.
+Takes paths, bytes, binary files, rows and tables. Does not read the rows of a file.
 """

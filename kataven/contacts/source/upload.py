@@ -1,0 +1,167 @@
+"""Reads a contact list into memory, ready to be sent any number of times.
+
+Refuses what the Hub would refuse without reading the rows: the size and the header. Does not know
+how an upload is sent.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kataven.contacts._csv import CsvWriter
+from kataven.contacts._files import base_name, read_chunk
+from kataven.contacts._refusal import refusal
+from kataven.contacts._rules import (
+    MAX_BYTES,
+    PHONE_COLUMN,
+    TOO_LARGE,
+    is_too_large,
+    missing_header_message,
+)
+from kataven.contacts.reader.header import WIDE_MARKS, header_end, header_names
+from kataven.contacts.source.open import open_file, write_csv
+from kataven.errors import ContactsError
+
+if TYPE_CHECKING:
+    from kataven.contacts._files import ReadsBytes
+    from kataven.contacts.source.open import ContactsSource
+
+__all__ = ["Upload", "read_upload"]
+
+_CHUNK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A contact list in memory.
+
+    Attributes:
+        file: The bytes of the list, at position 0.
+        filename: The base name of the source, ``contacts.csv`` if it has none.
+    """
+
+    file: io.BytesIO
+    filename: str
+
+
+def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
+    """Read a contact list into memory, and refuse what the Hub would refuse.
+
+    The source is read in chunks of at most 1 MiB, and never more than 10 MiB and one byte. A file
+    that is passed in is read from its current position, left where reading ended, and not closed.
+
+    Args:
+        source: A binary file, a path (``str`` or ``os.PathLike``; a ``str`` is never CSV text),
+            bytes, an iterable of mappings, or a table.
+        check: Whether to check the rows too, as ``kataven.contacts.check`` does.
+
+    Returns:
+        The upload.
+
+    Raises:
+        ContactsError: A file in text mode, an empty file, a list without the header
+            ``phone_number`` or over 10 MiB, phone numbers that are not text, a row with a key that
+            the first row lacks, a file or iterator that another call is reading, or reading
+            failed. With ``check``, also a list with errors; its ``.problems`` say which.
+        FileNotFoundError: The path does not exist.
+        ValueError: The file is closed.
+        TypeError: It is not a source.
+        ImportError: A table, and the extra ``contacts`` is not installed.
+    """
+    with _one_call_at_a_time(source), ExitStack() as closing:
+        opened = open_file(source, closing)
+        filename = base_name(opened)
+        try:
+            if opened is None:
+                file = _read_rows(source)
+            elif isinstance(opened, io.BytesIO) and opened is not source:
+                # Made from the caller's bytes just now: already in memory, and ours.
+                file = opened
+                _refuse_by_size(file.seek(0, os.SEEK_END))
+            else:
+                file = _read_file(opened)
+        except OSError as error:
+            raise ContactsError(
+                f"the contacts could not be read ({filename}): {error}; nothing was sent"
+            ) from error
+    file.seek(0)
+    _refuse_by_header(file.getvalue())
+    if check:
+        from kataven.contacts._check import check as check_rows  # noqa: PLC0415 - few creates check
+
+        check_rows(file).raise_for_problems()
+    return Upload(file, filename)
+
+
+_being_read: dict[tuple[int, int], list[object]] = {}
+# The sources that calls are reading now, by process and object id. A child of a fork has none of
+# its parent's calls, hence the process.
+
+
+@contextmanager
+def _one_call_at_a_time(source: object) -> Iterator[None]:
+    """Refuse a file or iterator that another call is reading: each would get part of the list."""
+    if not (hasattr(source, "read") or isinstance(source, Iterator)):
+        yield
+        return
+    key = (os.getpid(), id(source))
+    # Holds the source, so that its id is not reused while it is registered.
+    claim = [source]
+    try:
+        # One atomic step, so no lock is held while a pipe waits for its writer.
+        if _being_read.setdefault(key, claim) is not claim:
+            raise ContactsError(
+                "another create is reading this file or iterator of contacts: pass each create a "
+                "file of its own, or a path"
+            )
+        yield
+    finally:
+        if _being_read.get(key) is claim:
+            del _being_read[key]
+
+
+def _read_rows(source: ContactsSource) -> io.BytesIO:
+    file = io.BytesIO()
+    write_csv(source, CsvWriter(file, MAX_BYTES))
+    return file
+
+
+def _read_file(opened: ReadsBytes) -> io.BytesIO:
+    file = io.BytesIO()
+    size = 0
+    while not is_too_large(size):
+        chunk = read_chunk(opened, min(_CHUNK, MAX_BYTES + 1 - size))
+        if not chunk:
+            break
+        size += file.write(chunk)
+    _refuse_by_size(size)
+    return file
+
+
+def _refuse_by_size(size: int) -> None:
+    if not size:
+        raise refusal(
+            "empty_file",
+            "there is nothing to read: the list is empty, or the file is at its end (seek(0) goes "
+            "back to the start)",
+        )
+    if is_too_large(size):
+        raise refusal("too_large", TOO_LARGE)
+
+
+def _refuse_by_header(data: bytes) -> None:
+    for mark, encoding in WIDE_MARKS:
+        if data.startswith(mark):
+            raise refusal(
+                "bad_encoding",
+                f"the file is {encoding.upper()}, the Hub accepts UTF-8: "
+                "kataven.contacts.clean() converts it",
+            )
+    names = header_names(memoryview(data)[: header_end(data)])
+    if PHONE_COLUMN not in names:
+        raise refusal("missing_header", missing_header_message(names), row=1)
