@@ -34,8 +34,8 @@ Exclusions: TypeAlias = Iterable[str] | ContactsSource
 _SHOWN: Final = 1_000
 _ADVICE: Final = "correct the entry, or name its country with region="
 _NO_HEADER: Final = (
-    "a list without a header must contain only numbers, so add a first line that names the "
-    f"columns, those with numbers {PHONE_COLUMN!r} or the like, or {_ADVICE}"
+    f"add a header line that names the phone number columns {PHONE_COLUMN!r} or the like (without "
+    f"a header every cell must be a number), or {_ADVICE}"
 )
 _REPLACEMENT: Final = "\ufffd"
 

@@ -1,4 +1,4 @@
-"""What the tests of lists share."""
+"""Fixtures for the tests of contact lists."""
 
 import os
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ DATA = Path(__file__).parent.parent / "data" / "exports"
 
 @pytest.fixture
 def exports() -> Path:
-    """The folder of lists as programs export them."""
+    """Return the folder of lists as programs export them."""
     return DATA
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe: (reading end, writing end)."""
+    """Return a pipe: (reading end, writing end)."""
     reading, writing = os.pipe()
     yield reading, writing
     for end in (reading, writing):

@@ -1,7 +1,7 @@
-"""Writes tests/data/exports: lists as programs export them, filled with our own invented data.
+"""Writes tests/data/exports: lists as programs export them, with invented data.
 
-Deterministic. Every number lies in a range reserved for fiction. Run it as a script to write the
-folder anew; a test compares the folder with what it makes.
+Deterministic. Every number is in a range reserved for fiction. Run it as a script to rewrite the
+folder; a test compares the folder with the output of this script.
 """
 
 import csv
@@ -20,17 +20,13 @@ PEOPLE = [
 
 
 def table(header: list[str], rows: list[list[str]], *, mark: str = ",", end: str = "\r\n") -> str:
-    """Write rows as the csv module does.
+    """Return rows as the csv module writes them.
 
     Args:
         header: The names.
         rows: The cells.
         mark: The delimiter.
-        end: The line end.
-
-    Returns:
-        The text.
-    """
+        end: The line end."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter=mark, lineterminator=end)
     writer.writerow(header)
@@ -39,50 +35,38 @@ def table(header: list[str], rows: list[list[str]], *, mark: str = ",", end: str
 
 
 def plain(mark: str = ",", end: str = "\r\n", inside: str = "\n") -> str:
-    """Make the table that most files hold.
+    """Return the table that most files contain.
 
     Args:
         mark: The delimiter.
         end: The line end.
-        inside: What stands for a line end within a cell.
-
-    Returns:
-        The text.
-    """
+        inside: The line end within a cell."""
     header = ["first_name", "last_name", "phone_number", "company", "note"]
     rows = [[cell.replace("\n", inside) for cell in person] for person in PEOPLE]
     return table(header, rows, mark=mark, end=end)
 
 
 def hubspot() -> str:
-    """Make what a HubSpot-like program exports: each cell quoted, its own names.
-
-    Returns:
-        The text.
-    """
+    """Return what a HubSpot-like program exports: each cell quoted, its own names."""
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(
         ["Record ID", "First Name", "Last Name", "Phone Number", "Email", "Lifecycle Stage"]
     )
     for index, (first, last, number, _, _) in enumerate(PEOPLE):
-        spoken = (
+        written = (
             f"{number[:2]} ({number[2:5]}) {number[5:8]}-{number[8:]}"
             if number[1] == "1"
             else number
         )
         writer.writerow(
-            [str(9_001 + index), first, last, spoken, f"{first.lower()}@example.com", "lead"]
+            [str(9_001 + index), first, last, written, f"{first.lower()}@example.com", "lead"]
         )
     return file.getvalue()
 
 
 def salesforce() -> str:
-    """Make what a Salesforce-like program exports: national numbers, a footer.
-
-    Returns:
-        The text.
-    """
+    """Return what a Salesforce-like program exports: national numbers, a footer."""
     rows = [
         ["003A01", "Ana", "Núñez", "(415) 555-0101", "(415) 555-0111 ext. 12", "San Francisco"],
         ["003A02", "Eve", "Smith", "212.555.0105", "", "New York"],
@@ -93,11 +77,7 @@ def salesforce() -> str:
 
 
 def google() -> str:
-    """Make what a Google-Contacts-like program exports: two numbers in a cell, empty columns.
-
-    Returns:
-        The text.
-    """
+    """Return what a Google-Contacts-like program exports: two numbers in a cell, empty columns."""
     rows = [
         ["Ana", "Núñez", "Mobile", "+1 415-555-0101", ""],
         ["Chloé", "O'Neill", "Work", "+44 20 7946 0103 ::: +44 7700 900104", ""],
@@ -107,11 +87,7 @@ def google() -> str:
 
 
 def exports() -> dict[str, bytes]:
-    """Make all files.
-
-    Returns:
-        Their bytes by name.
-    """
+    """Return the bytes of all files by name."""
     comma, semicolon = plain(), plain(mark=";")
     return {
         "excel_utf8.csv": b"\xef\xbb\xbf" + comma.encode(),

@@ -1,6 +1,6 @@
-"""The embedded Hub accepts what check calls ok, and refuses what check calls an error.
+"""The embedded Hub accepts the lists that check accepts, and refuses the others.
 
-The Hub's reader of lists is other code. It is asked over its socket, with bare httpx.
+The Hub parses lists with code of its own. The tests upload over its socket, with plain httpx.
 """
 
 import re
@@ -17,7 +17,7 @@ from tests.contacts import make_exports
 
 
 class Hub:
-    """An embedded Hub, asked to take lists."""
+    """A client of an embedded Hub that uploads lists."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._client = httpx.Client(
@@ -26,8 +26,8 @@ class Hub:
             trust_env=False,
         )
 
-    def answer(self, data: bytes) -> tuple[int | None, str]:
-        """Send a list; give the number of contacts, or None, and the Hub's words."""
+    def upload(self, data: bytes) -> tuple[int | None, str]:
+        """Upload a list; return the number of contacts (None if refused) and the error text."""
         form = {"name": "agreement", "agent_id": "a", "phone_number_id": "p"}
         sent = self._client.post(
             "/campaigns", data=form, files={"contacts": ("contacts.csv", data, "text/csv")}
@@ -40,13 +40,11 @@ class Hub:
         return page["total"], ""
 
     def close(self) -> None:
-        """Close the connection."""
         self._client.close()
 
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Hub]:
-    """One Hub without request limits for all lists."""
     with Sandbox(limits=None) as sandbox:
         found = Hub(sandbox)
         yield found
@@ -54,28 +52,26 @@ def hub() -> Iterator[Hub]:
 
 
 def agree(hub: Hub, data: bytes) -> None:
-    """Hold a report and the Hub's answer against each other."""
+    """Compare a report with the response of the Hub."""
     report = contacts.check(data)
-    total, words = hub.answer(data)
-    assert report.ok is (total is not None), (data, words, report.summary())
+    total, text = hub.upload(data)
+    assert report.ok is (total is not None), (data, text, report.summary())
     if total is not None:
         assert total == report.rows
         return
-    named = re.search(r"\brow (\d+)", words)
+    named = re.search(r"\brow (\d+)", text)
     places = [problem.row for problem in report.problems if problem.severity == "error"]
-    # Where the whole list is wrong, or bytes are no text, the two may name other rows.
-    if named and None not in places and not report.counts["delimiter"] and "UTF-8" not in words:
-        assert int(named[1]) == min(row for row in places if row is not None), (data, words)
+    # If the entire list is wrong, or bytes are not text, they may name different rows.
+    if named and None not in places and not report.counts["delimiter"] and "UTF-8" not in text:
+        assert int(named[1]) == min(row for row in places if row is not None), (data, text)
 
 
-@pytest.mark.parametrize("name", make_exports.exports())
-def test_they_agree_on_exports(hub: Hub, name: str) -> None:
-    """Each list of the folder, and what clean makes of it."""
-    data = make_exports.exports()[name]
-    agree(hub, data)
-    if data and name != "utf16le_no_mark.csv":
-        with contacts.clean(data, region="US") as cleaned:
-            agree(hub, cleaned.read())
+def test_check_and_hub_agree_on_exports(hub: Hub) -> None:
+    for name, data in make_exports.exports().items():
+        agree(hub, data)
+        if data and name != "utf16le_no_mark.csv":
+            with contacts.clean(data, region="US") as cleaned:
+                agree(hub, cleaned.read())
 
 
 good_numbers = st.sampled_from(["+14155550100", "+447700900123", "+14155550101"])
@@ -90,7 +86,7 @@ odd_cells = st.text(alphabet='",\n\r\0x;\ufeff\u200b', max_size=4)
 
 @st.composite
 def lists(draw: st.DrawFn) -> bytes:
-    """Make a list that is good, or nearly."""
+    """Generate a valid list, or one with a few errors."""
     header = draw(
         st.sampled_from(
             [
@@ -124,13 +120,11 @@ def lists(draw: st.DrawFn) -> bytes:
 
 @given(lists())
 @settings(max_examples=250)
-def test_they_agree_on_any_list(hub: Hub, data: bytes) -> None:
-    """Accepted with as many contacts as check counts rows, or refused by both."""
+def test_check_and_hub_agree_on_any_list(hub: Hub, data: bytes) -> None:
     agree(hub, data)
 
 
 @pytest.mark.parametrize("spare", [0, -1])
-def test_they_agree_on_the_size(hub: Hub, spare: int) -> None:
-    """10 MiB are taken, and not one byte more."""
+def test_check_and_hub_agree_on_the_maximum_size(hub: Hub, spare: int) -> None:
     start = b"phone_number,note\n+14155550100,"
     agree(hub, start.ljust(10 * 1024 * 1024 - 1 - spare, b"x") + b"\n")

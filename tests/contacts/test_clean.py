@@ -1,4 +1,4 @@
-"""What clean makes of lists, and that nothing gets lost on the way."""
+"""What clean writes, and that no row is lost silently."""
 
 import csv
 import io
@@ -16,84 +16,79 @@ from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 
 
-def mended(text: str, **options: object) -> tuple[list[list[str]], contacts.CleanReport]:
-    """Clean a text; give the rows of the result and the report."""
+def cleaned_rows(text: str, **options: object) -> tuple[list[list[str]], contacts.CleanReport]:
+    """Clean a list; return the rows of the result and the report."""
     with contacts.clean(text.encode(), **options) as cleaned:  # type: ignore[arg-type]
         data = cleaned.read().decode()
         return list(csv.reader(io.StringIO(data, newline=""))), cleaned.report
 
 
-@pytest.mark.parametrize(
-    ("written", "region", "number", "extension"),
-    [
-        ("+14155550100", None, "+14155550100", ""),
-        (" +14155550100 ", None, "+14155550100", ""),
-        ("+1 (415) 555-0100", None, "+14155550100", ""),
-        ("+44 (0)20 7946 0018", None, "+442079460018", ""),
-        ("0044 20 7946 0018", None, "+442079460018", ""),
-        ("0044 20 7946 0018", "US", "+442079460018", ""),
-        ("00447700900123", "GB", "+447700900123", ""),
-        ("(415) 555-0100", "US", "+14155550100", ""),
-        ("14155550100", "US", "+14155550100", ""),
-        ("07700 900123", "GB", "+447700900123", ""),
-        ("020 7946 0018", "gb", "+442079460018", ""),
-        ("+1 415 555 0100 ext. 7", None, "+14155550100", "7"),
-        ("+1 415 555 0100 x7", None, "+14155550100", "7"),
-        ("tel:+1-415-555-0100;ext=7", None, "+14155550100", "7"),
-        (
-            "\uff0b\uff11\uff14\uff11\uff15\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
-            None,
-            "+14155550100",
-            "",
-        ),
-        ('="+14155550100"', None, "+14155550100", ""),
-        ("'+14155550100", None, "+14155550100", ""),
-    ],
-)
-def test_numbers_are_normalised(
-    written: str, region: str | None, number: str, extension: str
-) -> None:
-    """As people write them, and as spreadsheets keep them."""
-    phone = Phones(region).of(written)
-    assert phone is not None
-    assert (phone.number, phone.extension) == (number, extension)
+NORMALISED = [
+    ("+14155550100", None, "+14155550100", ""),
+    (" +14155550100 ", None, "+14155550100", ""),
+    ("+1 (415) 555-0100", None, "+14155550100", ""),
+    ("+44 (0)20 7946 0018", None, "+442079460018", ""),
+    ("0044 20 7946 0018", None, "+442079460018", ""),
+    ("0044 20 7946 0018", "US", "+442079460018", ""),
+    ("00447700900123", "GB", "+447700900123", ""),
+    ("(415) 555-0100", "US", "+14155550100", ""),
+    ("14155550100", "US", "+14155550100", ""),
+    ("07700 900123", "GB", "+447700900123", ""),
+    ("020 7946 0018", "gb", "+442079460018", ""),
+    ("+1 415 555 0100 ext. 7", None, "+14155550100", "7"),
+    ("+1 415 555 0100 x7", None, "+14155550100", "7"),
+    ("tel:+1-415-555-0100;ext=7", None, "+14155550100", "7"),
+    (
+        "\uff0b\uff11\uff14\uff11\uff15\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
+        None,
+        "+14155550100",
+        "",
+    ),
+    ('="+14155550100"', None, "+14155550100", ""),
+    ("'+14155550100", None, "+14155550100", ""),
+]
 
 
-@pytest.mark.parametrize(
-    ("written", "region"),
-    [
-        ("", "US"),
-        ("2079460000", None),
-        ("4155550100", None),
-        ("1-800-FLOWERS", "US"),
-        ("1.4155550100E+10", "US"),
-        ("14155550100.0", "US"),
-        ("0044 1", "US"),
-        ("0044 20", None),
-        ("+1 415 555 0100 / +1 415 555 0101", None),
-        ("+1 415 555 0100 ::: +44 20 7946 0018", None),
-        ("my +14155550100", None),
-        ("++14155550100", None),
-        ("+14155550100+", None),
-        ("12", "US"),
-        ("+0 415 555 0100", None),
-        ("none", "US"),
-    ],
-)
-def test_what_is_ambiguous_or_no_number_is_not_guessed(written: str, region: str | None) -> None:
-    """No number comes of it."""
-    assert Phones(region).of(written) is None
+def test_numbers_are_normalised() -> None:
+    for written, region, number, extension in NORMALISED:
+        phone = Phones(region).of(written)
+        assert phone is not None
+        assert (phone.number, phone.extension) == (number, extension)
 
 
-def test_0044_in_a_region_that_does_not_dial_00_must_be_in_use() -> None:
-    """In the USA 00 is no way out: only a number in use is believed."""
+NOT_GUESSED = [
+    ("", "US"),
+    ("2079460000", None),
+    ("4155550100", None),
+    ("1-800-FLOWERS", "US"),
+    ("1.4155550100E+10", "US"),
+    ("14155550100.0", "US"),
+    ("0044 1", "US"),
+    ("0044 20", None),
+    ("+1 415 555 0100 / +1 415 555 0101", None),
+    ("+1 415 555 0100 ::: +44 20 7946 0018", None),
+    ("my +14155550100", None),
+    ("++14155550100", None),
+    ("+14155550100+", None),
+    ("12", "US"),
+    ("+0 415 555 0100", None),
+    ("none", "US"),
+]
+
+
+def test_ambiguous_and_invalid_numbers_are_not_guessed() -> None:
+    for written, region in NOT_GUESSED:
+        assert Phones(region).of(written) is None
+
+
+def test_0044_in_a_region_with_another_prefix_must_be_in_use() -> None:
+    # In the USA 00 is not the international prefix: accept only a number in use.
     assert Phones("US").of("00447700900123") is None
     assert Phones("GB").of("00447700900123") is not None
 
 
-def test_the_header_is_mended_and_told() -> None:
-    """Trimmed, aliased, named, numbered."""
-    rows, report = mended(" Name , Mobile,,Name\nAna,+14155550100,x,y\n")
+def test_the_header_is_cleaned_and_renamed_columns_are_reported() -> None:
+    rows, report = cleaned_rows(" Name , Mobile,,Name\nAna,+14155550100,x,y\n")
     assert rows[0] == ["Name", "phone_number", "column_3", "Name_2"]
     assert [(each.column, each.old, each.new) for each in report.renamed] == [
         (1, " Name ", "Name"),
@@ -109,43 +104,38 @@ def test_the_header_is_mended_and_told() -> None:
     "name", ["Phone", "mobile", "phone number", "PHONE-NUMBER", "Phone Number ", "Telefonnummer"]
 )
 def test_aliases_become_phone_number(name: str) -> None:
-    """Exports call it what they like."""
-    rows, report = mended(f"{name},a\n+14155550100,b\n")
+    rows, report = cleaned_rows(f"{name},a\n+14155550100,b\n")
     assert rows[0] == ["phone_number", "a"]
     assert len(report.renamed) == 1
 
 
-def test_an_exact_name_beats_an_alias() -> None:
-    """A second column with numbers keeps its name."""
-    rows, report = mended("mobile,phone_number\n+14155550101,+14155550100\n")
+def test_an_exact_name_takes_precedence_over_an_alias() -> None:
+    rows, report = cleaned_rows("mobile,phone_number\n+14155550101,+14155550100\n")
     assert rows == [["mobile", "phone_number"], ["+14155550101", "+14155550100"]]
     assert report.renamed == ()
 
 
-def test_an_exact_name_beats_one_that_reads_the_same() -> None:
-    """Only its spelling is the Hub's."""
-    rows, report = mended("Phone Number,phone_number\n12,+14155550100\n")
+def test_an_exact_name_takes_precedence_over_another_spelling() -> None:
+    rows, report = cleaned_rows("Phone Number,phone_number\n12,+14155550100\n")
     assert rows[0] == ["Phone Number", "phone_number"]
     assert report.kept == 1
 
 
-def test_numbers_are_compared_as_numbers_not_as_they_are_written() -> None:
-    """For duplicates and for exclusions."""
+def test_duplicates_and_exclusions_are_compared_after_normalising() -> None:
     text = "phone_number\n+1 415 555 0100\n+14155550100\n(415) 555-0101\n"
-    _, report = mended(text, region="US", exclude=["+14155550101"])
+    _, report = cleaned_rows(text, region="US", exclude=["+14155550101"])
     assert [(each.row, each.reason) for each in report.dropped] == [
         (3, "duplicate"),
         (4, "excluded"),
     ]
 
 
-def test_each_dropped_row_has_its_reason() -> None:
-    """Row, reason and value are exact; rows are kept plus dropped."""
+def test_each_dropped_row_has_a_reason() -> None:
     text = (
         "phone_number,name\n+14155550100,a\n\n+1 415 555 0100,b\n2079460000,c\n,d\n1.4E+10,e\n"
         '+14155550101\n+14155550102,f\0\n+14155550103,"g" h\n+14155550104,i\n'
     )
-    rows, report = mended(text, exclude=["+1 415 555 0104"])
+    rows, report = cleaned_rows(text, exclude=["+1 415 555 0104"])
     assert rows == [["phone_number", "name"], ["+14155550100", "a"]]
     assert [(each.row, each.reason, each.value) for each in report.dropped] == [
         (3, "blank_row", ""),
@@ -163,16 +153,14 @@ def test_each_dropped_row_has_its_reason() -> None:
 
 
 def test_duplicates_can_be_kept() -> None:
-    """For lists that call a number twice on purpose."""
     text = "phone_number\n+14155550100\n+14155550100\n"
-    assert mended(text)[1].kept == 1
-    assert mended(text, drop_duplicates=False)[1].kept == 2
+    assert cleaned_rows(text)[1].kept == 1
+    assert cleaned_rows(text, drop_duplicates=False)[1].kept == 2
 
 
-def test_an_extension_gets_a_column_of_its_own() -> None:
-    """It would be lost in E.164; a column of that name stays what it is."""
+def test_an_extension_goes_into_a_new_column() -> None:
     text = 'phone_number,extension\n+14155550100,a\n+1 415 555 0101 ext 9,"b\nc"\n'
-    rows, report = mended(text)
+    rows, report = cleaned_rows(text)
     assert rows == [
         ["phone_number", "extension", "extension_2"],
         ["+14155550100", "a", ""],
@@ -181,15 +169,13 @@ def test_an_extension_gets_a_column_of_its_own() -> None:
     assert report.columns == ("phone_number", "extension", "extension_2")
 
 
-def test_quotes_and_surplus_empty_cells_are_mended() -> None:
-    """What can be read in one way only is not dropped."""
-    rows, report = mended('phone_number,note\n+14155550100,5" pipe\n+14155550101,x,,\n')
+def test_stray_quotes_and_extra_empty_cells_are_fixed() -> None:
+    rows, report = cleaned_rows('phone_number,note\n+14155550100,5" pipe\n+14155550101,x,,\n')
     assert rows[1:] == [["+14155550100", '5" pipe'], ["+14155550101", "x"]]
     assert report.dropped == ()
 
 
-def test_a_lone_surrogate_or_carriage_return_in_a_cell_is_quoted() -> None:
-    """A CR inside quotes stays, quoted, so that the Hub takes it."""
+def test_a_carriage_return_in_a_cell_is_quoted() -> None:
     text = 'phone_number,note\n+14155550100,"a\rb"\n'
     with contacts.clean(text.encode()) as cleaned:
         assert b'"a\rb"' in cleaned.read()
@@ -198,8 +184,7 @@ def test_a_lone_surrogate_or_carriage_return_in_a_cell_is_quoted() -> None:
 
 
 @pytest.mark.parametrize("form", ["list", "csv", "lines", "path", "rows"])
-def test_an_exclusion_list_comes_in_any_form(form: str, tmp_path: Path) -> None:
-    """Numbers, a CSV with or without a header, a path, rows."""
+def test_an_exclusion_list_may_have_any_form(form: str, tmp_path: Path) -> None:
     path = tmp_path / "dnc.csv"
     path.write_text("name;phone\nx;+1 415 555 0101\n")
     forms: dict[str, object] = {
@@ -210,43 +195,41 @@ def test_an_exclusion_list_comes_in_any_form(form: str, tmp_path: Path) -> None:
         "rows": [{"why": "asked", "phone_number": "+14155550101"}],
     }
     text = "phone_number\n+14155550100\n+14155550101\n"
-    rows, report = mended(text, exclude=forms[form])
+    rows, report = cleaned_rows(text, exclude=forms[form])
     assert rows == [["phone_number"], ["+14155550100"]]
     assert report.counts == {"excluded": 1}
 
 
-def test_an_exclusion_that_cannot_be_read_is_never_called_past() -> None:
-    """Nobody may be called because their entry had a typing error."""
+def test_an_unreadable_exclusion_is_an_error() -> None:
     with pytest.raises(ContactsError, match="might be called") as caught:
-        mended("phone_number\n+14155550100\n", exclude=["+14155550101", "415-555-0100"])
+        cleaned_rows("phone_number\n+14155550100\n", exclude=["+14155550101", "415-555-0100"])
     assert [(p.row, p.value) for p in caught.value.problems] == [(2, "415-555-0100")]
-    with pytest.raises(ContactsError, match="no column with numbers"):
-        mended("phone_number\n+14155550100\n", exclude=b"name\nAna\n")
+    with pytest.raises(ContactsError, match="no phone number column"):
+        cleaned_rows("phone_number\n+14155550100\n", exclude=b"name\nAna\n")
     with pytest.raises(TypeError, match="numbers as text"):
-        mended("phone_number\n+14155550100\n", exclude=[14155550100])
+        cleaned_rows("phone_number\n+14155550100\n", exclude=[14155550100])
 
 
 def test_the_header_must_be_readable() -> None:
-    """A list without a number's column, or with wrong bytes in its header, is refused."""
     with pytest.raises(ContactsError, match="must name a column"):
         contacts.clean(b"name\nAna\n")
     with pytest.raises(ContactsError, match=r"byte 14 \(0xe9\) of the header"):
         contacts.clean(b"phone_number,t\xe9l\n+14155550100,x\n")
 
 
-def test_the_result_is_an_upload_as_it_is() -> None:
-    """A seekable binary file at its start, with a name; collecting it makes no noise."""
+def test_the_result_can_be_uploaded_unchanged() -> None:
+    # Collecting an open result must not cause a ResourceWarning.
     cleaned = contacts.clean(b"Phone\n+14155550100\n")
     assert cleaned.seekable()
-    with read_upload(cleaned) as upload:
-        assert upload.file is cleaned
-        assert (upload.start, upload.size, upload.filename) == (0, 28, "contacts.csv")
+    upload = read_upload(cleaned)
+    assert upload.file.read() == b"phone_number\r\n+14155550100\r\n"
+    assert upload.filename == "contacts.csv"
     assert not cleaned.closed
     del cleaned
 
 
 def test_phonenumbers_is_loaded_only_for_numbers_that_need_it() -> None:
-    """And its geocoder, which takes three seconds, never."""
+    # Its geocoder, which takes three seconds to load, never is.
     program = (
         "import sys\nfrom kataven import contacts\n"
         "contacts.clean(b'phone_number\\n+14155550100\\n', region='US').close()\n"
@@ -266,22 +249,21 @@ cells = st.text(
     ),
     max_size=6,
 )
-spoken = st.sampled_from(
+written_numbers = st.sampled_from(
     ["+14155550100", "+442079460001", "+1 415 555 0102", "4155550103", "", "1.4E+10", "x"]
 )
 
 
 @given(
     st.integers(1, 4).flatmap(
-        lambda width: st.lists(st.tuples(spoken, *[cells] * (width - 1)), max_size=6)
+        lambda width: st.lists(st.tuples(written_numbers, *[cells] * (width - 1)), max_size=6)
     ),
     st.sampled_from([",", ";", "\t", "|"]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
-def test_what_is_kept_is_read_back_by_the_csv_module_as_it_was(
+def test_kept_rows_are_read_back_unchanged_by_the_csv_module(
     table: list[tuple[str, ...]], mark: str, encoding: str
 ) -> None:
-    """For any table of cells, in any delimiter and encoding with a mark."""
     width = len(table[0]) if table else 1
     file = io.StringIO()
     writer = csv.writer(file, delimiter=mark, lineterminator="\r\n")
@@ -295,7 +277,7 @@ def test_what_is_kept_is_read_back_by_the_csv_module_as_it_was(
         cleaned.seek(0)
         assert contacts.check(cleaned).rows == report.kept
     assert report.rows == len(table) == report.kept + len(report.dropped)
-    lost = {each.row - 2 for each in report.dropped}
-    kept = [row for index, row in enumerate(table) if index not in lost]
+    dropped = {each.row - 2 for each in report.dropped}
+    kept = [row for index, row in enumerate(table) if index not in dropped]
     assert [row[1:] for row in written[1:]] == [list(row[1:]) for row in kept]
     assert all(phone is not None for phone in map(Phones("US").of, (row[0] for row in kept)))

@@ -1,4 +1,4 @@
-"""The estimate holds for the embedded dialler, and its arithmetic for simple cases."""
+"""The estimate: its arithmetic, and whether the embedded dialler stays within it."""
 
 import httpx
 import pytest
@@ -9,14 +9,13 @@ from kataven.contacts._estimate import Estimate
 from kataven.sandbox import Clock, Sandbox
 from kataven.sandbox.model.outcomes import REACHED, draw
 
-# What the embedded dialler's calls are like, from draws of a seed that no test below dials with.
+# Statistics of the embedded dialler's calls, with a seed that no test below uses.
 DRAWN = [draw(99, 1, row, 1) for row in range(20_000)]
 MEAN_SECONDS = sum(call.ring + call.talk for call in DRAWN) / len(DRAWN) / 1e9
 ANSWER_RATE = sum(call.outcome in REACHED for call in DRAWN) / len(DRAWN)
 
 
-def test_calls_without_retries_are_the_contacts() -> None:
-    """Each is called once."""
+def test_without_retries_each_contact_is_called_once() -> None:
     found = contacts.estimate(1_000)
     assert found.calls == (1_000, 1_000)
     low, high = found.duration
@@ -24,29 +23,26 @@ def test_calls_without_retries_are_the_contacts() -> None:
     assert high < 1.2 * 1_000 * 35 / 5
 
 
-def test_if_nobody_answers_every_retry_is_made() -> None:
-    """And if all do, none."""
+def test_every_retry_is_made_if_no_one_answers_and_none_if_everyone_does() -> None:
     assert contacts.estimate(10, answer_rate=0, retries_per_contact=3).calls == (40, 40)
     assert contacts.estimate(10, answer_rate=1, retries_per_contact=3).calls == (10, 10)
 
 
-def test_retries_follow_the_sum_of_a_geometric_row() -> None:
-    """1 + 1/2 + 1/4 attempts for half the answers."""
+def test_retries_follow_the_sum_of_a_geometric_series() -> None:
+    # 1 + 1/2 + 1/4 attempts if half the calls are answered.
     low, high = contacts.estimate(10_000, answer_rate=0.5, retries_per_contact=2).calls
     assert low < 17_500 < high
     assert high - low < 0.05 * 17_500
 
 
-def test_the_delay_of_surely_needed_retries_is_a_lower_bound() -> None:
-    """A hundred lines do not make a retry come sooner."""
+def test_the_delay_of_nearly_certain_retries_is_a_lower_bound() -> None:
     found = contacts.estimate(
         1_000, max_concurrent_calls=1_000, retries_per_contact=2, retry_delay_seconds=600
     )
     assert found.duration[0] >= 1_200
 
 
-def test_caps_of_the_account_stretch_the_duration() -> None:
-    """A call a minute, or a thousand a day."""
+def test_limits_of_the_account_extend_the_duration() -> None:
     slow = contacts.estimate(600, calls_per_minute=1)
     assert slow.duration[0] >= 599 * 60
     days = contacts.estimate(5_000, max_concurrent_calls=100, daily_calls_max=1_000)
@@ -54,16 +50,14 @@ def test_caps_of_the_account_stretch_the_duration() -> None:
     assert 4 * 86_400 <= days.duration[1] < 5 * 86_400
 
 
-def test_reports_are_taken_for_their_rows() -> None:
-    """What is uploaded is what is called."""
+def test_reports_count_as_their_rows() -> None:
     data = b"phone_number\n+14155550100\n+14155550101\n12\n"
     assert contacts.estimate(contacts.check(data)).contacts == 3
     with contacts.clean(data) as cleaned:
         assert contacts.estimate(cleaned.report).contacts == 2
 
 
-def test_nobody_to_call_takes_no_time() -> None:
-    """And says so."""
+def test_no_contacts_take_no_time() -> None:
     assert contacts.estimate(0) == Estimate(0, (0, 0), (0.0, 0.0))
     assert contacts.estimate(0).summary() == "0 contacts: 0 to 0 calls in 0 s to 0 s"
 
@@ -80,8 +74,7 @@ def test_nobody_to_call_takes_no_time() -> None:
         {"average_call_seconds": 0},
     ],
 )
-def test_numbers_out_of_range_are_refused(options: dict[str, float]) -> None:
-    """By name."""
+def test_numbers_out_of_range_are_refused_by_name(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         contacts.estimate(10, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rows"):
@@ -104,7 +97,6 @@ def test_numbers_out_of_range_are_refused(options: dict[str, float]) -> None:
 def test_the_embedded_dialler_stays_within_the_estimate(
     rows: int, options: dict[str, int], seed: int
 ) -> None:
-    """Calls and duration of a whole campaign, on the Hub's own clock."""
     found = contacts.estimate(
         rows,
         average_call_seconds=MEAN_SECONDS,
@@ -117,7 +109,7 @@ def test_the_embedded_dialler_stays_within_the_estimate(
 
 
 def dialled(rows: int, options: dict[str, int], seed: int) -> tuple[int, float]:
-    """Run a campaign on an embedded Hub; give its calls and its seconds of Hub time."""
+    """Run a campaign on an embedded Hub; return its calls and its duration in Hub seconds."""
     caps = {"calls_per_minute": options.pop("calls_per_minute", 6_000)}
     data = "phone_number\n" + "".join(f"+1415555{n:04d}\n" for n in range(rows))
     with (
@@ -142,6 +134,6 @@ def dialled(rows: int, options: dict[str, int], seed: int) -> tuple[int, float]:
         started, ended = (parse(campaign[name]) for name in ("started_at", "completed_at"))
         calls = 0
         for page in range(-(-rows // 100)):
-            answer = client.get(f"{path}/contacts", params={"page": page}).json()
-            calls += sum(contact["attempts"] for contact in answer["contacts"])
+            response = client.get(f"{path}/contacts", params={"page": page}).json()
+            calls += sum(contact["attempts"] for contact in response["contacts"])
     return calls, (ended - started).total_seconds()

@@ -1,4 +1,4 @@
-"""Pages of contacts become a table: whole or not at all, and resumed where it was interrupted."""
+"""Pages of contacts become a table: complete or not at all, and resumed after interruptions."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ from kataven.contacts.export import ExportWriter
 
 
 def contact(number: int, **custom: Any) -> dict[str, Any]:
-    """Make a contact as the Hub gives it."""
+    """Return a contact as the Hub sends it."""
     return {
         "id": f"c{number}",
         "phone_number": f"+1415555{number:04d}",
@@ -39,20 +39,18 @@ PAGES = [
 
 
 def rows_of(path: Path) -> list[list[str]]:
-    """Read a CSV file."""
     return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))
 
 
 def export(target: Any, pages: list[list[dict[str, Any]]], **options: Any) -> None:
-    """Write pages in one go."""
+    """Export pages without interruption."""
     with ExportWriter("camp", target, **options) as writer:
         for page, found in enumerate(pages[writer.next_page :], writer.next_page):
             writer.add_page(page, found)
         writer.finish()
 
 
-def test_a_csv_has_the_fields_and_the_custom_fields_in_order_of_first_sight(tmp_path: Path) -> None:
-    """A clash gets a prefix, a missing value an empty cell."""
+def test_a_csv_has_fields_then_custom_fields_in_order_of_first_occurrence(tmp_path: Path) -> None:
     pages = [
         [contact(1, name="Ana", status="gold"), contact(2, city="Rom", name=None)],
         [{**contact(3), "extra": 5, "custom_fields": None}],
@@ -80,7 +78,6 @@ def test_a_csv_has_the_fields_and_the_custom_fields_in_order_of_first_sight(tmp_
 
 
 def test_a_clash_with_the_prefixed_name_gets_another_prefix(tmp_path: Path) -> None:
-    """No two columns have one name."""
     path = tmp_path / "out.csv"
     export(path, [[contact(1, status="a", custom_status="b")]])
     header = rows_of(path)[0]
@@ -91,7 +88,6 @@ def test_a_clash_with_the_prefixed_name_gets_another_prefix(tmp_path: Path) -> N
 def test_formulas_are_neutralised_in_csv_only_and_never_in_the_number(
     start: str, tmp_path: Path
 ) -> None:
-    """A cell of a stranger must not calculate; the number must be uploadable again."""
     pages = [[contact(1, **{"note": start + "x", "n": -5, "=h": "a"})]]
     export(tmp_path / "out.csv", pages)
     header, row = rows_of(tmp_path / "out.csv")
@@ -104,8 +100,7 @@ def test_formulas_are_neutralised_in_csv_only_and_never_in_the_number(
     assert json.loads((tmp_path / "out.jsonl").read_text())["note"] == start + "x"
 
 
-def test_jsonl_keeps_values_as_they_are(tmp_path: Path) -> None:
-    """One object a contact, all with the same keys."""
+def test_jsonl_keeps_values_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "out.ndjson"
     export(path, [[contact(1, name="é\u2028", tags=["a"]), contact(2)]])
     first, second = (json.loads(line) for line in path.read_text().split("\n")[:-1])
@@ -116,8 +111,7 @@ def test_jsonl_keeps_values_as_they_are(tmp_path: Path) -> None:
     assert list(first) == list(second)
 
 
-def test_parquet_has_types(tmp_path: Path) -> None:
-    """Whole numbers stay numbers, mixtures become text."""
+def test_parquet_columns_have_types(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     export(
         path,
@@ -135,7 +129,6 @@ def test_parquet_has_types(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_no_contacts_make_an_empty_table(format: str, tmp_path: Path) -> None:
-    """With a header where the format has one."""
     path = tmp_path / f"out.{format}"
     export(path, [[]])
     if format == "parquet":
@@ -146,10 +139,9 @@ def test_no_contacts_make_an_empty_table(format: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("stop", [0, 1, 4, 5])
-def test_an_interrupted_export_goes_on_behind_its_last_whole_page(
+def test_an_interrupted_export_resumes_after_its_last_complete_page(
     format: str, stop: int, tmp_path: Path
 ) -> None:
-    """And equals one that was not interrupted."""
     whole, resumed = tmp_path / f"whole.{format}", tmp_path / f"resumed.{format}"
     export(whole, PAGES, status="failed")
     with ExportWriter("camp", resumed, status="failed") as writer:
@@ -167,10 +159,9 @@ def test_an_interrupted_export_goes_on_behind_its_last_whole_page(
 
 
 @given(st.data())
-def test_whatever_a_crash_leaves_of_the_spool_is_resumed(
+def test_a_spool_truncated_at_any_byte_is_resumed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Cut at any byte: what is whole is kept, what is torn is dropped."""
     folder = tmp_path_factory.mktemp("export")
     with ExportWriter("camp", folder / "out.csv") as writer:
         for page, found in enumerate(PAGES):
@@ -190,8 +181,7 @@ def test_whatever_a_crash_leaves_of_the_spool_is_resumed(
 
 
 @pytest.mark.parametrize("tail", [b"[9,[]]\n", b"[3,[]]\n", b"{}\n", b"\0\0\n", b'[5,[{"id":'])
-def test_what_is_not_the_next_page_is_cut_off(tail: bytes, tmp_path: Path) -> None:
-    """The pages before it are kept, and nothing of it comes into the table."""
+def test_a_line_that_is_not_the_next_page_is_removed(tail: bytes, tmp_path: Path) -> None:
     with ExportWriter("camp", tmp_path / "out.csv") as writer:
         for page, found in enumerate(PAGES):
             writer.add_page(page, found)
@@ -204,8 +194,8 @@ def test_what_is_not_the_next_page_is_cut_off(tail: bytes, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("head", [b"", b"[1,", b"[0,null,null]\n", b'[1,"other",null]\n[0,[]]\n'])
-def test_a_spool_without_its_whole_head_is_begun_anew(head: bytes, tmp_path: Path) -> None:
-    """It may be of another version, or of a process that died at once."""
+def test_a_spool_with_an_incomplete_first_line_starts_over(head: bytes, tmp_path: Path) -> None:
+    # It may have another version, or be from a process that was killed at once.
     with ExportWriter("camp", tmp_path / "out.csv"):
         (spool,) = tmp_path.iterdir()
         fresh = spool.read_bytes()
@@ -215,8 +205,7 @@ def test_a_spool_without_its_whole_head_is_begun_anew(head: bytes, tmp_path: Pat
         assert spool.read_bytes() == fresh
 
 
-def test_a_killed_process_loses_no_whole_page(tmp_path: Path) -> None:
-    """kill -9 right after a page, then the same export again."""
+def test_a_killed_process_loses_no_complete_page(tmp_path: Path) -> None:
     program = (
         "import json, os, signal, sys\n"
         "from kataven.contacts.export import ExportWriter\n"
@@ -244,8 +233,7 @@ def test_a_killed_process_loses_no_whole_page(tmp_path: Path) -> None:
     assert target.read_bytes() == whole.read_bytes()
 
 
-def test_other_campaigns_and_statuses_are_not_taken_up(tmp_path: Path) -> None:
-    """The spool belongs to one campaign and one status, whatever their names look like."""
+def test_a_spool_is_not_resumed_for_another_campaign_or_status(tmp_path: Path) -> None:
     with ExportWriter("camp", tmp_path / "out.csv") as writer:
         writer.add_page(0, PAGES[0])
     for campaign, status in (
@@ -263,7 +251,6 @@ def test_other_campaigns_and_statuses_are_not_taken_up(tmp_path: Path) -> None:
 
 
 def test_two_exports_at_once_into_one_folder_are_refused(tmp_path: Path) -> None:
-    """They would write into one spool."""
     with (
         ExportWriter("camp", tmp_path / "a.csv"),
         pytest.raises(BlockingIOError, match="another export"),
@@ -271,8 +258,7 @@ def test_two_exports_at_once_into_one_folder_are_refused(tmp_path: Path) -> None
         ExportWriter("camp", tmp_path / "b.csv")
 
 
-def test_a_failed_table_leaves_target_and_pages(tmp_path: Path) -> None:
-    """The old table stays, and nothing has to be read again."""
+def test_a_table_that_fails_leaves_target_and_pages(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     with ExportWriter("camp", target) as writer:
         writer.add_page(0, PAGES[0])
@@ -289,8 +275,7 @@ def test_a_failed_table_leaves_target_and_pages(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """What it points to is replaced."""
+def test_the_target_of_a_link_is_replaced_and_not_the_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     link.symlink_to(real)
     export(link, PAGES[:1])
@@ -298,8 +283,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert real.stat().st_size > 0
 
 
-def test_files_get_the_finished_table_and_stay_open(tmp_path: Path) -> None:
-    """Text or binary; nothing is written before the end, and nothing is resumed."""
+def test_an_open_file_gets_the_finished_table_and_stays_open(tmp_path: Path) -> None:
     for make, read in (
         (io.BytesIO, lambda f: f.getvalue().decode()),
         (lambda: io.StringIO(newline=""), lambda f: f.getvalue()),
@@ -319,9 +303,8 @@ def test_files_get_the_finished_table_and_stay_open(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 50
 
 
-def test_wrong_arguments_say_what_is_right(tmp_path: Path) -> None:
-    """Before any page is read."""
-    with pytest.raises(ValueError, match="names no format"):
+def test_invalid_arguments_are_refused_before_any_page_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not a known format"):
         ExportWriter("camp", tmp_path / "out.xlsx")
     with pytest.raises(ValueError, match="csv, jsonl, parquet"):
         ExportWriter("camp", tmp_path / "out.csv", format="xlsx")  # type: ignore[arg-type]
@@ -339,7 +322,6 @@ def test_wrong_arguments_say_what_is_right(tmp_path: Path) -> None:
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path) -> None:
-    """In an interpreter that cannot import it."""
     program = (
         "import sys\nsys.modules['pyarrow'] = None\n"
         "from kataven.contacts.export import ExportWriter\n"
@@ -359,14 +341,12 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path) -> None:
 
 
 def test_an_exported_csv_can_be_uploaded_again(tmp_path: Path) -> None:
-    """The number column is as the Hub takes it."""
     path = tmp_path / "out.csv"
     export(path, PAGES)
     assert contacts.check(path).ok
 
 
 def test_a_retry_list_has_each_number_once_and_all_custom_fields() -> None:
-    """Whatever the pages showed."""
     gathered = RetryList()
     gathered.add([contact(1, name="Ana"), contact(2, city='"Rom"', phone_number="x")])
     gathered.add(
@@ -390,7 +370,7 @@ def exported(target: object) -> None:
         writer.finish()
 
 
-def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "contacts.csv"
     os.mkfifo(pipe)
     came: list[bytes] = []
@@ -403,7 +383,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["contacts.csv"]
 
 
-def test_an_open_file_by_its_system_name_keeps_what_is_in_it(tmp_path: Path) -> None:
+def test_an_open_file_by_its_system_name_is_appended_to(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with out.open("wb") as file:
         file.write(b"a line before\n")
@@ -412,13 +392,13 @@ def test_an_open_file_by_its_system_name_keeps_what_is_in_it(tmp_path: Path) -> 
     assert out.read_bytes() == b"a line before\nphone_number\r\n+14155550100\r\n"
 
 
-def test_a_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="name a file in it"):
         ExportWriter("c1", tmp_path, format="csv")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_table_that_nobody_else_may_read_stays_so(tmp_path: Path) -> None:
+def test_the_new_table_keeps_the_permissions_of_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "contacts.csv"
     target.touch(0o600)
     target.chmod(0o600)
@@ -426,7 +406,7 @@ def test_a_table_that_nobody_else_may_read_stays_so(tmp_path: Path) -> None:
     assert target.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_export_that_got_no_page_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_export_without_pages_leaves_no_file(tmp_path: Path) -> None:
     with ExportWriter("c1", tmp_path / "contacts.csv"):
         assert len(os.listdir(tmp_path)) == 1
     assert os.listdir(tmp_path) == []

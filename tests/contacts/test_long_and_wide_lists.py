@@ -1,4 +1,4 @@
-"""Lists that are long, wide or odd: nothing is lost, and work grows no faster than the list."""
+"""Long, wide or odd lists: nothing is lost, and the work grows linearly with the list."""
 
 import codecs
 import io
@@ -22,40 +22,38 @@ Tracer: TypeAlias = Callable[[FrameType, str, object], "Tracer | None"]
 
 
 class Taken(set[str]):
-    """Names in use; counts how often it is asked for one."""
+    """Names in use; counts the lookups."""
 
     asked = 0
 
     def __contains__(self, name: object) -> bool:
-        """Look a name up."""
         self.asked += 1
         return set.__contains__(self, name)
 
 
 class Watched(str):
-    """A name that counts how often it is compared."""
+    """A name that counts its comparisons."""
 
     compared = 0
     __slots__ = ()
     __hash__ = str.__hash__
 
     def __eq__(self, other: object) -> bool:
-        """Compare as text does."""
         Watched.compared += 1
         return str.__eq__(self, other)
 
 
-def giving_way(frame: FrameType, event: str, _given: object) -> "Tracer | None":
-    """Let another thread go on before each line of ZoneGroup.open."""
+def yield_to_threads(frame: FrameType, event: str, _given: object) -> "Tracer | None":
+    """Let another thread run before each line of ZoneGroup.open."""
     if frame.f_code is not contacts.ZoneGroup.open.__code__:
         return None
     if event == "line":
         time.sleep(0)
-    return giving_way
+    return yield_to_threads
 
 
 def test_groups_opened_in_threads_have_their_own_rows() -> None:
-    """All groups lie in one file, which has one position."""
+    # All groups share one file, which has one position.
     rows = b"".join(
         b"%s%04d,%d\n" % ((b"+44207946", b"+1415555")[row % 2], row, row) for row in range(1_000)
     )
@@ -66,7 +64,7 @@ def test_groups_opened_in_threads_have_their_own_rows() -> None:
     def opened(index: int) -> bytes:
         start.wait()
         before = sys.gettrace()
-        sys.settrace(giving_way)
+        sys.settrace(yield_to_threads)
         try:
             return groups[index % 2].open().read()
         finally:
@@ -77,17 +75,14 @@ def test_groups_opened_in_threads_have_their_own_rows() -> None:
 
 
 @pytest.mark.parametrize("char", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
-def test_a_character_that_ends_no_line_ends_no_header(char: str) -> None:
-    """`create` takes what `check` takes."""
+def test_a_character_that_does_not_end_a_line_does_not_end_the_header(char: str) -> None:
     data = f"Notes{char}internal,phone_number\nx,+14155550100\n".encode()
     assert contacts.check(data).columns == (f"Notes{char}internal", "phone_number")
-    with read_upload(data) as upload:
-        assert upload.size == len(data)
+    assert read_upload(data).file.getvalue() == data
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_every_part_has_a_row(end: bytes) -> None:
-    """Blank lines go with a record, or nowhere."""
     assert list(contacts.split(b"phone_number" + end * 3)) == []
     header = b"phone_number" + end
     row = b"+14155550100" + end
@@ -100,8 +95,7 @@ def test_every_part_has_a_row(end: bytes) -> None:
     assert b"".join(part.read()[len(header) :] for part in whole) == data[len(header) :]
 
 
-def test_wrong_bytes_are_told_exactly_in_one_pass() -> None:
-    """Of each line the first, in any encoding; a block is not decoded anew behind each."""
+def test_the_first_wrong_byte_of_each_line_is_reported() -> None:
     rows = "".join(f"+1415{row:07d},Иванова Анна\r\n" for row in range(3_000))
     data = ("phone_number,name\r\n" + rows).encode("cp1251")
     report = contacts.check(data)
@@ -116,8 +110,8 @@ def test_wrong_bytes_are_told_exactly_in_one_pass() -> None:
     assert [(w.at, w.offset) for w in block.wrong] == [(1, 2), (5, 10)]
 
 
-def test_a_block_with_many_wrong_bytes_is_decoded_twice_at_most() -> None:
-    """Not once more behind each of them: a codec of the test's own counts."""
+def test_a_block_with_many_wrong_bytes_is_decoded_at_most_twice() -> None:
+    # Not once more after each of them: a codec of this test counts.
     decoded = 0
 
     def decode(data: Any, errors: str = "strict") -> tuple[str, int]:
@@ -136,16 +130,15 @@ def test_a_block_with_many_wrong_bytes_is_decoded_twice_at_most() -> None:
         assert contacts.check(data, encoding="counted").counts["bad_encoding"] >= 2_000
     finally:
         codecs.unregister(found)
-    # Once to settle the line ends, once strictly, and then for the wrong bytes.
+    # Once to determine the line ends, once strictly, and then for the wrong bytes.
     assert decoded <= 4 * len(data)
 
 
-def test_a_thousand_columns_of_one_name_are_not_compared_with_each_other() -> None:
-    """Neither to find the doubled ones nor to name them anew."""
+def test_a_thousand_columns_of_one_name_take_linear_time() -> None:
     names = [Watched("c") for _ in range(2_000)]
     found = header_problems(["phone_number", *names])
     assert [p.kind for p in found] == ["doubled_header"] * 1_999
-    assert "column 2001 has the name of column 2:" in found[-1].message
+    assert "column 2001 has the same name as column 2:" in found[-1].message
     assert Watched.compared < 20 * len(names)
     taken, numbers = Taken(), dict[str, int]()
     for _ in names:
@@ -160,14 +153,12 @@ def test_a_thousand_columns_of_one_name_are_not_compared_with_each_other() -> No
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_a_formula_behind_a_line_end_is_seen(end: bytes) -> None:
-    """Also where the last row has no line end, which counts for one."""
+def test_a_formula_after_a_line_end_in_a_cell_is_found(end: bytes) -> None:
     data = b'phone_number,n\n+14155550100,"\nx"\n+14155550103,y' + end
     assert contacts.check(data).counts["formula"] == 1
 
 
-def test_an_old_mac_list_may_hold_line_feeds_in_cells() -> None:
-    """What ends its lines stands outside quotes."""
+def test_an_old_mac_list_may_contain_line_feeds_in_cells() -> None:
     data = b'phone_number,note\r+14155550100,"a ""b""\nc"\r+14155550101,x\r'
     with contacts.clean(data) as cleaned:
         assert cleaned.report.kept == 2

@@ -1,4 +1,4 @@
-"""The reader of records: fast and slow agree, whatever the blocks."""
+"""The record reader: bulk and single reading agree, for any division into blocks."""
 
 import csv
 import io
@@ -30,24 +30,21 @@ def read(text: str, cuts: list[int], *, lenient: bool) -> list[tuple[int, list[s
 
 
 @given(texts, st.lists(st.integers(0, 30), max_size=6), st.booleans())
-def test_where_blocks_end_changes_nothing(text: str, cuts: list[int], lenient: bool) -> None:
-    """Rows, cells and flaws are those of one block."""
+def test_block_boundaries_change_nothing(text: str, cuts: list[int], lenient: bool) -> None:
     whole = read(text, [], lenient=lenient)
     assert read(text, cuts, lenient=lenient) == whole
     assert [row for row, _, _ in whole] == list(range(1, len(whole) + 1))
 
 
 @given(st.lists(st.lists(st.text(alphabet='a",\r\n é', max_size=5), min_size=1, max_size=4)))
-def test_what_the_csv_module_writes_is_read_back(table: list[list[str]]) -> None:
-    """Strictly, with no row malformed."""
+def test_output_of_the_csv_module_is_read_back(table: list[list[str]]) -> None:
     file = io.StringIO()
     csv.writer(file).writerows(table)
     found = read(file.getvalue(), [], lenient=False)
     assert [(cells, flaw) for _, cells, flaw in found] == [(row, False) for row in table]
 
 
-def test_a_malformed_record_takes_its_own_lines_only() -> None:
-    """Reading goes on with the next line, so that later problems are found too."""
+def test_a_malformed_record_affects_only_its_own_lines() -> None:
     text = 'a\n"open\nb\n"c" d\ne"\nf\n'
     found = read(text, [], lenient=False)
     assert found == [
@@ -60,8 +57,8 @@ def test_a_malformed_record_takes_its_own_lines_only() -> None:
     ]
 
 
-def test_bytes_of_any_wide_encoding_are_cut_at_lines() -> None:
-    """Two characters whose bytes look like a line end together are none (U+0A05 U+0100)."""
+def test_wide_encodings_are_divided_at_line_ends() -> None:
+    # In UTF-16, the bytes of U+0A05 U+0100 contain those of a line end.
     tail = "\u0a05\u0100\u0a05" + "x" * 400
     text = "phone_number,n\n" + "".join(f"+1415555{n:04d},{tail}\n" for n in range(2_000))
     for encoding in ("utf-16", "utf-16-be", "utf-32", "utf-8-sig"):

@@ -1,4 +1,4 @@
-"""Long lists cut into parts."""
+"""Long lists divided into parts."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ HEADER = b"phone_number,note\n"
 
 
 def parts_of(data: bytes, **options: object) -> list[bytes]:
-    """Split bytes and give each part's bytes."""
+    """Split a list; return the bytes of each part."""
     found = []
     for part in contacts.split(data, **options):  # type: ignore[arg-type]
         with part:
@@ -35,7 +35,6 @@ pieces = st.lists(
 def test_parts_without_their_headers_are_the_source(
     tokens: list[str], max_rows: int, encoding: str
 ) -> None:
-    """Whatever stands in the list, its bytes are copied as they are."""
     body = "".join(tokens)
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     header = (mark + HEADER.decode()).encode(encoding)
@@ -43,7 +42,7 @@ def test_parts_without_their_headers_are_the_source(
     parts = parts_of(data, max_rows=max_rows)
     assert all(part.startswith(header) for part in parts)
     if not body.strip("\r\n"):
-        # Blank lines alone are no list that the Hub takes.
+        # The Hub refuses a list of blank lines.
         assert not parts
         return
     assert b"".join(part[len(header) :] for part in parts) == data[len(header) :]
@@ -55,8 +54,7 @@ def test_parts_without_their_headers_are_the_source(
     ),
     st.integers(60, 200),
 )
-def test_records_stay_whole_and_in_order(rows: list[list[str]], max_bytes: int) -> None:
-    """Each part is read by the csv module, and all rows come out once."""
+def test_records_stay_complete_and_in_order(rows: list[list[str]], max_bytes: int) -> None:
     file = io.StringIO()
     csv.writer(file).writerows([["phone_number", "note"], *([f"+{a}", b] for a, b in rows)])
     data = file.getvalue().encode()
@@ -72,16 +70,14 @@ def test_records_stay_whole_and_in_order(rows: list[list[str]], max_bytes: int) 
     assert found == [[f"+{a}", b] for a, b in rows]
 
 
-def test_parts_are_filled_as_far_as_they_may() -> None:
-    """The first row that does not fit begins the next part."""
+def test_parts_are_filled_up_to_the_limits() -> None:
     data = HEADER + b"+14155550100,a\n" * 10
     assert [part.count(b"\n") - 1 for part in parts_of(data, max_rows=4)] == [4, 4, 2]
     assert list(map(len, parts_of(data, max_bytes=48))) == [48] * 5
     assert list(map(len, parts_of(data, max_bytes=47))) == [33] * 10
 
 
-def test_a_list_of_many_blocks_is_whole() -> None:
-    """Cells with line ends across the ends of blocks too."""
+def test_cells_with_line_ends_may_span_blocks() -> None:
     rows = b"".join(b'+1415555%04d,"row %d\nhas "" two lines"\n' % (n, n) for n in range(9_000))
     parts = parts_of(HEADER + rows, max_bytes=100_000)
     assert len(parts) > 3
@@ -89,14 +85,12 @@ def test_a_list_of_many_blocks_is_whole() -> None:
     assert all(part.endswith(b'two lines"\n') for part in parts)
 
 
-def test_a_quote_that_is_never_closed_takes_its_line_only() -> None:
-    """The rows behind it stay rows."""
+def test_an_unclosed_quote_affects_only_its_line() -> None:
     data = HEADER + b'+14155550100,"a\n+14155550101,b\n+14155550102,c\n'
     assert [part.count(b"\n") for part in parts_of(data, max_rows=1)] == [2, 2, 2]
 
 
 def test_blank_lines_and_a_missing_last_line_end_are_copied() -> None:
-    """They count as no rows."""
     data = HEADER + b"\n+14155550100,a\n\n+14155550101,b"
     found = list(contacts.split(data))
     assert [part.rows for part in found] == [2]
@@ -104,26 +98,23 @@ def test_blank_lines_and_a_missing_last_line_end_are_copied() -> None:
     found[0].close()
 
 
-def test_old_mac_and_wide_lists_keep_header_and_mark() -> None:
-    """Each part begins as the source does."""
+def test_old_mac_and_wide_lists_keep_header_and_byte_order_mark() -> None:
     mac = b"phone_number,n\r+14155550100,a\r+14155550101,b\r"
     assert parts_of(mac, max_rows=1) == [mac[:15] + mac[15:30], mac[:15] + mac[30:]]
     wide = "phone_number\n+14155550100\n+14155550101\n".encode("utf-16-le")
     assert len(parts_of(b"\xff\xfe" + wide, max_rows=1)) == 2
     assert len(parts_of(wide, max_rows=1, encoding="utf-16-le")) == 2
-    with pytest.raises(ContactsError, match="cannot be cut"):
+    with pytest.raises(ContactsError, match="cannot be split"):
         parts_of(b"\xff\xfe" + wide + b"x")
 
 
 def test_a_header_alone_has_no_parts_and_an_empty_list_is_refused() -> None:
-    """There is nothing to call."""
     assert parts_of(HEADER) == []
-    with pytest.raises(ContactsError, match="nothing in the list"):
+    with pytest.raises(ContactsError, match="the list is empty"):
         parts_of(b"")
 
 
-def test_a_row_that_fits_nowhere_is_named() -> None:
-    """It cannot be uploaded, whatever the parts."""
+def test_a_row_larger_than_max_bytes_is_named_in_the_error() -> None:
     data = HEADER + b"+14155550100,a\n+14155550101," + b"x" * 100 + b"\n"
     with pytest.raises(ContactsError, match="row 3: ") as caught:
         parts_of(data, max_bytes=60)
@@ -131,26 +122,23 @@ def test_a_row_that_fits_nowhere_is_named() -> None:
 
 
 @pytest.mark.parametrize("options", [{"max_bytes": 0}, {"max_rows": 0}])
-def test_limits_below_one_are_refused_at_once(options: dict[str, int]) -> None:
-    """Before anything is read."""
+def test_limits_below_one_are_refused_before_reading(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         contacts.split(HEADER, **options)  # type: ignore[arg-type]
 
 
-def test_a_part_is_an_upload_with_a_name_of_its_own(tmp_path: Path) -> None:
-    """Named after its list and its place."""
+def test_a_part_has_a_filename_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "spring.csv"
     path.write_bytes(HEADER + b"+14155550100,a\n+14155550101,b\n")
     names = []
     for part in contacts.split(path, max_rows=1):
-        with part, read_upload(part) as upload:
-            assert upload.file is part
-            names.append(upload.filename)
+        with part:
+            names.append(read_upload(part).filename)
     assert names == ["spring-001.csv", "spring-002.csv"]
 
 
-def test_giving_up_in_the_middle_leaves_nothing_open() -> None:
-    """Under warnings as errors an open file would fail here."""
+def test_stopping_in_the_middle_leaves_no_file_open() -> None:
+    # An open file would be a ResourceWarning, and warnings are errors here.
     stream = contacts.split(HEADER + b"+14155550100,a\n" * 9, max_rows=2)
     next(stream).close()
     del stream

@@ -1,4 +1,4 @@
-"""Rows grouped by the zones of their numbers."""
+"""Rows grouped by the time zones of their numbers."""
 
 import io
 
@@ -15,7 +15,6 @@ LIST = (
 
 
 def test_rows_are_grouped_by_zones_largest_first() -> None:
-    """Several zones make a group of their own; a column wins; no number, no zone."""
     groups = contacts.by_timezone(LIST.encode())
     assert [(group.rows, len(group.zones)) for group in groups] == [
         (2, 1),
@@ -31,7 +30,6 @@ def test_rows_are_grouped_by_zones_largest_first() -> None:
 
 
 def test_a_group_opens_as_a_list_of_its_own() -> None:
-    """With the header, its rows whole, ready to upload; more than once."""
     first = contacts.by_timezone(LIST.encode())[0]
     for _ in range(2):
         with first.open() as file:
@@ -43,8 +41,7 @@ def test_a_group_opens_as_a_list_of_its_own() -> None:
             assert contacts.check(file).ok
 
 
-def test_the_file_stays_where_it_was() -> None:
-    """It can be uploaded afterwards."""
+def test_the_file_keeps_its_position() -> None:
     file = io.BytesIO(LIST.encode())
     contacts.by_timezone(file)
     assert file.tell() == 0
@@ -55,11 +52,9 @@ def test_the_file_stays_where_it_was() -> None:
     ["", "name\nx\n", "phone_number,a\n+14155550100\n", 'phone_number\n+1415"5550100\n'],
 )
 def test_only_clean_lists_are_grouped(text: str) -> None:
-    """The message says to clean it."""
     with pytest.raises(ContactsError):
         contacts.by_timezone(text.encode())
 
 
-def test_it_says_that_it_is_no_legal_advice() -> None:
-    """Where people read it."""
+def test_the_docstring_says_it_is_not_legal_advice() -> None:
     assert "not legal advice" in (contacts.by_timezone.__doc__ or "")

@@ -1,4 +1,4 @@
-"""Arguments of another type or without meaning: refused at once, by name."""
+"""Invalid arguments are refused by name, before anything is read."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,23 +16,23 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 
 class Unread:
-    """A file that may not be read."""
+    """A file that must not be read."""
 
     def read(self, n: int = -1) -> bytes:
-        """Fail the test."""
         raise AssertionError(f"{n} bytes were asked for")
 
 
 def unread_rows() -> Iterator[dict[str, str]]:
-    """Rows that may not be taken."""
+    """Rows that must not be read."""
     raise AssertionError("a row was asked for")
     yield {}
 
 
 @pytest.mark.parametrize("function", CALLS)
 @pytest.mark.parametrize("encoding", ["nope", "base64", "", "a\0b"])
-def test_unknown_encodings_are_both_kinds_of_error(function: str, encoding: str) -> None:
-    """A wrong value, and the LookupError that Python's codecs raise; nothing is read before."""
+def test_an_unknown_encoding_is_a_value_error_and_a_lookup_error(
+    function: str, encoding: str
+) -> None:
     for kind in (ValueError, LookupError):
         with pytest.raises(kind, match="encoding must name a text encoding") as caught:
             CALLS[function](Unread(), encoding=encoding)
@@ -41,23 +41,22 @@ def test_unknown_encodings_are_both_kinds_of_error(function: str, encoding: str)
             CALLS[function](unread_rows(), encoding=encoding)
 
 
-def test_an_unknown_encoding_is_refused_by_timezones_too() -> None:
-    """It reads in the same way."""
+def test_by_timezone_refuses_an_unknown_encoding() -> None:
     with pytest.raises(ValueError, match="encoding must name a text encoding"):
         contacts.by_timezone(LIST, encoding="nope")
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_encodings_that_are_no_text(function: str) -> None:
-    """Refused before anything is read."""
+def test_an_encoding_must_be_a_str(function: str) -> None:
     with pytest.raises(TypeError, match=r"encoding must be the name of an encoding.*not 5"):
         CALLS[function](Unread(), encoding=5)
 
 
 @pytest.mark.parametrize("function", ["check", "clean"])
 @pytest.mark.parametrize(("region", "kind"), [(5, TypeError), (b"US", TypeError), ("USA", None)])
-def test_regions_that_are_none(function: str, region: object, kind: type[Exception] | None) -> None:
-    """Refused before anything is read."""
+def test_an_invalid_region_is_refused_before_reading(
+    function: str, region: object, kind: type[Exception] | None
+) -> None:
     with pytest.raises(kind or ValueError, match="region must be two letters") as caught:
         CALLS[function](Unread(), region=region)
     assert repr(region) in str(caught.value)
@@ -74,16 +73,16 @@ def test_regions_that_are_none(function: str, region: object, kind: type[Excepti
         ({"max_bytes": -1}, ValueError),
     ],
 )
-def test_limits_of_a_split(options: dict[str, Any], kind: type[Exception]) -> None:
-    """Refused by the call itself, not by its first part."""
+def test_invalid_limits_of_split_are_refused_by_the_call_itself(
+    options: dict[str, Any], kind: type[Exception]
+) -> None:
     ((name, value),) = options.items()
     with pytest.raises(kind, match=f"^{name} must be .*at least 1, not {value!r}$"):
         contacts.split(Unread(), **options)
 
 
 @pytest.mark.parametrize("rows", ["contacts.csv", LIST, None, 2.5, True])
-def test_an_estimate_of_something_else(rows: Any) -> None:
-    """A path is no number of rows."""
+def test_estimate_refuses_rows_that_are_not_a_number_or_report(rows: Any) -> None:
     with pytest.raises(TypeError, match="rows must be the number of contacts, or the report of"):
         contacts.estimate(rows)
 
@@ -100,8 +99,7 @@ def test_an_estimate_of_something_else(rows: Any) -> None:
         "daily_calls_max",
     ],
 )
-def test_options_of_an_estimate(name: str) -> None:
-    """Each is named."""
+def test_estimate_names_the_invalid_option(name: str) -> None:
     options: dict[str, Any] = {name: "x"}
     with pytest.raises(TypeError, match=f"{name} must be .*not 'x'"):
         contacts.estimate(10, **options)

@@ -1,4 +1,4 @@
-"""Files that are no CSV, and lists in another encoding: what is said of them, and what is not."""
+"""Files that are not CSV, and lists in another encoding: the errors and their advice."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ NOT_CSV = r"seems to be {}, not CSV: save it as CSV \(UTF-8\)"
 
 
 def workbook() -> bytes:
-    """A zip archive, as .xlsx files are."""
+    """Return a zip archive, as .xlsx files are."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>\n" * 500)
@@ -28,7 +28,7 @@ def workbook() -> bytes:
 
 OTHERS = {
     "zip archive": workbook(),
-    "gzip": gzip.compress(LIST * 99),
+    "gzip file": gzip.compress(LIST * 99),
     r"old Excel file \(.xls\)": bytes.fromhex("D0CF11E0A1B11AE1") + bytes(600),
     "a PDF file": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
     "a Parquet file": b"PAR1\x15\x04\x15" + bytes(50),
@@ -38,59 +38,55 @@ OTHERS = {
 
 
 def said_by_check(data: bytes) -> str:
-    """All that `check` says of a list which is refused."""
+    """Return all that ``check`` reports about a list with errors."""
     report = contacts.check(data)
     assert not report.ok
     return report.summary()
 
 
 def said_by_create(data: bytes) -> str:
-    """What `create` refuses it with, before anything is sent."""
+    """Return the error text of ``create``."""
     with pytest.raises(ContactsError) as caught:
         read_upload(data)
     return str(caught.value)
 
 
 def said_by_clean(data: bytes) -> str:
-    """What `clean` refuses it with."""
+    """Return the error text of ``clean``."""
     with pytest.raises(ContactsError) as caught:
         contacts.clean(data)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("said", [said_by_check, said_by_create, said_by_clean])
-@pytest.mark.parametrize("form", OTHERS)
-def test_files_of_other_kinds_are_named(form: str, said: Callable[[bytes], str]) -> None:
-    """With the one thing to do, and no advice that leads in a circle."""
-    message = said(OTHERS[form])
-    assert re.search(form, message)
-    assert "not CSV: save it as CSV (UTF-8)" in message
-    assert "clean()" not in message
-    assert "NUL" not in message
-    assert message.replace("\n", "").isprintable()
+def test_other_file_formats_are_recognised(said: Callable[[bytes], str]) -> None:
+    for form, data in OTHERS.items():
+        message = said(data)
+        assert re.search(form, message)
+        assert "not CSV: save it as CSV (UTF-8)" in message
+        assert "clean()" not in message
+        assert "NUL" not in message
+        assert message.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("form", OTHERS)
-def test_a_file_of_another_kind_is_one_problem_with_its_whole_size(form: str) -> None:
-    """Its bytes are no rows, however many of them look like some."""
-    data = OTHERS[form] + b"\n,,\0\xff" * 60_000
-    report = contacts.check(data)
-    assert [(found.kind, found.row) for found in report.problems] == [("missing_header", None)]
-    assert (report.rows, report.columns, report.size) == (0, (), len(data))
-    with pytest.raises(ContactsError, match=NOT_CSV.format(".*")):
-        report.raise_for_problems()
+def test_another_file_format_is_a_single_problem_and_has_its_full_size() -> None:
+    for start in OTHERS.values():
+        data = start + b"\n,,\0\xff" * 60_000
+        report = contacts.check(data)
+        assert [(found.kind, found.row) for found in report.problems] == [("missing_header", None)]
+        assert (report.rows, report.columns, report.size) == (0, (), len(data))
+        with pytest.raises(ContactsError, match=NOT_CSV.format(".*")):
+            report.raise_for_problems()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
-@pytest.mark.parametrize("form", ["gzip", r"old Excel file \(.xls\)"])
-def test_they_are_recognised_in_other_encodings(form: str, encoding: str) -> None:
-    """Somebody who followed the advice on encodings first gets there all the same."""
+@pytest.mark.parametrize("form", ["gzip file", r"old Excel file \(.xls\)"])
+def test_other_file_formats_are_recognised_in_other_encodings(form: str, encoding: str) -> None:
     with pytest.raises(ContactsError, match=form):
         contacts.clean(OTHERS[form], encoding=encoding)
 
 
-def test_a_column_may_have_a_name_in_brackets() -> None:
-    """A list that names its numbers is a list, whatever it begins with."""
+def test_a_column_name_may_be_in_brackets() -> None:
     for header in (b"[Phone],[Name]", b"<Name>,<Phone>", b'{"id"},phone_number'):
         number = b"+14155550100"
         row = b",".join(number if b"hone" in name else b"x" for name in header.split(b","))
@@ -104,38 +100,34 @@ def test_a_column_may_have_a_name_in_brackets() -> None:
 @pytest.mark.parametrize(
     "row", ["+14155550100,Ana", "Ana;+1 415 555 0100;x", "(415) 555-0100", "004420 7946 0018"]
 )
-def test_a_list_without_a_header_row_is_told_to_add_one(
+def test_the_advice_for_a_list_without_a_header_is_to_add_one(
     row: str, said: Callable[[bytes], str]
 ) -> None:
-    """Renaming its first contact would lose the contact."""
+    # Renaming the first contact would lose it.
     message = said(f"{row}\n{row}\n".encode())
     assert "the first row must name the columns: add a header row" in message
     assert "rename" not in message
 
 
-def test_dates_as_names_are_no_numbers() -> None:
-    """Exports of days have such columns."""
-    assert "rename the column" in said_by_create(b"name,2024-01-15,2024-01-16\n")
+def test_dates_in_a_header_are_not_taken_for_numbers() -> None:
+    assert "rename the phone number column" in said_by_create(b"name,2024-01-15,2024-01-16\n")
 
 
-def test_clean_does_not_advise_to_clean() -> None:
-    """Others do."""
+def test_clean_does_not_advise_to_call_clean() -> None:
     data = b"name,city\nAna,Rome\n"
     assert "let kataven.contacts.clean() do it" in said_by_create(data)
-    assert said_by_clean(data).endswith("'name', 'city': rename the column with the numbers")
+    assert said_by_clean(data).endswith("'name', 'city': rename the phone number column")
 
 
-def test_utf_16_without_a_mark_and_unknown_binaries_are_not_told_to_rename() -> None:
-    """The advice is the one that helps."""
+def test_the_advice_for_utf_16_and_binary_files_is_not_to_rename() -> None:
     text = LIST.decode()
     assert "clean(encoding='utf-16-le')" in said_by_create(text.encode("utf-16-le"))
     assert "clean(encoding='utf-16-be')" in said_by_create(text.encode("utf-16-be"))
-    assert "it may be no CSV at all" in said_by_create(b"\x7fELF\x02\x01\0\0\n\0")
+    assert "it may not be CSV at all" in said_by_create(b"\x7fELF\x02\x01\0\0\n\0")
 
 
 @pytest.mark.parametrize("name", ["na\x1b[31mme\x07", "na\r\nme", "na\u202eme", "na\u2028me"])
-def test_names_reach_a_terminal_escaped(name: str) -> None:
-    """Neither colours nor line ends nor turned text come from a list; the value stays as it is."""
+def test_column_names_are_escaped_in_messages(name: str) -> None:
     data = f'phone_number,"{name}"\n+14155550100,a\x07\n'.encode()
     report = contacts.check(data)
     found = report.problems[-1]
@@ -145,21 +137,20 @@ def test_names_reach_a_terminal_escaped(name: str) -> None:
     assert "column na\\" in report.summary()
 
 
-def test_long_names_are_cut_in_messages() -> None:
-    """A name of 60 KiB would hide what is said."""
+def test_long_column_names_are_shortened_in_messages() -> None:
     shown = str(Problem(2, "n" * 60_000, None, "formula", "warning", "text"))
     assert shown == f"row 2, column {'n' * 79}…: text"
 
 
 def latin(good: int, bad: int) -> bytes:
-    """A list in Latin-1 of which some rows happen to be UTF-8 too."""
+    """Return a list in Latin-1 of which some rows are valid UTF-8 too."""
     rows = [f"+1415555{1000 + n},{'é' if n < bad else 'e'}\n" for n in range(good + bad)]
     return ("phone_number,name\n" + "".join(rows)).encode("latin-1")
 
 
 @pytest.mark.parametrize(("good", "bad", "said"), [(0, 1, True), (8, 1, True), (9, 1, False)])
-def test_many_rows_lost_to_the_encoding_are_said_first(good: int, bad: int, said: bool) -> None:
-    """One row in ten is damage, more is another encoding."""
+def test_the_summary_reports_many_undecodable_rows_first(good: int, bad: int, said: bool) -> None:
+    # Up to one row in ten is damage, more is another encoding.
     with contacts.clean(latin(good, bad)) as cleaned:
         report = cleaned.report
     assert (report.kept, report.counts) == (good, {"bad_encoding": bad})
@@ -170,16 +161,14 @@ def test_many_rows_lost_to_the_encoding_are_said_first(good: int, bad: int, said
         assert "seems" not in again.report.summary()
 
 
-def test_another_wrong_encoding_is_not_advised_again() -> None:
-    """cp1252 has five bytes without a character."""
+def test_the_wrong_encoding_in_use_is_not_recommended() -> None:
     data = b"phone_number,name\n+14155550100,\x81\n"
     with contacts.clean(data, encoding="cp1252") as cleaned:
         line = cleaned.report.summary().split("\n")[1]
     assert line.endswith("not to be CP1252: clean it again with another encoding=")
 
 
-def test_one_of_a_thing_is_in_the_singular(tmp_path: Path) -> None:
-    """In summaries and in messages."""
+def test_one_row_or_cell_is_in_the_singular(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_bytes(b"phone_number\n+14155550100\n")
     report = contacts.check(path)
