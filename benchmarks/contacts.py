@@ -1,6 +1,6 @@
-"""What a check of a list costs, against a bare pass of `csv.reader` over the same file.
+"""Measures the cost of a check relative to a bare pass of ``csv.reader`` over the same file.
 
-Run it as a script (`--long` adds five million rows), or call `measure()`.
+Run it as a script (``--long`` adds lists of up to five million rows), or call ``measure()``.
 """
 
 import csv
@@ -15,10 +15,10 @@ from pathlib import Path
 from kataven import contacts
 
 ROWS = 100_000
-REPEATS = 15
+ROUNDS = 15
 MEBIBYTE = 1024 * 1024
 
-# The peak of what one check allocates, in a process of its own.
+# The peak memory that one check allocates, in a process of its own.
 _PROGRAM = """
 import sys, tracemalloc
 from kataven import contacts
@@ -30,11 +30,11 @@ print(tracemalloc.get_traced_memory()[1])
 
 
 def write_list(path: Path, rows: int, *, columns: int = 4, quoted: bool = False) -> None:
-    """Write a list of distinct, good rows.
+    """Write a list of distinct, valid rows.
 
     Args:
-        path: Where.
-        rows: How many.
+        path: The file to write.
+        rows: The number of rows.
         columns: 4 for about 85 bytes a row, 1 for the numbers alone.
         quoted: Quote a cell in each row.
     """
@@ -49,28 +49,24 @@ def write_list(path: Path, rows: int, *, columns: int = 4, quoted: bool = False)
 
 
 def bare_pass(path: Path) -> None:
-    """Read a list with the csv module and do nothing else.
-
-    Args:
-        path: The list.
-    """
+    """Read a list with the csv module and do nothing else."""
     with path.open(encoding="utf-8", newline="") as file:
         for _ in csv.reader(file):
             pass
 
 
 def ratio(work: Callable[[], object], bare: Callable[[], object]) -> float:
-    """Compare the CPU time of two pieces of work, run in turn.
+    """Compare the CPU time of two functions that run alternately.
 
     Args:
-        work: What is measured.
-        bare: What it is measured by.
+        work: The function to measure.
+        bare: The baseline.
 
     Returns:
-        The median of the ratios of the pairs.
+        The median ratio.
     """
     found = []
-    for _ in range(REPEATS):
+    for _ in range(ROUNDS):
         start = time.process_time()
         bare()
         middle = time.process_time()
@@ -80,14 +76,7 @@ def ratio(work: Callable[[], object], bare: Callable[[], object]) -> float:
 
 
 def memory(path: Path) -> float:
-    """Measure what a check allocates.
-
-    Args:
-        path: The list.
-
-    Returns:
-        MiB at the peak.
-    """
+    """Return the peak memory of a check of a list in MiB."""
     ran = subprocess.run(
         [sys.executable, "-c", _PROGRAM, str(path)], check=True, capture_output=True, text=True
     )
@@ -95,10 +84,10 @@ def memory(path: Path) -> float:
 
 
 def measure() -> dict[str, tuple[float, float]]:
-    """Measure everything that has a goal.
+    """Measure every figure that has a limit.
 
     Returns:
-        For each name the figure and the most it may be.
+        The figure and its limit, by name.
     """
     figures: dict[str, tuple[float, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -108,17 +97,17 @@ def measure() -> dict[str, tuple[float, float]]:
             ("contacts check, 4 columns, one quoted", 4, True, 3.0),
             ("contacts check, phone column alone", 1, False, 4.5),
         )
-        for name, columns, quoted, goal in cases:
+        for name, columns, quoted, limit in cases:
             write_list(path, ROWS, columns=columns, quoted=quoted)
             contacts.check(path).raise_for_problems()
-            figures[name] = (ratio(lambda: contacts.check(path), lambda: bare_pass(path)), goal)
+            figures[name] = (ratio(lambda: contacts.check(path), lambda: bare_pass(path)), limit)
             if name == cases[0][0]:
                 figures["contacts check, MiB for 100,000 rows"] = (memory(path), 30.0)
     return figures
 
 
 def long_run() -> None:
-    """Show that memory grows with the set of numbers only."""
+    """Show that memory grows only with the number of distinct numbers."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "list.csv"
         for rows in (1_000_000, 5_000_000):
@@ -129,13 +118,13 @@ def long_run() -> None:
 
 
 def main() -> None:
-    """Print the figures; fail where one is above its goal."""
+    """Print the figures; exit with 1 if one exceeds its limit."""
     figures = measure()
-    for name, (figure, goal) in figures.items():
-        print(f"{name}: {figure:.2f} (at most {goal:.2f})")
+    for name, (figure, limit) in figures.items():
+        print(f"{name}: {figure:.2f} (at most {limit:.2f})")
     if "--long" in sys.argv:
         long_run()
-    if any(figure > goal for figure, goal in figures.values()):
+    if any(figure > limit for figure, limit in figures.values()):
         raise SystemExit(1)
 
 

@@ -57,9 +57,11 @@ class Columns:
 
     def types(self) -> dict[str, ColumnType]:
         """Return the type of each column; ``text`` if its values have several types."""
-        names = self._custom_names()
-        types = {name: _one_type(self._fields.get(name, set())) for name in self._field_names()}
-        types.update({names[name]: _one_type(found) for name, found in self._custom.items()})
+        types: dict[str, ColumnType] = {}
+        for name in self._field_names():
+            types[name] = _one_type(self._fields.get(name, set()))
+        for name, new in self._custom_names().items():
+            types[new] = _one_type(self._custom[name])
         return types
 
     def rows_of(self, contacts: Iterable[Contact]) -> Iterator[list[Any]]:
