@@ -56,7 +56,7 @@ def excluded_numbers(exclude: Exclusions | None, phones: Phones) -> frozenset[st
 
     Raises:
         ContactsError: An entry is not a number, a row cannot be read for certain, or the list is
-            empty: nobody may be called because an entry was unreadable. For entries, its
+            empty: no one may be called because an entry was unreadable. For entries, its
             ``.problems`` are the first 1,000 of them.
         TypeError: It is not a list of numbers.
     """

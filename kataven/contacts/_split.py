@@ -178,8 +178,8 @@ class _Records:
     def _each(self) -> Iterator[tuple[bytes, int]]:
         encoding = self._blocks.encoding
         rest: list[str] = []
-        waiting = 0
-        patience = 0
+        rest_length = 0
+        parse_again_at = 0
         for block in self._stream:
             if block.wrong:
                 place = block.wrong[0]
@@ -189,19 +189,19 @@ class _Records:
                     "list cannot be split without its encoding, name it with encoding=",
                 )
             rest.append(block.text)
-            waiting += len(block.text)
-            quiet = '"' not in block.text or waiting < patience
-            if len(rest) > 1 and quiet and waiting < MAX_BYTES:
+            rest_length += len(block.text)
+            quiet = '"' not in block.text or rest_length < parse_again_at
+            if len(rest) > 1 and quiet and rest_length < MAX_BYTES:
                 continue
             text = "".join(rest)
             for record in self._complete(text, final=False):
                 if record is None:
                     break
                 yield record.encode(encoding), int(bool(record.strip("\r\n")))
-                waiting -= len(record)
-            rest = [text[len(text) - waiting :]] if waiting else []
+                rest_length -= len(record)
+            rest = [text[len(text) - rest_length :]] if rest_length else []
             # Parse an incomplete record again only when the text has doubled.
-            patience = 2 * waiting if waiting == len(text) else 0
+            parse_again_at = 2 * rest_length if rest_length == len(text) else 0
         for record in self._complete("".join(rest), final=True):
             if record is not None:
                 yield record.encode(encoding), int(bool(record.strip("\r\n")))

@@ -282,18 +282,18 @@ def test_the_bulk_check_of_numbers_agrees_with_the_single_one(cells: list[str]) 
 
 
 @given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 9), max_size=5)), max_size=6))
-def test_the_first_row_of_a_number_is_remembered(pieces: list[tuple[bool, list[int]]]) -> None:
+def test_the_first_row_of_a_number_is_remembered(runs: list[tuple[bool, list[int]]]) -> None:
     seen, first, row = FirstRows(), {}, 2
-    for run, numbers in pieces:
+    for run, numbers in runs:
         names = [f"+1415555000{number}" for number in numbers]
         rows = range(row, row + len(names))
         found = seen.add(names, rows if run else [each * 3 for each in rows])
-        repeats = []
+        duplicates = []
         for index, name in enumerate(names):
             if name in first:
-                repeats.append(index)
+                duplicates.append(index)
             first.setdefault(name, rows[index] if run else rows[index] * 3)
-        assert found == repeats
+        assert found == duplicates
         row = (rows[-1] if run or not names else rows[-1] * 3) + 1 if names else row
     assert seen.rows_of(first) == first
     assert seen.rows_of([]) == {}

@@ -142,8 +142,8 @@ def test_no_contacts_make_an_empty_table(format: str, tmp_path: Path) -> None:
 def test_an_interrupted_export_resumes_after_its_last_complete_page(
     format: str, stop: int, tmp_path: Path
 ) -> None:
-    whole, resumed = tmp_path / f"whole.{format}", tmp_path / f"resumed.{format}"
-    export(whole, PAGES, status="failed")
+    uninterrupted, resumed = tmp_path / f"uninterrupted.{format}", tmp_path / f"resumed.{format}"
+    export(uninterrupted, PAGES, status="failed")
     with ExportWriter("camp", resumed, status="failed") as writer:
         for page, found in enumerate(PAGES[:stop]):
             writer.add_page(page, found)
@@ -154,8 +154,8 @@ def test_an_interrupted_export_resumes_after_its_last_complete_page(
         for page, found in enumerate(PAGES[stop:], stop):
             writer.add_page(page, found)
         writer.finish()
-    assert resumed.read_bytes() == whole.read_bytes()
-    assert sorted(tmp_path.iterdir()) == [resumed, whole]
+    assert resumed.read_bytes() == uninterrupted.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [resumed, uninterrupted]
 
 
 @given(st.data())
@@ -193,13 +193,17 @@ def test_a_line_that_is_not_the_next_page_is_removed(tail: bytes, tmp_path: Path
         assert spool.read_bytes() == good
 
 
-@pytest.mark.parametrize("head", [b"", b"[1,", b"[0,null,null]\n", b'[1,"other",null]\n[0,[]]\n'])
-def test_a_spool_with_an_incomplete_first_line_starts_over(head: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "first_line", [b"", b"[1,", b"[0,null,null]\n", b'[1,"other",null]\n[0,[]]\n']
+)
+def test_a_spool_with_an_incomplete_first_line_starts_over(
+    first_line: bytes, tmp_path: Path
+) -> None:
     # It may have another version, or be from a process that was killed at once.
     with ExportWriter("camp", tmp_path / "out.csv"):
         (spool,) = tmp_path.iterdir()
         fresh = spool.read_bytes()
-    spool.write_bytes(head)
+    spool.write_bytes(first_line)
     with ExportWriter("camp", tmp_path / "out.csv") as writer:
         assert writer.next_page == 0
         assert spool.read_bytes() == fresh
@@ -228,9 +232,9 @@ def test_a_killed_process_loses_no_complete_page(tmp_path: Path) -> None:
         for page, found in enumerate(PAGES[3:], 3):
             writer.add_page(page, found)
         writer.finish()
-    whole = tmp_path / "whole.csv"
-    export(whole, PAGES)
-    assert target.read_bytes() == whole.read_bytes()
+    uninterrupted = tmp_path / "uninterrupted.csv"
+    export(uninterrupted, PAGES)
+    assert target.read_bytes() == uninterrupted.read_bytes()
 
 
 def test_a_spool_is_not_resumed_for_another_campaign_or_status(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def test_a_named_encoding_remains_an_error_but_the_rows_are_checked(exports: Pat
 )
 def test_problems_that_clean_can_fix_mention_clean(exports: Path, name: str) -> None:
     problems = contacts.check(exports / name).problems
-    whole = [p for p in problems if p.kind in {"delimiter", "malformed", "bad_encoding"}]
-    assert any("kataven.contacts.clean()" in problem.message for problem in whole)
+    of_the_list = [p for p in problems if p.kind in {"delimiter", "malformed", "bad_encoding"}]
+    assert any("kataven.contacts.clean()" in problem.message for problem in of_the_list)
 
 
 def test_the_example_list_is_ready_to_upload() -> None:

@@ -58,7 +58,7 @@ def test_groups_opened_in_threads_have_their_own_rows() -> None:
         b"%s%04d,%d\n" % ((b"+44207946", b"+1415555")[row % 2], row, row) for row in range(1_000)
     )
     groups = contacts.by_timezone(b"phone_number,n\n" + rows)
-    whole = [group.open().read() for group in groups]
+    expected = [group.open().read() for group in groups]
     start = threading.Barrier(4, timeout=10)
 
     def opened(index: int) -> bytes:
@@ -71,7 +71,7 @@ def test_groups_opened_in_threads_have_their_own_rows() -> None:
             sys.settrace(before)
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(opened, range(4))) == whole * 2
+        assert list(pool.map(opened, range(4))) == expected * 2
 
 
 @pytest.mark.parametrize("char", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
@@ -90,9 +90,9 @@ def test_every_part_has_a_row(end: bytes) -> None:
     parts = list(contacts.split(data, max_bytes=len(header + row) + 3 * len(end)))
     assert [part.rows for part in parts] == [1, 1, 1]
     assert all(row in part.read() for part in parts)
-    whole = list(contacts.split(data, max_rows=1))
-    assert [part.rows for part in whole] == [1, 1, 1]
-    assert b"".join(part.read()[len(header) :] for part in whole) == data[len(header) :]
+    by_rows = list(contacts.split(data, max_rows=1))
+    assert [part.rows for part in by_rows] == [1, 1, 1]
+    assert b"".join(part.read()[len(header) :] for part in by_rows) == data[len(header) :]
 
 
 def test_the_first_wrong_byte_of_each_line_is_reported() -> None:

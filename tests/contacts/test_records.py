@@ -31,9 +31,9 @@ def read(text: str, cuts: list[int], *, lenient: bool) -> list[tuple[int, list[s
 
 @given(texts, st.lists(st.integers(0, 30), max_size=6), st.booleans())
 def test_block_boundaries_change_nothing(text: str, cuts: list[int], lenient: bool) -> None:
-    whole = read(text, [], lenient=lenient)
-    assert read(text, cuts, lenient=lenient) == whole
-    assert [row for row, _, _ in whole] == list(range(1, len(whole) + 1))
+    in_one_block = read(text, [], lenient=lenient)
+    assert read(text, cuts, lenient=lenient) == in_one_block
+    assert [row for row, _, _ in in_one_block] == list(range(1, len(in_one_block) + 1))
 
 
 @given(st.lists(st.lists(st.text(alphabet='a",\r\n é', max_size=5), min_size=1, max_size=4)))

@@ -25,13 +25,13 @@ def parts_of(data: bytes, **options: object) -> list[bytes]:
     return found
 
 
-pieces = st.lists(
+token_lists = st.lists(
     st.sampled_from(['"', '""', ",", "\n", "\r\n", "x", "é", '"a,b"', '"a\nb"', '"a\r\nb"', ";"]),
     max_size=30,
 )
 
 
-@given(pieces, st.integers(1, 3), st.sampled_from(["utf-8", "cp1252", "utf-16", "utf-16-be"]))
+@given(token_lists, st.integers(1, 3), st.sampled_from(["utf-8", "cp1252", "utf-16", "utf-16-be"]))
 def test_parts_without_their_headers_are_the_source(
     tokens: list[str], max_rows: int, encoding: str
 ) -> None:

@@ -37,31 +37,31 @@ OTHERS = {
 }
 
 
-def said_by_check(data: bytes) -> str:
+def report_of_check(data: bytes) -> str:
     """Return all that ``check`` reports about a list with errors."""
     report = contacts.check(data)
     assert not report.ok
     return report.summary()
 
 
-def said_by_create(data: bytes) -> str:
+def error_of_create(data: bytes) -> str:
     """Return the error text of ``create``."""
     with pytest.raises(ContactsError) as caught:
         read_upload(data)
     return str(caught.value)
 
 
-def said_by_clean(data: bytes) -> str:
+def error_of_clean(data: bytes) -> str:
     """Return the error text of ``clean``."""
     with pytest.raises(ContactsError) as caught:
         contacts.clean(data)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("said", [said_by_check, said_by_create, said_by_clean])
-def test_other_file_formats_are_recognised(said: Callable[[bytes], str]) -> None:
+@pytest.mark.parametrize("describe", [report_of_check, error_of_create, error_of_clean])
+def test_other_file_formats_are_recognised(describe: Callable[[bytes], str]) -> None:
     for form, data in OTHERS.items():
-        message = said(data)
+        message = describe(data)
         assert re.search(form, message)
         assert "not CSV: save it as CSV (UTF-8)" in message
         assert "clean()" not in message
@@ -96,34 +96,34 @@ def test_a_column_name_may_be_in_brackets() -> None:
     assert contacts.check(b"<id>,phone_number\n1,+14155550100\n").ok
 
 
-@pytest.mark.parametrize("said", [said_by_check, said_by_create, said_by_clean])
+@pytest.mark.parametrize("describe", [report_of_check, error_of_create, error_of_clean])
 @pytest.mark.parametrize(
     "row", ["+14155550100,Ana", "Ana;+1 415 555 0100;x", "(415) 555-0100", "004420 7946 0018"]
 )
 def test_the_advice_for_a_list_without_a_header_is_to_add_one(
-    row: str, said: Callable[[bytes], str]
+    row: str, describe: Callable[[bytes], str]
 ) -> None:
     # Renaming the first contact would lose it.
-    message = said(f"{row}\n{row}\n".encode())
+    message = describe(f"{row}\n{row}\n".encode())
     assert "the first row must name the columns: add a header row" in message
     assert "rename" not in message
 
 
 def test_dates_in_a_header_are_not_taken_for_numbers() -> None:
-    assert "rename the phone number column" in said_by_create(b"name,2024-01-15,2024-01-16\n")
+    assert "rename the phone number column" in error_of_create(b"name,2024-01-15,2024-01-16\n")
 
 
 def test_clean_does_not_advise_to_call_clean() -> None:
     data = b"name,city\nAna,Rome\n"
-    assert "let kataven.contacts.clean() do it" in said_by_create(data)
-    assert said_by_clean(data).endswith("'name', 'city': rename the phone number column")
+    assert "let kataven.contacts.clean() do it" in error_of_create(data)
+    assert error_of_clean(data).endswith("'name', 'city': rename the phone number column")
 
 
 def test_the_advice_for_utf_16_and_binary_files_is_not_to_rename() -> None:
     text = LIST.decode()
-    assert "clean(encoding='utf-16-le')" in said_by_create(text.encode("utf-16-le"))
-    assert "clean(encoding='utf-16-be')" in said_by_create(text.encode("utf-16-be"))
-    assert "it may not be CSV at all" in said_by_create(b"\x7fELF\x02\x01\0\0\n\0")
+    assert "clean(encoding='utf-16-le')" in error_of_create(text.encode("utf-16-le"))
+    assert "clean(encoding='utf-16-be')" in error_of_create(text.encode("utf-16-be"))
+    assert "it may not be CSV at all" in error_of_create(b"\x7fELF\x02\x01\0\0\n\0")
 
 
 @pytest.mark.parametrize("name", ["na\x1b[31mme\x07", "na\r\nme", "na\u202eme", "na\u2028me"])
@@ -148,14 +148,16 @@ def latin(good: int, bad: int) -> bytes:
     return ("phone_number,name\n" + "".join(rows)).encode("latin-1")
 
 
-@pytest.mark.parametrize(("good", "bad", "said"), [(0, 1, True), (8, 1, True), (9, 1, False)])
-def test_the_summary_reports_many_undecodable_rows_first(good: int, bad: int, said: bool) -> None:
+@pytest.mark.parametrize(("good", "bad", "advised"), [(0, 1, True), (8, 1, True), (9, 1, False)])
+def test_the_summary_reports_many_undecodable_rows_first(
+    good: int, bad: int, advised: bool
+) -> None:
     # Up to one row in ten is damage, more is another encoding.
     with contacts.clean(latin(good, bad)) as cleaned:
         report = cleaned.report
     assert (report.kept, report.counts) == (good, {"bad_encoding": bad})
     advice = "the list seems not to be UTF-8: clean it again with encoding='cp1252'"
-    assert (advice in report.summary().split("\n")[1]) is said
+    assert (advice in report.summary().split("\n")[1]) is advised
     with contacts.clean(latin(good, bad), encoding="cp1252") as again:
         assert again.report.kept == good + bad
         assert "seems" not in again.report.summary()

@@ -90,15 +90,15 @@ class RecordReader:
         self._row = 1
         self._rest: list[str] = []
         self._rest_wrong: list[WrongByte] = []
-        self._waiting = 0
-        self._patience = 0
-        self._again: deque[Block] = deque()
+        self._rest_length = 0
+        self._parse_again_at = 0
+        self._requeued: deque[Block] = deque()
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches without gaps: each starts with the row after the previous batch."""
         blocks = iter(self._blocks)
         while True:
-            block = self._again.popleft() if self._again else next(blocks, None)
+            block = self._requeued.popleft() if self._requeued else next(blocks, None)
             if block is None and not self._rest:
                 return
             if block is not None and self._can_wait(block):
@@ -115,16 +115,16 @@ class RecordReader:
 
     def _can_wait(self, block: Block) -> bool:
         """Tell whether the incomplete record cannot, or need not, be parsed again yet."""
-        length = self._waiting + len(block.text)
+        length = self._rest_length + len(block.text)
         if not self._rest or length >= _LONGEST_RECORD:
             return False
-        return '"' not in block.text or length < self._patience
+        return '"' not in block.text or length < self._parse_again_at
 
     def _keep(self, block: Block) -> None:
         self._rest.append(block.text)
-        shift = self._waiting
+        shift = self._rest_length
         self._rest_wrong += (WrongByte(w.at + shift, w.offset, w.byte) for w in block.wrong)
-        self._waiting += len(block.text)
+        self._rest_length += len(block.text)
 
     def _batch(self, block: Block | None) -> Batch:
         """Read the rest of the previous block and a block; None means the end of the list."""
@@ -133,7 +133,7 @@ class RecordReader:
             self._keep(block)
         text = self._rest[0] if len(self._rest) == 1 else "".join(self._rest)
         wrong = self._rest_wrong
-        self._rest, self._rest_wrong, self._waiting, self._patience = [], [], 0, 0
+        self._rest, self._rest_wrong, self._rest_length, self._parse_again_at = [], [], 0, 0
         batch = Batch(self._row, [], b"")
         rest = text
         # If one record took many blocks, read it alone; the rest goes back into blocks.
@@ -149,11 +149,11 @@ class RecordReader:
         elif batch.rows:
             batch.utf8 = text[: len(text) - len(rest)].encode("utf-8", "surrogatepass")
         if single and batch.rows:
-            self._again.extendleft(reversed(_blocks_of(rest, wrong)))
+            self._requeued.extendleft(reversed(_blocks_of(rest, wrong)))
         elif rest:
             self._keep(Block(rest, b"", tuple(wrong)))
             # Parse again only when the text has doubled: the work stays linear.
-            self._patience = 0 if batch.rows else 2 * len(rest)
+            self._parse_again_at = 0 if batch.rows else 2 * len(rest)
         self._row += len(batch.rows)
         return batch
 
