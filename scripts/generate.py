@@ -3,8 +3,8 @@
     python scripts/generate.py            write the package
     python scripts/generate.py --check    change nothing; fail if the package is not up to date
 
-Nothing in generated/ is edited by hand. What the generators are called with stands in
-codegen/build.py, their settings in generator-config.yml, our templates in templates/.
+Never edit generated/ by hand. The calls of the generators are in codegen/build.py, their settings
+in generator-config.yml, our templates in templates/.
 
 Exit codes: 0 done or up to date, 1 not up to date or not possible, 2 wrong usage.
 """
@@ -19,29 +19,29 @@ from pathlib import Path
 from codegen import build, tree
 from codegen.problems import CodegenError
 from spec import project
+from spec.assumptions import check_marks
 from spec.problems import SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generate(root: Path, *, check: bool) -> str:
-    """Generate the package from the specification of a project.
+    """Generate the package from the openapi.yaml of a project.
 
     Args:
         root: The project.
-        check: Compare with what lies there instead of writing it.
+        check: Compare with the present package instead of writing it.
 
     Returns:
         A sentence that says what was done.
 
     Raises:
         CodegenError: If it is not possible, or the check finds a difference.
+        SpecError: If openapi.yaml cannot be read, or marks an assumption wrongly.
     """
     spec = root / "openapi.yaml"
-    if project.edited_by_hand(root):
-        if check:
-            raise CodegenError(project.EDITED)
-        print(f"note: {project.EDITED}; until then --check fails", file=sys.stderr)
+    if problems := check_marks(project.current(root)):
+        raise SpecError(*(f"openapi.yaml: {problem}" for problem in problems))
     build.validate_spec(spec)
     with tempfile.TemporaryDirectory(prefix="kataven-generate-") as folder:
         built = Path(folder) / "generated"
@@ -56,15 +56,23 @@ def generate(root: Path, *, check: bool) -> str:
         return f"generated/{build.PACKAGE} is up to date"
 
 
-def main() -> int:
-    """Run the command line."""
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: The arguments; those of the process by default.
+        root: The project.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(description="Generate kataven_hub from openapi.yaml.")
     parser.add_argument(
         "--check", action="store_true", help="change nothing; fail if the package is not up to date"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
-        print(generate(ROOT, check=options.check))
+        print(generate(root, check=options.check))
     except (CodegenError, SpecError) as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)

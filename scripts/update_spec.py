@@ -1,10 +1,11 @@
-"""Take over a new document of the vendor's: openapi.yaml, the generated package, a ranked report.
+"""Import a vendor's OpenAPI document into openapi.yaml, and regenerate the package.
 
     python scripts/update_spec.py FILE [--dry-run] [--report REPORT.json]
 
-FILE is JSON or YAML, OpenAPI 3.0 or 3.1. It is brought to our form by scripts/spec/rules.yaml, what
-the vendor leaves open is filled from scripts/spec/assumed.yaml, and the result is validated and
-generated from before anything is written. docs/spec.md has the recipes.
+FILE is JSON or YAML, OpenAPI 3.0 or 3.1. The import applies scripts/spec/rules.yaml and keeps what
+openapi.yaml assumes wherever the document leaves it open. It reports what changes for users, which
+assumptions give way, which hand edits of openapi.yaml are dropped, and what to change in kataven/.
+The result is validated and generated from before anything is written. See docs/spec.md.
 
 Exit codes: 0 nothing changes for users of kataven, 10 compatible changes, 20 breaking changes,
 2 wrong usage, 3 the document cannot be used (then nothing was written).
@@ -16,24 +17,73 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codegen import build, tree
 from codegen.problems import CodegenError
-from spec import compare, document, normalise, order, places, project, report
+from spec import agreement, compare, document, findings, hand_edits, project, report, sdk, yaml_edit
+from spec.importer import Imported, import_document
 from spec.problems import SpecError
+
+if TYPE_CHECKING:
+    from spec.document import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """An import that is ready to be written: the text of openapi.yaml and the report on it."""
+
+    text: str
+    changes: list[findings.Change]
+    report: str
+
+
+def _prepare(root: Path, file: Path) -> _Import:
+    table = project.rules(root)
+    present_text = project.text_of(root / "openapi.yaml")
+    present = document.load(present_text, "openapi.yaml")
+    vendor = document.load(project.text_of(file), file.name)
+    imported = import_document(vendor, file.name, table, present)
+    text = yaml_edit.edit(present_text, imported.document)
+    new = document.load(text, "openapi.yaml")
+    changes = compare.compare(present, new)
+    sections = {
+        "Assumptions that give way": imported.gave_way,
+        "Hand edits of openapi.yaml that the import drops (a rule or x-assumed keeps one)": _dropped(
+            root, table, present, imported
+        ),
+        "To look at": imported.notes,
+        "To change in kataven/": agreement.disagreements(new, sdk.offered()),
+        "In the document, but not covered by the SDK": new.get("x-left-out", []),
+    }
+    methods = {**findings.sdk_methods(present), **findings.sdk_methods(new)}
+    return _Import(text, changes, report.as_text(changes, sections, project.version(root), methods))
+
+
+def _dropped(root: Path, table: list[Json], present: Json, imported: Imported) -> list[str]:
+    name = project.LAST_IMPORTED
+    try:
+        last = import_document(
+            document.load(project.text_of(root / name), name), name, table, present
+        )
+    except SpecError as error:
+        # A rule that was changed for the new document need not match the last one.
+        return [f"not known, because {name} cannot be imported any more: {error.problems[0]}"]
+    return hand_edits.dropped(last.document, present, imported.document)
+
+
 def update(root: Path, file: Path, *, dry_run: bool, report_to: Path | None) -> int:
-    """Take over a document.
+    """Import a document.
 
     Args:
         root: The project.
         file: The vendor's document.
         dry_run: Report only.
-        report_to: Where the JSON report goes, if anywhere.
+        report_to: Where to write the report as JSON, if anywhere.
 
     Returns:
         The exit code: 0, 10 or 20.
@@ -42,58 +92,44 @@ def update(root: Path, file: Path, *, dry_run: bool, report_to: Path | None) -> 
         SpecError: If the document cannot be used.
         CodegenError: If nothing can be generated from it.
     """
-    tables = project.tables(root)
-    naming = places.Places(tables.covered)
-    version = project.version(root)
-    before = project.current(root)
-    after = normalise.normalise(document.load(project.text_of(file), file.name), file.name, tables)
-    text = order.write(after.document)
-    notes = list(after.notes)
-    if project.edited_by_hand(root):
-        notes.insert(0, project.EDITED + " (this run replaces the edit)")
-    changes = compare.compare(before, after.document, naming)
+    prepared = _prepare(root, file)
     with tempfile.TemporaryDirectory(prefix="kataven-spec-") as folder:
         candidate = Path(folder) / "openapi.yaml"
-        candidate.write_text(text, "utf-8", newline="\n")
+        candidate.write_text(prepared.text, "utf-8", newline="\n")
         build.validate_spec(candidate)
         built = Path(folder) / "generated"
         built.mkdir()
         build.build(root, candidate, built)
         if not dry_run:
-            (root / "openapi.yaml").write_text(text, "utf-8", newline="\n")
+            (root / "openapi.yaml").write_text(prepared.text, "utf-8", newline="\n")
             tree.replace(built, root / "generated")
-            _check_drift(root, Path(folder))
-    print(report.as_text(changes, notes, version, naming))
-    left_out = after.document.get("x-left-out", [])
-    if left_out:
-        print(f"Left out, for the SDK does not cover them: {', '.join(left_out)}")
+    print(prepared.report)
     print("Nothing was written." if dry_run else "openapi.yaml and generated/ are up to date.")
-    found = report.as_json(changes)
+    found = report.as_json(prepared.changes)
     if report_to is not None:
         report_to.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return report.EXIT_CODES[found["rank"]]
 
 
-def _check_drift(root: Path, folder: Path) -> None:
-    """Generate once more from what was written; a generator that wavers is noticed here."""
-    again = folder / "again"
-    again.mkdir()
-    build.build(root, root / "openapi.yaml", again)
-    if problems := tree.differences(again, root / "generated"):
-        raise RuntimeError("\n".join(problems))
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Run the command line.
 
+    Args:
+        arguments: The arguments; those of the process by default.
+        root: The project.
 
-def main() -> int:
-    """Run the command line."""
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(
-        description="Take over a new document of the vendor's.",
-        epilog="exit codes: 0 nothing for users, 10 compatible, 20 breaking, 2 wrong usage, "
-        "3 a document that cannot be used",
+        description="Import a vendor's OpenAPI document into openapi.yaml.",
+        epilog="exit codes: 0 nothing changes for users, 10 compatible changes, 20 breaking "
+        "changes, 2 wrong usage, 3 the document cannot be used",
     )
     parser.add_argument("file", type=Path, help="the vendor's document, JSON or YAML")
     parser.add_argument("--dry-run", action="store_true", help="report only, write nothing")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON too")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not options.file.is_file():
         parser.error(f"there is no file {options.file}")
     if options.report is not None and (
@@ -101,7 +137,7 @@ def main() -> int:
     ):
         parser.error(f"the report cannot be written to {options.report}")
     try:
-        return update(ROOT, options.file, dry_run=options.dry_run, report_to=options.report)
+        return update(root, options.file, dry_run=options.dry_run, report_to=options.report)
     except (SpecError, CodegenError) as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
@@ -110,4 +146,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # The SDK of this checkout, whichever one is installed.
+    sys.path[1:1] = [str(ROOT), str(ROOT / "generated")]
     sys.exit(main())

@@ -6,7 +6,7 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 
 class CallLimits(TypedDict):
-    """The caps of the account on calls."""
+    """The account's limits on calls."""
 
     concurrent_max: int
     calls_per_minute: int
@@ -15,7 +15,7 @@ class CallLimits(TypedDict):
 
 
 class CampaignCreate(TypedDict):
-    """The form of a new campaign."""
+    """The form that creates a campaign."""
 
     name: str
     agent_id: str
@@ -41,7 +41,7 @@ CampaignStatus: TypeAlias = KnownCampaignStatus | str
 
 
 class CampaignTransition(TypedDict):
-    """What start, pause, resume and stop answer. It has the campaign's fields, and none is promised."""
+    """What start, pause, resume and stop return: the fields of a campaign, none of them guaranteed."""
 
     id: NotRequired[str]
     name: NotRequired[str]
@@ -86,7 +86,7 @@ class CampaignList(TypedDict):
 
 
 class CampaignSnapshot(TypedDict):
-    """The data of one frame of the event stream."""
+    """The data of one event of the stream."""
 
     campaign_id: NotRequired[str]
     status: NotRequired[CampaignStatus]

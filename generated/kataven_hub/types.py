@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import IO, Any, BinaryIO, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 
@@ -51,14 +52,57 @@ class Response(Generic[T]):
 
 
 def path_segment(name: str, value: object) -> str:
-    """Quote a value as one segment of a path; refuse what would reach another path"""
+    """Quote a value as one segment of a path; reject what would lead to another path"""
     segment = str(value)
     if segment in {"", ".", ".."}:
         raise ValueError(
-            f"{name} is {segment!r}: as a segment of the path it would reach another path, "
-            "so no request is made"
+            f"{name} is {segment!r}, which would lead to another path, so no request is made"
         )
     return quote(segment, safe="")
 
 
-__all__ = ["UNSET", "File", "FileTypes", "RequestFiles", "Response", "Unset", "path_segment"]
+class Timestamp(datetime):
+    """A time that keeps the text it was read from, which may have more digits than a datetime"""
+
+    text: str | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Copy and pickle the text too"""
+        function, arguments = super().__reduce_ex__(protocol)[:2]
+        return function, arguments, {"text": self.text}
+
+
+def parse_time(text: str) -> Timestamp:
+    """Read a time with a UTC offset; raise ValueError for any other text"""
+    # Imported late, so that building a request does not load it.
+    from dateutil.parser import isoparse
+
+    try:
+        moment = isoparse(text)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no UTC offset")
+    timestamp = Timestamp.combine(moment.date(), moment.timetz())
+    timestamp.text = text
+    return timestamp
+
+
+def time_text(moment: datetime) -> str:
+    """Write a time as the text it was read from, or, if it was not read, in RFC 3339"""
+    text = getattr(moment, "text", None)
+    return text if isinstance(text, str) else moment.isoformat()
+
+
+__all__ = [
+    "UNSET",
+    "File",
+    "FileTypes",
+    "RequestFiles",
+    "Response",
+    "Timestamp",
+    "Unset",
+    "parse_time",
+    "path_segment",
+    "time_text",
+]

@@ -1,1 +1,1 @@
-"""Turns the specification into the package kataven_hub with the pinned generators."""
+"""Generates the package kataven_hub from openapi.yaml with the pinned generators."""

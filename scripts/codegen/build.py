@@ -1,18 +1,21 @@
-"""Knows how the two generators are called; the only place that starts them.
+"""Knows how the two generators are called, and is the only module that starts them.
 
-It must not know where the result goes: it fills a folder that it is given.
+It must not know where the result goes: it fills the folder that it gets.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from yaml import YAMLError
+import yaml
 
-from . import pins, settings
+from . import pins, schemas, settings
 from .problems import CodegenError
 
 PACKAGE = "kataven_hub"
@@ -26,27 +29,31 @@ def validate_spec(spec: Path) -> None:
     """Check a document against the OpenAPI schema.
 
     Raises:
-        CodegenError: If it is no valid OpenAPI document. Two operations of one operationId are
-            found here; the generator would drop one of them without a word.
+        CodegenError: If it is not a valid OpenAPI document, or has a field that the generator
+            cannot name. Duplicate operationIds are found here: the generator would silently drop
+            one of the operations.
     """
-    # Slow to load; a document that is refused before does not wait for it.
+    # Slow to import, so not before it is needed.
     from openapi_spec_validator import validate  # noqa: PLC0415
     from openapi_spec_validator.readers import read_from_filename  # noqa: PLC0415
     from openapi_spec_validator.validation.exceptions import (  # noqa: PLC0415
         OpenAPIValidationError,
     )
 
+    document: Any
     try:
         document, _ = read_from_filename(str(spec))
         validate(document)
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise CodegenError(f"{spec.name} cannot be read: {error}") from None
     except OpenAPIValidationError as error:
         place = "/".join(str(part) for part in getattr(error, "absolute_path", ()))
         raise CodegenError(
-            f"{spec.name} is no valid OpenAPI document: {getattr(error, 'message', error)}"
+            f"{spec.name} is not a valid OpenAPI document: {getattr(error, 'message', error)}"
             + (f" (at {place})" if place else "")
         ) from None
+    if problems := schemas.name_problems(document):
+        raise CodegenError(*problems)
 
 
 def build(root: Path, spec: Path, into: Path) -> Path:
@@ -54,15 +61,15 @@ def build(root: Path, spec: Path, into: Path) -> Path:
 
     Args:
         root: The project, with its pins, settings and templates.
-        spec: The OpenAPI document, valid.
+        spec: A valid OpenAPI document.
         into: An empty folder.
 
     Returns:
         The folder of the package, inside ``into``.
 
     Raises:
-        CodegenError: If the tools, the settings or the templates are not what they should be, or
-            a generator fails or warns.
+        CodegenError: If the tools, the settings or the templates are not the expected ones, or a
+            generator fails or warns.
     """
     pins.check_installed(pins.pinned(root / "pyproject.toml"))
     templates = root / "scripts" / "templates"
@@ -70,22 +77,11 @@ def build(root: Path, spec: Path, into: Path) -> Path:
     settings.check_templates(templates)
 
     package = into / PACKAGE
-    _run(
-        into,
-        pins.executable("openapi-python-client"),
-        "generate",
-        "--path",
-        spec,
-        "--config",
-        root / "generator-config.yml",
-        "--custom-template-path",
-        templates,
-        "--output-path",
-        package,
-        "--meta",
-        "none",
-        "--fail-on-warning",
-    )
+    with tempfile.TemporaryDirectory(prefix="kataven-models-") as folder:
+        document = Path(folder) / "openapi.json"
+        loaded = yaml.safe_load(spec.read_text("utf-8"))
+        document.write_text(json.dumps(schemas.for_models(loaded)), "utf-8")
+        _generate_client(root, document, into)
     _run(
         into,
         pins.executable("datamodel-codegen"),
@@ -99,7 +95,7 @@ def build(root: Path, spec: Path, into: Path) -> Path:
         "typing.TypedDict",
         "--target-python-version",
         "3.11",
-        # A closed TypedDict needs typing_extensions, which nobody declares.
+        # A closed TypedDict needs typing_extensions, which is not a dependency.
         "--no-use-closed-typed-dict",
         "--use-schema-description",
         "--use-single-line-docstring",
@@ -114,8 +110,27 @@ def build(root: Path, spec: Path, into: Path) -> Path:
     return package
 
 
+def _generate_client(root: Path, document: Path, into: Path) -> None:
+    _run(
+        into,
+        pins.executable("openapi-python-client"),
+        "generate",
+        "--path",
+        document,
+        "--config",
+        root / "generator-config.yml",
+        "--custom-template-path",
+        root / "scripts" / "templates",
+        "--output-path",
+        into / PACKAGE,
+        "--meta",
+        "none",
+        "--fail-on-warning",
+    )
+
+
 def _run(folder: Path, *command: str | Path) -> None:
-    # The generators start ruff by its name: the first on the PATH has to be ours.
+    # The generators start ruff by name: the first one on the PATH must be ours.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     finished = subprocess.run(
         [str(part) for part in command],

@@ -1,10 +1,10 @@
-"""The one exception of these scripts; it knows nothing of what went wrong beyond its sentences."""
+"""The exception of this package. It knows nothing beyond its sentences."""
 
 from __future__ import annotations
 
 
 class CodegenError(Exception):
-    """Generation cannot go on, or its result is not what it should be.
+    """Generation is not possible, or its result is not up to date.
 
     Args:
         problems: One sentence each: what is wrong, in which file, and what to do.

@@ -1,1 +1,1 @@
-"""Turns the vendor's document into openapi.yaml, and says what changes for users of kataven."""
+"""Imports a vendor's OpenAPI document into openapi.yaml and compares documents."""

@@ -1,7 +1,6 @@
-"""Compares two documents of ours, operation by operation.
+"""Compares two documents in the form of openapi.yaml, operation by operation.
 
-It says what changed for a user of kataven; what a change means is ``ranks``'s, where it is followed
-up ``places``'s.
+It finds what changed for a user of kataven. What a change means for users is in ``ranks``.
 """
 
 from __future__ import annotations
@@ -15,34 +14,29 @@ from .document import operations, resolve
 from .draft import SCHEMA_PREFIX, blanked
 from .findings import Findings, Spot
 from .ranks import ORDER
+from .yaml_edit import same
 
 if TYPE_CHECKING:
-    from .change import Change
     from .document import Json
-    from .places import Places
+    from .findings import Change
 
 
-_STATUSES = "touches kataven/errors.py, where each status has its class"
-_ANSWERS = "touches kataven/_core/answers.py, which reads every answer as JSON"
-
-
-def compare(old: Json, new: Json, places: Places) -> list[Change]:
-    """Find every difference between two normalised documents.
+def compare(old: Json, new: Json) -> list[Change]:
+    """Find every difference between two documents.
 
     Args:
         old: The document before.
         new: The document after.
-        places: Names places in the hand-written layer.
 
     Returns:
-        The changes, the gravest first.
+        The changes, breaking ones first.
     """
-    comparison = _Comparison(old, new, Findings(old, new, places))
+    comparison = _Comparison(old, new, Findings(old, new))
     comparison.run()
     changes = comparison.findings.changes
-    if not changes and old != new:
+    if not changes and not same(old, new):
         comparison.findings.add(
-            "document changed", Spot("openapi.yaml"), "something changed that users do not see"
+            "document changed", Spot("openapi.yaml"), "something changed that users do not notice"
         )
     return sorted(changes, key=lambda one: (-ORDER.index(one.rank), one.operation or "", one.name))
 
@@ -64,8 +58,7 @@ class _Comparison:
             self.findings.add(
                 "security changed",
                 Spot("security"),
-                "the way to prove who calls changed for all operations",
-                "touches kataven/config.py and kataven/client.py",
+                "authentication changed for all operations",
             )
         before, after = _by_place(self._old), _by_place(self._new)
         for place, (path, operation) in before.items():
@@ -74,8 +67,7 @@ class _Comparison:
                 self.findings.add(
                     "operation removed",
                     Spot(name, (name,)),
-                    f"{place[0].upper()} {path} is gone",
-                    self.findings.places.removal(name),
+                    f"{place[0].upper()} {path} was removed",
                 )
         for place, (path, operation) in after.items():
             name = operation["operationId"]
@@ -85,8 +77,7 @@ class _Comparison:
                 self.findings.add(
                     "operation added",
                     Spot(name, (name,)),
-                    f"{place[0].upper()} {path} is covered now",
-                    self.findings.places.addition(name),
+                    f"{place[0].upper()} {path} was added",
                 )
 
     def _left_out(self) -> None:
@@ -103,13 +94,13 @@ class _Comparison:
             self.findings.add(
                 "uncovered operation added",
                 Spot(after[place]),
-                f"{after[place]} is new; the SDK does not cover it (docs/spec.md has the recipe)",
+                f"{after[place]} was added; the SDK does not cover it",
             )
         for place in sorted(before.keys() - after.keys() - covered):
             self.findings.add(
                 "uncovered operation removed",
                 Spot(before[place]),
-                f"{before[place]} is gone; the SDK did not cover it",
+                f"{before[place]} was removed; the SDK did not cover it",
             )
 
     def _operation(self, old_path: str, old: Json, new_path: str, new: Json) -> None:
@@ -122,12 +113,12 @@ class _Comparison:
                 add(
                     "operationId changed",
                     spot,
-                    f"{whose} operationId was {old.get(key)} and is {new.get(key)}",
+                    f"{whose} operationId was {old.get(key)} and is {new.get(key)} now",
                 )
         if old.get("tags") != new.get("tags"):
             add("tag changed", spot, f"the tags were {old.get('tags')} and are {new.get('tags')}")
         if any(old.get(key) != new.get(key) for key in ("summary", "description")):
-            add("description changed", spot, f"{name} is described otherwise")
+            add("description changed", spot, f"the description of {name} changed")
         if new.get("deprecated") and not old.get("deprecated"):
             add("operation deprecated", spot, f"{name} is deprecated")
         if "security" in {*old, *new} and (
@@ -136,8 +127,7 @@ class _Comparison:
             add(
                 "security changed",
                 spot,
-                f"{name} asks for another security than before",
-                "touches kataven/config.py and kataven/client.py",
+                f"authentication of {name} changed",
             )
         self._parameters(old_path, old, new_path, new, spot)
         self._body(old, new, spot)
@@ -150,7 +140,7 @@ class _Comparison:
             name = parameter["name"]
             if place not in after:
                 self.findings.add(
-                    "request field removed", spot.named(name), f"the parameter {name} is gone"
+                    "request field removed", spot.named(name), f"the parameter {name} was removed"
                 )
                 continue
             other = after[place]
@@ -158,7 +148,7 @@ class _Comparison:
                 self.findings.add(
                     "path parameter renamed",
                     spot.named(other["name"]),
-                    f"the path parameter {name} is called {other['name']}",
+                    f"the path parameter {name} is called {other['name']} now",
                 )
             field = spot.named(other["name"])
             if place[0] != "path" and bool(parameter.get("required")) != bool(
@@ -171,7 +161,9 @@ class _Comparison:
                     f"the parameter {name} is {'required' if needed else 'optional'} now",
                 )
             if parameter.get("description") != other.get("description"):
-                self.findings.add("description changed", field, f"{name} is described otherwise")
+                self.findings.add(
+                    "description changed", field, f"the description of {name} changed"
+                )
             self._schemas.compare(parameter.get("schema", {}), other.get("schema", {}), field)
         for place, parameter in after.items():
             if place in before:
@@ -179,7 +171,7 @@ class _Comparison:
             name = parameter["name"]
             kind = "required request field added" if parameter.get("required") else ""
             self.findings.add(
-                kind or "request field added", spot.named(name), f"the parameter {name} is new"
+                kind or "request field added", spot.named(name), f"the parameter {name} was added"
             )
 
     def _body(self, old: Json, new: Json, at: Spot) -> None:
@@ -206,8 +198,8 @@ class _Comparison:
             self.findings.add(
                 "status code changed",
                 at.named(now),
-                f"success of {at.name} was {was} and is {now}",
-                "the SDK takes any 2xx, so nothing in kataven/errors.py has to follow",
+                f"the status of a successful {at.name} was {was} and is {now} now",
+                "the SDK accepts any 2xx status",
             )
             self._response(before[was], after[now], now, at)
             gone.remove(was)
@@ -217,12 +209,11 @@ class _Comparison:
             self.findings.add(
                 "status code removed",
                 replace(at, name=status, assumed=guess),
-                f"{at.name} does not answer {status} any more",
-                _STATUSES,
+                f"{at.name} no longer returns {status}",
             )
         for status in come:
             self.findings.add(
-                "status code added", at.named(status), f"{at.name} may answer {status}", _STATUSES
+                "status code added", at.named(status), f"{at.name} may return {status} now"
             )
         for status in before:
             if status in after:
@@ -237,21 +228,27 @@ class _Comparison:
             self._seen_responses.add(references)
             spot = Spot(references[1].rpartition("/")[2], (), "response")
         before, after = resolve(self._old, old), resolve(self._new, new)
-        if before.get("x-assumed") and not after.get("x-assumed"):
-            self.findings.add(
-                "assumption documented", spot, f"{spot.name} was our guess and is documented now"
-            )
-        spot = replace(spot, assumed=bool(before.get("x-assumed")))
+        spot = self._assumption(before, after, spot)
         if before.get("description") != after.get("description"):
-            self.findings.add("description changed", spot, f"{spot.name} is described otherwise")
+            self.findings.add(
+                "description changed", spot, f"the description of {spot.name} changed"
+            )
         for name in sorted(before.get("headers", {}).keys() ^ after.get("headers", {}).keys()):
             gone = name in before.get("headers", {})
             self.findings.add(
                 "response header removed" if gone else "response header added",
                 spot.named(name),
-                f"{spot.name} {'lost' if gone else 'has'} the header {name}",
+                f"the header {name} of {spot.name} was {'removed' if gone else 'added'}",
             )
         self._content(before.get("content", {}), after.get("content", {}), spot)
+
+    def _assumption(self, before: Json, after: Json, spot: Spot) -> Spot:
+        assumed = bool(before.get("x-assumed"))
+        if assumed and not after.get("x-assumed"):
+            self.findings.add(
+                "assumption documented", spot, f"{spot.name} was assumed and is documented now"
+            )
+        return replace(spot, assumed=spot.assumed or assumed)
 
     def _content(self, before: Json, after: Json, spot: Spot) -> None:
         gone = [media for media in before if media not in after]
@@ -262,8 +259,7 @@ class _Comparison:
             self.findings.add(
                 "{direction} media type changed",
                 spot.named(come[0]),
-                f"{where} was {gone[0]} and is {come[0]}",
-                _ANSWERS if spot.direction == "response" else "",
+                f"{where} was {gone[0]} and is {come[0]} now",
             )
             pairs.append((before[gone[0]], after[come[0]]))
         else:
@@ -271,21 +267,21 @@ class _Comparison:
                 self.findings.add(
                     "{direction} media type removed",
                     spot.named(media),
-                    f"{where} is not {media} any more",
-                    _ANSWERS if spot.direction == "response" else "",
+                    f"{where} is no longer {media}",
                 )
             for media in come:
                 self.findings.add(
-                    "{direction} media type added", spot.named(media), f"{where} may be {media}"
+                    "{direction} media type added", spot.named(media), f"{where} may be {media} now"
                 )
         for old, new in pairs:
+            at = self._assumption(old, new, spot)
             if old.get("encoding") != new.get("encoding"):
-                self.findings.add("encoding changed", spot, f"{where} is encoded otherwise")
-            self._schemas.compare(old.get("schema", {}), new.get("schema", {}), spot)
+                self.findings.add("encoding changed", at, f"the encoding of {where} changed")
+            self._schemas.compare(old.get("schema", {}), new.get("schema", {}), at)
             events = old.get("x-event-schema"), new.get("x-event-schema")
             if all(events):
                 was, now = ({"$ref": f"{SCHEMA_PREFIX}{name}"} for name in events)
-                self._schemas.compare(was, now, spot)
+                self._schemas.compare(was, now, at)
 
 
 def _by_place(document: Json) -> dict[tuple[str, str], tuple[str, Json]]:
@@ -296,7 +292,7 @@ def _by_place(document: Json) -> dict[tuple[str, str], tuple[str, Json]]:
 
 
 def _parameter_places(path: str, operation: Json) -> dict[tuple[str, Any], Json]:
-    """Parameters by place: those of the path by position, for their names mean nothing to users."""
+    """Return the parameters by place: path parameters by position, as users do not see their names."""
     found: dict[tuple[str, Any], Json] = {}
     for parameter in operation.get("parameters", ()):
         name: Any = parameter["name"]
@@ -307,7 +303,7 @@ def _parameter_places(path: str, operation: Json) -> dict[tuple[str, Any], Json]
 
 
 def _security(document: Json, owner: Json) -> str:
-    """A security as what it asks for; the names of its schemes and their words are left out."""
+    """Return what a security requires, without the names and descriptions of its schemes."""
     schemes = document.get("components", {}).get("securitySchemes", {})
     asked = [
         sorted(

@@ -1,4 +1,4 @@
-"""Compares two schemas as a user of kataven sees them; it knows nothing of operations or paths."""
+"""Compares two schemas as a user of kataven sees them. It must not know operations or paths."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Schemas:
         spot = replace(spot, assumed=spot.assumed or old.assumed)
         self._assumption(old_node, new_node, spot)
         if not old_name and not new_name:
-            # The description of a named schema is its own, not that of the place where it stands.
+            # A named schema has its own description, which is not that of the place using it.
             self._description(old.description, new.description, spot)
         self._shapes(old, new, spot)
 
@@ -54,11 +54,11 @@ class Schemas:
         spot = self._findings.shared(new_name, direction)
         if old_name != new_name and (old_name, new_name) not in self._renamed:
             self._renamed.add((old_name, new_name))
-            self._findings.add("schema renamed", spot, f"{old_name} is called {new_name}")
+            self._findings.add("schema renamed", spot, f"{old_name} is called {new_name} now")
         old_node = resolve(self._old, {"$ref": SCHEMA_PREFIX + old_name})
         new_node = resolve(self._new, {"$ref": SCHEMA_PREFIX + new_name})
         if "x-derived-from" in old_node and "x-derived-from" in new_node:
-            # It follows its source, whose changes are reported.
+            # It copies its source, whose changes are reported.
             return
         old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
         if not old.properties:
@@ -68,7 +68,9 @@ class Schemas:
 
     def _description(self, old: str | None, new: str | None, spot: Spot) -> None:
         if (old or "") != (new or ""):
-            self._findings.add("description changed", spot, f"{spot.name} is described otherwise")
+            self._findings.add(
+                "description changed", spot, f"the description of {spot.name} changed"
+            )
 
     def _assumption(self, old_node: Json, new_node: Json, spot: Spot) -> None:
         if old_node.get("x-assumed") and not new_node.get("x-assumed"):
@@ -76,7 +78,7 @@ class Schemas:
             what = f"the {part} of {spot.name}" if part else spot.name
             spot = replace(spot, assumed=False)
             self._findings.add(
-                "assumption documented", spot, f"{what} was our guess and is documented now"
+                "assumption documented", spot, f"{what} was assumed and is documented now"
             )
 
     def _shapes(self, old: Shape, new: Shape, spot: Spot) -> None:
@@ -85,14 +87,14 @@ class Schemas:
             self._findings.add(
                 "{direction} type changed",
                 spot,
-                f"{spot.name} was {shape.kind(old)} and is {shape.kind(new)}",
+                f"{spot.name} was {shape.kind(old)} and is {shape.kind(new)} now",
             )
             return
         if old.format != new.format:
             self._findings.add(
                 "{direction} format changed",
                 spot,
-                f"the format of {spot.name} was {old.format} and is {new.format}",
+                f"the format of {spot.name} was {old.format} and is {new.format} now",
             )
         self._null(old, new, spot)
         self._words(old, new, spot)
@@ -107,7 +109,7 @@ class Schemas:
                 self.compare(before, after, spot.named(name))
             elif before is not after:
                 self._findings.add(
-                    "{direction} type changed", spot, f"what {spot.name} holds is typed otherwise"
+                    "{direction} type changed", spot, f"the type of what {spot.name} holds changed"
                 )
 
     def _null(self, old: Shape, new: Shape, spot: Spot) -> None:
@@ -118,9 +120,9 @@ class Schemas:
                 "{direction} field became nullable", spot, f"{spot.name} may be null now"
             )
             return
-        guessed = replace(spot, assumed=spot.assumed or old.part_assumed == "nullability")
+        widened = replace(spot, assumed=spot.assumed or old.part_assumed == "nullability")
         self._findings.add(
-            "{direction} field no longer nullable", guessed, f"{spot.name} is never null now"
+            "{direction} field no longer nullable", widened, f"{spot.name} is never null now"
         )
 
     def _words(self, old: Shape, new: Shape, spot: Spot) -> None:
@@ -130,25 +132,27 @@ class Schemas:
         if spot.direction == "request" and after is not None and not new.open:
             if before is None or old.open:
                 self._findings.add(
-                    "request type changed", spot, f"{spot.name} takes only {', '.join(after)} now"
+                    "request type changed", spot, f"{spot.name} accepts only {', '.join(after)} now"
                 )
                 return
         elif spot.direction == "request" and after is None:
-            self._findings.add("request enum word added", spot, f"{spot.name} takes any word now")
+            self._findings.add(
+                "request enum word added", spot, f"{spot.name} accepts any string now"
+            )
             return
         for word in before or ():
             if word not in (after or ()):
                 self._findings.add(
                     "{direction} enum word removed",
                     spot.named(f"{spot.name}: {word}"),
-                    f"{spot.name} has no word {word!r} any more",
+                    f"{spot.name} no longer has the value {word!r}",
                 )
         for word in after or ():
             if word not in (before or ()):
                 self._findings.add(
                     "{direction} enum word added",
                     spot.named(f"{spot.name}: {word}"),
-                    f"{spot.name} has a new word {word!r}",
+                    f"{spot.name} has a new value {word!r}",
                 )
 
     def _bounds(self, old: Shape, new: Shape, spot: Spot) -> None:
@@ -159,7 +163,7 @@ class Schemas:
                 self._findings.add(
                     "{direction} bound narrowed" if narrowed else "{direction} bound widened",
                     spot,
-                    f"{keyword} of {spot.name} was {before} and is {after}",
+                    f"{keyword} of {spot.name} was {before} and is {after} now",
                 )
 
     def _default(self, old: Shape, new: Shape, spot: Spot) -> None:
@@ -167,11 +171,11 @@ class Schemas:
             return
         before = repr(old.default[0]) if old.default else "not given"
         after = repr(new.default[0]) if new.default else "not given"
-        detail = f"the default of {spot.name} was {before} and is {after}"
+        detail = f"the default of {spot.name} was {before} and is {after} now"
         if spot.direction == "request":
             detail += (
-                f": the SDK sends its own, so the contract's default ({before}) and the Hub's "
-                f"({after}) differ now"
+                f": the SDK sends its own default ({before}), which now differs from the Hub's "
+                f"({after})"
             )
         self._findings.add("{direction} default changed", spot, detail)
 
@@ -179,9 +183,11 @@ class Schemas:
         for name, node in old.properties.items():
             at = spot.below(name)
             if name not in new.properties:
-                guess = spot.assumed or shape.read(self._old, node).assumed
+                assumed = spot.assumed or shape.read(self._old, node).assumed
                 self._findings.add(
-                    "{direction} field removed", replace(at, assumed=guess), f"{at.name} is gone"
+                    "{direction} field removed",
+                    replace(at, assumed=assumed),
+                    f"{at.name} was removed",
                 )
                 continue
             self._required(name in old.required, name in new.required, at)
@@ -194,10 +200,10 @@ class Schemas:
                 self._findings.add(
                     "required request field added",
                     at,
-                    f"{at.name} is new and required: without it the Hub refuses the request",
+                    f"{at.name} was added and is required: without it the Hub rejects the request",
                 )
             else:
-                self._findings.add("{direction} field added", at, f"{at.name} is new")
+                self._findings.add("{direction} field added", at, f"{at.name} was added")
 
     def _required(self, before: bool, after: bool, at: Spot) -> None:  # noqa: FBT001
         if before != after:
@@ -206,7 +212,7 @@ class Schemas:
                 if after
                 else "{direction} field became optional",
                 at,
-                f"{at.name} is {'always there' if after else 'not always there'} now",
+                f"{at.name} is {'required' if after else 'optional'} now",
             )
 
 

@@ -1,6 +1,6 @@
-"""Reads an OpenAPI document from text and brings it to OpenAPI 3.1.
+"""Reads an OpenAPI document from text and upgrades it to OpenAPI 3.1.
 
-It knows the formats, and nothing of Kataven: no path, name or rule of the Hub stands here.
+It knows the formats. It must not know anything of Kataven: no path, name or rule of the Hub.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON: no dates, and a doubled key is an error instead of a lost value."""
+    """YAML as JSON: no dates, and a duplicate key is an error instead of a lost value."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Json:
-    # A merge key or a number as a key would make two spellings of one document.
+    # Keys are strings, as in JSON: otherwise one document would have two spellings.
     found: Json = {}
     for key_node, value_node in node.value:
         key = str(loader.construct_object(key_node, deep=True))
         if key in found:
             raise SpecError(
-                f"the key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}"
+                f"duplicate key {key!r} in one mapping, line {key_node.start_mark.line + 1}"
             )
         found[key] = loader.construct_object(value_node, deep=True)
     return found
@@ -50,25 +50,30 @@ def load(text: str, name: str) -> Json:
 
     Args:
         text: The document.
-        name: What it is called in errors.
+        name: Its name, for error messages.
 
     Raises:
-        SpecError: If it is neither, or holds no mapping.
+        SpecError: If it is neither, or does not hold a mapping.
     """
-    loaded = parse(text, name)
+    loaded = _parse(text, name)
     if not isinstance(loaded, dict):
-        raise SpecError(f"{name} holds no mapping, so it is no OpenAPI document")
+        raise SpecError(f"{name} does not hold a mapping, so it is not an OpenAPI document")
     return loaded
 
 
-def parse(text: str, name: str) -> Any:
-    """Read JSON or YAML, whatever it holds.
+def compose(text: str) -> yaml.Node | None:
+    """Read the nodes of a YAML text, which know where in the text they are."""
+    return yaml.compose(text, Loader=_Loader)
 
-    Raises:
-        SpecError: If it is neither.
-    """
+
+def construct(node: yaml.Node) -> Any:
+    """Return the value of a node."""
+    return _Loader("").construct_document(node)
+
+
+def _parse(text: str, name: str) -> Any:
     try:
-        # JSON first: not all of it is YAML, and it is read faster.
+        # JSON first: not all of it is YAML, and it is faster to read.
         return json.loads(text)
     except ValueError:
         try:
@@ -80,24 +85,22 @@ def parse(text: str, name: str) -> Any:
 
 
 def as_openapi_31(document: Json, name: str) -> Json:
-    """Bring a document to OpenAPI 3.1, or say why not.
+    """Upgrade a document to OpenAPI 3.1.
 
     Returns:
-        A copy; the argument stays as it is.
+        A copy; the argument is not changed.
 
     Raises:
         SpecError: If it is Swagger 2.0, another version, or has no paths.
     """
     if "swagger" in document:
         raise SpecError(
-            f"{name} is Swagger {document['swagger']}: convert it first to OpenAPI 3.0 or 3.1, for "
-            "example with https://converter.swagger.io or swagger2openapi, and read the result"
+            f"{name} is Swagger {document['swagger']}: convert it to OpenAPI 3.0 or 3.1 first, for "
+            "example with https://converter.swagger.io or swagger2openapi, and import the result"
         )
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
-        raise SpecError(
-            f"{name} says openapi: {version!r}; this reads OpenAPI 3.0 and 3.1 documents"
-        )
+        raise SpecError(f"{name} has openapi: {version!r}; only OpenAPI 3.0 and 3.1 are supported")
     paths = document.get("paths")
     if not isinstance(paths, dict) or not paths:
         raise SpecError(f"{name} has no paths")
@@ -105,7 +108,7 @@ def as_openapi_31(document: Json, name: str) -> Json:
         if not isinstance(item, dict) or not all(
             isinstance(item[method], dict) for method in METHODS if method in item
         ):
-            raise SpecError(f"{name}: paths/{path} holds no operations")
+            raise SpecError(f"{name}: paths/{path} does not hold operations")
     for reference in sorted(set(_references(document))):
         if _target(document, reference) is None:
             raise SpecError(f"{name} refers to {reference}, which is not in the document")
@@ -117,10 +120,10 @@ def as_openapi_31(document: Json, name: str) -> Json:
 
 
 def resolve(document: Json, node: Json) -> Any:
-    """Follow ``$ref`` until something else is found.
+    """Follow ``$ref`` to what it refers to.
 
     Raises:
-        SpecError: If it leads outside the document, nowhere or in a circle.
+        SpecError: If it leads outside the document, to nothing or in a circle.
     """
     seen = set()
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
@@ -144,7 +147,7 @@ def _target(document: Json, reference: str) -> Any:
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
-    """Go through method, path, path item and operation of each operation."""
+    """Yield the method, path, path item and operation of each operation."""
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -163,7 +166,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def _upgrade(node: Any) -> None:
-    """Rewrite what OpenAPI 3.0 spells in its own way as JSON Schema spells it."""
+    """Rewrite the keywords of OpenAPI 3.0 as those of JSON Schema."""
     if isinstance(node, list):
         for value in node:
             _upgrade(value)

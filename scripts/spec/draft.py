@@ -1,6 +1,6 @@
-"""The document while it is being made ours: what rules and assumptions work on.
+"""The vendor's document while it is turned into ours: what rules and assumptions work on.
 
-It knows how to find operations and schemas; it knows no rule.
+It knows how to find operations and schemas. It must not know any rule.
 """
 
 from __future__ import annotations
@@ -18,50 +18,31 @@ if TYPE_CHECKING:
 SCHEMA_PREFIX = "#/components/schemas/"
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """One operation that the SDK covers, as rules.yaml names it.
-
-    Attributes:
-        id: Our operationId.
-        method: The HTTP method, in lower case.
-        path: The path, below the version.
-        tag: Our tag, which names the folder of the generated module.
-        sdk: What users call it, such as "campaigns.create".
-        defaults: Defaults that the SDK's contract fixes although the Hub has others.
-    """
-
-    id: str
-    method: str
-    path: str
-    tag: str
-    sdk: str
-    defaults: Json = field(default_factory=dict)
-
-
 def blanked(path: str) -> str:
-    """A path without the names of its parameters, which differ between documents."""
+    """Return a path without the names of its parameters, which differ between documents."""
     return re.sub(r"\{[^{}]*\}", "{}", path)
 
 
 @dataclass(slots=True)
 class Draft:
-    """The document, and what was noticed on the way.
+    """The document and what was noticed on the way.
 
     Attributes:
-        document: The document; rules change it in place.
-        absent: Covered operations that the vendor's document does not have.
-        left_out: Operations of it that the SDK does not cover, as "GET /agents".
-        notes: Sentences for the maintainer that are no errors.
+        document: The document. Rules and assumptions change it in place.
+        absent: operationIds that openapi.yaml has and the vendor's document does not.
+        left_out: Operations that the SDK does not cover, such as "GET /agents".
+        gave_way: One sentence for each assumption that the document makes unnecessary.
+        notes: Further sentences for the maintainer that are not errors.
     """
 
     document: Json
     absent: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+    gave_way: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def operation(self, operation_id: str) -> Json | None:
-        """Find an operation by our id."""
+        """Find an operation by our operationId."""
         for _, _, _, operation in operations(self.document):
             if operation.get("operationId") == operation_id:
                 return operation
@@ -80,7 +61,7 @@ class Draft:
         return schemas
 
     def properties(self, name: str) -> Json:
-        """The properties of a named schema, none where it has none."""
+        """Return the properties of a named schema; empty if it has none."""
         found = (self.schema(name) or {}).get("properties")
         return found if isinstance(found, dict) else {}
 
@@ -89,46 +70,53 @@ class Draft:
         return resolve(self.document, node)
 
 
-def cover(draft: Draft, covered: list[Covered]) -> None:
-    """Keep the operations that the SDK covers, under our ids and tags; note the others.
+def cover(draft: Draft, present: Json) -> None:
+    """Keep the operations that openapi.yaml has, under our operationIds and tags.
 
-    The vendor's own operationId is kept beside ours, so that a change of it can be reported.
+    The vendor's own operationId is kept next to ours, so that a change of it can be reported.
+
+    Args:
+        draft: The vendor's document.
+        present: openapi.yaml.
 
     Raises:
-        SpecError: If none is there: then it is another document.
+        SpecError: If the document has none of them: it describes another API.
     """
-    by_place = {(one.method, blanked(one.path)): one for one in covered}
+    ours = {
+        (method, blanked(path)): operation for method, path, _, operation in operations(present)
+    }
     found: set[str] = set()
     kept: Json = {}
     for method, path, item, operation in operations(draft.document):
-        ours = by_place.get((method, blanked(path)))
-        if ours is None:
+        known = ours.get((method, blanked(path)))
+        if known is None:
             draft.left_out.append(f"{method.upper()} {path}")
             continue
-        found.add(ours.id)
+        found.add(known["operationId"])
         parameters = [*operation.get("parameters", ()), *item.get("parameters", ())]
-        new = {**operation, "operationId": ours.id, "tags": [ours.tag]}
+        new = {**operation, "operationId": known["operationId"], "tags": known["tags"]}
+        new.update({key: known[key] for key in known if key.startswith("x-sdk-")})
         new.pop("parameters", None)
         if parameters:
-            new["parameters"] = _without_doubles(draft, parameters)
+            new["parameters"] = _without_duplicates(draft, parameters)
         if operation.get("operationId"):
             new["x-vendor-operation-id"] = operation["operationId"]
         kept.setdefault(path, {})[method] = new
-    draft.absent = {one.id for one in covered} - found
+    draft.absent = {operation["operationId"] for operation in ours.values()} - found
     if not found:
         raise SpecError(
-            "the document has none of the operations that scripts/spec/rules.yaml names; is it the "
-            "Kataven Hub's?"
+            "the document has none of the operations of openapi.yaml; does it describe the Kataven "
+            "Hub?"
         )
     draft.document["paths"] = kept
     draft.left_out.sort()
 
 
-def _without_doubles(draft: Draft, parameters: list[Json]) -> list[Json]:
-    # An operation's own parameter goes before the one of its path item.
+def _without_duplicates(draft: Draft, parameters: list[Json]) -> list[Json]:
+    # A parameter of the operation takes precedence over one of the path item.
     kept: dict[tuple[str, str], Json] = {}
     for parameter in parameters:
-        # A copy of its own for each operation: rules change them one by one.
+        # Each operation gets its own copy, because rules change them one by one.
         resolved = dict(draft.resolve(parameter))
         kept.setdefault((resolved["in"], resolved["name"]), resolved)
     return list(kept.values())

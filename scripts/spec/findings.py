@@ -1,6 +1,6 @@
-"""Collects changes while two documents are compared, and words them.
+"""Collects the changes found between two documents and words them.
 
-It knows who uses which schema, so that a change of a shared one is said once.
+It knows which operations use which schema, so that a change of a shared one is reported once.
 """
 
 from __future__ import annotations
@@ -8,34 +8,42 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .change import Change
 from .document import operations, resolve
 from .draft import SCHEMA_PREFIX
 from .ranks import rank
 
 if TYPE_CHECKING:
     from .document import Json
-    from .places import Places
 
 
-# What a change asks of the hand-written layer; every other one only touches it.
-_VERBS = {
-    "required request field added": "add it to",
-    "request field added": "to offer it, add it to",
-    "request field removed": "take it out of",
-    "request field became required": "make it required in",
-}
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change between two documents.
+
+    Attributes:
+        operation: Our operationId, or None if it concerns several operations or none.
+        what: The kind of change, one of ``ranks.RANKS``.
+        name: What changed, such as "Campaign.created_by".
+        rank: "breaking", "compatible" or "internal".
+        message: A sentence for people.
+    """
+
+    operation: str | None
+    what: str
+    name: str
+    rank: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where in the documents the comparison stands.
+    """The part of the documents that is being compared.
 
     Attributes:
-        name: What users would call it, such as "Campaign.status".
-        operations: Our ids of the operations that it belongs to.
+        name: Its name for users, such as "Campaign.status".
+        operations: The operationIds that it belongs to.
         direction: "request", "response", or "" for the operation itself.
-        assumed: Whether it was a guess of ours until now.
+        assumed: Whether it was an assumption until now.
     """
 
     name: str
@@ -44,11 +52,11 @@ class Spot:
     assumed: bool = False
 
     def named(self, name: str) -> Spot:
-        """The same spot under another name."""
+        """Return the same spot under another name."""
         return replace(self, name=name)
 
     def below(self, name: str) -> Spot:
-        """A field of this spot."""
+        """Return a field of this spot."""
         return replace(self, name=f"{self.name}.{name}" if self.name else name)
 
 
@@ -58,50 +66,57 @@ class Findings:
     Args:
         old: The document before.
         new: The document after.
-        places: Names places in the hand-written layer.
     """
 
-    def __init__(self, old: Json, new: Json, places: Places) -> None:
-        self.places = places
+    def __init__(self, old: Json, new: Json) -> None:
         self.changes: list[Change] = []
         self._users = _merged(users(old), users(new))
+        self._methods = {**sdk_methods(new), **sdk_methods(old)}
 
     def add(self, what: str, spot: Spot, detail: str, advice: str = "") -> None:
-        """Note one change.
+        """Record one change.
 
         Args:
-            what: Its kind, without the direction where the kind has one.
+            what: Its kind, with "{direction}" where the kind has one.
             spot: Where it is.
             detail: What changed, the beginning of a sentence.
-            advice: What to do; without it, the places that it touches.
+            advice: What else to know. Without it, the methods that a change of a response concerns.
         """
         kind = what.format(direction=spot.direction)
         found = rank(kind, assumed=spot.assumed)
         tail = advice
-        if not tail and found != "internal":
-            verb = _VERBS.get(kind, "touches")
-            tail = self.places.of(list(spot.operations), spot.direction, verb)
-        guess = " (our guess until now)" if spot.assumed else ""
+        if not tail and found != "internal" and spot.direction == "response" and spot.operations:
+            methods = ", ".join(self._methods[one] for one in spot.operations)
+            tail = f"affects {methods}"
+        assumption = " (assumed until now)" if spot.assumed else ""
         self.changes.append(
             Change(
                 operation=spot.operations[0] if len(spot.operations) == 1 else None,
                 what=kind,
                 name=spot.name,
                 rank=found,
-                message=f"{detail}{guess}" + (f"; {tail}" if tail else ""),
+                message=f"{detail}{assumption}" + (f"; {tail}" if tail else ""),
             )
         )
 
     def shared(self, name: str, direction: str) -> Spot:
-        """The spot of a named schema, with everybody who uses it."""
+        """Return the spot of a named schema, with all operations that use it."""
         return Spot(name, tuple(sorted(self._users.get((name, direction), ()))), direction)
+
+
+def sdk_methods(document: Json) -> dict[str, str]:
+    """Return what users call each operation, such as "campaigns.create", by operationId."""
+    return {
+        operation["operationId"]: operation.get("x-sdk-method", operation["operationId"])
+        for _, _, _, operation in operations(document)
+    }
 
 
 Users = dict[tuple[str, str], set[str]]
 
 
 def users(document: Json) -> Users:
-    """Find out which operations send or answer each named schema, through others too."""
+    """Find the operations that send or return each named schema, directly or inside another."""
     found: Users = {}
     for _, _, _, operation in operations(document):
         name = operation["operationId"]
@@ -120,7 +135,7 @@ def _reach(document: Json, root: Any, operation: str, direction: str, found: Use
         elif isinstance(node, dict):
             pending += node.values()
             references = [node.get("$ref")]
-            # Schemas that stand beside the answer, not in it.
+            # Schemas that belong to the response without being its schema.
             references += [
                 SCHEMA_PREFIX + node[key]
                 for key in ("x-event-schema", "x-derived-from")

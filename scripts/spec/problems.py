@@ -1,10 +1,10 @@
-"""The one exception of this package; it knows nothing beyond its sentences."""
+"""The exception of this package. It knows nothing beyond its sentences."""
 
 from __future__ import annotations
 
 
 class SpecError(Exception):
-    """The document cannot be used, or a rule of ours has lost its cause.
+    """A document cannot be used, or a rule no longer applies.
 
     Args:
         problems: One sentence each: what is wrong, where, and what to do.

@@ -1,4 +1,4 @@
-"""Reads what the comparison needs from a project's files; the only module here that opens files."""
+"""Reads the files of a project. The only module here that opens files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from . import document
-from .normalise import Tables, read_tables
-from .order import seal_is_whole
+from .importer import read_rules
 from .problems import SpecError
 
 if TYPE_CHECKING:
@@ -15,18 +14,15 @@ if TYPE_CHECKING:
 
     from .document import Json
 
-EDITED = (
-    "openapi.yaml was edited by hand, but it is output only: put the change into "
-    "scripts/spec/rules.yaml (what the vendor says) or scripts/spec/assumed.yaml (what we choose), "
-    "then run: python scripts/update_spec.py tests/data/vendor-openapi.yaml"
-)
+# The document that openapi.yaml was last imported from: what differs from it is a hand edit.
+LAST_IMPORTED = "tests/data/reconstructed-openapi.yaml"
 
 
 def text_of(path: Path) -> str:
     """Read a file as UTF-8.
 
     Raises:
-        SpecError: If it is not there or no UTF-8.
+        SpecError: If it cannot be read or is not UTF-8.
     """
     try:
         return path.read_text("utf-8-sig")
@@ -34,34 +30,26 @@ def text_of(path: Path) -> str:
         raise SpecError(f"{path} cannot be read: {error}") from None
 
 
-def tables(root: Path) -> Tables:
-    """Read rules.yaml and assumed.yaml."""
-    folder = root / "scripts" / "spec"
-    return read_tables(
-        document.load(text_of(folder / "rules.yaml"), "scripts/spec/rules.yaml"),
-        document.parse(text_of(folder / "assumed.yaml"), "scripts/spec/assumed.yaml"),
-    )
+def rules(root: Path) -> list[Json]:
+    """Read rules.yaml."""
+    path = root / "scripts" / "spec" / "rules.yaml"
+    return read_rules(document.load(text_of(path), "scripts/spec/rules.yaml"))
 
 
 def current(root: Path) -> Json:
-    """Read openapi.yaml as it stands."""
+    """Read openapi.yaml."""
     return document.load(text_of(root / "openapi.yaml"), "openapi.yaml")
-
-
-def edited_by_hand(root: Path) -> bool:
-    """Say whether openapi.yaml is not as update_spec.py wrote it."""
-    return not seal_is_whole(text_of(root / "openapi.yaml"))
 
 
 def version(root: Path) -> str:
     """Read the version of kataven.
 
     Raises:
-        SpecError: If kataven/_version.py names none.
+        SpecError: If kataven/_version.py does not have one.
     """
     found = re.search(
         r'^__version__ = "(\d+\.\d+\.\d+)', text_of(root / "kataven" / "_version.py"), re.MULTILINE
     )
     if found is None:
-        raise SpecError("kataven/_version.py names no version like 1.2.3")
+        raise SpecError("kataven/_version.py does not contain a version such as 1.2.3")
     return found[1]

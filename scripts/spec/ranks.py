@@ -1,6 +1,6 @@
-"""Knows what each kind of change means to a user of kataven: a table, and nothing else.
+"""Knows what each kind of change means for users of kataven. It is a table and nothing else.
 
-The user calls methods and reads dicts; what only a reader of the raw specification sees is
+Users call methods and read dicts. A change that only readers of the specification notice is
 internal.
 """
 
@@ -61,7 +61,7 @@ RANKS: Final = {
     "status code changed": COMPATIBLE,
     "status code added": COMPATIBLE,
     "status code removed": COMPATIBLE,
-    # What nobody outside the generated code sees.
+    # What users do not notice.
     "assumption documented": INTERNAL,
     "description changed": INTERNAL,
     "operationId changed": INTERNAL,
@@ -78,13 +78,13 @@ def rank(what: str, *, assumed: bool) -> str:
 
     Args:
         what: The kind, one of ``RANKS``.
-        assumed: Whether it was a guess of ours until now: no type promised it, so it breaks no
-            promise.
+        assumed: Whether it was assumed until now. No type guaranteed it, so a change of it is not
+            breaking.
     """
     found = RANKS[what]
     return COMPATIBLE if assumed and found == BREAKING else found
 
 
 def highest(ranks: list[str]) -> str:
-    """The rank of several changes together; "internal" for none."""
+    """Return the highest of several ranks; "internal" if there are none."""
     return max(ranks, key=ORDER.index, default=INTERNAL)

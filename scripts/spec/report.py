@@ -1,41 +1,48 @@
-"""Words a report: for people, for programs as JSON, and for CHANGELOG and version."""
+"""Words a report: for people, as JSON, and as lines for CHANGELOG.md with the next version."""
 
 from __future__ import annotations
 
 import textwrap
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .ranks import BREAKING, COMPATIBLE, INTERNAL, highest
 
 if TYPE_CHECKING:
-    from .change import Change
-    from .places import Places
+    from collections.abc import Mapping
+
+    from .findings import Change
 
 EXIT_CODES = {INTERNAL: 0, COMPATIBLE: 10, BREAKING: 20}
 
 _HEADINGS = {
     BREAKING: "Breaking for users of kataven",
     COMPATIBLE: "Compatible: users need not do anything",
-    INTERNAL: "Internal: users see nothing of it",
+    INTERNAL: "Internal: users do not notice",
 }
 
 
 def as_json(changes: list[Change]) -> dict[str, Any]:
-    """The report for programs."""
+    """Return the report for programs: the keys "rank" and "changes"."""
     return {
         "rank": highest([change.rank for change in changes]),
-        "changes": [change.as_json() for change in changes],
+        "changes": [asdict(change) for change in changes],
     }
 
 
-def as_text(changes: list[Change], notes: list[str], version: str, places: Places) -> str:
-    """The report for people.
+def as_text(
+    changes: list[Change],
+    sections: Mapping[str, list[str]],
+    version: str,
+    methods: Mapping[str, str],
+) -> str:
+    """Return the report for people.
 
     Args:
-        changes: The changes, the gravest first.
-        notes: Sentences for the maintainer.
-        version: The version of kataven that stands now.
-        places: Knows what users call an operation.
+        changes: The changes, breaking ones first.
+        sections: Further sentences by heading; an empty section is left out.
+        version: The present version of kataven.
+        methods: What users call each operation, by operationId.
     """
     blocks = []
     for rank, heading in _HEADINGS.items():
@@ -47,10 +54,11 @@ def as_text(changes: list[Change], notes: list[str], version: str, places: Place
             ]
     if not changes:
         blocks.append("Nothing changed.")
-    if notes:
-        blocks.append("To do in our own tables:")
-        blocks += [_line(note) for note in notes]
-    lines = changelog(changes, places)
+    for heading, sentences in sections.items():
+        if sentences:
+            blocks.append(f"{heading} ({len(sentences)}):")
+            blocks += [_line(sentence) for sentence in sentences]
+    lines = changelog(changes, methods)
     if lines:
         blocks.append("For CHANGELOG.md:")
         blocks += [_line(line) for line in lines]
@@ -74,24 +82,29 @@ def _line(text: str) -> str:
     )
 
 
-def changelog(changes: list[Change], places: Places) -> list[str]:
-    """Lines for CHANGELOG.md: what users of kataven read, under their names, without our to-do."""
+def changelog(changes: list[Change], methods: Mapping[str, str]) -> list[str]:
+    """Return lines for CHANGELOG.md, in terms of what users call.
+
+    Args:
+        changes: The changes.
+        methods: What users call each operation, by operationId.
+    """
     lines = []
     for rank, word in ((BREAKING, "Breaking"), (COMPATIBLE, "Changed")):
         for change in changes:
             if change.rank == rank:
                 what = change.message.partition("; ")[0]
-                where = f" ({places.sdk_name(change.operation)})" if change.operation else ""
+                where = f" ({methods[change.operation]})" if change.operation else ""
                 lines.append(f"{word}: {what}{where}.")
     return lines
 
 
 def next_version(version: str, rank: str) -> str:
-    """The next version by semantic versioning; below 1.0 a breaking change raises the minor number.
+    """Return the next semantic version. Below 1.0 a breaking change raises the minor number.
 
     Args:
-        version: Such as "0.1.0".
-        rank: The gravest rank of the changes.
+        version: The present version, such as "0.1.0".
+        rank: The highest rank of the changes.
     """
     major, minor, patch = (int(part) for part in version.split(".")[:3])
     if rank == BREAKING and major:

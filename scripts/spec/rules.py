@@ -1,7 +1,7 @@
-"""The kinds of rules that rules.yaml may name, each a function on the draft.
+"""The kinds of rules that rules.yaml may use, each a function of the draft.
 
-A function returns how many places it changed; none means that the rule has lost its cause, which
-the caller makes an error of. What a rule is for stands beside it in rules.yaml, not here.
+A function returns how many places it changed. The caller treats 0 as an error, so that no rule
+outlives its reason. The reasons are in rules.yaml, not here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def strip_path_prefix(draft: Draft, *, prefix: str) -> int:
-    """Take a prefix off every path that has it."""
+    """Remove a prefix from every path that has it."""
     paths = draft.document["paths"]
     stripped: Json = {}
     matched = 0
@@ -35,7 +35,7 @@ def strip_path_prefix(draft: Draft, *, prefix: str) -> int:
 
 
 def lift_security(draft: Draft, *, name: str) -> int:
-    """Move a security that all operations share to the top, and call its scheme by our name."""
+    """Move the security that operations share to the top, and give its scheme our name."""
     found = [operation.get("security") for _, _, _, operation in operations(draft.document)]
     shared = found[0]
     schemes = draft.document.get("components", {}).get("securitySchemes", {})
@@ -46,7 +46,7 @@ def lift_security(draft: Draft, *, name: str) -> int:
         return 0
     matched = 0
     for _, _, _, operation in operations(draft.document):
-        # An operation that differs keeps its own, and the comparison reports it.
+        # An operation with another security keeps it, and the comparison reports it.
         if operation.get("security") == shared:
             del operation["security"]
             matched += 1
@@ -58,7 +58,7 @@ def lift_security(draft: Draft, *, name: str) -> int:
 
 
 def drop_header_parameter(draft: Draft, *, name: str) -> int:
-    """Take a header out of the parameters of every operation."""
+    """Remove a header from the parameters of every operation."""
     matched = 0
     for _, _, _, operation in operations(draft.document):
         parameters = operation.get("parameters", [])
@@ -76,16 +76,18 @@ def drop_header_parameter(draft: Draft, *, name: str) -> int:
 
 
 def undot_schema_names(draft: Draft) -> int:
-    """Name every schema by what stands behind the last dot, with a capital."""
+    """Name every schema by the part after the last dot, with a capital letter."""
     renamed: dict[str, str] = {}
     for name in draft.schemas:
         last = name.rpartition(".")[2]
         renamed[name] = last[:1].upper() + last[1:] if "." in name else name
     if len(set(renamed.values())) < len(renamed):
-        doubled = sorted(
+        duplicates = sorted(
             name for name, new in renamed.items() if list(renamed.values()).count(new) > 1
         )
-        raise SpecError(f"the schemas {', '.join(doubled)} would have one name without their dots")
+        raise SpecError(
+            f"without their dots, the schemas {', '.join(duplicates)} have the same name"
+        )
     schemas = draft.schemas
     draft.document["components"]["schemas"] = {renamed[name]: schemas[name] for name in schemas}
     _rename_references(draft.document, renamed)
@@ -113,7 +115,7 @@ def _request_content(draft: Draft, operation: str) -> Json:
 
 
 def media_type(draft: Draft, *, operation: str, vendor: str, ours: str) -> int:
-    """Call the media type of a request body by its right name."""
+    """Correct the media type of a request body."""
     content = _request_content(draft, operation)
     if vendor not in content or ours in content:
         return 0
@@ -130,7 +132,8 @@ def name_request_schema(draft: Draft, *, operation: str, name: str) -> int:
             continue
         if name in draft.schemas:
             raise SpecError(
-                f"the document has a schema {name} of its own beside {operation}'s form"
+                f"the document already has a schema {name}, so the form of {operation} cannot be "
+                "called that"
             )
         draft.schemas[name] = schema
         media["schema"] = {"$ref": SCHEMA_PREFIX + name}
@@ -139,7 +142,7 @@ def name_request_schema(draft: Draft, *, operation: str, name: str) -> int:
 
 
 def part_type(draft: Draft, *, operation: str, field: str, type: str) -> int:
-    """Say of which media type one part of a form is."""
+    """Set the media type of one part of a form."""
     matched = 0
     for media in _request_content(draft, operation).values():
         properties = draft.resolve(media.get("schema") or {}).get("properties") or {}
@@ -152,14 +155,14 @@ def part_type(draft: Draft, *, operation: str, field: str, type: str) -> int:
 
 
 def open_enum(draft: Draft, *, schema: str, field: str, name: str) -> int:
-    """Turn the closed words of a field into known words beside any other string."""
+    """Turn a closed enum into known values that allow any other string too."""
     found = draft.properties(schema).get(field)
     if not isinstance(found, dict) or not isinstance(found.get("enum"), list):
         return 0
     known = f"Known{name}"
     for taken in (name, known):
         if taken in draft.schemas:
-            raise SpecError(f"the document has a schema {taken} of its own")
+            raise SpecError(f"the document already has a schema {taken}")
     about = {"description": found["description"]} if "description" in found else {}
     draft.schemas[known] = {key: found[key] for key in found if key != "description"}
     draft.schemas[name] = {
@@ -171,7 +174,7 @@ def open_enum(draft: Draft, *, schema: str, field: str, name: str) -> int:
 
 
 def require(draft: Draft, *, schema: str, fields: list[str]) -> int:
-    """Say of fields that they are always there."""
+    """Mark fields as required."""
     found = draft.schema(schema)
     if found is None:
         return 0
@@ -181,12 +184,12 @@ def require(draft: Draft, *, schema: str, fields: list[str]) -> int:
         if name in required:
             raise SpecError(
                 f"scripts/spec/rules.yaml: the rule require names {schema}.{name}, which the "
-                "vendor's document requires itself now; take it out of the rule"
+                "document requires by itself now; remove it from the rule"
             )
         if name not in draft.properties(schema):
             draft.notes.append(
                 f"scripts/spec/rules.yaml: the rule require names {schema}.{name}, which the "
-                "vendor's document does not have any more; take it out of the rule"
+                "document no longer has; remove it from the rule"
             )
             continue
         required.append(name)
@@ -194,8 +197,41 @@ def require(draft: Draft, *, schema: str, fields: list[str]) -> int:
     return matched
 
 
+def date_time(draft: Draft, *, schema: str, fields: list[str]) -> int:
+    """Give fields of type string the format date-time."""
+    matched = 0
+    for name in fields:
+        found = draft.properties(schema).get(name)
+        if found is None:
+            draft.notes.append(
+                f"scripts/spec/rules.yaml: the rule date_time names {schema}.{name}, which the "
+                "document no longer has; remove it from the rule"
+            )
+        elif "format" in found:
+            raise SpecError(
+                f"scripts/spec/rules.yaml: the rule date_time names {schema}.{name}, which has a "
+                "format in the document now; remove it from the rule"
+            )
+        elif "string" in (found.get("type"), *_listed(found.get("type"))):
+            found["format"] = "date-time"
+            matched += 1
+    return matched
+
+
+def _listed(types: Any) -> list[Any]:
+    return types if isinstance(types, list) else []
+
+
+def drop_field(draft: Draft, *, schema: str, field: str) -> int:
+    """Leave a field out; the generated model then keeps it among its additional properties."""
+    found = draft.schema(schema) or {}
+    if field in found.get("required", ()):
+        found["required"].remove(field)
+    return int(draft.properties(schema).pop(field, None) is not None)
+
+
 def share_responses(draft: Draft, *, names: dict[str, str]) -> int:
-    """Write the most frequent form of each error once, and refer to it."""
+    """Write the most frequent form of each error response once, and refer to it."""
     matched = 0
     for status, name in names.items():
         seen: dict[str, list[Json]] = {}
@@ -228,6 +264,8 @@ KINDS: dict[str, Callable[..., int]] = {
         part_type,
         open_enum,
         require,
+        date_time,
+        drop_field,
         share_responses,
     )
 }

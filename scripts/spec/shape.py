@@ -1,6 +1,6 @@
-"""Reads a schema as what a user sees of it: its types, words, bounds, fields.
+"""Reads a schema as a user sees it: its types, values, bounds and fields.
 
-It knows JSON Schema as OpenAPI documents use it; it compares nothing.
+It knows JSON Schema as OpenAPI documents use it. It must not compare anything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .document import resolve
 if TYPE_CHECKING:
     from .document import Json
 
-# Bounds that hold something up or down, in the direction that narrows.
+# Bounds, by the direction in which they become narrower.
 LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 OTHER = ("pattern", "multipleOf", "uniqueItems")
@@ -21,22 +21,22 @@ OTHER = ("pattern", "multipleOf", "uniqueItems")
 
 @dataclass(slots=True)
 class Shape:
-    """One schema, with references followed and alternatives laid over each other.
+    """One schema, with references resolved and alternatives merged.
 
     Attributes:
         types: JSON types without null; empty means any.
         nullable: Whether null is allowed.
-        words: The known words of an enum, or None where it has none.
-        open: Whether other words are allowed beside them.
+        words: The known values of an enum, or None if it is not an enum.
+        open: Whether other values are allowed too.
         format: Its format, or None.
         bounds: Bounds by keyword.
-        default: ``(value,)``, or () without one.
-        required: Names of fields that are always there.
-        properties: Fields by name, not yet read.
+        default: ``(value,)``, or () if there is none.
+        required: Names of the required fields.
+        properties: The schemas of the fields, by name.
         items: The schema of a list's items, or None.
-        values: The schema of further values of an object, or None.
-        assumed: Whether the whole of it is our guess.
-        part_assumed: Which part of it is our guess, else "".
+        values: The schema of the additional properties of an object, or None.
+        assumed: Whether all of it is assumed.
+        part_assumed: Which part of it is assumed, or "".
         description: Its description.
     """
 
@@ -60,7 +60,7 @@ def read(document: Json, node: Json) -> Shape:
     """Read one schema.
 
     Args:
-        document: The document that it stands in.
+        document: The document that contains it.
         node: The schema.
     """
     found: Json = {**_resolved(document, node), **{k: v for k, v in node.items() if k != "$ref"}}
@@ -118,6 +118,6 @@ def _lay_over(shape: Shape, other: Shape) -> None:
 
 
 def kind(shape: Shape) -> str:
-    """Name the type of a shape for people."""
+    """Return the type of a shape in words."""
     names = " or ".join(sorted(shape.types)) or "any type"
     return f"{names} ({shape.format})" if shape.format == "binary" else names

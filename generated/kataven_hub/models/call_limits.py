@@ -11,13 +11,13 @@ T = TypeVar("T", bound="CallLimits")
 
 @_attrs_define
 class CallLimits:
-    """The caps of the account on calls.
+    """The account's limits on calls.
 
     Attributes:
-        concurrent_max (int): Calls in flight at once, over all campaigns.
-        calls_per_minute (int): Calls begun in a minute.
-        daily_calls_max (int): Calls begun in a day.
-        daily_minutes_max (int): Minutes talked in a day.
+        concurrent_max (int): Maximum number of concurrent calls over all campaigns.
+        calls_per_minute (int): Maximum number of calls started per minute.
+        daily_calls_max (int): Maximum number of calls started per day.
+        daily_minutes_max (int): Maximum number of call minutes per day.
     """
 
     concurrent_max: int

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -7,7 +8,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.known_campaign_status import KnownCampaignStatus
-from ..types import UNSET, Unset
+from ..types import UNSET, Unset, parse_time, time_text
 
 T = TypeVar("T", bound="Campaign")
 
@@ -17,19 +18,21 @@ class Campaign:
     """A campaign, without counters.
 
     Attributes:
-        id (str): The campaign's id, an opaque string.
-        name (str): The name it was given.
-        agent_id (str): The agent that speaks.
-        phone_number_id (str): The number that calls.
-        status (KnownCampaignStatus | str): Where the campaign stands.
-        max_concurrent_calls (int): How many calls of this campaign may be in flight at once.
-        retries_per_contact (int): How many times a contact is dialled again.
-        retry_delay_seconds (int): Seconds between two calls to one contact.
-        created_at (str): When it was created, RFC 3339 with up to nine fractional digits.
-        created_by (str): Who created it.
-        scheduled_at (None | str | Unset): When it shall begin, RFC 3339.
-        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits.
-        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits.
+        id (str): The campaign's ID, an opaque string.
+        name (str): The campaign's name.
+        agent_id (str): The ID of the agent that speaks to the contacts.
+        phone_number_id (str): The ID of the phone number to call from.
+        status (KnownCampaignStatus | str): The campaign's status.
+        max_concurrent_calls (int): Maximum number of concurrent calls of this campaign.
+        retries_per_contact (int): Maximum number of retries per contact.
+        retry_delay_seconds (int): Seconds between two calls to the same contact.
+        created_at (datetime.datetime | str): When the campaign was created, RFC 3339 with up to nine fractional digits.
+        created_by (str): Who created the campaign.
+        scheduled_at (datetime.datetime | None | str | Unset): When the campaign is scheduled to start, RFC 3339.
+        started_at (datetime.datetime | None | str | Unset): When the campaign started, RFC 3339 with up to nine
+            fractional digits.
+        completed_at (datetime.datetime | None | str | Unset): When the campaign ended, RFC 3339 with up to nine
+            fractional digits.
     """
 
     id: str
@@ -40,11 +43,11 @@ class Campaign:
     max_concurrent_calls: int
     retries_per_contact: int
     retry_delay_seconds: int
-    created_at: str
+    created_at: datetime.datetime | str
     created_by: str
-    scheduled_at: None | str | Unset = UNSET
-    started_at: None | str | Unset = UNSET
-    completed_at: None | str | Unset = UNSET
+    scheduled_at: datetime.datetime | None | str | Unset = UNSET
+    started_at: datetime.datetime | None | str | Unset = UNSET
+    completed_at: datetime.datetime | None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,25 +71,35 @@ class Campaign:
 
         retry_delay_seconds = self.retry_delay_seconds
 
-        created_at = self.created_at
+        created_at: str
+        if isinstance(self.created_at, datetime.datetime):
+            created_at = time_text(self.created_at)
+        else:
+            created_at = self.created_at
 
         created_by = self.created_by
 
         scheduled_at: None | str | Unset
         if isinstance(self.scheduled_at, Unset):
             scheduled_at = UNSET
+        elif isinstance(self.scheduled_at, datetime.datetime):
+            scheduled_at = time_text(self.scheduled_at)
         else:
             scheduled_at = self.scheduled_at
 
         started_at: None | str | Unset
         if isinstance(self.started_at, Unset):
             started_at = UNSET
+        elif isinstance(self.started_at, datetime.datetime):
+            started_at = time_text(self.started_at)
         else:
             started_at = self.started_at
 
         completed_at: None | str | Unset
         if isinstance(self.completed_at, Unset):
             completed_at = UNSET
+        elif isinstance(self.completed_at, datetime.datetime):
+            completed_at = time_text(self.completed_at)
         else:
             completed_at = self.completed_at
 
@@ -145,34 +158,69 @@ class Campaign:
 
         retry_delay_seconds = d.pop("retry_delay_seconds")
 
-        created_at = d.pop("created_at")
+        def _parse_created_at(data: object) -> datetime.datetime | str:
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                created_at_type_0 = parse_time(data)
+
+                return created_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | str, data)
+
+        created_at = _parse_created_at(d.pop("created_at"))
 
         created_by = d.pop("created_by")
 
-        def _parse_scheduled_at(data: object) -> None | str | Unset:
+        def _parse_scheduled_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                scheduled_at_type_0 = parse_time(data)
+
+                return scheduled_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         scheduled_at = _parse_scheduled_at(d.pop("scheduled_at", UNSET))
 
-        def _parse_started_at(data: object) -> None | str | Unset:
+        def _parse_started_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                started_at_type_0 = parse_time(data)
+
+                return started_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         started_at = _parse_started_at(d.pop("started_at", UNSET))
 
-        def _parse_completed_at(data: object) -> None | str | Unset:
+        def _parse_completed_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                completed_at_type_0 = parse_time(data)
+
+                return completed_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         completed_at = _parse_completed_at(d.pop("completed_at", UNSET))
 

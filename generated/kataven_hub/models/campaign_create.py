@@ -15,18 +15,18 @@ T = TypeVar("T", bound="CampaignCreate")
 
 @_attrs_define
 class CampaignCreate:
-    """The form of a new campaign.
+    """The form that creates a campaign.
 
     Attributes:
-        name (str): A name for people to read.
-        agent_id (str): The agent that speaks.
-        phone_number_id (str): The number that calls.
-        contacts (File): A CSV file of at most 10 MB. Its first row is headers, phone_number among them; every other
-            column becomes the contact's custom_fields.
-        max_concurrent_calls (int | Unset): How many calls of this campaign may be in flight at once. Default: 5.
-        retries_per_contact (int | Unset): How many times a contact is dialled again. Default: 0.
-        retry_delay_seconds (int | Unset): Seconds between two calls to one contact. Default: 300.
-        scheduled_at (str | Unset): When it shall begin, RFC 3339; refused if in the past.
+        name (str): A human-readable name.
+        agent_id (str): The ID of the agent that speaks to the contacts.
+        phone_number_id (str): The ID of the phone number to call from.
+        contacts (File): A CSV file of at most 10 MB. The first row holds the column names and must include
+            phone_number; every other column becomes one of the contact's custom_fields.
+        max_concurrent_calls (int | Unset): Maximum number of concurrent calls of this campaign. Default: 5.
+        retries_per_contact (int | Unset): Maximum number of retries per contact. Default: 0.
+        retry_delay_seconds (int | Unset): Seconds between two calls to the same contact. Default: 300.
+        scheduled_at (str | Unset): When the campaign is to start, RFC 3339. Rejected if in the past.
     """
 
     name: str

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -7,26 +8,26 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.known_campaign_status import KnownCampaignStatus
-from ..types import UNSET, Unset
+from ..types import UNSET, Unset, parse_time, time_text
 
 T = TypeVar("T", bound="CampaignSnapshot")
 
 
 @_attrs_define
 class CampaignSnapshot:
-    """The data of one frame of the event stream.
+    """The data of one event of the stream.
 
     Attributes:
         campaign_id (str | Unset): The campaign.
-        status (KnownCampaignStatus | str | Unset): Where the campaign stands.
-        total (int | Unset): Contacts in all.
-        pending (int | Unset): Contacts not yet done with.
+        status (KnownCampaignStatus | str | Unset): The campaign's status.
+        total (int | Unset): Number of contacts.
+        pending (int | Unset): Contacts still to be called.
         in_progress (int | Unset): Contacts in a call.
         completed (int | Unset): Contacts reached.
-        failed (int | Unset): Contacts given up.
-        cancelled (int | Unset): Contacts that a stop left undialled.
-        active_calls (int | Unset): Calls in flight.
-        timestamp (str | Unset): When the snapshot was taken, RFC 3339.
+        failed (int | Unset): Contacts that could not be reached.
+        cancelled (int | Unset): Contacts not called because the campaign was stopped.
+        active_calls (int | Unset): Calls in progress.
+        timestamp (datetime.datetime | str | Unset): When the snapshot was taken, RFC 3339.
     """
 
     campaign_id: str | Unset = UNSET
@@ -38,7 +39,7 @@ class CampaignSnapshot:
     failed: int | Unset = UNSET
     cancelled: int | Unset = UNSET
     active_calls: int | Unset = UNSET
-    timestamp: str | Unset = UNSET
+    timestamp: datetime.datetime | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,7 +67,13 @@ class CampaignSnapshot:
 
         active_calls = self.active_calls
 
-        timestamp = self.timestamp
+        timestamp: str | Unset
+        if isinstance(self.timestamp, Unset):
+            timestamp = UNSET
+        elif isinstance(self.timestamp, datetime.datetime):
+            timestamp = time_text(self.timestamp)
+        else:
+            timestamp = self.timestamp
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -128,7 +135,20 @@ class CampaignSnapshot:
 
         active_calls = d.pop("active_calls", UNSET)
 
-        timestamp = d.pop("timestamp", UNSET)
+        def _parse_timestamp(data: object) -> datetime.datetime | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                timestamp_type_0 = parse_time(data)
+
+                return timestamp_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | str | Unset, data)
+
+        timestamp = _parse_timestamp(d.pop("timestamp", UNSET))
 
         campaign_snapshot = cls(
             campaign_id=campaign_id,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -7,29 +8,32 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.known_campaign_status import KnownCampaignStatus
-from ..types import UNSET, Unset
+from ..types import UNSET, Unset, parse_time, time_text
 
 T = TypeVar("T", bound="CampaignTransition")
 
 
 @_attrs_define
 class CampaignTransition:
-    """What start, pause, resume and stop answer. It has the campaign's fields, and none is promised.
+    """What start, pause, resume and stop return: the fields of a campaign, none of them guaranteed.
 
     Attributes:
-        id (str | Unset): The campaign's id, an opaque string.
-        name (str | Unset): The name it was given.
-        agent_id (str | Unset): The agent that speaks.
-        phone_number_id (str | Unset): The number that calls.
-        status (KnownCampaignStatus | str | Unset): Where the campaign stands.
-        max_concurrent_calls (int | Unset): How many calls of this campaign may be in flight at once.
-        retries_per_contact (int | Unset): How many times a contact is dialled again.
-        retry_delay_seconds (int | Unset): Seconds between two calls to one contact.
-        scheduled_at (None | str | Unset): When it shall begin, RFC 3339.
-        started_at (None | str | Unset): When it began, RFC 3339 with up to nine fractional digits.
-        completed_at (None | str | Unset): When it ended, RFC 3339 with up to nine fractional digits.
-        created_at (str | Unset): When it was created, RFC 3339 with up to nine fractional digits.
-        created_by (str | Unset): Who created it.
+        id (str | Unset): The campaign's ID, an opaque string.
+        name (str | Unset): The campaign's name.
+        agent_id (str | Unset): The ID of the agent that speaks to the contacts.
+        phone_number_id (str | Unset): The ID of the phone number to call from.
+        status (KnownCampaignStatus | str | Unset): The campaign's status.
+        max_concurrent_calls (int | Unset): Maximum number of concurrent calls of this campaign.
+        retries_per_contact (int | Unset): Maximum number of retries per contact.
+        retry_delay_seconds (int | Unset): Seconds between two calls to the same contact.
+        scheduled_at (datetime.datetime | None | str | Unset): When the campaign is scheduled to start, RFC 3339.
+        started_at (datetime.datetime | None | str | Unset): When the campaign started, RFC 3339 with up to nine
+            fractional digits.
+        completed_at (datetime.datetime | None | str | Unset): When the campaign ended, RFC 3339 with up to nine
+            fractional digits.
+        created_at (datetime.datetime | str | Unset): When the campaign was created, RFC 3339 with up to nine fractional
+            digits.
+        created_by (str | Unset): Who created the campaign.
     """
 
     id: str | Unset = UNSET
@@ -40,10 +44,10 @@ class CampaignTransition:
     max_concurrent_calls: int | Unset = UNSET
     retries_per_contact: int | Unset = UNSET
     retry_delay_seconds: int | Unset = UNSET
-    scheduled_at: None | str | Unset = UNSET
-    started_at: None | str | Unset = UNSET
-    completed_at: None | str | Unset = UNSET
-    created_at: str | Unset = UNSET
+    scheduled_at: datetime.datetime | None | str | Unset = UNSET
+    started_at: datetime.datetime | None | str | Unset = UNSET
+    completed_at: datetime.datetime | None | str | Unset = UNSET
+    created_at: datetime.datetime | str | Unset = UNSET
     created_by: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -73,22 +77,34 @@ class CampaignTransition:
         scheduled_at: None | str | Unset
         if isinstance(self.scheduled_at, Unset):
             scheduled_at = UNSET
+        elif isinstance(self.scheduled_at, datetime.datetime):
+            scheduled_at = time_text(self.scheduled_at)
         else:
             scheduled_at = self.scheduled_at
 
         started_at: None | str | Unset
         if isinstance(self.started_at, Unset):
             started_at = UNSET
+        elif isinstance(self.started_at, datetime.datetime):
+            started_at = time_text(self.started_at)
         else:
             started_at = self.started_at
 
         completed_at: None | str | Unset
         if isinstance(self.completed_at, Unset):
             completed_at = UNSET
+        elif isinstance(self.completed_at, datetime.datetime):
+            completed_at = time_text(self.completed_at)
         else:
             completed_at = self.completed_at
 
-        created_at = self.created_at
+        created_at: str | Unset
+        if isinstance(self.created_at, Unset):
+            created_at = UNSET
+        elif isinstance(self.created_at, datetime.datetime):
+            created_at = time_text(self.created_at)
+        else:
+            created_at = self.created_at
 
         created_by = self.created_by
 
@@ -156,34 +172,71 @@ class CampaignTransition:
 
         retry_delay_seconds = d.pop("retry_delay_seconds", UNSET)
 
-        def _parse_scheduled_at(data: object) -> None | str | Unset:
+        def _parse_scheduled_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                scheduled_at_type_0 = parse_time(data)
+
+                return scheduled_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         scheduled_at = _parse_scheduled_at(d.pop("scheduled_at", UNSET))
 
-        def _parse_started_at(data: object) -> None | str | Unset:
+        def _parse_started_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                started_at_type_0 = parse_time(data)
+
+                return started_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         started_at = _parse_started_at(d.pop("started_at", UNSET))
 
-        def _parse_completed_at(data: object) -> None | str | Unset:
+        def _parse_completed_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                completed_at_type_0 = parse_time(data)
+
+                return completed_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         completed_at = _parse_completed_at(d.pop("completed_at", UNSET))
 
-        created_at = d.pop("created_at", UNSET)
+        def _parse_created_at(data: object) -> datetime.datetime | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                created_at_type_0 = parse_time(data)
+
+                return created_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | str | Unset, data)
+
+        created_at = _parse_created_at(d.pop("created_at", UNSET))
 
         created_by = d.pop("created_by", UNSET)
 

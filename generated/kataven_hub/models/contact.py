@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -7,7 +8,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.known_contact_status import KnownContactStatus
-from ..types import UNSET, Unset
+from ..types import UNSET, Unset, parse_time, time_text
 
 if TYPE_CHECKING:
     from ..models.contact_custom_fields import ContactCustomFields
@@ -21,13 +22,15 @@ class Contact:
     """One contact of a campaign.
 
     Attributes:
-        id (str | Unset): The contact's id.
-        phone_number (str | Unset): The number in E.164, as the CSV has it.
-        custom_fields (ContactCustomFields | Unset): The other columns of the CSV, variables for the agent's prompt.
-        status (KnownContactStatus | str | Unset): Where a contact stands. Words that the SDK does not know survive.
-        attempts (int | Unset): How many times it was dialled.
-        last_attempt_at (None | str | Unset): When it was last dialled, RFC 3339, or null.
-        last_error (None | str | Unset): Why the last call did not succeed, or null.
+        id (str | Unset): The contact's ID.
+        phone_number (str | Unset): The phone number in E.164, as in the CSV file.
+        custom_fields (ContactCustomFields | Unset): The other columns of the CSV file, variables for the agent's
+            prompt.
+        status (KnownContactStatus | str | Unset): A contact's status. Statuses that the SDK does not know are passed
+            through.
+        attempts (int | Unset): Number of calls made to the contact.
+        last_attempt_at (datetime.datetime | None | str | Unset): When the contact was last called, RFC 3339, or null.
+        last_error (None | str | Unset): Why the last call failed, or null.
     """
 
     id: str | Unset = UNSET
@@ -35,7 +38,7 @@ class Contact:
     custom_fields: ContactCustomFields | Unset = UNSET
     status: KnownContactStatus | str | Unset = UNSET
     attempts: int | Unset = UNSET
-    last_attempt_at: None | str | Unset = UNSET
+    last_attempt_at: datetime.datetime | None | str | Unset = UNSET
     last_error: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -61,6 +64,8 @@ class Contact:
         last_attempt_at: None | str | Unset
         if isinstance(self.last_attempt_at, Unset):
             last_attempt_at = UNSET
+        elif isinstance(self.last_attempt_at, datetime.datetime):
+            last_attempt_at = time_text(self.last_attempt_at)
         else:
             last_attempt_at = self.last_attempt_at
 
@@ -123,12 +128,20 @@ class Contact:
 
         attempts = d.pop("attempts", UNSET)
 
-        def _parse_last_attempt_at(data: object) -> None | str | Unset:
+        def _parse_last_attempt_at(data: object) -> datetime.datetime | None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                last_attempt_at_type_0 = parse_time(data)
+
+                return last_attempt_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | str | Unset, data)
 
         last_attempt_at = _parse_last_attempt_at(d.pop("last_attempt_at", UNSET))
 

@@ -11,7 +11,7 @@ T = TypeVar("T", bound="ContactCustomFields")
 
 @_attrs_define
 class ContactCustomFields:
-    """The other columns of the CSV, variables for the agent's prompt."""
+    """The other columns of the CSV file, variables for the agent's prompt."""
 
     additional_properties: dict[str, str] = _attrs_field(init=False, factory=dict)
 

@@ -20,10 +20,10 @@ class ContactPage:
     """One page of contacts.
 
     Attributes:
-        contacts (list[Contact] | Unset): The contacts of this page, at most 100.
-        page (int | Unset): The page, counted from 0.
-        page_size (int | Unset): How many contacts a page holds.
-        total (int | Unset): How many contacts there are in all.
+        contacts (list[Contact] | Unset): The contacts on this page, at most 100.
+        page (int | Unset): The page number, counted from 0.
+        page_size (int | Unset): Maximum number of contacts per page.
+        total (int | Unset): Number of contacts over all pages.
     """
 
     contacts: list[Contact] | Unset = UNSET

@@ -83,11 +83,11 @@ def sync_detailed(
 ) -> Response[Campaign | str]:
     """Create a campaign
 
-     Uploads a CSV of contacts. The campaign is created in draft, and dispatch starts only after start.
-    There are no idempotency keys: the same request sent twice makes two campaigns.
+     Uploads a CSV file of contacts. The campaign is created with the status draft; dialling starts only
+    after start. There are no idempotency keys: sending the same request twice creates two campaigns.
 
     Args:
-        body (CampaignCreate): The form of a new campaign.
+        body (CampaignCreate): The form that creates a campaign.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -115,11 +115,11 @@ def sync(
 ) -> Campaign | str | None:
     """Create a campaign
 
-     Uploads a CSV of contacts. The campaign is created in draft, and dispatch starts only after start.
-    There are no idempotency keys: the same request sent twice makes two campaigns.
+     Uploads a CSV file of contacts. The campaign is created with the status draft; dialling starts only
+    after start. There are no idempotency keys: sending the same request twice creates two campaigns.
 
     Args:
-        body (CampaignCreate): The form of a new campaign.
+        body (CampaignCreate): The form that creates a campaign.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -142,11 +142,11 @@ async def asyncio_detailed(
 ) -> Response[Campaign | str]:
     """Create a campaign
 
-     Uploads a CSV of contacts. The campaign is created in draft, and dispatch starts only after start.
-    There are no idempotency keys: the same request sent twice makes two campaigns.
+     Uploads a CSV file of contacts. The campaign is created with the status draft; dialling starts only
+    after start. There are no idempotency keys: sending the same request twice creates two campaigns.
 
     Args:
-        body (CampaignCreate): The form of a new campaign.
+        body (CampaignCreate): The form that creates a campaign.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -172,11 +172,11 @@ async def asyncio(
 ) -> Campaign | str | None:
     """Create a campaign
 
-     Uploads a CSV of contacts. The campaign is created in draft, and dispatch starts only after start.
-    There are no idempotency keys: the same request sent twice makes two campaigns.
+     Uploads a CSV file of contacts. The campaign is created with the status draft; dialling starts only
+    after start. There are no idempotency keys: sending the same request twice creates two campaigns.
 
     Args:
-        body (CampaignCreate): The form of a new campaign.
+        body (CampaignCreate): The form that creates a campaign.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -86,7 +86,7 @@ def sync_detailed(
 ) -> Response[Any | str]:
     """Delete a campaign
 
-     Refused while the campaign is running; pause or stop it first.
+     Rejected while the campaign is running; pause or stop it first.
 
     Args:
         id (str):
@@ -117,7 +117,7 @@ def sync(
 ) -> Any | str | None:
     """Delete a campaign
 
-     Refused while the campaign is running; pause or stop it first.
+     Rejected while the campaign is running; pause or stop it first.
 
     Args:
         id (str):
@@ -143,7 +143,7 @@ async def asyncio_detailed(
 ) -> Response[Any | str]:
     """Delete a campaign
 
-     Refused while the campaign is running; pause or stop it first.
+     Rejected while the campaign is running; pause or stop it first.
 
     Args:
         id (str):
@@ -172,7 +172,7 @@ async def asyncio(
 ) -> Any | str | None:
     """Delete a campaign
 
-     Refused while the campaign is running; pause or stop it first.
+     Rejected while the campaign is running; pause or stop it first.
 
     Args:
         id (str):

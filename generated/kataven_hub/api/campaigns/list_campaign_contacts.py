@@ -99,7 +99,7 @@ def sync_detailed(
 ) -> Response[ContactPage | str]:
     """List contacts in a campaign
 
-     One page of contacts, 100 a page.
+     Returns one page of contacts, 100 per page.
 
     Args:
         id (str):
@@ -136,7 +136,7 @@ def sync(
 ) -> ContactPage | str | None:
     """List contacts in a campaign
 
-     One page of contacts, 100 a page.
+     Returns one page of contacts, 100 per page.
 
     Args:
         id (str):
@@ -168,7 +168,7 @@ async def asyncio_detailed(
 ) -> Response[ContactPage | str]:
     """List contacts in a campaign
 
-     One page of contacts, 100 a page.
+     Returns one page of contacts, 100 per page.
 
     Args:
         id (str):
@@ -203,7 +203,7 @@ async def asyncio(
 ) -> ContactPage | str | None:
     """List contacts in a campaign
 
-     One page of contacts, 100 a page.
+     Returns one page of contacts, 100 per page.
 
     Args:
         id (str):

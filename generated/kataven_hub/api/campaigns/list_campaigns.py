@@ -76,7 +76,7 @@ def sync_detailed(
 ) -> Response[CampaignList | str]:
     """List campaigns
 
-     Every campaign of the account. Whether the Hub pages this list is not known.
+     Lists every campaign of the account. Whether the Hub pages this list is not known.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -101,7 +101,7 @@ def sync(
 ) -> CampaignList | str | None:
     """List campaigns
 
-     Every campaign of the account. Whether the Hub pages this list is not known.
+     Lists every campaign of the account. Whether the Hub pages this list is not known.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -122,7 +122,7 @@ async def asyncio_detailed(
 ) -> Response[CampaignList | str]:
     """List campaigns
 
-     Every campaign of the account. Whether the Hub pages this list is not known.
+     Lists every campaign of the account. Whether the Hub pages this list is not known.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -145,7 +145,7 @@ async def asyncio(
 ) -> CampaignList | str | None:
     """List campaigns
 
-     Every campaign of the account. Whether the Hub pages this list is not known.
+     Lists every campaign of the account. Whether the Hub pages this list is not known.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

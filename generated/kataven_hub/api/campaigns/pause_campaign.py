@@ -89,7 +89,7 @@ def sync_detailed(
 ) -> Response[CampaignTransition | str]:
     """Pause a running campaign
 
-     No new calls are dialled; calls in flight finish.
+     Starts no new calls; calls in progress finish.
 
     Args:
         id (str):
@@ -120,7 +120,7 @@ def sync(
 ) -> CampaignTransition | str | None:
     """Pause a running campaign
 
-     No new calls are dialled; calls in flight finish.
+     Starts no new calls; calls in progress finish.
 
     Args:
         id (str):
@@ -146,7 +146,7 @@ async def asyncio_detailed(
 ) -> Response[CampaignTransition | str]:
     """Pause a running campaign
 
-     No new calls are dialled; calls in flight finish.
+     Starts no new calls; calls in progress finish.
 
     Args:
         id (str):
@@ -175,7 +175,7 @@ async def asyncio(
 ) -> CampaignTransition | str | None:
     """Pause a running campaign
 
-     No new calls are dialled; calls in flight finish.
+     Starts no new calls; calls in progress finish.
 
     Args:
         id (str):

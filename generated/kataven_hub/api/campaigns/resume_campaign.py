@@ -89,7 +89,8 @@ def sync_detailed(
 ) -> Response[CampaignTransition | str]:
     """Resume a paused campaign
 
-     Flips a paused campaign to running, if the account's concurrency budget allows it; else 409.
+     Moves a paused campaign to running. Fails with 409 if the account's concurrency limit does not allow
+    it.
 
     Args:
         id (str):
@@ -120,7 +121,8 @@ def sync(
 ) -> CampaignTransition | str | None:
     """Resume a paused campaign
 
-     Flips a paused campaign to running, if the account's concurrency budget allows it; else 409.
+     Moves a paused campaign to running. Fails with 409 if the account's concurrency limit does not allow
+    it.
 
     Args:
         id (str):
@@ -146,7 +148,8 @@ async def asyncio_detailed(
 ) -> Response[CampaignTransition | str]:
     """Resume a paused campaign
 
-     Flips a paused campaign to running, if the account's concurrency budget allows it; else 409.
+     Moves a paused campaign to running. Fails with 409 if the account's concurrency limit does not allow
+    it.
 
     Args:
         id (str):
@@ -175,7 +178,8 @@ async def asyncio(
 ) -> CampaignTransition | str | None:
     """Resume a paused campaign
 
-     Flips a paused campaign to running, if the account's concurrency budget allows it; else 409.
+     Moves a paused campaign to running. Fails with 409 if the account's concurrency limit does not allow
+    it.
 
     Args:
         id (str):

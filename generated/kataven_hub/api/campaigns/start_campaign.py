@@ -89,8 +89,8 @@ def sync_detailed(
 ) -> Response[CampaignTransition | str]:
     """Start a campaign
 
-     Flips a draft or paused campaign to running, if the account's concurrency budget allows it; else
-    409.
+     Moves a draft or paused campaign to running. Fails with 409 if the account's concurrency limit does
+    not allow it.
 
     Args:
         id (str):
@@ -121,8 +121,8 @@ def sync(
 ) -> CampaignTransition | str | None:
     """Start a campaign
 
-     Flips a draft or paused campaign to running, if the account's concurrency budget allows it; else
-    409.
+     Moves a draft or paused campaign to running. Fails with 409 if the account's concurrency limit does
+    not allow it.
 
     Args:
         id (str):
@@ -148,8 +148,8 @@ async def asyncio_detailed(
 ) -> Response[CampaignTransition | str]:
     """Start a campaign
 
-     Flips a draft or paused campaign to running, if the account's concurrency budget allows it; else
-    409.
+     Moves a draft or paused campaign to running. Fails with 409 if the account's concurrency limit does
+    not allow it.
 
     Args:
         id (str):
@@ -178,8 +178,8 @@ async def asyncio(
 ) -> CampaignTransition | str | None:
     """Start a campaign
 
-     Flips a draft or paused campaign to running, if the account's concurrency budget allows it; else
-    409.
+     Moves a draft or paused campaign to running. Fails with 409 if the account's concurrency limit does
+    not allow it.
 
     Args:
         id (str):

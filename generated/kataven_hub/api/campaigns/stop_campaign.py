@@ -89,7 +89,7 @@ def sync_detailed(
 ) -> Response[CampaignTransition | str]:
     """Stop a campaign permanently
 
-     Terminal. Contacts still pending become cancelled; calls in flight finish.
+     Ends the campaign for good. Pending contacts become cancelled; calls in progress finish.
 
     Args:
         id (str):
@@ -120,7 +120,7 @@ def sync(
 ) -> CampaignTransition | str | None:
     """Stop a campaign permanently
 
-     Terminal. Contacts still pending become cancelled; calls in flight finish.
+     Ends the campaign for good. Pending contacts become cancelled; calls in progress finish.
 
     Args:
         id (str):
@@ -146,7 +146,7 @@ async def asyncio_detailed(
 ) -> Response[CampaignTransition | str]:
     """Stop a campaign permanently
 
-     Terminal. Contacts still pending become cancelled; calls in flight finish.
+     Ends the campaign for good. Pending contacts become cancelled; calls in progress finish.
 
     Args:
         id (str):
@@ -175,7 +175,7 @@ async def asyncio(
 ) -> CampaignTransition | str | None:
     """Stop a campaign permanently
 
-     Terminal. Contacts still pending become cancelled; calls in flight finish.
+     Ends the campaign for good. Pending contacts become cancelled; calls in progress finish.
 
     Args:
         id (str):

@@ -38,10 +38,10 @@ def stream(
     *,
     client: AuthenticatedClient | Client,
 ) -> Iterator[httpx.Response]:
-    """Follow a campaign live
+    """Stream a campaign's events
 
-    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
-    15 s, "event: end" and a close at a terminal status.
+    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment ": heartbeat" every 15
+    s, and at a terminal status "event: end" and the end of the stream.
 
     Yields:
         The open response, whatever its status, with nothing of its body read. Leaving the block closes
@@ -61,10 +61,10 @@ async def astream(
     *,
     client: AuthenticatedClient | Client,
 ) -> AsyncIterator[httpx.Response]:
-    """Follow a campaign live
+    """Stream a campaign's events
 
-    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment line ": heartbeat" every
-    15 s, "event: end" and a close at a terminal status.
+    Server-Sent Events: a snapshot every 2 s while the campaign runs, a comment ": heartbeat" every 15
+    s, and at a terminal status "event: end" and the end of the stream.
 
     Yields:
         The open response, whatever its status, with nothing of its body read. Leaving the block closes
