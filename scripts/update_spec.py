@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_HAND_EDITS = "Hand edits of openapi.yaml that the import drops (a rule or x-assumed keeps them)"
+
 
 @dataclass(frozen=True, slots=True)
 class _Import:
@@ -53,9 +55,7 @@ def _prepare(root: Path, file: Path) -> _Import:
     changes = compare.compare(present, new)
     sections = {
         "Assumptions that give way": imported.gave_way,
-        "Hand edits of openapi.yaml that the import drops (a rule or x-assumed keeps one)": _dropped(
-            root, table, present, imported
-        ),
+        _HAND_EDITS: _dropped(root, table, present, imported),
         "To look at": imported.notes,
         "To change in kataven/": agreement.disagreements(new, sdk.offered()),
         "In the document, but not covered by the SDK": new.get("x-left-out", []),

@@ -1,6 +1,6 @@
-"""Knows which versions of the tools pyproject.toml pins, and that these are the installed ones.
+"""Knows the versions of the tools that pyproject.toml pins, and checks that they are installed.
 
-It must not know what the tools are called with.
+It must not know how the tools are called.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from .problems import CodegenError
 
-# Each of these shapes the output: another version writes other code from the same specification.
+# Each of these determines the output: another version generates different code.
 TOOLS = ("openapi-python-client", "datamodel-code-generator", "ruff")
 
 _INSTALL = "run: pip install -e '.[dev]'"
 
 
 def pinned(pyproject: Path) -> dict[str, str]:
-    """Read the exact versions of the tools out of the extras ``test`` and ``dev``.
+    """Read the exact versions of the tools from the extras ``test`` and ``dev``.
 
     Args:
         pyproject: The project's pyproject.toml.
@@ -42,7 +42,7 @@ def pinned(pyproject: Path) -> dict[str, str]:
         raise CodegenError(
             *(
                 f"{pyproject.name} does not pin {tool}: add {tool}==<version> to the extra test, "
-                "for another version of it writes other code"
+                "because another version generates different code"
                 for tool in missing
             )
         )
@@ -50,7 +50,7 @@ def pinned(pyproject: Path) -> dict[str, str]:
 
 
 def check_installed(pins: dict[str, str]) -> None:
-    """Compare the pins with what this interpreter has.
+    """Compare the pins with the installed versions.
 
     Raises:
         CodegenError: If a tool is missing or has another version.
@@ -65,20 +65,20 @@ def check_installed(pins: dict[str, str]) -> None:
         if installed != wanted:
             problems.append(
                 f"{tool} {installed} is installed, but pyproject.toml pins {wanted}, and another "
-                f"version writes other code; {_INSTALL}"
+                f"version generates different code; {_INSTALL}"
             )
     if problems:
         raise CodegenError(*problems)
 
 
 def executable(name: str) -> Path:
-    """Find a tool beside this interpreter: another one on the PATH may have another version.
+    """Find a tool next to this interpreter: one on the PATH may have another version.
 
     Raises:
-        CodegenError: If it is not there.
+        CodegenError: If there is none.
     """
     folder = Path(sys.executable).parent
     for candidate in (folder / name, folder / f"{name}.exe"):
         if candidate.is_file():
             return candidate
-    raise CodegenError(f"{name} is not beside the interpreter {sys.executable}; {_INSTALL}")
+    raise CodegenError(f"{name} is not installed next to {sys.executable}; {_INSTALL}")

@@ -1,7 +1,7 @@
-"""Knows what generator-config.yml and the forked templates must look like.
+"""Checks generator-config.yml and the forked templates.
 
-The generator ignores a misspelt key without a word and would use a forked template against a
-changed surrounding; both are refused here. It must not run anything.
+The generator silently ignores a misspelt key, and would use a forked template although its original
+changed. Both are errors here. It must not run anything.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ def check_config(path: Path) -> None:
     """Check the generator's settings by name.
 
     Raises:
-        CodegenError: If a key is none of the generator's, or a setting that we need is missing.
+        CodegenError: If the generator does not have a setting, or one that we need is missing.
     """
     try:
         loaded = yaml.safe_load(path.read_text("utf-8"))
     except yaml.YAMLError as error:
-        raise CodegenError(f"{path.name} is no YAML: {error}") from None
+        raise CodegenError(f"{path.name} is not YAML: {error}") from None
     if not isinstance(loaded, dict):
-        raise CodegenError(f"{path.name} holds no mapping of settings")
-    # The generator takes a third of a second to load; what fails before does not wait for it.
+        raise CodegenError(f"{path.name} does not hold a mapping of settings")
+    # Slow to import, so not before it is needed.
     from openapi_python_client.config import ConfigFile  # noqa: PLC0415
 
     known = sorted(ConfigFile.model_fields)
     problems = [
         f"{path.name}: the generator has no setting {key!r} and would ignore it; correct the name "
-        f"or take it out (known: {', '.join(known)})"
+        f"or remove it (known: {', '.join(known)})"
         for key in loaded
         if key not in known
     ]
@@ -63,10 +63,10 @@ def check_config(path: Path) -> None:
 
 
 def check_templates(folder: Path) -> None:
-    """Check that each forked template still stands beside the upstream file it was forked from.
+    """Check that the original of each forked template has not changed.
 
     Raises:
-        CodegenError: If the installed generator's own template changed, or a record is missing.
+        CodegenError: If the installed generator has another original, or a record is missing.
     """
     record_path = folder / UPSTREAM_RECORD
     record: dict[str, str] = json.loads(record_path.read_text("utf-8"))
@@ -80,22 +80,22 @@ def check_templates(folder: Path) -> None:
     for name in sorted(ours | record.keys()):
         if name not in ours:
             problems.append(
-                f"scripts/templates/{UPSTREAM_RECORD} records {name}, which is not there; take the "
-                "line out"
+                f"scripts/templates/{UPSTREAM_RECORD} records {name}, which does not exist; remove "
+                "the line"
             )
             continue
         upstream = upstream_folder.joinpath(*name.split("/"))
         if not upstream.is_file():
             problems.append(
                 f"scripts/templates/{name}: the generator has no template of that name and would "
-                "ignore it; rename it or take it out"
+                "ignore it; rename or remove it"
             )
             continue
         digest = hashlib.sha256(upstream.read_bytes()).hexdigest()
         if record.get(name) != digest:
             problems.append(
-                f"scripts/templates/{name}: the installed generator's own {name} is not the one "
-                "that this file was forked from; compare the two, carry over what changed, then "
+                f"scripts/templates/{name}: the original in the installed generator is not the one "
+                "that this file was forked from; compare the two, adopt what changed, then "
                 f'write "{name}": "{digest}" into scripts/templates/{UPSTREAM_RECORD}'
             )
     if problems:

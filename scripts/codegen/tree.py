@@ -1,4 +1,4 @@
-"""Compares and replaces folders of generated files; it knows nothing of how they came to be."""
+"""Compares and replaces folders of generated files. It must not know how they are generated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COMMAND = "python scripts/generate.py"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Read every file below a folder but for Python's own caches, by relative path."""
+    """Read every file below a folder, by relative path, without Python's caches."""
     if not folder.is_dir():
         return {}
     return {
@@ -22,14 +22,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def differences(built: Path, committed: Path) -> list[str]:
-    """Compare both ways.
+    """Compare two folders in both directions.
 
     Args:
-        built: The folder as it was generated just now.
-        committed: The folder as it lies in the tree.
+        built: The folder as it was just generated.
+        committed: The folder in the repository.
 
     Returns:
-        One sentence for each file that differs, is missing or is too much.
+        One sentence for each file that differs, is missing or should not exist.
     """
     new, old = contents(built), contents(committed)
     name = committed.name
@@ -38,12 +38,12 @@ def differences(built: Path, committed: Path) -> list[str]:
     ]
     sentences += [
         f"{name}/{path} is not generated from openapi.yaml; move it out of {name}/ (hand-written "
-        f"code lives in kataven/), or run {_COMMAND}, which deletes it"
+        f"code belongs in kataven/), or run {_COMMAND}, which deletes it"
         for path in sorted(old.keys() - new.keys())
     ]
     sentences += [
-        f"{name}/{path} is not what openapi.yaml, generator-config.yml and scripts/templates/ "
-        f"give: it was edited by hand, or one of these changed; run: {_COMMAND}"
+        f"{name}/{path} is not what is generated from openapi.yaml, generator-config.yml and "
+        f"scripts/templates/: it was edited by hand, or one of these changed; run: {_COMMAND}"
         for path in sorted(new.keys() & old.keys())
         if new[path] != old[path]
     ]
@@ -51,10 +51,10 @@ def differences(built: Path, committed: Path) -> list[str]:
 
 
 def replace(built: Path, committed: Path) -> int:
-    """Make one folder like the other, touching only files that differ.
+    """Make ``committed`` equal to ``built``, writing only files that differ.
 
     Returns:
-        How many files were written or deleted.
+        The number of files written or deleted.
     """
     new, old = contents(built), contents(committed)
     changed = 0
@@ -67,7 +67,7 @@ def replace(built: Path, committed: Path) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
             changed += 1
-    # Deepest first, so that a folder of nothing but empty folders goes too.
+    # Deepest first, so that folders that hold only empty folders are removed too.
     for folder in sorted(committed.rglob("*"), reverse=True):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -196,7 +196,7 @@ def _marked(node: Any, place: str, *, inside: bool) -> Iterator[tuple[str, Json,
             yield place, node, inside
             inside = True
         for key, value in node.items():
-            yield from _marked(value, f"{place}/{key}", inside=inside)
+            yield from _marked(value, f"{place}/{key}" if place else key, inside=inside)
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _marked(value, f"{place}/{index}", inside=inside)

@@ -118,7 +118,7 @@ class _Comparison:
         if old.get("tags") != new.get("tags"):
             add("tag changed", spot, f"the tags were {old.get('tags')} and are {new.get('tags')}")
         if any(old.get(key) != new.get(key) for key in ("summary", "description")):
-            add("description changed", spot, f"the description of {name} changed")
+            add("description changed", spot, f"{name} has a new description")
         if new.get("deprecated") and not old.get("deprecated"):
             add("operation deprecated", spot, f"{name} is deprecated")
         if "security" in {*old, *new} and (
@@ -161,9 +161,7 @@ class _Comparison:
                     f"the parameter {name} is {'required' if needed else 'optional'} now",
                 )
             if parameter.get("description") != other.get("description"):
-                self.findings.add(
-                    "description changed", field, f"the description of {name} changed"
-                )
+                self.findings.add("description changed", field, f"{name} has a new description")
             self._schemas.compare(parameter.get("schema", {}), other.get("schema", {}), field)
         for place, parameter in after.items():
             if place in before:
@@ -230,9 +228,7 @@ class _Comparison:
         before, after = resolve(self._old, old), resolve(self._new, new)
         spot = self._assumption(before, after, spot)
         if before.get("description") != after.get("description"):
-            self.findings.add(
-                "description changed", spot, f"the description of {spot.name} changed"
-            )
+            self.findings.add("description changed", spot, f"{spot.name} has a new description")
         for name in sorted(before.get("headers", {}).keys() ^ after.get("headers", {}).keys()):
             gone = name in before.get("headers", {})
             self.findings.add(
@@ -292,7 +288,7 @@ def _by_place(document: Json) -> dict[tuple[str, str], tuple[str, Json]]:
 
 
 def _parameter_places(path: str, operation: Json) -> dict[tuple[str, Any], Json]:
-    """Return the parameters by place: path parameters by position, as users do not see their names."""
+    """Return the parameters by place: those of the path by position, whatever their names."""
     found: dict[tuple[str, Any], Json] = {}
     for parameter in operation.get("parameters", ()):
         name: Any = parameter["name"]

@@ -61,16 +61,13 @@ class Schemas:
             # It copies its source, whose changes are reported.
             return
         old, new = shape.read(self._old, old_node), shape.read(self._new, new_node)
-        if not old.properties:
-            self._assumption(old_node, new_node, spot)
+        self._assumption(old_node, new_node, spot)
         self._description(old.description, new.description, spot)
         self._shapes(old, new, replace(spot, assumed=old.assumed))
 
     def _description(self, old: str | None, new: str | None, spot: Spot) -> None:
         if (old or "") != (new or ""):
-            self._findings.add(
-                "description changed", spot, f"the description of {spot.name} changed"
-            )
+            self._findings.add("description changed", spot, f"{spot.name} has a new description")
 
     def _assumption(self, old_node: Json, new_node: Json, spot: Spot) -> None:
         if old_node.get("x-assumed") and not new_node.get("x-assumed"):

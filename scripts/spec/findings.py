@@ -107,7 +107,7 @@ class Findings:
 def sdk_methods(document: Json) -> dict[str, str]:
     """Return what users call each operation, such as "campaigns.create", by operationId."""
     return {
-        operation["operationId"]: operation.get("x-sdk-method", operation["operationId"])
+        str(operation["operationId"]): str(operation.get("x-sdk-method", operation["operationId"]))
         for _, _, _, operation in operations(document)
     }
 

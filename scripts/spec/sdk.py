@@ -1,11 +1,13 @@
-"""Collects what the hand-written SDK offers, for ``agreement``. The only module that imports kataven."""
+"""Collects what the hand-written SDK offers. The only module here that imports kataven."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,12 @@ class _Editor:
 
     def result(self) -> str:
         text = self._text
-        # From the end, so that earlier positions stay right. What is inserted after a removed
-        # part begins where that part ends.
-        for start, end, new in sorted(self._edits, key=lambda one: one[:2], reverse=True):
+        # From the end, so that earlier positions stay right. At one position, what was recorded
+        # first comes first: the end of a mapping before the end of the mapping around it.
+        for start, end, _, new in sorted(
+            ((start, end, number, new) for number, (start, end, new) in enumerate(self._edits)),
+            reverse=True,
+        ):
             text = text[:start] + new + text[end:]
         return text
 

@@ -1,7 +1,11 @@
-"""A scratch copy of what generation needs, and a real loopback socket that answers as it is told."""
+"""A scratch copy of what generation needs, and a scriptable server on a loopback socket."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -17,20 +21,35 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from spec.document import Json
+
 ROOT = Path(__file__).resolve().parents[2]
 
-# The scripts are imported as they import each other, the shared data by its plain name.
+# The scripts import each other by these names, the tests import shared data by its file name.
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).parent)]
 
 
 @dataclass(frozen=True)
 class Project:
-    """A scratch copy: its folder, and a way to run its scripts."""
+    """A scratch copy of the project."""
 
     root: Path
 
     def run(self, script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run one of its scripts as a maintainer would, from its folder."""
+        """Run a script on it, in this process."""
+        output, errors = io.StringIO(), io.StringIO()
+        main = importlib.import_module(script.removesuffix(".py")).main
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                code = main([str(argument) for argument in arguments], self.root)
+            except SystemExit as wrong_usage:
+                code = wrong_usage.code
+        return subprocess.CompletedProcess(
+            [script], int(code or 0), output.getvalue(), errors.getvalue()
+        )
+
+    def run_copy(self, script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run its own copy of a script in a process, from its folder, as a maintainer does."""
         return subprocess.run(
             [sys.executable, f"scripts/{script}", *map(str, arguments)],
             cwd=self.root,
@@ -41,15 +60,21 @@ class Project:
             check=False,
         )
 
+    def write(self, name: str, doc: Json) -> Path:
+        """Write a document next to it, as JSON."""
+        path = self.root.parent / name
+        path.write_text(json.dumps(doc), "utf-8")
+        return path
+
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text that occurs in one of its files."""
+        """Replace a text in one of its files."""
         path = self.root / name
         text = path.read_text("utf-8")
-        assert old in text, f"{name} holds no {old!r}"
+        assert old in text, f"{name} does not contain {old!r}"
         path.write_text(text.replace(old, new), "utf-8")
 
     def snapshot(self) -> dict[str, bytes]:
-        """Every file of it, by relative path."""
+        """Return the content of every file, by relative path."""
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in self.root.rglob("*")
@@ -59,7 +84,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A scratch copy of the specification, the scripts and what they generate."""
+    """Copy openapi.yaml, the scripts and what they read and generate."""
     root = tmp_path / "project"
     without = shutil.ignore_patterns("__pycache__")
     for name in ("scripts", "generated"):
@@ -68,6 +93,8 @@ def project(tmp_path: Path) -> Project:
         shutil.copy(ROOT / name, root / name)
     (root / "kataven").mkdir()
     shutil.copy(ROOT / "kataven" / "_version.py", root / "kataven")
+    (root / "tests" / "data").mkdir(parents=True)
+    shutil.copy(ROOT / "tests/data/reconstructed-openapi.yaml", root / "tests" / "data")
     return Project(root)
 
 
@@ -81,13 +108,13 @@ class Received:
     body: bytes
 
     def header(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return every value of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
 @dataclass
 class Socket:
-    """A loopback server that notes each request and lets ``answer`` write what goes back."""
+    """A loopback server that records each request and lets ``answer`` write the response."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
@@ -96,10 +123,10 @@ class Socket:
     def will_send(
         self, status: int, body: bytes = b"", content_type: str = "application/json"
     ) -> None:
-        """Give every request from now on the same answer."""
+        """Send the same response to every request from now on."""
 
         def send(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(status, "Said")
+            handler.send_response(status, "Reason")
             handler.send_header("Content-Type", content_type)
             handler.send_header("Content-Length", str(len(body)))
             handler.end_headers()

@@ -1,4 +1,4 @@
-"""The fifteen changes that are planted in the vendor's document, each with what is to be said of it."""
+"""The fifteen changes in reconstructed-openapi-changed.yaml, each with its expected report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Finding = tuple[str | None, str, str, str]
 
 @dataclass(frozen=True)
 class Planted:
-    """A change, what the report has to say of it, and what of its opposite."""
+    """A change, its expected report, and the expected report of its reversal."""
 
     name: str
     plant: Callable[[dict[str, Any]], None]

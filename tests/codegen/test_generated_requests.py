@@ -1,4 +1,4 @@
-"""What the generated request builders put on the wire, read back by parsers that are not ours."""
+"""Requests of the generated client on the wire, read by parsers that are not ours."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _form(content: bytes) -> CampaignCreate:
 
 
 def _parts(received: Any) -> list[tuple[str, str | None, str, bytes]]:
-    """Name, filename, content type and content of each part, by the standard library's parser."""
+    """Parse name, filename, content type and content of each part with the standard library."""
     (content_type,) = received.header("Content-Type")
     message = message_from_bytes(
         b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + received.body,
@@ -84,7 +84,7 @@ def _parts(received: Any) -> list[tuple[str, str | None, str, bytes]]:
 
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
-def test_a_csv_cannot_add_a_field_to_the_form(socket_server: Any, kind: str) -> None:
+def test_csv_content_cannot_add_a_form_field(socket_server: Any, kind: str) -> None:
     socket_server.will_send(201, CAMPAIGN)
 
     if kind == "blocking":
@@ -117,7 +117,7 @@ def test_a_csv_cannot_add_a_field_to_the_form(socket_server: Any, kind: str) -> 
     assert {kind for name, _, kind, _ in parts if name == "contacts"} == {"text/csv"}
 
 
-def test_each_form_has_a_boundary_of_its_own(socket_server: Any) -> None:
+def test_each_form_has_its_own_boundary(socket_server: Any) -> None:
     socket_server.will_send(201, CAMPAIGN)
 
     with Client(socket_server.url) as client:
@@ -130,10 +130,10 @@ def test_each_form_has_a_boundary_of_its_own(socket_server: Any) -> None:
 
 @pytest.mark.parametrize("endpoint", WITH_AN_ID, ids=lambda endpoint: endpoint.__name__[26:])
 @pytest.mark.parametrize("campaign_id", ["", ".", ".."])
-def test_an_id_that_would_reach_another_path_is_refused(
+def test_id_that_would_lead_to_another_path_is_rejected(
     socket_server: Any, endpoint: ModuleType, campaign_id: str
 ) -> None:
-    with pytest.raises(ValueError, match="would reach another path"):
+    with pytest.raises(ValueError, match="would lead to another path"):
         endpoint.build_request(campaign_id)
 
     with Client(socket_server.url) as client, pytest.raises(ValueError, match="another path"):
@@ -155,7 +155,7 @@ def test_an_id_that_would_reach_another_path_is_refused(
         ("é 1", "/campaigns/%C3%A9%201"),
     ],
 )
-def test_any_other_id_stays_one_segment_of_the_path(
+def test_any_other_id_is_one_segment_of_the_path(
     socket_server: Any, campaign_id: str, target: str
 ) -> None:
     socket_server.will_send(200, CAMPAIGN)
@@ -166,7 +166,7 @@ def test_any_other_id_stays_one_segment_of_the_path(
     assert socket_server.received[0].target == target
 
 
-def test_every_request_has_the_method_and_path_of_the_contract() -> None:
+def test_every_request_has_the_documented_method_and_path() -> None:
     built = [endpoint.build_request("c1") for endpoint in WITH_AN_ID]
     built += [list_campaigns.build_request(), get_call_limits.build_request()]
     built += [create_campaign.build_request(body=_form(b"phone_number\n"))]
@@ -187,7 +187,7 @@ def test_every_request_has_the_method_and_path_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", KnownContactStatus.FAILED])
-def test_a_known_status_goes_out_as_its_word(socket_server: Any, status: Any) -> None:
+def test_known_status_is_sent_as_its_value(socket_server: Any, status: Any) -> None:
     socket_server.will_send(200, b'{"contacts":[]}')
 
     with Client(socket_server.url) as client:
@@ -197,7 +197,7 @@ def test_a_known_status_goes_out_as_its_word(socket_server: Any, status: Any) ->
 
 
 @pytest.mark.parametrize("mount", ["/v1", "/api/v1", "/hub-api/api/v1"])
-def test_the_paths_lie_below_any_mount_of_the_hub(socket_server: Any, mount: str) -> None:
+def test_paths_work_below_every_mount_of_the_hub(socket_server: Any, mount: str) -> None:
     socket_server.will_send(200, CAMPAIGN)
 
     with Client(socket_server.url + mount) as client:
@@ -206,14 +206,14 @@ def test_the_paths_lie_below_any_mount_of_the_hub(socket_server: Any, mount: str
     assert socket_server.received[0].target == f"{mount}/campaigns/c1"
 
 
-def test_a_request_is_what_httpx_takes() -> None:
+def test_httpx_accepts_every_request() -> None:
     with httpx.Client(base_url="http://127.0.0.1") as http:
         for endpoint in WITH_AN_ID:
             request = http.build_request(**endpoint.build_request("c1"))
             assert request.url.path.startswith("/campaigns/c1")
 
 
-def test_building_a_request_loads_neither_httpx_nor_attrs_nor_a_response_model() -> None:
+def test_building_a_request_imports_neither_httpx_nor_attrs_nor_a_response_model() -> None:
     program = (
         "import sys\n"
         "import kataven_hub\n"
@@ -238,7 +238,7 @@ def test_building_a_request_loads_neither_httpx_nor_attrs_nor_a_response_model()
     assert result.stdout.strip() == "[]"
 
 
-def test_the_lazy_packages_offer_every_name_and_refuse_others() -> None:
+def test_lazy_packages_have_every_name_and_no_other() -> None:
     import kataven_hub
     from kataven_hub import models
 

@@ -1,4 +1,4 @@
-"""The generated stream operation hands out the open response: frames arrive while the Hub still sends."""
+"""The generated stream operation returns the open response: events arrive while the Hub sends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST = b"event: end\n\n"
 
 
 class Feed:
-    """Sends one frame, then waits until the reader has it before it sends the last."""
+    """Sends one event, and the last one after the reader has received it."""
 
     def __init__(self) -> None:
         self.first_was_read = threading.Event()
@@ -43,18 +43,18 @@ def feed(socket_server: Any) -> Iterator[Feed]:
     feed.first_was_read.set()
 
 
-def test_a_frame_arrives_before_the_stream_ends(socket_server: Any, feed: Feed) -> None:
+def test_event_arrives_before_the_stream_ends(socket_server: Any, feed: Feed) -> None:
     with (
         Client(socket_server.url) as client,
         endpoint.stream("c1", client=client) as response,
     ):
         assert response.status_code == 200
-        pieces = response.iter_raw()
+        chunks = response.iter_raw()
         first = b""
         while len(first) < len(FIRST):
-            first += next(pieces)
+            first += next(chunks)
         feed.first_was_read.set()
-        rest = b"".join(pieces)
+        rest = b"".join(chunks)
 
     assert feed.reader_was_seen
     assert (first, rest) == (FIRST, LAST)
@@ -63,21 +63,19 @@ def test_a_frame_arrives_before_the_stream_ends(socket_server: Any, feed: Feed) 
     assert received.header("Accept") == ["text/event-stream"]
 
 
-def test_a_frame_arrives_before_the_stream_ends_when_awaited(
-    socket_server: Any, feed: Feed
-) -> None:
+def test_event_arrives_before_the_stream_ends_async(socket_server: Any, feed: Feed) -> None:
     async def read() -> tuple[bytes, bytes]:
         async with (
             Client(socket_server.url) as client,
             endpoint.astream("c1", client=client) as response,
         ):
             assert response.status_code == 200
-            pieces = response.aiter_raw()
+            chunks = response.aiter_raw()
             first = b""
             while len(first) < len(FIRST):
-                first += await anext(pieces)
+                first += await anext(chunks)
             feed.first_was_read.set()
-            return first, b"".join([piece async for piece in pieces])
+            return first, b"".join([chunk async for chunk in chunks])
 
     assert asyncio.run(read()) == (FIRST, LAST)
     assert feed.reader_was_seen
@@ -87,11 +85,11 @@ def test_a_frame_arrives_before_the_stream_ends_when_awaited(
 def test_leaving_the_block_early_closes_the_connection(socket_server: Any) -> None:
     gone = threading.Event()
 
-    def send_until_nobody_reads(handler: BaseHTTPRequestHandler) -> None:
+    def send_until_disconnected(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
         try:
-            # The end of input is what a closed connection looks like from here.
+            # A closed connection reads as the end of input.
             handler.wfile.write(FIRST)
             handler.wfile.flush()
             handler.connection.settimeout(10)
@@ -100,14 +98,14 @@ def test_leaving_the_block_early_closes_the_connection(socket_server: Any) -> No
         except ConnectionError:
             gone.set()
 
-    socket_server.answer = send_until_nobody_reads
+    socket_server.answer = send_until_disconnected
     with Client(socket_server.url) as client:
         with endpoint.stream("c1", client=client) as response:
             next(response.iter_raw())
         assert gone.wait(10)
 
 
-def test_an_error_is_handed_out_like_any_status(socket_server: Any) -> None:
+def test_error_response_is_returned_like_any_other(socket_server: Any) -> None:
     socket_server.will_send(404, b"campaign not found", "text/plain")
 
     with (
@@ -118,5 +116,5 @@ def test_an_error_is_handed_out_like_any_status(socket_server: Any) -> None:
         assert (response.status_code, response.text) == (404, "campaign not found")
 
 
-def test_nothing_offers_to_read_the_stream_to_its_end() -> None:
+def test_no_function_reads_the_stream_to_its_end() -> None:
     assert not {"sync", "sync_detailed", "asyncio", "asyncio_detailed"} & set(dir(endpoint))

@@ -44,8 +44,8 @@ def stream(
     s, and at a terminal status "event: end" and the end of the stream.
 
     Yields:
-        The open response, whatever its status, with nothing of its body read. Leaving the block closes
-        it.
+        The open response, whatever its status, before any of its body is read. It is closed when the
+        block is left.
     """
     with client.get_httpx_client().stream(
         **build_request(
@@ -67,8 +67,8 @@ async def astream(
     s, and at a terminal status "event: end" and the end of the stream.
 
     Yields:
-        The open response, whatever its status, with nothing of its body read. Leaving the block closes
-        it.
+        The open response, whatever its status, before any of its body is read. It is closed when the
+        block is left.
     """
     async with client.get_async_httpx_client().stream(
         **build_request(

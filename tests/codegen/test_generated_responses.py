@@ -1,4 +1,4 @@
-"""What the generated response half makes of answers that a real Hub or a gateway may give."""
+"""What the generated client makes of responses that a Hub or a gateway may send."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ CAMPAIGN: dict[str, Any] = {
 
 @pytest.mark.parametrize("status", [520, 299, 799])
 @pytest.mark.parametrize("kind", ["blocking", "async"])
-def test_a_status_outside_ianas_list_is_handed_over_as_a_number(
+def test_status_outside_ianas_list_is_returned_as_a_number(
     socket_server: Any, status: int, kind: str
 ) -> None:
     socket_server.will_send(status, b"<html>web server is down</html>", "text/html")
 
     if kind == "blocking":
         with Client(socket_server.url) as client:
-            answer = get_campaign.sync_detailed("c1", client=client)
+            response = get_campaign.sync_detailed("c1", client=client)
     else:
 
         async def ask() -> Any:
             async with Client(socket_server.url) as client:
                 return await get_campaign.asyncio_detailed("c1", client=client)
 
-        answer = asyncio.run(ask())
+        response = asyncio.run(ask())
 
-    assert answer.status_code == status
-    assert type(answer.status_code) is int
-    assert answer.content == b"<html>web server is down</html>"
-    assert answer.parsed is None
+    assert response.status_code == status
+    assert type(response.status_code) is int
+    assert response.content == b"<html>web server is down</html>"
+    assert response.parsed is None
 
 
-def test_a_strict_client_raises_on_it_with_the_number(socket_server: Any) -> None:
+def test_strict_client_raises_on_an_unexpected_status(socket_server: Any) -> None:
     socket_server.will_send(520, b"down", "text/plain")
 
     with (
@@ -61,7 +61,7 @@ def test_a_strict_client_raises_on_it_with_the_number(socket_server: Any) -> Non
         get_campaign.sync("c1", client=client)
 
 
-def test_a_status_word_that_we_do_not_know_survives_and_loses_no_page(socket_server: Any) -> None:
+def test_unknown_campaign_status_is_kept_and_does_not_lose_the_page(socket_server: Any) -> None:
     known, unknown = CAMPAIGN, CAMPAIGN | {"id": "c2", "status": "archived"}
     socket_server.will_send(200, json.dumps({"campaigns": [known, unknown]}).encode())
 
@@ -76,7 +76,7 @@ def test_a_status_word_that_we_do_not_know_survives_and_loses_no_page(socket_ser
     assert page.to_dict() == {"campaigns": [known, unknown]}
 
 
-def test_a_contact_of_an_unknown_status_survives(socket_server: Any) -> None:
+def test_unknown_contact_status_is_kept(socket_server: Any) -> None:
     body = {"contacts": [{"id": "1", "status": "voicemail"}], "page": 0, "cursor": "x"}
     socket_server.will_send(200, json.dumps(body).encode())
 
@@ -87,7 +87,7 @@ def test_a_contact_of_an_unknown_status_survives(socket_server: Any) -> None:
     assert page.to_dict() == body
 
 
-def test_an_unknown_key_survives(socket_server: Any) -> None:
+def test_unknown_key_is_kept(socket_server: Any) -> None:
     socket_server.will_send(200, json.dumps(CAMPAIGN | {"timezone": "UTC"}).encode())
 
     with Client(socket_server.url) as client:
@@ -97,10 +97,10 @@ def test_an_unknown_key_survives(socket_server: Any) -> None:
     assert campaign["timezone"] == "UTC"
 
 
-def test_an_error_is_handed_over_in_the_hubs_own_words(socket_server: Any) -> None:
+def test_error_text_of_the_hub_is_returned(socket_server: Any) -> None:
     socket_server.will_send(404, b"campaign not found", "text/plain; charset=utf-8")
 
     with Client(socket_server.url) as client:
-        answer = get_campaign.sync_detailed("c1", client=client)
+        response = get_campaign.sync_detailed("c1", client=client)
 
-    assert (answer.status_code, answer.parsed) == (404, "campaign not found")
+    assert (response.status_code, response.parsed) == (404, "campaign not found")
