@@ -1,7 +1,8 @@
-"""The Hub's answers as objects, for those who want them.
+"""The Hub's responses as attrs classes, generated from openapi.yaml.
 
-attrs classes generated from the specification, under public names. No method of the SDK returns
-them: ``Campaign.from_dict(client.campaigns.get(id))`` makes one.
+The methods of the SDK return dicts. ``Campaign.from_dict(client.campaigns.get(campaign_id))`` makes
+an object of one. Times become aware datetimes. A text that is not a time, or has no UTC offset,
+stays as it is. ``to_dict`` returns a dict equal to the original.
 """
 
 from __future__ import annotations

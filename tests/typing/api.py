@@ -1,6 +1,6 @@
-"""A user's program, which is never run: mypy --strict and pyright must find nothing in it.
+"""A user's program that is never run: mypy --strict and pyright must accept it.
 
-What each call returns is asserted, so that a type that gets lost on its way fails here.
+It asserts the type of what each call returns, so that a lost type is an error here.
 """
 
 from collections.abc import Iterator
@@ -33,6 +33,7 @@ from kataven.types import (
     Contact,
     ContactPage,
     as_dict,
+    parse_time,
 )
 
 
@@ -82,18 +83,20 @@ def sources_of_contacts(client: KatavenClient) -> None:
 def keys(campaign: Campaign, moved: CampaignTransition, contact: Contact) -> None:
     assert_type(campaign["status"], CampaignStatus)
     assert_type(campaign["max_concurrent_calls"], int)
-    # These three are null until they are known, and need not be there.
+    # These three are null until they are known, and may be missing.
     assert_type(campaign.get("started_at"), str | None)
     if campaign["status"] == "completed":
         assert_type(campaign["name"], str)
-    # Nothing that start, pause, resume and stop answer is promised.
+    # Nothing that start, pause, resume and stop return is guaranteed.
     assert_type(moved.get("retries_per_contact"), int | None)
     assert_type(contact.get("custom_fields"), dict[str, str] | None)
-    # A word that the SDK does not know is a string all the same.
-    campaign["status"] = "a word of tomorrow"
+    assert_type(campaign["created_at"], str)
+    assert_type(parse_time(campaign["created_at"]), datetime)
+    # A status that the SDK does not know is a string too.
+    campaign["status"] = "archived"
 
 
-def annotated_as_the_contract_prints_it(client: KatavenClient) -> dict[str, Any]:
+def annotated_as_documented(client: KatavenClient) -> dict[str, Any]:
     campaign: dict[str, Any] = as_dict(client.campaigns.get("c1"))
     return campaign
 
@@ -136,9 +139,10 @@ def errors(client: KatavenClient) -> None:
 
 def low_level(client: KatavenClient) -> None:
     assert_type(client.raw, kataven_hub.Client)
-    answer = get_campaign.sync("c1", client=client.raw)
-    if isinstance(answer, CampaignModel):
-        assert_type(answer.name, str)
+    response = get_campaign.sync("c1", client=client.raw)
+    if isinstance(response, CampaignModel):
+        assert_type(response.name, str)
+        assert_type(response.created_at, datetime | str)
 
 
 async def awaited(file: BinaryIO) -> None:

@@ -1,7 +1,7 @@
-"""What type checkers say about programs that use kataven, run as their users run them.
+"""What type checkers report for programs that use kataven, called as users call them.
 
-The checkers are called in a folder of their own with their default settings, so that they see
-kataven as an installed package, by its ``py.typed``.
+The checkers run in an empty folder with default settings, so that they see kataven as an installed
+package with ``py.typed``.
 """
 
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.types
 
 
 def mypy(program: Path) -> dict[int, str]:
-    """Run ``mypy --strict``; returns what it found by line."""
+    """Run ``mypy --strict`` and return its errors by line."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", program.name]
     command[4:4] = ["--hide-error-context", "--no-color-output", "--cache-dir", "mypy-cache"]
     done = subprocess.run(command, cwd=program.parent, capture_output=True, text=True, check=False)
@@ -37,17 +37,17 @@ def mypy(program: Path) -> dict[int, str]:
 
 
 def pyright(program: Path) -> dict[int, str]:
-    """Run pyright; returns what it found by line."""
+    """Run pyright and return its errors by line."""
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
     command.append(program.name)
     done = subprocess.run(command, cwd=program.parent, capture_output=True, text=True, check=False)
-    # Its launcher may speak of a newer version before the JSON.
+    # The launcher may announce a newer version before the JSON.
     report = json.loads(done.stdout[done.stdout.index("{") :])
     assert report["summary"]["filesAnalyzed"] == 1
     return {
         found["range"]["start"]["line"] + 1: f"{found['severity']}: {found['message']}"
         for found in report["generalDiagnostics"]
-        # A bare expression is how the program shows a wrong key; pyright's remark is not about it.
+        # The program shows a wrong key as a bare expression, which pyright reports as well.
         if found.get("rule") != "reportUnusedExpression"
     }
 
@@ -56,7 +56,7 @@ CHECKERS = pytest.mark.parametrize("checker", [mypy, pyright], ids=["mypy", "pyr
 
 
 @CHECKERS
-def test_a_program_that_uses_everything_is_clean(checker: Checker, tmp_path: Path) -> None:
+def test_program_that_uses_everything_has_no_errors(checker: Checker, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text((HERE / "api.py").read_text())
 
@@ -76,7 +76,7 @@ def test_every_mistake_is_found_and_nothing_else(checker: Checker, tmp_path: Pat
     assert len(wrong) > 20
 
 
-def test_pyright_knows_the_words_of_a_status_and_that_there_may_be_others(tmp_path: Path) -> None:
+def test_pyright_knows_the_statuses_and_that_there_may_be_others(tmp_path: Path) -> None:
     program = tmp_path / "statuses.py"
     program.write_text(
         "from kataven import KatavenClient\n"
