@@ -68,13 +68,13 @@ class Timestamp(datetime):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Copy and pickle the text too"""
-        function, arguments = super().__reduce_ex__(protocol)[:2]
-        return function, arguments, {"text": self.text}
+        reduced: Any = super().__reduce_ex__(protocol)
+        return (*reduced[:2], {"text": self.text})
 
 
 def parse_time(text: str) -> Timestamp:
     """Read a time with a UTC offset; raise ValueError for any other text"""
-    # Imported late, so that building a request does not load it.
+    # Imported late, so that building a request does not import it.
     from dateutil.parser import isoparse
 
     try:

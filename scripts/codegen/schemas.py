@@ -20,7 +20,7 @@ _TAKEN = frozenset({
 
 
 def name_problems(document: Mapping[str, Any]) -> list[str]:
-    """Find fields whose names a generated model needs for itself.
+    """Find fields whose names a generated model needs, and operations without a name.
 
     Args:
         document: A valid OpenAPI document.
@@ -31,7 +31,14 @@ def name_problems(document: Mapping[str, Any]) -> list[str]:
     # Slow to import, so not before it is needed.
     from openapi_python_client.strings import PythonIdentifier  # noqa: PLC0415
 
-    return [
+    problems = [
+        f"{method.upper()} {path} has no operationId, so the generator would invent a name: add one"
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict) and "responses" in operation
+        if "operationId" not in operation
+    ]
+    return problems + [
         f"{place}: the field {name} would hide {python_name} of the generated model: leave it out "
         "with a rule drop_field in scripts/spec/rules.yaml (the model then keeps it among its "
         "additional properties)"

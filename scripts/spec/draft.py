@@ -94,8 +94,9 @@ def cover(draft: Draft, present: Json) -> None:
             continue
         found.add(known["operationId"])
         parameters = [*operation.get("parameters", ()), *item.get("parameters", ())]
-        new = {**operation, "operationId": known["operationId"], "tags": known["tags"]}
-        new.update({key: known[key] for key in known if key.startswith("x-sdk-")})
+        new = {key: operation[key] for key in operation if key != "tags"}
+        ours_too = {"operationId", "tags"}
+        new |= {key: known[key] for key in known if key in ours_too or key.startswith("x-sdk-")}
         new.pop("parameters", None)
         if parameters:
             new["parameters"] = _without_duplicates(draft, parameters)

@@ -13,6 +13,7 @@ import yaml
 
 from .document import compose, construct, load
 from .draft import blanked
+from .problems import SpecError
 
 if TYPE_CHECKING:
     from .document import Json
@@ -25,16 +26,19 @@ def edit(text: str, wanted: Json) -> str:
     """Make a YAML text hold a document.
 
     Args:
-        text: A mapping in block style, as openapi.yaml.
+        text: The text of openapi.yaml, a mapping in block style.
         wanted: The document. ``x-sdk-`` keys of the text survive although it lacks them.
 
     Returns:
         The new text. Without a difference it is ``text`` itself.
+
+    Raises:
+        SpecError: If the text is not a mapping in block style.
     """
     editor = _Editor(text)
     root = compose(text)
-    if not isinstance(root, yaml.MappingNode):
-        raise TypeError("the text does not hold a mapping")
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        raise SpecError("openapi.yaml must be a mapping in block style, not JSON")
     editor.mapping(root, wanted, paths=False)
     edited = editor.result()
     if not same(without_sdk_keys(load(edited, "the edited text")), without_sdk_keys(wanted)):
@@ -187,7 +191,7 @@ def _match(item: Any, candidates: list[Any]) -> Any:
     # The first key is on the line of the dash and cannot be removed alone.
     found = [one for one in candidates if one["in"] == item["in"] and next(iter(item)) in one]
     named = [one for one in found if one["name"] == item["name"]]
-    # A path parameter may be called otherwise.
+    # A path parameter may have another name in the other list.
     return next(iter(named or (found if item["in"] == "path" else [])), None)
 
 

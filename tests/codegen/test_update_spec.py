@@ -106,6 +106,10 @@ def _assumption_without_reason(doc: Doc) -> None:
     del doc["components"]["schemas"]["Contact"]["x-assumed-reason"]
 
 
+def _operation_without_id(doc: Doc) -> None:
+    del doc["paths"]["/call-limits"]["get"]["operationId"]
+
+
 def _hiding_field(doc: Doc) -> None:
     doc["components"]["schemas"]["Contact"]["properties"]["toDict"] = {"type": "string"}
 
@@ -129,6 +133,7 @@ def _unsupported_media_type(doc: Doc) -> None:
         (_duplicate_operation_id, ["not a valid OpenAPI document", "listCampaigns"]),
         (_not_openapi, ["openapi.yaml is not a valid OpenAPI document", "thing"]),
         (_assumption_without_reason, ["openapi.yaml: components/schemas/Contact is x-assumed"]),
+        (_operation_without_id, ["GET /call-limits has no operationId"]),
         (_hiding_field, ["the field toDict would hide to_dict of the generated model"]),
         (_unsupported_media_type, ["openapi-python-client failed", "application/x-protobuf"]),
     ],
