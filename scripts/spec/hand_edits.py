@@ -39,7 +39,7 @@ def dropped(last: Json, present: Json, new: Json) -> list[str]:
         elif place in after:
             found[place] = f"was set to {now[place]} by hand, the document has {after[place]}"
         else:
-            # The highest node that the new document does not have stands for all below it.
+            # Name the highest node that the new document does not have, not everything below it.
             lengths = range(1, len(place) + 1)
             length = next(one for one in lengths if place[:one] not in known)
             found[place[:length]] = "was added by hand, the document does not have it"

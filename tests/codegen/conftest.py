@@ -114,11 +114,11 @@ class Received:
 
 @dataclass
 class Socket:
-    """A loopback server that records each request and lets ``answer`` write the response."""
+    """A loopback server that records each request and lets ``respond`` write the response."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    answer: Callable[[BaseHTTPRequestHandler], None] = lambda _handler: None
+    respond: Callable[[BaseHTTPRequestHandler], None] = lambda _handler: None
 
     def will_send(
         self, status: int, body: bytes = b"", content_type: str = "application/json"
@@ -132,7 +132,7 @@ class Socket:
             handler.end_headers()
             handler.wfile.write(body)
 
-        self.answer = send
+        self.respond = send
 
 
 def _read_body(handler: BaseHTTPRequestHandler) -> bytes:
@@ -161,7 +161,7 @@ def socket_server() -> Iterator[Socket]:
                 Received(self.command, self.path, list(self.headers.items()), _read_body(self))
             )
             self.close_connection = True
-            state.answer(self)
+            state.respond(self)
             self.wfile.flush()
 
         def log_message(self, format: str, *args: Any) -> None:

@@ -26,6 +26,7 @@ def test_fresh_copy_is_up_to_date_and_the_check_writes_nothing(project: Any) -> 
     assert project.snapshot() == before
 
 
+@pytest.mark.slow
 def test_missing_files_are_written_and_extra_files_removed(project: Any) -> None:
     before = project.snapshot()
     shutil.rmtree(project.root / "generated/kataven_hub/models")
@@ -40,6 +41,7 @@ def test_missing_files_are_written_and_extra_files_removed(project: Any) -> None
     assert not (project.root / "generated/kataven_hub/extra").exists()
 
 
+@pytest.mark.slow
 def test_every_kind_of_difference_is_named(project: Any) -> None:
     project.edit(f"{HUB}/api/campaigns/get_campaign.py", "/campaigns/{id}", "/campaign/{id}")
     (project.root / HUB / "models/contact.py").unlink()

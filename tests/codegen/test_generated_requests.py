@@ -89,16 +89,16 @@ def test_csv_content_cannot_add_a_form_field(socket_server: Any, kind: str) -> N
 
     if kind == "blocking":
         with Client(socket_server.url) as client:
-            answer = create_campaign.sync_detailed(client=client, body=_form(HOSTILE))
+            response = create_campaign.sync_detailed(client=client, body=_form(HOSTILE))
     else:
 
         async def send() -> Any:
             async with Client(socket_server.url) as client:
                 return await create_campaign.asyncio_detailed(client=client, body=_form(HOSTILE))
 
-        answer = asyncio.run(send())
+        response = asyncio.run(send())
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
     (received,) = socket_server.received
     assert (received.method, received.target) == ("POST", "/campaigns")
     parts = _parts(received)

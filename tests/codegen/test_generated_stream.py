@@ -38,7 +38,7 @@ class Feed:
 @pytest.fixture
 def feed(socket_server: Any) -> Iterator[Feed]:
     feed = Feed()
-    socket_server.answer = feed
+    socket_server.respond = feed
     yield feed
     feed.first_was_read.set()
 
@@ -98,7 +98,7 @@ def test_leaving_the_block_early_closes_the_connection(socket_server: Any) -> No
         except ConnectionError:
             gone.set()
 
-    socket_server.answer = send_until_disconnected
+    socket_server.respond = send_until_disconnected
     with Client(socket_server.url) as client:
         with endpoint.stream("c1", client=client) as response:
             next(response.iter_raw())

@@ -39,6 +39,7 @@ def test_importing_the_last_document_again_changes_nothing(project: Any) -> None
     assert project.snapshot() == before
 
 
+@pytest.mark.slow
 def test_import_keeps_comments_and_order_and_names_the_hand_edits_that_it_drops(
     project: Any,
 ) -> None:
