@@ -23,9 +23,17 @@ _TEXTS: Final = {
     "TimeoutException": "no response within the timeout",
     "ConnectError": "no connection to the Hub",
     "ProxyError": "the proxy did not make the connection",
+    "SOCKSError": "the proxy did not make the connection",
 }
 _NEVER_SENT: Final = frozenset(
-    {"ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol"}
+    {
+        "ConnectTimeout",
+        "PoolTimeout",
+        "ConnectError",
+        "ProxyError",
+        "SOCKSError",
+        "UnsupportedProtocol",
+    }
 )
 
 
@@ -237,13 +245,13 @@ class IncomingResponse(Protocol):
     """
 
     @property
-    def status(self) -> int: ...  # noqa: D102 - described above
+    def status(self) -> int: ...
 
     @property
-    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
 
     @property
-    def content_encoding(self) -> str: ...  # noqa: D102
+    def content_encoding(self) -> str: ...
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the chunks of the body as received.
@@ -273,13 +281,13 @@ class AsyncIncomingResponse(Protocol):
     """``IncomingResponse`` for the event loop."""
 
     @property
-    def status(self) -> int: ...  # noqa: D102
+    def status(self) -> int: ...
 
     @property
-    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
 
     @property
-    def content_encoding(self) -> str: ...  # noqa: D102
+    def content_encoding(self) -> str: ...
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the chunks of the body as received.

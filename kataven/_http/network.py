@@ -1,0 +1,350 @@
+"""Connections that keep to the limits of the request they carry.
+
+Knows sockets and httpcore's network interfaces. It must not know HTTP, retries or pools.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import httpcore
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from kataven._http.message import Sending
+
+# The most that one read of a followed body takes, where httpcore asks for 64 KiB: a reader that has
+# fallen behind catches up in fewer steps.
+_FOLLOW_READ: Final = 256 * 1024
+
+# Seconds that each address of a host gets at least, if that many are left.
+_LEAST_SHARE: Final = 2.0
+
+# The request being sent by this thread or task. httpcore passes nothing of a request to its
+# connections, so each connection takes it from here at its first write and keeps it: the body may
+# be read in another context.
+current: ContextVar[Sending] = ContextVar("kataven_sending")
+
+
+def shut_socket(raw: Any) -> None:
+    """End a connection at its socket, from any thread.
+
+    Args:
+        raw: The socket, or what an event loop shows of it, or None.
+    """
+    # A connection that is closed already needs nothing more.
+    with suppress(OSError, ValueError):
+        if isinstance(raw, socket.socket):
+            # The method of the base class: SSLSocket.shutdown() takes the TLS state away from the
+            # thread that reads.
+            socket.socket.shutdown(raw, socket.SHUT_RDWR)
+        elif raw is not None:
+            try:
+                raw.shutdown(socket.SHUT_RDWR)
+            except TypeError:
+                # uvloop's socket object refuses; a second descriptor of the same socket does not.
+                with socket.socket(fileno=os.dup(raw.fileno())) as own:
+                    own.shutdown(socket.SHUT_RDWR)
+
+
+class Stream(httpcore.NetworkStream):
+    """A blocking connection.
+
+    Args:
+        inner: httpcore's connection.
+        backend: The backend that made it.
+        sending: The request it is made for.
+        tls_layers: How often TLS is still to be started on it before a request.
+    """
+
+    __slots__ = ("_backend", "_inner", "_nested_tls", "_socket", "_tls_layers", "busy", "sending")
+
+    def __init__(
+        self, inner: httpcore.NetworkStream, backend: Backend, sending: Sending, tls_layers: int
+    ) -> None:
+        self._inner = inner
+        self._backend = backend
+        self._socket: socket.socket = inner.get_extra_info("socket")
+        self._tls_layers = tls_layers
+        # TLS within TLS has no socket of its own to read from.
+        self._nested_tls = tls_layers == 0 and backend.tls_layers > 1
+        self.busy = True
+        self.sending = sending
+        backend.streams[self] = None
+        sending.attach(self)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Receive what is there, within the limits of the request."""
+        sending = self.sending
+        if sending.idle_timeout is not None:
+            max_bytes = _FOLLOW_READ
+        try:
+            timeout = sending.read_timeout()
+            if self._nested_tls:
+                data = self._inner.read(max_bytes, timeout)
+            else:
+                self._socket.settimeout(timeout)
+                data = self._socket.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+        sending.note_read()
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of the buffer, within the limits of the request."""
+        if not buffer:
+            return
+        sending = current.get()
+        if sending is not self.sending:
+            self._serve(sending)
+        sending.note_write()
+        try:
+            while buffer:
+                timeout = sending.within(sending.timeout.write)
+                if self._tls_layers == 0:
+                    # Before the write: one that fails may have sent something.
+                    sending.sent = True
+                if self._nested_tls:
+                    self._inner.write(buffer, timeout)
+                    return
+                self._socket.settimeout(timeout)
+                buffer = buffer[self._socket.send(buffer) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    def _serve(self, sending: Sending) -> None:
+        if sending.own_connection:
+            # The pool for such requests keeps no idle connection, but between two of its steps a
+            # connection that has just become idle can be given to another request. It is closed for
+            # this, and the pool makes a new one.
+            raise httpcore.ConnectionNotAvailable
+        self.sending = sending
+        self.busy = True
+        sending.attach(self)
+
+    def release(self) -> None:
+        """Leave the request: its response is closed."""
+        self.busy = False
+        self.sending.detach()
+
+    def shut(self) -> None:
+        """End the connection, from any thread; a read that is blocked on it returns."""
+        shut_socket(self._socket)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._backend.streams.pop(self, None)
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - the limits of the request hold
+    ) -> httpcore.NetworkStream:
+        """Start TLS; the connection goes on as the one that is returned."""
+        sending = self.sending
+        try:
+            inner = self._inner.start_tls(
+                ssl_context, server_hostname, sending.within(sending.timeout.connect)
+            )
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except ValueError as error:
+            # A host name that TLS cannot name.
+            raise httpcore.ConnectError(str(error)) from error
+        self._backend.streams.pop(self, None)
+        return Stream(inner, self._backend, sending, self._tls_layers - 1)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of its own connection."""
+        return self._inner.get_extra_info(info)
+
+
+class Backend(httpcore.SyncBackend):
+    """Makes blocking connections and knows those that are open.
+
+    Args:
+        tls_layers: How often TLS is started on a connection before a request.
+    """
+
+    def __init__(self, tls_layers: int) -> None:
+        self.tls_layers = tls_layers
+        # A dict, not a set: copying its keys is one step, whatever other threads do.
+        self.streams: dict[Stream, None] = {}
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - the limits of the request hold
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect, trying all addresses of the host within one timeout."""
+        sending = current.get()
+        try:
+            limit = time.monotonic() + sending.within(sending.timeout.connect)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failure: Exception | None = None
+        for tried, (*_, address) in enumerate(found):
+            left = limit - time.monotonic()
+            if left <= 0:
+                break
+            # An address that never responds must not use up the time of the others.
+            share = min(left, max(_LEAST_SHARE, left / (len(found) - tried)))
+            try:
+                inner = super().connect_tcp(
+                    str(address[0]), port, share, local_address, socket_options or ()
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return Stream(inner, self, sending, self.tls_layers)
+        raise failure or httpcore.ConnectTimeout("timed out")
+
+
+class AsyncStream(httpcore.AsyncNetworkStream):
+    """A connection of the event loop.
+
+    Args:
+        inner: httpcore's connection.
+        backend: The backend that made it.
+        sending: The request it is made for.
+        tls_layers: How often TLS is still to be started on it before a request.
+    """
+
+    __slots__ = ("_backend", "_inner", "_tls_layers", "sending")
+
+    def __init__(
+        self,
+        inner: httpcore.AsyncNetworkStream,
+        backend: AsyncBackend,
+        sending: Sending,
+        tls_layers: int,
+    ) -> None:
+        self._inner = inner
+        self._backend = backend
+        self._tls_layers = tls_layers
+        self.sending = sending
+        backend.streams[self] = None
+        sending.attach(self)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        """Receive what is there, within the limits of the request."""
+        sending = self.sending
+        if sending.idle_timeout is not None:
+            max_bytes = _FOLLOW_READ
+        try:
+            data = await self._inner.read(max_bytes, sending.read_timeout())
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+        sending.note_read()
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of the buffer, within the limits of the request."""
+        if not buffer:
+            return
+        sending = current.get()
+        if sending is not self.sending:
+            # As in the blocking stream.
+            if sending.own_connection:
+                raise httpcore.ConnectionNotAvailable
+            self.sending = sending
+            sending.attach(self)
+        sending.note_write()
+        try:
+            timeout = sending.within(sending.timeout.write)
+            if self._tls_layers == 0:
+                # Before the write: one that fails may have sent something.
+                sending.sent = True
+            await self._inner.write(buffer, timeout)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    def release(self) -> None:
+        """Leave the request: its response is closed."""
+        self.sending.detach()
+
+    def shut(self) -> None:
+        """End the connection, from any thread; a read that waits for it returns."""
+        shut_socket(self._inner.get_extra_info("socket"))
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        self._backend.streams.pop(self, None)
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002 - the limits of the request hold
+    ) -> httpcore.AsyncNetworkStream:
+        """Start TLS; the connection goes on as the one that is returned."""
+        sending = self.sending
+        try:
+            inner = await self._inner.start_tls(
+                ssl_context, server_hostname, sending.within(sending.timeout.connect)
+            )
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        self._backend.streams.pop(self, None)
+        return AsyncStream(inner, self._backend, sending, self._tls_layers - 1)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of its own connection."""
+        return self._inner.get_extra_info(info)
+
+
+class AsyncBackend(httpcore.AnyIOBackend):
+    """Makes connections of the event loop and knows those that are open.
+
+    Args:
+        tls_layers: How often TLS is started on a connection before a request.
+    """
+
+    def __init__(self, tls_layers: int) -> None:
+        self.tls_layers = tls_layers
+        self.streams: dict[AsyncStream, None] = {}
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect, trying all addresses of the host within one timeout."""
+        sending = current.get()
+        try:
+            timeout = sending.within(sending.timeout.connect)
+            inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except UnicodeError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        return AsyncStream(inner, self, sending, self.tls_layers)
