@@ -130,6 +130,10 @@ class Sending:
         self._response_deadline: float | None = None
         self._connection: Connection | None = None
 
+    def left(self) -> float | None:
+        """Return the seconds that the deadline leaves, at least 0, or None without a deadline."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
     def within(self, seconds: float) -> float:
         """Shorten a timeout to what the deadline leaves.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9._-]+")
 # What may be written in a path as it is; a percent sign only where it begins an escape.
-_PATH_SAFE: Final = "/!$&'()*+,;=:@[]~"
+_PATH_SAFE: Final = "/!$&'()*+,;=:@[]^|~"
 _ESCAPE = re.compile(r"(%[0-9A-Fa-f]{2})")
 
 
