@@ -7,22 +7,23 @@ tokens or retries.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING
 
 import httpcore
 
 from kataven._http.environment import read_route
 from kataven._http.message import transport_error
-from kataven._http.network import AsyncBackend, AsyncStream, current
+from kataven._http.network import AsyncBackend, current
 from kataven._http.origin import read_origin
 from kataven._http.transport import (
     ERRORS,
-    NOT_ITS_RESPONSE,
-    OWN,
-    SHARED,
+    MOST_CONNECTIONS,
+    MOST_IDLE,
+    check_order,
+    connection_options,
     content_encoding,
     out_of_time,
-    proxy_options,
     was_shut_down,
 )
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from kataven._http.environment import Route
     from kataven._http.message import Request, Sending
+    from kataven._http.origin import Origin
     from kataven.config import BaseUrl
 
 
@@ -62,14 +64,21 @@ class AsyncChunks:
 class AsyncResponse:
     """A response of the async transport; see ``message.AsyncIncomingResponse``."""
 
-    __slots__ = ("_chunks", "_response", "_sending", "_stream", "headers", "status")
+    __slots__ = ("_chunks", "_connection", "_pool", "_response", "_sending", "headers", "status")
 
-    def __init__(self, response: httpcore.Response, sending: Sending, stream: AsyncStream) -> None:
+    def __init__(
+        self,
+        response: httpcore.Response,
+        sending: Sending,
+        connection: httpcore.AsyncConnectionInterface,
+        pool: _Pool,
+    ) -> None:
         self.status = response.status
         self.headers = response.headers
         self._response = response
         self._sending = sending
-        self._stream: AsyncStream | None = stream
+        self._connection = connection
+        self._pool: _Pool | None = pool
         self._chunks = response.aiter_stream()
 
     @property
@@ -97,45 +106,104 @@ class AsyncResponse:
 
     async def aclose(self) -> None:
         """End the response; a connection whose body was read to the end can be used again."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            # Before the pool can give the connection to another request.
-            stream.release()
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
             await self._response.aclose()
+        except BaseException:
+            await pool.discard(self._sending)
+            raise
+        await pool.take_back(self._connection, self._sending)
 
 
-class _Pools:
-    """The two pools of a client in one event loop, and the connections in both."""
+class _Pool:
+    """The connections of one event loop that are free, and how many more may be made."""
 
-    __slots__ = ("backend", "errors", "own", "shared")
+    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors")
 
-    def __init__(self, route: Route) -> None:
-        self.backend = AsyncBackend(route.tls_layers)
+    def __init__(self, origin: Origin, route: Route) -> None:
+        self.closed = False
         self.errors: tuple[type[Exception], ...] = ERRORS
-        if route.proxy is not None:
-            self.errors += route.proxy.errors
-        self.shared = self._pool(route, SHARED)
-        self.own = self._pool(route, OWN)
-
-    def _pool(self, route: Route, limits: dict[str, Any]) -> httpcore.AsyncConnectionPool:
-        options = {
-            **limits,
-            **proxy_options(route),
-            "ssl_context": route.context,
-            "network_backend": self.backend,
-        }
+        self._backend = AsyncBackend(route.tls_layers)
+        options = connection_options(route)
+        options["network_backend"] = self._backend
+        self._factory: httpcore.AsyncConnectionPool
         if route.proxy is None:
-            return httpcore.AsyncConnectionPool(**options)
-        if route.proxy.is_socks:
-            return httpcore.AsyncSOCKSProxy(**options)
-        return httpcore.AsyncHTTPProxy(**options)
+            self._factory = httpcore.AsyncConnectionPool(**options)
+        else:
+            self.errors += route.proxy.errors
+            kind = httpcore.AsyncSOCKSProxy if route.proxy.is_socks else httpcore.AsyncHTTPProxy
+            self._factory = kind(**options)
+        self._origin = httpcore.Origin(
+            origin.scheme.encode("ascii"), origin.host.encode("ascii"), origin.port
+        )
+        self._idle: deque[httpcore.AsyncConnectionInterface] = deque()
+        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    async def take(self, sending: Sending) -> httpcore.AsyncConnectionInterface:
+        """Take an idle connection or make one; raises PoolTimeout or TimeoutError."""
+        if sending.own_connection:
+            return self._factory.create_connection(self._origin)
+        seconds = sending.within(sending.timeout.pool)
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise httpcore.PoolTimeout from None
+        else:
+            await self._free.acquire()
+        try:
+            return await self._take_idle() or self._factory.create_connection(self._origin)
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def _take_idle(self) -> httpcore.AsyncConnectionInterface | None:
+        # The newest is used first, so that after a burst the others would never be looked at.
+        if len(self._idle) > 1 and self._idle[0].has_expired():
+            await self._idle.popleft().aclose()
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return None
+
+    async def take_back(
+        self, connection: httpcore.AsyncConnectionInterface, sending: Sending
+    ) -> None:
+        """Keep the connection of a response that is closed, or close it."""
+        # Before another request can have it.
+        sending.detach()
+        if not sending.own_connection:
+            self._free.release()
+            if not self.closed and len(self._idle) < MOST_IDLE and connection.is_idle():
+                self._idle.append(connection)
+                return
+        await connection.aclose()
+
+    async def discard(self, sending: Sending) -> None:
+        """Close what a request that failed has used."""
+        sending.detach()
+        if not sending.own_connection:
+            self._free.release()
+        # httpcore closes a connection that fails, but not each that fails while it is made.
+        await self._backend.close_all(sending)
+
+    async def aclose(self) -> None:
+        """Close all connections; a request in another task fails."""
+        self.closed = True
+        self._idle.clear()
+        await self._backend.close_all()
 
 
 class AsyncTransport:
     """Sends requests to one origin, from any event loop.
 
-    Each event loop has its own pools. Certificates and the environment's proxies are read once, at
-    the first request.
+    Each event loop has its own pool: connections belong to one loop. Certificates and the
+    environment's proxies are read once, at the first request.
 
     Args:
         base: The base URL.
@@ -145,7 +213,7 @@ class AsyncTransport:
         self._origin = read_origin(base)
         self._loopback = base.loopback
         self._route: Route | None = None
-        self._pools: dict[asyncio.AbstractEventLoop, _Pools] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
     async def open(self, request: Request, sending: Sending) -> AsyncResponse:
         """Send a request and wait for the status and headers of its response.
@@ -162,13 +230,9 @@ class AsyncTransport:
             ConfigurationError: If proxies or certificates of the environment cannot be used.
         """
         loop = asyncio.get_running_loop()
-        pools = self._pools.get(loop) or self._make_pools(loop)
+        pool = self._pools.get(loop) or self._make_pool(loop)
         if sending.shut_down:
             raise was_shut_down()
-        try:
-            pool_timeout = sending.within(sending.timeout.pool)
-        except TimeoutError as error:
-            raise out_of_time() from error
         origin = self._origin
         ours = httpcore.Request(
             request.method,
@@ -179,52 +243,41 @@ class AsyncTransport:
                 target=origin.path + request.target,
             ),
             content=AsyncChunks(request.body or ()),
-            extensions={"timeout": {"pool": pool_timeout}},
         )
         # Not through the constructor, which would copy and check what is ours.
         ours.headers = request.headers
-        pool = pools.own if sending.own_connection else pools.shared
+        try:
+            connection = await pool.take(sending)
+        except TimeoutError as error:
+            raise out_of_time() from error
+        except httpcore.PoolTimeout as error:
+            raise transport_error(error) from error
         context = current.set(sending)
         try:
-            response = await pool.handle_async_request(ours)
-        except pools.errors as error:
-            await self._discard(pools, sending)
+            response = await connection.handle_async_request(ours)
+            check_order(sending)
+        except pool.errors as error:
+            await pool.discard(sending)
             raise transport_error(error) from error
         except BaseException:
-            await self._discard(pools, sending)
+            await pool.discard(sending)
             raise
         finally:
             current.reset(context)
-        stream = response.extensions["network_stream"]
-        if not sending.received:
-            # It was there before the request: more bytes than the previous response should have.
-            await self._discard(pools, sending)
-            await response.aclose()
-            not_ours = httpcore.RemoteProtocolError(NOT_ITS_RESPONSE)
-            raise transport_error(not_ours) from not_ours
-        return AsyncResponse(response, sending, stream)
+        return AsyncResponse(response, sending, connection, pool)
 
     async def aclose(self) -> None:
         """Close all connections of the running event loop; a request in another task fails."""
-        pools = self._pools.pop(asyncio.get_running_loop(), None)
-        if pools is not None:
-            for stream in tuple(pools.backend.streams):
-                stream.shut()
-                await stream.aclose()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
 
-    def _make_pools(self, loop: asyncio.AbstractEventLoop) -> _Pools:
+    def _make_pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
         # A client that outlives asyncio.run() must not keep each loop it was used in.
         for known in tuple(self._pools):
             if known.is_closed():
                 self._pools.pop(known, None)
         if self._route is None:
             self._route = read_route(self._origin, loopback=self._loopback)
-        pools = self._pools[loop] = _Pools(self._route)
-        return pools
-
-    async def _discard(self, pools: _Pools, sending: Sending) -> None:
-        # httpcore closes a connection that fails, but for some that fail while they are made.
-        for stream in tuple(pools.backend.streams):
-            if stream.sending is sending:
-                stream.release()
-                await stream.aclose()
+        pool = self._pools[loop] = _Pool(self._origin, self._route)
+        return pool

@@ -64,7 +64,7 @@ class Stream(httpcore.NetworkStream):
         tls_layers: How often TLS is still to be started on it before a request.
     """
 
-    __slots__ = ("_backend", "_inner", "_nested_tls", "_socket", "_tls_layers", "busy", "sending")
+    __slots__ = ("_backend", "_inner", "_nested_tls", "_socket", "_tls_layers", "sending")
 
     def __init__(
         self, inner: httpcore.NetworkStream, backend: Backend, sending: Sending, tls_layers: int
@@ -75,7 +75,6 @@ class Stream(httpcore.NetworkStream):
         self._tls_layers = tls_layers
         # TLS within TLS has no socket of its own to read from.
         self._nested_tls = tls_layers == 0 and backend.tls_layers > 1
-        self.busy = True
         self.sending = sending
         backend.streams[self] = None
         sending.attach(self)
@@ -105,7 +104,8 @@ class Stream(httpcore.NetworkStream):
             return
         sending = current.get()
         if sending is not self.sending:
-            self._serve(sending)
+            self.sending = sending
+            sending.attach(self)
         sending.note_write()
         try:
             while buffer:
@@ -122,21 +122,6 @@ class Stream(httpcore.NetworkStream):
             raise httpcore.WriteTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
-
-    def _serve(self, sending: Sending) -> None:
-        if sending.own_connection:
-            # The pool for such requests keeps no idle connection, but between two of its steps a
-            # connection that has just become idle can be given to another request. It is closed for
-            # this, and the pool makes a new one.
-            raise httpcore.ConnectionNotAvailable
-        self.sending = sending
-        self.busy = True
-        sending.attach(self)
-
-    def release(self) -> None:
-        """Leave the request: its response is closed."""
-        self.busy = False
-        self.sending.detach()
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that is blocked on it returns."""
@@ -183,6 +168,13 @@ class Backend(httpcore.SyncBackend):
         self.tls_layers = tls_layers
         # A dict, not a set: copying its keys is one step, whatever other threads do.
         self.streams: dict[Stream, None] = {}
+
+    def close_all(self, sending: Sending | None = None) -> None:
+        """Close the connections of one request, or all."""
+        for stream in tuple(self.streams):
+            if sending is None or stream.sending is sending:
+                stream.shut()
+                stream.close()
 
     def connect_tcp(
         self,
@@ -265,9 +257,6 @@ class AsyncStream(httpcore.AsyncNetworkStream):
             return
         sending = current.get()
         if sending is not self.sending:
-            # As in the blocking stream.
-            if sending.own_connection:
-                raise httpcore.ConnectionNotAvailable
             self.sending = sending
             sending.attach(self)
         sending.note_write()
@@ -281,10 +270,6 @@ class AsyncStream(httpcore.AsyncNetworkStream):
             raise httpcore.WriteTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
-
-    def release(self) -> None:
-        """Leave the request: its response is closed."""
-        self.sending.detach()
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that waits for it returns."""
@@ -329,6 +314,13 @@ class AsyncBackend(httpcore.AnyIOBackend):
     def __init__(self, tls_layers: int) -> None:
         self.tls_layers = tls_layers
         self.streams: dict[AsyncStream, None] = {}
+
+    async def close_all(self, sending: Sending | None = None) -> None:
+        """Close the connections of one request, or all."""
+        for stream in tuple(self.streams):
+            if sending is None or stream.sending is sending:
+                stream.shut()
+                await stream.aclose()
 
     async def connect_tcp(
         self,

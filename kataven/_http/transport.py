@@ -1,19 +1,25 @@
 """The SDK's own transport for the blocking client.
 
-Knows httpcore's pools and which of the two serves a request. It must not know operations, tokens or
-retries; ``async_transport`` is its twin.
+Knows httpcore's connections and which of them serves a request. It must not know operations, tokens
+or retries; ``async_transport`` is its twin.
+
+httpcore's connections are used, and not its pools. A pool of httpcore has a lock, and a Ctrl-C that
+arrives while a thread takes that lock leaves it taken: this call and all later ones would hang.
+Here no lock is held while a request is sent.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
 from kataven._http.environment import read_route
 from kataven._http.message import TransportError, transport_error
-from kataven._http.network import Backend, Stream, current
+from kataven._http.network import Backend, current
 from kataven._http.origin import read_origin
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
     from kataven._http.environment import Route
     from kataven._http.message import Request, Sending
+    from kataven._http.origin import Origin
     from kataven.config import BaseUrl
 
 ERRORS: Final = (
@@ -32,18 +39,14 @@ ERRORS: Final = (
 )
 """What httpcore raises about a request or a response."""
 
+MOST_CONNECTIONS: Final = 100
+"""How many requests share connections at once. Requests with their own do not count."""
+
+MOST_IDLE: Final = 20
+"""How many idle connections are kept."""
+
 # A longer life would only make it more likely that the server has closed an idle connection.
-SHARED: Final[dict[str, Any]] = {
-    "max_connections": 100,
-    "max_keepalive_connections": 20,
-    "keepalive_expiry": 5.0,
-}
-"""Limits of the pool for reads."""
-
-OWN: Final[dict[str, Any]] = {"max_connections": None, "max_keepalive_connections": 0}
-"""Limits of the pool whose connections carry one request each: writes and event streams."""
-
-NOT_ITS_RESPONSE: Final = "the server sent more than one response to the previous request"
+_IDLE_SECONDS: Final = 5.0
 
 
 def out_of_time() -> TransportError:
@@ -58,43 +61,63 @@ def was_shut_down() -> TransportError:
     return TransportError("the connection was closed by this client")
 
 
+def check_order(sending: Sending) -> None:
+    """Refuse a response that was there before its request.
+
+    The previous response on the connection was followed by more bytes than it should have had, and
+    they look like a response. Writes cannot meet this: they have their own connections.
+
+    Raises:
+        httpcore.RemoteProtocolError: If nothing was received since the request was written.
+    """
+    if not sending.received:
+        raise httpcore.RemoteProtocolError(
+            "the server sent more than one response to the previous request"
+        )
+
+
 def content_encoding(headers: list[tuple[bytes, bytes]]) -> str:
     """The value of ``Content-Encoding``; of several headers, all values."""
     values = [value for name, value in headers if name.lower() == b"content-encoding"]
     return b", ".join(values).decode("latin-1")
 
 
-def proxy_options(route: Route) -> dict[str, Any]:
-    """The options of httpcore's proxy pools, which are the same for both kinds of client."""
-    proxy = route.proxy
-    if proxy is None:
-        return {}
+def connection_options(route: Route) -> dict[str, Any]:
+    """The options of httpcore's factories of connections, the same for both clients."""
     options: dict[str, Any] = {
-        "proxy_url": httpcore.URL(
-            scheme=proxy.scheme, host=proxy.host, port=proxy.port, target=b"/"
-        ),
-        "proxy_auth": proxy.auth,
+        "ssl_context": route.context,
+        "keepalive_expiry": _IDLE_SECONDS,
     }
-    if proxy.scheme == "https":
-        # Without it the proxy would be verified against other certificates than the Hub.
-        options["proxy_ssl_context"] = route.context
+    proxy = route.proxy
+    if proxy is not None:
+        options["proxy_url"] = httpcore.URL(
+            scheme=proxy.scheme, host=proxy.host, port=proxy.port, target=b"/"
+        )
+        options["proxy_auth"] = proxy.auth
+        if proxy.scheme == "https":
+            # Without it the proxy would be verified against other certificates than the Hub.
+            options["proxy_ssl_context"] = route.context
     return options
 
 
 class Response:
     """A response of the blocking transport; see ``message.IncomingResponse``."""
 
-    __slots__ = ("_pools", "_response", "_sending", "_stream", "headers", "status")
+    __slots__ = ("_connection", "_pool", "_response", "_sending", "headers", "status")
 
     def __init__(
-        self, response: httpcore.Response, sending: Sending, stream: Stream, pools: _Pools
+        self,
+        response: httpcore.Response,
+        sending: Sending,
+        connection: httpcore.ConnectionInterface,
+        pool: _Pool,
     ) -> None:
         self.status = response.status
         self.headers = response.headers
         self._response = response
         self._sending = sending
-        self._stream = stream
-        self._pools: _Pools | None = pools
+        self._connection = connection
+        self._pool: _Pool | None = pool
 
     @property
     def content_encoding(self) -> str:
@@ -116,52 +139,104 @@ class Response:
 
     def close(self) -> None:
         """End the response; a connection whose body was read to the end can be used again."""
-        pools, self._pools = self._pools, None
-        if pools is None:
+        pool, self._pool = self._pool, None
+        if pool is None:
             return
-        # Before the pool can give the connection to another request.
-        self._stream.release()
-        if pools.forgotten:
-            # Its lock may be taken for ever.
-            self._stream.close()
-        else:
+        try:
             self._response.close()
+            pool.take_back(self._connection, self._sending)
+        except BaseException:
+            pool.discard(self._sending)
+            raise
 
 
-class _Pools:
-    """The two pools of a client, and the connections in both."""
+class _Pool:
+    """The connections that are free, and how many more may be made."""
 
-    __slots__ = ("backend", "errors", "forgotten", "own", "shared")
+    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors")
 
-    def __init__(self, route: Route) -> None:
-        self.forgotten = False
-        self.backend = Backend(route.tls_layers)
+    def __init__(self, origin: Origin, route: Route, backend: Backend) -> None:
+        self.closed = False
         self.errors: tuple[type[Exception], ...] = ERRORS
-        if route.proxy is not None:
-            self.errors += route.proxy.errors
-        self.shared = self._pool(route, SHARED)
-        self.own = self._pool(route, OWN)
-
-    def _pool(self, route: Route, limits: dict[str, Any]) -> httpcore.ConnectionPool:
-        options = {
-            **limits,
-            **proxy_options(route),
-            "ssl_context": route.context,
-            "network_backend": self.backend,
-        }
+        options = connection_options(route)
+        options["network_backend"] = backend
+        self._factory: httpcore.ConnectionPool
         if route.proxy is None:
-            return httpcore.ConnectionPool(**options)
-        if route.proxy.is_socks:
-            return httpcore.SOCKSProxy(**options)
-        return httpcore.HTTPProxy(**options)
+            self._factory = httpcore.ConnectionPool(**options)
+        else:
+            self.errors += route.proxy.errors
+            kind = httpcore.SOCKSProxy if route.proxy.is_socks else httpcore.HTTPProxy
+            self._factory = kind(**options)
+        self._origin = httpcore.Origin(
+            origin.scheme.encode("ascii"), origin.host.encode("ascii"), origin.port
+        )
+        self._backend = backend
+        # Both are safe to use from several threads, and an interruption leaves neither broken.
+        self._idle: deque[httpcore.ConnectionInterface] = deque()
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(MOST_CONNECTIONS):
+            self._free.put(None)
+
+    def take(self, sending: Sending) -> httpcore.ConnectionInterface:
+        """Take an idle connection or make one; raises PoolTimeout or TimeoutError."""
+        if sending.own_connection:
+            return self._factory.create_connection(self._origin)
+        try:
+            self._free.get(timeout=sending.within(sending.timeout.pool))
+        except Empty:
+            raise httpcore.PoolTimeout from None
+        self._close_oldest()
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # pragma: no cover - another thread was faster
+                break
+            if not connection.has_expired():
+                return connection
+            connection.close()
+        return self._factory.create_connection(self._origin)
+
+    def take_back(self, connection: httpcore.ConnectionInterface, sending: Sending) -> None:
+        """Keep the connection of a response that is closed, or close it."""
+        # Before another request can have it.
+        sending.detach()
+        if sending.own_connection:
+            connection.close()
+            return
+        if self.closed or len(self._idle) >= MOST_IDLE or not connection.is_idle():
+            connection.close()
+        else:
+            self._idle.append(connection)
+        self._free.put(None)
+
+    def discard(self, sending: Sending) -> None:
+        """Close what a request that failed has used."""
+        sending.detach()
+        # httpcore closes a connection that fails, but not each that fails while it is made.
+        self._backend.close_all(sending)
+        if not sending.own_connection:
+            self._free.put(None)
+
+    def close(self) -> None:
+        """Close the idle connections; one in use is closed with its response."""
+        self.closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _close_oldest(self) -> None:
+        # The newest is used first, so that after a burst the others would never be looked at.
+        if len(self._idle) > 1:
+            oldest = self._idle.popleft()
+            if oldest.has_expired():
+                oldest.close()
+            else:
+                self._idle.appendleft(oldest)
 
 
 class Transport:
     """Sends requests to one origin.
 
-    Pools, certificates and the environment's proxies are read at the first request. Connections are
-    closed here, one by one, and never through httpcore's pools: a lock of theirs may have been left
-    taken by an interruption.
+    Certificates and the environment's proxies are read at the first request.
 
     Args:
         base: The base URL.
@@ -172,7 +247,8 @@ class Transport:
         self._loopback = base.loopback
         self._lock = threading.Lock()
         self._route: Route | None = None
-        self._pools: _Pools | None = None
+        self._backend: Backend | None = None
+        self._pool: _Pool | None = None
 
     def open(self, request: Request, sending: Sending) -> Response:
         """Send a request and wait for the status and headers of its response.
@@ -188,13 +264,9 @@ class Transport:
             TransportError: If there is no response.
             ConfigurationError: If proxies or certificates of the environment cannot be used.
         """
-        pools = self._pools or self._make_pools()
+        pool = self._pool or self._make_pool()
         if sending.shut_down:
             raise was_shut_down()
-        try:
-            pool_timeout = sending.within(sending.timeout.pool)
-        except TimeoutError as error:
-            raise out_of_time() from error
         origin = self._origin
         ours = httpcore.Request(
             request.method,
@@ -205,65 +277,51 @@ class Transport:
                 target=origin.path + request.target,
             ),
             content=request.body or (),
-            extensions={"timeout": {"pool": pool_timeout}},
         )
         # Not through the constructor, which would copy and check what is ours.
         ours.headers = request.headers
-        pool = pools.own if sending.own_connection else pools.shared
+        try:
+            connection = pool.take(sending)
+        except TimeoutError as error:
+            raise out_of_time() from error
+        except httpcore.PoolTimeout as error:
+            raise transport_error(error) from error
         context = current.set(sending)
         try:
-            response = pool.handle_request(ours)
-        except pools.errors as error:
-            self._discard(pools, sending)
+            response = connection.handle_request(ours)
+            check_order(sending)
+        except pool.errors as error:
+            pool.discard(sending)
             raise transport_error(error) from error
         except BaseException:
-            self._discard(pools, sending)
+            pool.discard(sending)
             raise
         finally:
             current.reset(context)
-        stream = response.extensions["network_stream"]
-        if not sending.received:
-            # It was there before the request: more bytes than the previous response should have.
-            self._discard(pools, sending)
-            response.close()
-            not_ours = httpcore.RemoteProtocolError(NOT_ITS_RESPONSE)
-            raise transport_error(not_ours) from not_ours
-        return Response(response, sending, stream, pools)
+        return Response(response, sending, connection, pool)
 
     def close(self) -> None:
         """Close all connections; a request in another thread fails."""
-        pools, self._pools = self._pools, None
-        if pools is not None:
-            pools.forgotten = True
-            for stream in tuple(pools.backend.streams):
-                stream.shut()
-                stream.close()
+        self.forget()
+        if self._backend is not None:
+            self._backend.close_all()
 
     def forget(self) -> None:
-        """Leave the pools as they are, after an interruption that may have broken them.
+        """Leave the pool as it is, after an interruption that may have broken it.
 
-        The next ``open`` makes new ones. Idle connections are closed; those that carry a request of
-        another thread are closed when its response is.
+        The next ``open`` makes a new one. Idle connections are closed; those in use in other
+        threads are closed with their responses.
         """
-        pools, self._pools = self._pools, None
+        pool, self._pool = self._pool, None
         self._lock = threading.Lock()
-        if pools is not None:
-            pools.forgotten = True
-            for stream in tuple(pools.backend.streams):
-                if not stream.busy:
-                    stream.close()
+        if pool is not None:
+            pool.close()
 
-    def _make_pools(self) -> _Pools:
+    def _make_pool(self) -> _Pool:
         with self._lock:
-            if self._pools is None:
-                if self._route is None:
+            if self._pool is None:
+                if self._route is None or self._backend is None:
                     self._route = read_route(self._origin, loopback=self._loopback)
-                self._pools = _Pools(self._route)
-            return self._pools
-
-    def _discard(self, pools: _Pools, sending: Sending) -> None:
-        # httpcore closes a connection that fails, but for some that fail while they are made.
-        for stream in tuple(pools.backend.streams):
-            if stream.sending is sending:
-                stream.release()
-                stream.close()
+                    self._backend = Backend(self._route.tls_layers)
+                self._pool = _Pool(self._origin, self._route, self._backend)
+            return self._pool
