@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import ipaddress
 import os
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 _VARIABLES: Final = "SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY"
+# An address in brackets, or the address of a network.
+_BRACKETED = re.compile(r"\[([^\]]+)\](/[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,12 @@ def _names(entry: str, host: str, port: int) -> bool:
 
 
 def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    # Brackets are written around an address, or around the address of a network.
-    address = entry.replace("[", "", 1).replace("]", "", 1) if entry.startswith("[") else entry
+    if entry.startswith("["):
+        bracketed = _BRACKETED.fullmatch(entry)
+        if bracketed is None:
+            return None
+        entry = "".join(bracketed.groups(""))
     try:
-        return ipaddress.ip_network(address, strict=False)
+        return ipaddress.ip_network(entry, strict=False)
     except ValueError:
         return None

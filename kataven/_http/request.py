@@ -189,7 +189,8 @@ class RequestWriter:
         headers: list[Header] = self.headers(token)
         if extra:
             replaced = {name for name, _ in extra}
-            headers = [*(header for header in headers if header[0] not in replaced), *extra]
+            kept = (header for header in headers if header[0] not in replaced)
+            headers = HeaderList([*kept, *extra])
         if files is not None:
             form = files if isinstance(files, Form) else Form(files)
             return Request(method, target, HeaderList([*headers, *form.headers]), form)

@@ -33,7 +33,9 @@ class Received:
     body: bytes
 
 
-def new_sending(timeout: float | Timeout = 10.0, remaining: float | None = None, **options: Any) -> Sending:
+def new_sending(
+    timeout: float | Timeout = 10.0, remaining: float | None = None, **options: Any
+) -> Sending:
     """An attempt whose timeouts are all the same."""
     if not isinstance(timeout, Timeout):
         timeout = Timeout(timeout, timeout, timeout, timeout)
