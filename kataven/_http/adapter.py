@@ -295,8 +295,9 @@ class AsyncHttpxResponse(_Common):
         return self
 
     async def __anext__(self) -> bytes:
+        limit = asyncio.timeout(self._sending.left())
         try:
-            async with asyncio.timeout(self._sending.left()) as limit:
+            async with limit:
                 chunk = await anext(self._chunks)
         except StopAsyncIteration:
             self.check_end()

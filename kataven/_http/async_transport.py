@@ -112,7 +112,7 @@ class AsyncResponse:
         try:
             await self._response.aclose()
         except BaseException:
-            await pool.discard(self._sending)
+            await pool.discard(self._connection, self._sending)
             raise
         await pool.take_back(self._connection, self._sending)
 
@@ -184,11 +184,14 @@ class _Pool:
                 return
         await connection.aclose()
 
-    async def discard(self, sending: Sending) -> None:
+    async def discard(
+        self, connection: httpcore.AsyncConnectionInterface, sending: Sending
+    ) -> None:
         """Close what a request that failed has used."""
         sending.detach()
         if not sending.own_connection:
             self._free.release()
+        await connection.aclose()
         # httpcore closes a connection that fails, but not each that fails while it is made.
         await self._backend.close_all(sending)
 
@@ -257,10 +260,10 @@ class AsyncTransport:
             response = await connection.handle_async_request(ours)
             check_order(sending)
         except pool.errors as error:
-            await pool.discard(sending)
+            await pool.discard(connection, sending)
             raise transport_error(error) from error
         except BaseException:
-            await pool.discard(sending)
+            await pool.discard(connection, sending)
             raise
         finally:
             current.reset(context)

@@ -157,7 +157,7 @@ class Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class Backend(httpcore.SyncBackend):
+class Backend(httpcore.NetworkBackend):
     """Makes blocking connections and knows those that are open.
 
     Args:
@@ -166,6 +166,7 @@ class Backend(httpcore.SyncBackend):
 
     def __init__(self, tls_layers: int) -> None:
         self.tls_layers = tls_layers
+        self._inner = httpcore.SyncBackend()
         # A dict, not a set: copying its keys is one step, whatever other threads do.
         self.streams: dict[Stream, None] = {}
 
@@ -201,7 +202,7 @@ class Backend(httpcore.SyncBackend):
             # An address that never responds must not use up the time of the others.
             share = min(left, max(_LEAST_SHARE, left / (len(found) - tried)))
             try:
-                inner = super().connect_tcp(
+                inner = self._inner.connect_tcp(
                     str(address[0]), port, share, local_address, socket_options or ()
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -304,7 +305,7 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class AsyncBackend(httpcore.AnyIOBackend):
+class AsyncBackend(httpcore.AsyncNetworkBackend):
     """Makes connections of the event loop and knows those that are open.
 
     Args:
@@ -313,6 +314,8 @@ class AsyncBackend(httpcore.AnyIOBackend):
 
     def __init__(self, tls_layers: int) -> None:
         self.tls_layers = tls_layers
+        # Any, for httpcore defines this class twice: with anyio and, to say so, without it.
+        self._inner: Any = httpcore.AnyIOBackend()
         self.streams: dict[AsyncStream, None] = {}
 
     async def close_all(self, sending: Sending | None = None) -> None:
@@ -334,7 +337,9 @@ class AsyncBackend(httpcore.AnyIOBackend):
         sending = current.get()
         try:
             timeout = sending.within(sending.timeout.connect)
-            inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+            inner: httpcore.AsyncNetworkStream = await self._inner.connect_tcp(
+                host, port, timeout, local_address, socket_options
+            )
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except UnicodeError as error:

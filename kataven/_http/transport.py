@@ -23,7 +23,7 @@ from kataven._http.network import Backend, current
 from kataven._http.origin import read_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kataven._http.environment import Route
     from kataven._http.message import Request, Sending
@@ -146,7 +146,7 @@ class Response:
             self._response.close()
             pool.take_back(self._connection, self._sending)
         except BaseException:
-            pool.discard(self._sending)
+            pool.discard(self._connection, self._sending)
             raise
 
 
@@ -185,15 +185,17 @@ class _Pool:
             self._free.get(timeout=sending.within(sending.timeout.pool))
         except Empty:
             raise httpcore.PoolTimeout from None
-        self._close_oldest()
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:  # pragma: no cover - another thread was faster
-                break
-            if not connection.has_expired():
-                return connection
-            connection.close()
+        # The newest is used first. The oldest is looked at as well: those of a burst would never
+        # be used and never be closed.
+        oldest = _pop(self._idle.popleft)
+        if oldest is not None and not oldest.has_expired():
+            self._idle.appendleft(oldest)
+        elif oldest is not None:
+            oldest.close()
+        while (newest := _pop(self._idle.pop)) is not None:
+            if not newest.has_expired():
+                return newest
+            newest.close()
         return self._factory.create_connection(self._origin)
 
     def take_back(self, connection: httpcore.ConnectionInterface, sending: Sending) -> None:
@@ -209,9 +211,10 @@ class _Pool:
             self._idle.append(connection)
         self._free.put(None)
 
-    def discard(self, sending: Sending) -> None:
+    def discard(self, connection: httpcore.ConnectionInterface, sending: Sending) -> None:
         """Close what a request that failed has used."""
         sending.detach()
+        connection.close()
         # httpcore closes a connection that fails, but not each that fails while it is made.
         self._backend.close_all(sending)
         if not sending.own_connection:
@@ -220,17 +223,18 @@ class _Pool:
     def close(self) -> None:
         """Close the idle connections; one in use is closed with its response."""
         self.closed = True
-        while self._idle:
-            self._idle.pop().close()
+        while (connection := _pop(self._idle.pop)) is not None:
+            connection.close()
 
-    def _close_oldest(self) -> None:
-        # The newest is used first, so that after a burst the others would never be looked at.
-        if len(self._idle) > 1:
-            oldest = self._idle.popleft()
-            if oldest.has_expired():
-                oldest.close()
-            else:
-                self._idle.appendleft(oldest)
+
+def _pop(
+    pop: Callable[[], httpcore.ConnectionInterface],
+) -> httpcore.ConnectionInterface | None:
+    # Asked and not looked at first: another thread may take the last one in between.
+    try:
+        return pop()
+    except IndexError:
+        return None
 
 
 class Transport:
@@ -291,10 +295,10 @@ class Transport:
             response = connection.handle_request(ours)
             check_order(sending)
         except pool.errors as error:
-            pool.discard(sending)
+            pool.discard(connection, sending)
             raise transport_error(error) from error
         except BaseException:
-            pool.discard(sending)
+            pool.discard(connection, sending)
             raise
         finally:
             current.reset(context)

@@ -235,6 +235,24 @@ def test_first_requests_of_many_threads_make_one_pool(blocking: Side, hub: Loopb
     wait_for(lambda: hub.open_connections == 0)
 
 
+def test_many_threads_share_connections_without_mixing_responses(
+    blocking: Side, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loopback_hub.MOST_REQUESTS", 10_000)
+    hub.decide = lambda request: reply(200, {"id": request.path.rpartition("/")[2]})
+    transport = blocking.transport(hub.url)
+
+    def send(thread: int) -> None:
+        for number in range(30):
+            name = f"c{thread}-{number}"
+            received = blocking.send(transport, hub.url, target=f"/campaigns/{name}")
+            assert received.body == b'{"id": "%b"}' % name.encode()
+
+    results = blocking.together([lambda n=n: send(n) for n in range(12)])
+    assert results == [None] * 12
+    assert hub.connections <= 12
+
+
 # Event loops.
 
 
