@@ -204,6 +204,8 @@ class Sending:
         A connection that is made later is ended at once.
         """
         self.shut_down = True
+        # Another thread may detach it just now and let another read have it. That read fails and is
+        # retried; a write never has a connection that served another request.
         connection = self._connection
         if connection is not None:
             connection.shut()
