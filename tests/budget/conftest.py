@@ -17,6 +17,6 @@ __all__ = ["awaited", "bare_environment", "blocking", "caller", "clock", "hub", 
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a redis-server that one module's tests have to themselves."""
+    """The URL of a redis-server for one test module."""
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url

@@ -1,7 +1,7 @@
-"""The budget against an embedded Hub that counts with its documented limits, on one manual clock.
+"""The rate limiter against an embedded Hub that counts with its documented limits, on one manual clock.
 
-The Hub is the oracle: it answers 429 to what is over its own windows. No second passes that the
-clock of both sides does not show.
+The Hub is the oracle: it responds 429 to what exceeds its own windows. Time passes only on the
+clock that both sides share.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ CSV = "phone_number\n" + "".join(f"+1555{number:07d}\n" for number in range(CONT
 
 
 class HubClock:
-    """The Hub's clock as the client's: to sleep is to advance it."""
+    """The Hub's clock as the client's: sleeping advances it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -53,14 +53,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def campaign(sandbox: Sandbox) -> str:
-    """A draft of 20,000 contacts: their statuses stay as they are."""
+    """A draft of 20,000 contacts, whose statuses do not change."""
     with KatavenClient(sandbox.api_key, base_url=sandbox.url) as client:
         return client.campaigns.create("Spring", "a1", "p1", CSV.encode())["id"]
 
 
 @pytest.fixture
 def clock(sandbox: Sandbox) -> HubClock:
-    """The Hub's clock, a day after whatever was asked for before."""
+    """The Hub's clock, a day after all earlier requests."""
     sandbox.advance(90_000)
     return HubClock(sandbox)
 
@@ -95,7 +95,7 @@ def test_twenty_thousand_contacts_draw_no_429_and_take_hardly_longer_than_they_m
     begun = clock.now()
     contacts = caller.items(client.campaigns.iter_contacts(campaign))
     assert numbers(contacts) == ALL
-    # 200 pages and the empty one behind them.
+    # 200 pages and the empty page after them.
     assert statuses(answers) == {200: 201}
     ideal = 60.0 * (201 // 60)
     assert ideal <= clock.now() - begun <= ideal * 1.02
@@ -108,7 +108,7 @@ def test_without_a_budget_every_page_arrives_exactly_once_all_the_same(
     client = caller.client(sandbox, clock=clock, on_response=answers.append)
     contacts = caller.items(client.campaigns.iter_contacts(campaign))
     assert numbers(contacts) == ALL
-    # Three minutes were over the limit; what was refused was its own page alone.
+    # Three times the minute was exceeded; only the refused page was requested again.
     assert statuses(answers) == {200: 201, 429: 3}
     refused = [number for number, event in enumerate(answers) if event.status == 429]
     assert [answers[number + 1].attempt for number in refused] == [2, 2, 2]
@@ -128,7 +128,7 @@ def test_stop_goes_out_within_two_seconds_while_reading_drains_the_hour(
     asked: list[float] = []
 
     def stop_when_the_hour_is_spent(seconds: float) -> Any:
-        # Made by whoever waits for the hour: the Hub's clock stands still meanwhile.
+        # Made by the call that waits for the hour: the Hub's clock does not move meanwhile.
         if seconds < 600 or asked:
             return None
         asked.append(clock.now())
@@ -145,7 +145,7 @@ def test_stop_goes_out_within_two_seconds_while_reading_drains_the_hour(
 
 
 def wait_for_the_others(caller: Blocking, client: Any) -> Any:
-    """A function for a clock: time moves on when nothing is in flight, for it moves by a minute."""
+    """A function for a clock: time moves, by a minute, only when nothing is in flight."""
 
     def all_answered() -> bool:
         return bool(client.rate_limits.concurrent == 19)
@@ -174,7 +174,7 @@ def test_fifty_calls_at_once_draw_no_429(
 def test_after_a_429_of_the_hub_all_workers_wait_and_a_stop_does_not(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
-    # Somebody else has spent the account's minute, but for one request.
+    # Another client has spent the account's minute.
     with KatavenClient(sandbox.api_key, base_url=sandbox.url, clock=clock) as other:
         for _ in range(60):
             other.campaigns.get(campaign)
@@ -186,7 +186,7 @@ def test_after_a_429_of_the_hub_all_workers_wait_and_a_stop_does_not(
     def call() -> Any:
         return hurried.campaigns.get(campaign)
 
-    # The first draws it, and none of the others asks the Hub.
+    # The first call draws it, and none of the others reaches the Hub.
     for _ in range(4):
         with pytest.raises(APITimeoutError):
             caller.call(call)

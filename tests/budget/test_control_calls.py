@@ -1,4 +1,4 @@
-"""Control calls go out at once, and a rate limit of the Hub's holds back everybody but them."""
+"""Control calls are sent at once; a rate limit from the Hub pauses all other calls."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def gets(client: Any, count: int) -> list[Any]:
 
 
 def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
-    """A function for a clock: at the first sleep it makes a call and keeps what came of it."""
+    """A function for a clock: at the first sleep it makes a call and keeps its result."""
     begun: list[float] = []
 
     async def awaited() -> None:
@@ -50,7 +50,7 @@ def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
     clock.on_sleep = meanwhile(caller, lambda: getattr(client.campaigns, word)("c1"), done)
     caller.together(gets(client, 100))
     assert [answer["id"] for answer in done] == ["c1"]
-    # It was among the 60 of the first minute, before any read of the next.
+    # It was one of the 60 of the first minute, before any read of the next.
     assert f"POST /campaigns/c1/{word}" in hub.routes[:60]
     assert len(hub.requests) == 101
 
@@ -92,7 +92,7 @@ def test_a_rate_limit_pauses_everybody_but_control_calls(
         ("POST", "stop", begun),
         ("GET", "c1", pytest.approx(begun + 63)),
     ]
-    # Another call would have had to wait as long.
+    # Another call would have to wait as long.
     hub.respond(LIMITED)
     refused: list[Any] = []
 
@@ -106,7 +106,7 @@ def test_a_rate_limit_pauses_everybody_but_control_calls(
 
 
 def _caught(caller: Blocking, call: Any) -> Any:
-    """What a call raises, as its value."""
+    """The exception of a call, as its value."""
     if caller.name == "sync":
         try:
             return call()

@@ -1,4 +1,4 @@
-"""The rules of the budget, on a virtual clock: windows, leases, headroom and the shared pause."""
+"""The rules of the rate limiter, on a virtual clock: windows, leases, headroom, the shared pause."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ THREE_DAYS = 3 * DAY
 
 
 def spend(ledger: Ledger, now: float, until: float, *, control: bool = False) -> list[float]:
-    """Ask as soon as the ledger says, each answer at once; when each request was admitted."""
+    """Acquire as soon as the ledger allows, and release at once; the time of each request."""
     admitted = []
     while now < until:
         taken = ledger.take(now, control=control)
@@ -48,7 +48,7 @@ def test_headroom_is_the_documented_share_rounded_down() -> None:
     none = RateLimits(per_minute=60, concurrent=20, headroom=0)
     assert none.windows()[0].bulk_limit == 60
     assert none.leases() == (20, 20)
-    # However much is kept back, one is left for ordinary calls.
+    # Whatever the headroom, one request is left for ordinary calls.
     assert RateLimits(per_minute=10, headroom=10).windows()[0].bulk_limit == 9
     assert RateLimits(per_minute=60, headroom=10).windows()[0].bulk_limit == 50
     assert RateLimits(concurrent=1, headroom=10).leases() == (1, 1)

@@ -1,4 +1,4 @@
-"""A pause that was set while the clock was wrong lasts its own time once the clock is right."""
+"""A pause set while the clock was wrong lasts its own time once the clock is right."""
 
 import sqlite3
 from pathlib import Path

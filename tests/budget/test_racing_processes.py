@@ -1,6 +1,6 @@
-"""Six processes on one shared budget are admitted exactly what its limits allow.
+"""Six processes on one shared store get exactly what its limits allow.
 
-The server counts. Each process wants more than its share, and gives up where its deadline says so.
+The server counts. Each process wants more than its share, and gives up at its deadline.
 """
 
 import itertools
@@ -48,7 +48,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def race(hub: LoopbackHub, store: str, calls: int, deadline: float | None, limits: str) -> int:
-    """Let six processes make so many calls each, all at once; how many answers they got."""
+    """Let six processes make calls, all at once; how many got a response."""
     command = [sys.executable, "-c", RACER, hub.url, store, next(NAMES)]
     command += [str(calls), repr(deadline), limits]
     pipe = subprocess.PIPE
@@ -75,7 +75,7 @@ def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
         time.sleep(0.005)
 
     hub.on_request = slow
-    # An hour of 200, of which 2 are kept back; 240 are wanted, and none will wait for an hour.
+    # An hour of 200, of which 2 are headroom; 240 are wanted, and none waits for an hour.
     assert race(hub, store, 40, 60.0, "dict(per_hour=200, concurrent=5)") == 198
     assert len(hub.requests) == 198
     assert hub.max_in_flight <= 5
@@ -87,5 +87,5 @@ def test_they_keep_to_windows_that_roll_on(hub: LoopbackHub, store: str) -> None
     limits = "dict(per_minute=50, concurrent=4, time_scale=60)"
     assert race(hub, store, 25, None, limits) == 150
     assert len(hub.requests) == 150
-    # Late is only what is in flight: four at most.
+    # Only requests in flight can be late: four at most.
     assert max_in_window([request.received_at for request in hub.requests], 1.0) <= 50 + 4

@@ -1,4 +1,4 @@
-"""The store in Redis, on a redis-server of the tests' own, whose clock nobody can hold still."""
+"""The store in Redis, on a redis-server of the tests' own, whose clock cannot be stopped."""
 
 import itertools
 import socket
@@ -26,7 +26,7 @@ NAMES = (f"budget {number}" for number in itertools.count())
 
 @pytest.fixture
 def name() -> str:
-    """A budget that no other test has spent from."""
+    """A name whose quota no other test has used."""
     return next(NAMES)
 
 
@@ -165,7 +165,7 @@ def test_the_lease_of_a_process_that_was_killed_ends_by_itself(
     lease = store.take(0.0, control=False)
     assert isinstance(lease, str)
     assert store.take(0.0, control=False) == Wait(0.0, busy=True)
-    # As if its life of 150 s was over but for a second, and it was renewed; then as if over.
+    # As if its 150 s had expired but for a second, and it was renewed; then as if expired.
     server.zadd(key(name, "leases"), {lease: time.time() + 1})
     store.keep(lease, 0.0)
     assert server.zscore(key(name, "leases"), lease) > time.time() + 100
@@ -177,7 +177,7 @@ def test_the_lease_of_a_process_that_was_killed_ends_by_itself(
 def test_a_take_whose_answer_was_lost_is_taken_once(redis_url: str, name: str) -> None:
     limits = RateLimits(per_hour=50, concurrent=1, headroom=0, store=redis_url, name=name)
     store = RedisStore(limits)
-    # What the connection's own repeat sends: the same step, with the same lease.
+    # What the connection's own retry sends: the same step, with the same lease.
     assert store._run("take", "lease")[0] == "ok"
     assert store._run("take", "lease")[0] == "ok"
     left = store.left(0.0)
@@ -275,7 +275,7 @@ def test_threads_that_wait_for_a_lease_ask_redis_through_their_head_alone(
             thread.join(30)
     assert len(hub.requests) == 20
     assert hub.max_in_flight == 1
-    # One head, 20 times a second; 20 threads would have asked 400 times.
+    # One head, 20 times a second; 20 threads would have made 400 calls.
     assert asked <= 40
 
 

@@ -1,4 +1,4 @@
-"""The store in a file: who may read it, who holds it, and what outlives a process."""
+"""The store in a file: permissions, locks, and what outlives a process."""
 
 import os
 import sqlite3
@@ -72,7 +72,7 @@ def test_a_clock_that_was_wrong_and_is_set_right_stops_nobody_for_long(path: str
     lease = store.take(START, control=False)
     assert not isinstance(lease, Wait)
     store.give_back(lease)
-    # The two stamps of a time to come count as of now, once.
+    # The two timestamps in the future count as of now, once.
     assert store.take(START, control=False) == Wait(61.0)
     assert not isinstance(store.take(START + 61, control=False), Wait)
     store.close()
@@ -108,7 +108,7 @@ def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
         other.close()
         with pytest.raises(ConfigurationError, match=r"budget\.db.*nothing was sent"):
             client.campaigns.get("c1")
-        # The step was undone: nobody is locked out by it.
+        # The transaction was rolled back, so the file is not locked.
         other = sqlite3.connect(path, timeout=0)
         other.execute("BEGIN IMMEDIATE")
         other.close()
@@ -194,7 +194,7 @@ def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
                 await call
             holder.execute("ROLLBACK")
             holder.close()
-            # It took its lease after all, in its thread, and gave it back.
+            # It took its lease after all, in its thread, and released it.
             async with asyncio.timeout(10):
                 assert (await client.campaigns.get("c1"))["id"] == "c1"
 
@@ -229,7 +229,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
 def test_processes_that_make_a_file_together_all_can(tmp_path: Path) -> None:
-    # SQLite queues those who write, but not those who switch a new file to its journal.
+    # SQLite queues writers, but not those that switch a new file to its journal.
     command = [sys.executable, "-c", TOGETHER, str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""A store that stalls behind an admission, or while a call is cancelled: what stays true."""
+"""A store that stalls after an admission, or while a call is cancelled."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ CAMPAIGN = response(200, b'{"id": "c1"}', {"Content-Type": "application/json"})
 
 @contextmanager
 def redis_that_stalls(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The URL of a Redis, and what makes it stand still until the end."""
+    """The URL of a Redis, and a function that suspends it until the end."""
     with redis_server(folder) as url:
         server = redis.Redis.from_url(url)
         process = int(server.info("server")["process_id"])
@@ -46,7 +46,7 @@ def redis_that_stalls(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
 
 @contextmanager
 def file_that_is_locked(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The path of an SQLite file, and what locks it until the end."""
+    """The path of an SQLite file, and a function that locks it until the end."""
     path = str(folder / "budget.db")
     holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
@@ -62,13 +62,13 @@ def file_that_is_locked(folder: Path) -> Iterator[tuple[str, Callable[[], None]]
 
 @pytest.fixture(params=[redis_that_stalls, file_that_is_locked], ids=["redis", "file"])
 def stalling(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """The name of a store, and what makes it stall."""
+    """The name of a store, and a function that makes it stall."""
     with request.param(tmp_path) as stalling:
         yield stalling
 
 
 def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
-    """What came of a call within ten seconds: a store that is given up later hides it."""
+    """The result of a call within ten seconds; a store given up later would hide a hang."""
     results: list[Any] = []
 
     def run() -> None:
@@ -141,13 +141,13 @@ def test_a_store_that_stalls_before_a_call_sends_nothing(
     client = caller.client(hub, rate_limits=limits, deadline=0.3)
     stall()
     error = outcome(caller, lambda: client.campaigns.start("c1"))
-    # The deadline, or the store's own bound where that is reached first.
+    # The deadline, or the store's own timeout where that comes first.
     assert isinstance(error, APITimeoutError | ConfigurationError)
     assert hub.requests == []
 
 
 class _BusyThread:
-    """The only thread of an event loop's executor, kept busy until it is let go."""
+    """The only thread of an event loop's executor, kept busy until released."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -161,7 +161,7 @@ class _BusyThread:
         self._over.wait(10)
 
     def keep_busy(self) -> None:
-        """From any thread: the next thing that is asked of the executor must wait."""
+        """From any thread: make the next task of the executor wait."""
         self._loop.call_soon_threadsafe(self._loop.run_in_executor, None, self._wait)
 
     def is_busy(self) -> None:
@@ -209,7 +209,7 @@ def test_a_lease_goes_back_though_its_caller_is_cancelled_meanwhile(
             await thread.somebody_waits()
             task.cancel()
             for _ in range(5):
-                # Until the cancellation has gone down to what waits for the thread.
+                # Until the cancellation has reached what waits for the thread.
                 await asyncio.sleep(0)
             thread.let_go()
             with pytest.raises(asyncio.CancelledError):

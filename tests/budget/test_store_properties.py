@@ -1,4 +1,4 @@
-"""What holds for every store on a clock that is handed in, whoever asks for what and when."""
+"""Properties of every store on an injected clock, for any sequence of calls."""
 
 import tempfile
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def opened(kind: str, limits: RateLimits) -> Iterator[Store]:
 
 
 def lengths(limits: RateLimits) -> list[float]:
-    """The Hub's own windows, without our margin, in seconds of a Hub of that scale."""
+    """The Hub's own windows, without the SDK's margin, in seconds at that time scale."""
     pairs = ((MINUTE, limits.per_minute), (HOUR, limits.per_hour), (DAY, limits.per_day))
     return [length / limits.time_scale for length, limit in pairs if limit is not None]
 
@@ -46,8 +46,8 @@ LIMITS = st.builds(
     headroom=st.sampled_from([0.0, 1.0, 3.0]),
     time_scale=st.sampled_from([0.5, 1.0, 7.0, 60.0, 1000.0]),
 )
-# How long until the next call is made, whether it is a control call, how long it is in flight, and
-# whether its answer is a rate limit.
+# Seconds until the next call, whether it is a control call, how long it is in flight, and
+# whether its response is a rate limit.
 CALLS = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.0, 0.0, 0.01, 1.0, 61.0, 3700.0]),
@@ -78,7 +78,7 @@ def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, ca
                 taken = store.take(now, control=control)
                 if not isinstance(taken, Wait):
                     break
-                # What it says is never too long: just before, it still says no.
+                # The wait is never too long: just before its end, it still refuses.
                 if not taken.busy and taken.seconds > 1e-3:
                     before = store.take(now + taken.seconds - 1e-3, control=control)
                     assert isinstance(before, Wait)
@@ -112,7 +112,7 @@ def test_each_request_goes_out_within_two_percent_of_the_earliest_it_may(
 ) -> None:
     with opened(kind, limits) as store:
         now = START
-        # The earliest that exact windows, less the headroom, allow for each.
+        # The earliest time that exact windows, less the headroom, allow for each.
         earliest: list[float] = []
         for number in range(600):
             while isinstance(taken := store.take(now, control=False), Wait):
@@ -139,7 +139,7 @@ def test_pyrate_limiter_admits_the_same_requests(
     kind: str, per_minute: int, more: int, gaps: list[int]
 ) -> None:
     limits = RateLimits(per_minute=per_minute, per_hour=per_minute + more, headroom=0)
-    # In milliseconds; it counts a request as old as the window among those within it, we do not.
+    # In milliseconds; it counts a request as old as the window as inside it, the SDK does not.
     rates = [Rate(per_minute, 61_000 - 1), Rate(per_minute + more, 3_601_000 - 1)]
     oracle = InMemoryBucket(rates)
     with opened(kind, limits) as store:

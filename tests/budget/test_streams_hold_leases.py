@@ -1,4 +1,4 @@
-"""An open event stream holds one lease of the budget, as long as it is open and no longer."""
+"""An open event stream holds one lease of the rate limiter, exactly as long as it is open."""
 
 import asyncio
 import gc
@@ -19,14 +19,14 @@ CSV = b"phone_number\n+15550100001\n+15550100002\n"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """An embedded Hub whose clock stands still."""
+    """An embedded Hub with a manual clock."""
     with Sandbox(time_scale=Clock.manual(), limits=None) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def running(sandbox: Sandbox) -> str:
-    """A campaign that runs."""
+    """A running campaign."""
     with KatavenClient(sandbox.api_key, base_url=sandbox.url) as client:
         campaign = client.campaigns.create("Spring", "a1", "p1", io.BytesIO(CSV))
         client.campaigns.start(campaign["id"])
@@ -127,7 +127,7 @@ def test_its_lease_in_a_file_is_renewed_while_it_is_open(
     caller.next(stream)
     other = SQLiteStore(limits)
     for _ in range(8):
-        # Four lives of a lease, with an item each half of one.
+        # Four lifetimes of a lease, with an item each half of one.
         clock.advance(LEASE_SECONDS / 2)
         sandbox.advance(2)
         caller.next(stream)
@@ -167,6 +167,6 @@ def test_watching_holds_one_too_and_the_answer_behind_it_another(
     with KatavenClient(sandbox.api_key, base_url=sandbox.url) as other:
         other.campaigns.stop(running)
     sandbox.advance(600)
-    # Behind the end marker `get` is asked, with the one lease that the stream has given back.
+    # After the end marker `get` uses the one lease that the stream has released.
     assert caller.items(watch)[-1].status == "completed"
     assert client.rate_limits.concurrent == 1

@@ -1,4 +1,4 @@
-"""One OpenTelemetry span for each call, with its attempts and its status, and nothing secret."""
+"""One OpenTelemetry span per call, with its attempts and its status, and without secrets."""
 
 import io
 import sys
@@ -23,7 +23,7 @@ CSV = b"phone_number,first_name\n+15550100001,Ada\n"
 
 @pytest.fixture(scope="module", autouse=True)
 def _provider() -> None:
-    # A process has one provider, set once.
+    # A process has one provider, which can be set once.
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
     trace.set_tracer_provider(provider)
@@ -102,7 +102,7 @@ def test_it_is_a_child_of_the_callers_span(caller: Blocking, hub: LoopbackHub) -
         caller.call(lambda: client.campaigns.list())
     found = {span.name: span for span in EXPORTER.get_finished_spans()}
     if caller.name == "async":
-        # The runner of these tests keeps a context of its own.
+        # The runner of these tests has a context of its own.
         assert set(found) == {"mine", "kataven.listCampaigns"}
     else:
         parent = found["kataven.listCampaigns"].parent

@@ -1,4 +1,4 @@
-"""Who waits for the budget, how long, and who sees it; blocking and async."""
+"""Which calls wait for the rate limiter, how long, and what shows it; blocking and async."""
 
 import asyncio
 import logging
@@ -178,7 +178,7 @@ def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
     assert caught.value.request_sent is False
     assert clock.slept == []
     assert len(hub.requests) == 2
-    # With a second more it is.
+    # One second more is enough.
     patient = client.with_options(deadline=62)
     assert caller.call(lambda: patient.campaigns.get("c1"))["id"] == "c1"
     assert clock.slept == pytest.approx([61.0])
@@ -212,13 +212,13 @@ def test_a_lease_that_does_not_come_back_is_waited_for_until_the_deadline(
     results = caller.together(calls)
     helper.join()
     assert results[0]["id"] == "c1"
-    # The head of the queue and those behind it alike.
+    # The head of the queue and the calls after it alike.
     assert [type(result) for result in results[1:]] == [APITimeoutError] * 3
     assert len(hub.requests) == 1
 
 
 def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
-    """A call that says when it was late: a value for one client, an awaitable for the other."""
+    """A call that reports when it was late: a value for one client, an awaitable for the other."""
     if caller.name == "sync":
         try:
             return client.campaigns.get("c1")
@@ -227,7 +227,7 @@ def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
             raise
 
     async def awaited() -> Any:
-        # Behind the call that holds the lease.
+        # After the call that holds the lease.
         await asyncio.sleep(0.05)
         try:
             return await client.campaigns.get("c1")
@@ -238,7 +238,7 @@ def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
     return awaited()
 
 
-# What is seen of it.
+# Hooks and logs.
 
 
 def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
@@ -259,7 +259,7 @@ def test_a_call_that_waits_behind_another_is_told_too(caller: Blocking, hub: Loo
     told: list[CallEvent] = []
 
     def slow(_request: Request) -> None:
-        # Until the head of the queue and the two behind it have said that they wait.
+        # Until the head of the queue and the two after it have reported that they wait.
         wait_for(lambda: len(told) >= 3)
 
     hub.on_request = slow
@@ -359,7 +359,7 @@ def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
             while not hub.requests:
                 await asyncio.sleep(0.002)
 
-    # Its end cancels the call that holds the lease and the two that wait for it.
+    # The end of the loop cancels the call with the lease and the two that wait for it.
     asyncio.run(cut_off())
     assert all(call.cancelled() for call in calls)
     gate.set()

@@ -1,4 +1,4 @@
-"""Many calls at once on one client, in threads, tasks and loops, and what is left behind."""
+"""Many concurrent calls on one client, in threads, tasks and event loops, and what they leave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: Lo
     together = threading.Barrier(50)
 
     def decide(request: Request) -> bytes:
-        # Nobody is answered before all fifty are in flight.
+        # No response is sent before all fifty are in flight.
         together.wait(10)
         return _by_id(request)
 
@@ -96,7 +96,7 @@ def test_the_async_client_works_in_one_loop_after_another(hub: LoopbackHub) -> N
         assert second.run(call()) == {"id": "c1"}
         assert first.run(call_and_close()) == {"id": "c1"}
         assert hub.connections == 2
-        # Connections belong to the loop they were made in.
+        # A connection belongs to the event loop that opened it.
         second.run(client.aclose())
 
 

@@ -1,4 +1,4 @@
-"""Timeouts by their parts, and the deadline that bounds one call with all its repeats and waits."""
+"""The timeout of each phase, and the deadline that bounds a call with its retries and waits."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_view_may_set_and_lift_the_deadline(
         caller.call(hasty.with_options(max_retries=0).campaigns.get, "c1")
 
 
-# A Hub that is too slow, on the machine's clock.
+# A Hub that is too slow, by the system clock.
 
 
 @pytest.mark.parametrize("operation", ["get", "start", "create"])
@@ -212,11 +212,11 @@ def test_a_body_that_arrives_in_time_by_small_pieces_is_read(
 def test_a_read_that_was_slow_is_held_against_the_clients_own_clock(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    """The first piece comes in time, the second a minute later by the driven clock."""
+    """The first chunk comes in time, the second a minute later by the driven clock."""
     seen: list[int] = []
 
     def a_minute_later(_connection: Any) -> None:
-        # The clock is asked as each piece is taken: wait until the first one has been.
+        # The clock is read as each chunk arrives: wait until the first one has arrived.
         clock.wait_until_read(seen[0] + 2)
         clock.advance(60)
 

@@ -1,4 +1,4 @@
-"""Members of enums that are text or numbers are sent as their values, never as their names."""
+"""Enum members that are strings or numbers are sent as their values, never as their names."""
 
 from __future__ import annotations
 

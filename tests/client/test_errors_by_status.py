@@ -1,4 +1,4 @@
-"""Each answer that is no success is an error of its own class, with the Hub's own words."""
+"""Each response that is not a success raises its own class, with the Hub's own words."""
 
 from __future__ import annotations
 
@@ -260,10 +260,10 @@ def test_a_refusal_of_a_write_whose_text_breaks_off_is_still_a_refusal(
 def test_a_404_below_the_undocumented_mount_hints_at_the_documented_one(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    """The host api.kataven.ai is never reached: a proxy on loopback refuses to lead there."""
+    """The host api.kataven.ai is never contacted: a transport leads its requests to loopback."""
     import httpx
 
-    # Plain http to the proxy and from there on, so that the proxy can answer for the Hub.
+    # Plain http, so that the loopback Hub can respond for the real one.
     class ToTheLoopbackHub(httpx.HTTPTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             return super().handle_request(_led_to(hub, request))

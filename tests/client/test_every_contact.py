@@ -1,4 +1,4 @@
-"""``iter_contacts``: every contact, page by page, over whatever envelope the Hub uses."""
+"""``iter_contacts``: every contact, page by page, whatever envelope the Hub uses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_every_contact_comes_once_and_in_order(
 ) -> None:
     _serve(hub, total)
     assert _all(caller, caller.client(hub)) == [_row(number) for number in range(total)]
-    # An empty page ends it; one that is merely short may be a Hub with smaller pages.
+    # An empty page is the end; a short page may come from a Hub with smaller pages.
     assert _pages(hub) == pages
 
 

@@ -1,7 +1,7 @@
-"""The table: operation x fault -> how many requests, which result or error, and was it sent.
+"""The table: operation x fault -> number of requests, result or error, and ``request_sent``.
 
-A read is repeated on anything that may pass. A write is repeated only where the Hub surely did not
-act; where it may have acted, the error says so and nothing is sent a second time.
+A read is retried on any transient failure. A write is retried only if the Hub is known not to have
+acted; where it may have acted, the error says so and nothing is sent a second time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 OK = response(200, {"id": "c1"})
 CHUNKED = [("Transfer-Encoding", "chunked")]
-# For a Hub that keeps silent for good, so that nothing hangs on the machine's speed.
+# For a Hub that stays silent, so that the test does not depend on the machine's speed.
 SHORT = kataven.Timeout(read=0.08)
 
-# Faults that pass: a read goes on to the answer behind them. For a write the second part holds:
-# the error's class, and whether it may have acted.
+# Transient faults: a read is retried until it gets the response after them. A write is sent once,
+# and its error says whether it may have acted.
 BROKEN_ANSWERS: dict[str, Any] = {
     "reset before the answer": (reset,),
     "closed before the answer": (close,),
@@ -258,7 +258,7 @@ def test_a_connection_that_is_never_made_is_tried_four_times_and_nothing_was_sen
 def test_a_hub_that_comes_back_is_reached(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
-    """Nobody listens on the port at first; the Hub does once the client has waited twice."""
+    """The port refuses connections at first; it accepts them once the client has waited twice."""
 
     held, port = refused_port()
     forwards: list[socket.socket] = []
@@ -272,7 +272,7 @@ def test_a_hub_that_comes_back_is_reached(
     client = caller.client(f"http://127.0.0.1:{port}", clock=clock, timeout=SHORT)
     with held, pytest.raises(kataven.APITimeoutError) as caught:
         _call(caller, operation, client)
-    # It listens and says nothing: for a write that is the end, a read tries once more.
+    # It accepts and stays silent: a write ends here, a read is retried once more.
     assert len(clock.slept) == (3 if operation in READS else 2)
     assert caught.value.request_sent is (None if operation in READS else True)
 
@@ -281,7 +281,7 @@ def test_a_hub_that_comes_back_is_reached(
 def test_an_idle_connection_that_was_closed_meanwhile_never_doubles_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
-    """The close is seen before the write goes out, or the write may have acted; never two writes."""
+    """Either the close is noticed before the write is sent, or it may have acted; never two writes."""
     hub.respond((OK, close), OK)
     client = caller.client(hub, clock=clock)
     caller.call(client.campaigns.get, "c1")
@@ -361,7 +361,7 @@ def test_a_pool_without_a_free_connection_means_that_nothing_was_sent(
     assert hub.arrived(1) == 1
 
 
-# How often.
+# How many retries.
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 7])

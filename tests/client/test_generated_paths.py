@@ -1,4 +1,4 @@
-"""The methods go through the generated request half: another path there is another path sent."""
+"""The methods use the generated request functions: a changed path there changes the request."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def generated(tmp_path: Path) -> Path:
-    """A copy of the generated package, to be put first on the path."""
+    """A copy of the generated package, first on the import path."""
     import kataven_hub
 
     source = Path(kataven_hub.__file__ or "").parent

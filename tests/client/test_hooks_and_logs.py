@@ -1,4 +1,4 @@
-"""Who is told of a call: hooks and the log, each with method, path, attempt, status, seconds."""
+"""Hooks and the log see each attempt: method, path, attempt, status and seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK = response(200, {"id": "c1"})
 
 
 class Told:
-    """Notes what each hook was told, in order."""
+    """Records the events of each hook, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, CallEvent]] = []

@@ -1,4 +1,4 @@
-"""Answers that are packed, endless or unasked for: refused while they are read, at bounded memory."""
+"""Responses that are compressed, endless or unrequested: refused as they are read, in bounded memory."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
         tracemalloc.stop()
     assert caught.value.request_sent is None
     assert hub.arrived(1) == 1
-    # The bound itself, the pieces it is made of, and what a test server in this process sends.
+    # The limit itself, the chunks it is read in, and what a test server in this process sends.
     assert peak < 24 * MIB
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and cancellation in the middle of a write pass on, with a note of what is known."""
+"""Ctrl-C and cancellation during a write are passed on, with a note of what is known."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_act
     assert ACTED in _notes(caught.value)
     assert hub.only.path.removeprefix("/api/v1") in _notes(caught.value)
     assert hub.only.method in _notes(caught.value)
-    # The client goes on working.
+    # The client still works.
     hub.on_request = None
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
@@ -185,5 +185,5 @@ def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(
         raise AssertionError("it was not cancelled")
 
     assert _notes(awaited.run(main())) == ""
-    # The Hub's side of the connection ends although the client stays open.
+    # The Hub sees the connection end although the client stays open.
     wait_for(lambda: hub.open_connections == 0)

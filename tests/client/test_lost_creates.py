@@ -1,4 +1,4 @@
-"""``on_ambiguous="find"``: a create whose answer was lost is looked for, and never sent twice."""
+"""``on_ambiguous="find"``: the SDK looks for a create whose response was lost, and never sends it twice."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_none_within_the_time_raises_the_lost_answers_error(
         _create(caller, _client(caller, hub, clock))
     assert caught.value.request_sent is True
     assert caught.value.status_code == 504
-    # The pauses sum to 9.5 s; the next would pass the ten seconds.
+    # The pauses sum to 9.5 s; the next one would exceed ten seconds.
     assert clock.slept == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
     assert _methods(hub).count("POST") == 1
 

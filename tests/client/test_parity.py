@@ -1,4 +1,4 @@
-"""The async client is the blocking one, awaited: same names, parameters, defaults, docstrings."""
+"""The async client mirrors the blocking one: same names, parameters, defaults and docstrings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _parameters(function: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _plain(doc: str | None) -> str:
-    """A docstring with what only awaiting changes taken out."""
+    """A docstring without what differs only because calls are awaited."""
     text = inspect.cleandoc(doc or "")
     for awaited, blocking in [
         ("async with", "with"),
@@ -102,7 +102,7 @@ def test_both_are_documented_in_the_same_words(blocking: type[Any], awaited: typ
 def test_what_is_awaited_in_one_is_plain_in_the_other(
     blocking: type[Any], awaited: type[Any]
 ) -> None:
-    # These give an iterator or a view, or hold no request at all.
+    # These return an iterator or a view, or send no request at all.
     plain = {"stream_events", "iter_contacts", "with_options", "watch"}
     seen = 0
     for name, ours in _public(blocking).items():

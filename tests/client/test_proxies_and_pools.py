@@ -1,4 +1,4 @@
-"""Which way a request takes: proxies of the environment, TLS, IPv6, and a caller's own httpx client."""
+"""The route of a request: proxies of the environment, TLS, IPv6, and a caller's own httpx client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_
 
 @pytest.fixture
 def proxy() -> Iterator[LoopbackHub]:
-    """A proxy that leads nowhere."""
+    """A proxy that does not forward."""
     with LoopbackHub() as proxy:
         proxy.always = (response(403, "this proxy lets nobody through"), close)
         yield proxy
@@ -102,7 +102,7 @@ def test_a_write_that_a_proxy_does_not_let_through_was_not_sent_and_is_repeated(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh certificate for 127.0.0.1 that nobody trusts unless told to."""
+    """A new certificate for 127.0.0.1 that no default trust store accepts."""
     folder = tmp_path_factory.mktemp("certificate")
     path = folder / "cert.pem"
     command = [

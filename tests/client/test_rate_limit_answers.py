@@ -1,4 +1,4 @@
-"""Each kind of 429: which is waited for, how long, and which is a cost cap."""
+"""Each kind of 429: which is retried, after how long, and which is a cost cap."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_operation_waits_for_a_rate_limit_and_is_sent_again(
     answer = caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
     assert answer == (None if operation == "delete" else {"id": "c1"})
     assert hub.arrived(3) == 3
-    # Retry-After, and a tenth of it times chance, which is one half here.
+    # Retry-After plus a tenth of it times the jitter, which is one half here.
     assert clock.slept == pytest.approx([63.0, 63.0])
 
 

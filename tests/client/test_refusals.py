@@ -1,4 +1,4 @@
-"""What is refused before anything is sent: the Hub sees no connection at all."""
+"""Arguments refused before anything is sent: the Hub sees no connection."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_time_that_is_naive_or_no_rfc_3339_is_refused(
         _create(caller, caller.client(hub), scheduled_at=value)
 
 
-# The file of a create.
+# The contacts of a create.
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_wrong_field_is_told_before_the_file_is_touched(
         _create(caller, caller.client(hub), Untouched(), agent_id=None)
 
 
-# Clients that cannot be used any more.
+# Clients that can no longer be used.
 
 
 @table("operation", [*OPERATIONS, "stream"])

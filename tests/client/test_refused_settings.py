@@ -1,4 +1,4 @@
-"""Settings that are refused by the constructor: the Hub sees no connection at all."""
+"""Settings refused by the constructor: the Hub sees no connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each method sends, byte for byte, and that its answer comes back untouched."""
+"""What each method sends, byte for byte, and that its response is returned unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key, phone numbers and the CSV show in no repr, str, vars, log, error or traceback."""
+"""The key, phone numbers and the CSV never appear in a repr, str, vars, log, error or traceback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixt
 
 
 def _shown(thing: Any, seen: set[int] | None = None) -> str:
-    """Repr, str and vars of a thing, and of all that its vars and slots hold."""
+    """Repr, str and vars of an object, and of all that its vars and slots hold."""
     seen = set() if seen is None else seen
     if (
         id(thing) in seen
@@ -194,7 +194,7 @@ def test_a_failed_connection_does_not_show_the_key(caller: Blocking, clock: Driv
 def test_a_server_that_echoes_the_request_does_not_put_the_key_into_an_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
-    """Debugging proxies answer with the headers they were sent."""
+    """Debugging proxies respond with the headers they received."""
     page = f"<pre>authorization: Bearer {KEY}</pre>"
     headers = [("X-Request-ID", f"Bearer {KEY}"), ("Location", f"https://x/{KEY}"), ("X-Echo", KEY)]
     hub.always = response(status, page, headers)

@@ -1,4 +1,4 @@
-"""A key that is a callable: asked at the first call, and once again for all calls it was refused to."""
+"""A token provider: called for the first request, and once more for all calls refused with one token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENTS = [("Content-Type", "text/event-stream")]
 
 
 class Issuer:
-    """Gives token after token, and answers for the Hub that only the newest is good."""
+    """Provides one token after another, and responds for the Hub that only the newest is valid."""
 
     def __init__(self, good: int = 2) -> None:
         self.given = 0
@@ -112,7 +112,7 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
 
     def decide(request: Request) -> bytes:
         if request.header("authorization") == "Bearer token-1":
-            # No answer goes out before all have come with the old token.
+            # No response is sent before all have arrived with the old token.
             everybody.wait(10)
         return issuer.decide(request)
 
@@ -120,7 +120,7 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
         if event.status == 401:
             refused.append(1)
 
-    # The new token is given only once all twelve have been refused the old one.
+    # The new token is provided only once all twelve calls were refused with the old one.
     def ask() -> str:
         if issuer.given:
             wait_for(lambda: len(refused) == calls)
@@ -153,7 +153,7 @@ def test_first_calls_that_come_together_ask_once(caller: Blocking, hub: Loopback
 def test_a_late_refusal_of_an_old_token_takes_the_new_one_without_asking(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    """One call is refused early, one late: by then there is a new token already."""
+    """One call is refused early, one late: by then there is already a new token."""
     issuer = Issuer()
     renewed = threading.Event()
     both = threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""``tracing=True``: one OpenTelemetry span for each call, with attempts and status and no secrets."""
+"""``tracing=True``: one OpenTelemetry span per call, with attempts and status and without secrets."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_cancelled_call_ends_its_span(awaited: Any, hub: LoopbackHub, spans: A
 
 
 def test_without_the_extra_the_error_names_the_line_to_install() -> None:
-    """In a process in which OpenTelemetry cannot be imported."""
+    """Run code in a process in which OpenTelemetry cannot be imported."""
     program = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from kataven import KatavenClient\n"

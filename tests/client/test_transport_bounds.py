@@ -1,4 +1,4 @@
-"""The timeout for a connection is one for all addresses of a host, and each gets its chance."""
+"""One connect timeout covers all addresses of a host, and each address gets its share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Swallower:
-    """An address whose listener never takes a connection: its queue is full."""
+    """An address whose listener never accepts: its queue is full."""
 
     def __init__(self, host: str, port: int) -> None:
         self._sockets = [socket.create_server((host, port), backlog=0)]
@@ -43,7 +43,7 @@ def swallows() -> Iterator[Callable[[str, int], None]]:
 
 @pytest.fixture
 def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Gives the name localhost other addresses of this machine."""
+    """Resolves the name localhost to other addresses of this machine."""
     real = socket.getaddrinfo
 
     def set_addresses(port: int, *hosts: str) -> None:
@@ -67,7 +67,7 @@ def test_one_timeout_is_for_all_addresses_of_a_host(
     resolves(hub.port, *swallowing, "127.0.0.1")
     timeout = kataven.Timeout(connect=0.3)
     client = blocking.client(f"http://localhost:{hub.port}", timeout=timeout, max_retries=0)
-    # With the whole timeout for each, the last address would answer.
+    # If each address had the entire timeout, the last one would respond.
     with pytest.raises(kataven.APITimeoutError, match="no connection") as caught:
         blocking.call(client.campaigns.start, "c1")
     assert caught.value.request_sent is False

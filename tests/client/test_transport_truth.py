@@ -1,5 +1,5 @@
-"""What is said of a request is true, whatever carried it: transports that tell nothing of their
-progress, bytes behind an answer, redirects to nowhere, a key that comes too late.
+"""Statements about a request are true whatever carried it: transports that report no progress, bytes
+after a response, redirects to invalid URLs, a key that comes too late.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _ctrl_c_works() -> Iterator[None]:
 
 
 class SilentTransport(httpx.BaseTransport):
-    """Sends with the standard library, and tells nobody how far it is."""
+    """Sends with the standard library, and reports no progress."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         connection = http.client.HTTPConnection(request.url.host, request.url.port or 80)
@@ -53,7 +53,7 @@ class SilentTransport(httpx.BaseTransport):
 
 
 class SilentAsyncTransport(httpx.AsyncBaseTransport):
-    """The same by asyncio's own streams."""
+    """The same with asyncio's own streams."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         reader, writer = await asyncio.open_connection(request.url.host, request.url.port)
@@ -132,7 +132,7 @@ def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
         caller.call(client.campaigns.start, "c1")
     assert hub.arrived(2) == 2
     assert hub.connections == 2
-    # A connection without such bytes is used again.
+    # A connection without such bytes is reused.
     caller.call(client.campaigns.get, "c1")
     assert hub.connections == 2
 
@@ -218,7 +218,7 @@ def test_a_key_that_comes_after_the_deadline_is_not_sent(
 
 
 class Keys:
-    """Gives key after key."""
+    """Provides one key after another."""
 
     def __init__(self) -> None:
         self.given = 0
@@ -234,7 +234,7 @@ def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
 ) -> None:
     keys = Keys()
     client = caller.client(hub, api_key=keys, clock=clock)
-    # The second time the key in force is not the first any more.
+    # The second time the current key is no longer the first one.
     for expected in (2, 3):
         hub.respond((response(401, b"no", length=10), close))
         assert caller.call(OPERATIONS[operation], client) == {"id": "c1"}

@@ -1,4 +1,4 @@
-"""Certificates and proxies of the environment that cannot be used are named before anything is sent."""
+"""Unusable certificates and proxies of the environment are named before anything is sent."""
 
 from __future__ import annotations
 

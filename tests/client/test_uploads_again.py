@@ -1,4 +1,4 @@
-"""An upload that is repeated, fails or is slow: whole again, left open, and never in the loop's way."""
+"""An upload that is retried, fails or is slow: sent completely, left open, never blocking the loop."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_error_while_reading_the_file_is_a_contacts_error(
 
 
 class Slow(io.RawIOBase):
-    """A file whose every read lasts until somebody says go."""
+    """A file whose reads last until the test releases them."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -126,7 +126,7 @@ def test_a_slow_file_does_not_block_the_event_loop(awaited: Awaited, hub: Loopba
         upload = asyncio.ensure_future(client.campaigns.create("n", "a", "p", slow))
         while not slow.reading.is_set():
             await asyncio.sleep(0.005)
-        # The file is being read now, and will be until this very loop has done another call.
+        # The file is being read now, and will be until this loop has made another call.
         await client.campaigns.get("c1")
         assert [request.method for request in hub.requests] == ["GET"]
         slow.go.set()
@@ -137,7 +137,7 @@ def test_a_slow_file_does_not_block_the_event_loop(awaited: Awaited, hub: Loopba
 
 
 class SlowOnDisk(io.FileIO):
-    """A regular file whose reads after the first last until somebody says go."""
+    """A regular file whose reads after the first last until the test releases them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "rb")

@@ -1,4 +1,4 @@
-"""The form of a create: its parts as a mail parser reads them, its file whole and from its place."""
+"""The form of a create: its parts as a mail parser reads them, its file complete from its position."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_a_file_of_exactly_ten_mib_is_sent(blocking: Blocking, hub: LoopbackHub)
 
 
 class Counted(io.RawIOBase):
-    """A file that notes how much was asked of it at once, and that does not seek."""
+    """A file that records how much was requested at once, and that cannot seek."""
 
     def __init__(self, size: int) -> None:
         self.left = size

@@ -1,4 +1,4 @@
-"""Views with other options, and what a pickle holds: errors whole, clients without their key."""
+"""Views with other options, and what a pickle holds: complete errors, clients without their key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``with_response``: the same methods with status, headers and request id beside the data."""
+"""``with_response``: the same methods, with status, headers and request id beside the data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every case of the corpus, whole, byte by byte, and cut once at each place.
+"""Every case of the corpus: at once, byte by byte, and cut once at each place.
 
-A case's ``input`` holds one character for each byte (Latin-1), so that bytes that are no UTF-8 can
-be written down; items, id and retry were written by hand from the rules.
+A case's ``input`` holds one character per byte (Latin-1), so that invalid UTF-8 can be written
+down; items, id and retry were written by hand from the rules.
 """
 
 import json
@@ -20,7 +20,7 @@ CASES: list[dict[str, Any]] = [
 
 
 class InPlaceDecoder(EventDecoder):
-    """Takes for every piece the way that the decoder takes for large ones."""
+    """Decodes every chunk in place, as the decoder does with large ones."""
 
     in_place_from = 0
 
@@ -29,7 +29,7 @@ DECODERS = [EventDecoder, InPlaceDecoder]
 
 
 def decoded(chunks: Iterable[bytes], decoder_class: type[EventDecoder] = EventDecoder) -> str:
-    """Feed the chunks to a new decoder; the outcome as text, for NaN is not equal to itself."""
+    """Feed the chunks to a new decoder; the outcome as text, because NaN is not equal to itself."""
     decoder = decoder_class()
     items = [item for chunk in chunks for item in decoder.feed(chunk)]
     return repr((items, decoder.last_event_id, decoder.retry))
@@ -89,10 +89,10 @@ def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
 def test_a_case_amid_many_plain_frames_gives_its_items(end: bytes) -> None:
-    """A piece of that size is decoded in place, which must see where that may not be done."""
+    """A chunk of that size is decoded in place, which must notice where that is wrong."""
     plain = (b'data: {"plain":true}' + end + end) * 500
     assert len(plain) > EventDecoder.in_place_from
-    # Behind an end of the case's own, the frames begin anew, as they do in its expectation.
+    # After an end of the case's own the frames start again, as its expectation has it.
     wrong = [
         case["name"]
         for case in CASES
@@ -106,9 +106,9 @@ def test_a_case_amid_many_plain_frames_gives_its_items(end: bytes) -> None:
 
 
 def test_cases_behind_one_another_on_one_stream_give_the_items_of_each() -> None:
-    """No case leaves anything behind that changes the next one."""
+    """No case leaves state that changes the next one."""
     decoder = EventDecoder()
-    # A byte order mark counts only at a stream's start, and a frame must be ended for the next case.
+    # A byte order mark counts only at a stream's start, and a frame must end before the next case.
     cases = [case for case in CASES if not case["input"].startswith("\xef")]
     for case in cases:
         data = case["input"].encode("latin-1")

@@ -1,4 +1,4 @@
-"""What the decoder holds, and how much of it."""
+"""The memory that the decoder uses."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 
 def peak_of(chunks: Iterator[bytes]) -> tuple[int, int, list[Any]]:
-    """The most memory, and what was still held behind the last chunk, in bytes, and the items."""
+    """The peak memory, what was held after the last chunk, both in bytes, and the items."""
     decoder = EventDecoder()
     items: list[Any] = []
     tracemalloc.start()
@@ -79,5 +79,5 @@ def test_the_frames_of_a_large_piece_are_not_all_decoded_at_once() -> None:
     finally:
         tracemalloc.stop()
     assert count == MIB // len(frame)
-    # The text, and the bytes it is made of; the objects all together would take six times that.
+    # The text and its bytes; all the objects together would take six times that.
     assert peak < 3 * MIB

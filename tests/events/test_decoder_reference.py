@@ -16,7 +16,7 @@ from kataven.events.decoder import DEFAULT_MAX_FRAME_BYTES, EventDecoder, FrameT
 
 @dataclass
 class Outcome:
-    """What came of a stream; compared by its repr, for NaN is not equal to itself."""
+    """The outcome of a stream; compared by its repr, because NaN is not equal to itself."""
 
     items: list[Any] = field(default_factory=list)
     last_event_id: str = ""
@@ -26,7 +26,7 @@ class Outcome:
 
 
 def lines_of(stream: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Cut a whole stream into lines; the flag says whether the line has its end."""
+    """Cut a complete stream into lines; the flag says whether the line has its end."""
     at = 0
     for end in re.finditer(rb"\r\n|\n|\r", stream):
         yield stream[at : end.start()], True
@@ -102,7 +102,7 @@ def reference(stream: bytes, limit: int = DEFAULT_MAX_FRAME_BYTES) -> Outcome:
 
 
 class InPlaceDecoder(EventDecoder):
-    """Takes for every piece the way that the decoder takes for large ones."""
+    """Decodes every chunk in place, as the decoder does with large ones."""
 
     in_place_from = 0
 
@@ -158,7 +158,7 @@ places = st.lists(st.integers(0, 400), max_size=30)
 
 
 def cut(stream: bytes, at: list[int]) -> list[bytes]:
-    """Cut a stream at the given places, of which those beyond its end are taken from its start."""
+    """Cut a stream at the given places; places beyond its end wrap around."""
     ends = sorted({0, len(stream), *(place % (len(stream) + 1) for place in at)})
     return [stream[start:end] for start, end in pairwise(ends)]
 
@@ -168,7 +168,7 @@ def check_cutting(stream: bytes, at: list[int]) -> None:
 
 
 def check_bound(stream: bytes, at: list[int], limit: int) -> None:
-    # A bound below 3 is left out: two bytes of a byte order mark wait before they are any line's.
+    # Limits below 3 are left out: two bytes of a byte order mark wait before they belong to a line.
     wanted = repr(reference(stream, limit))
     for way in (EventDecoder, InPlaceDecoder):
         assert repr(decoded([stream], limit, way)) == wanted

@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(autouse=True, params=["by lines", "in place"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each rule holds on both ways through the decoder, which takes the second for large pieces."""
+    """Each rule holds for both ways through the decoder, which takes the second for large chunks."""
     if request.param == "in place":
         monkeypatch.setattr(EventDecoder, "in_place_from", 0)
 
@@ -102,7 +102,7 @@ def test_a_character_split_between_chunks_is_whole() -> None:
 
 def test_several_data_lines_are_joined_with_lf() -> None:
     assert decode(b'data: {"a":\ndata: 1}\n\n') == [{"a": 1}]
-    # Joined with nothing this would be the number 12; joined with LF it is no JSON.
+    # Joined with nothing this would be the number 12; joined with LF it is not JSON.
     assert decode(b'data: {"a":1\ndata: 2}\n\n') == ['data: {"a":1\ndata: 2}']
 
 
@@ -178,7 +178,7 @@ def test_nothing_is_pending_between_frames() -> None:
     assert decoder.pending
 
 
-# What is yielded, and when
+# Items, and when they are yielded
 
 
 def test_a_dict_comes_as_soon_as_its_blank_line_is_in() -> None:
@@ -323,7 +323,7 @@ def test_is_heartbeat_is_true_of_comments_alone() -> None:
         assert not is_heartbeat(item)
 
 
-# The bound
+# The size limit
 
 
 def test_a_frame_may_be_as_large_as_the_bound_and_no_larger() -> None:

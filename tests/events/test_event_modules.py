@@ -1,4 +1,4 @@
-"""What the modules of events may know."""
+"""What the modules of events may import."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""`with_response`: the documented methods, with status, headers and request id beside the data."""
+"""``with_response``: the documented methods, with status, headers and request id beside the data."""
 
 import inspect
 import io

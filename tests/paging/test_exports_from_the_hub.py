@@ -1,4 +1,4 @@
-"""Exports: every page lies on disk before the next is read, and an interrupted one goes on."""
+"""Exports: every page is on disk before the next is read, and an interrupted export resumes."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""What an interrupted export or a retry list must never mix or hold: foreign rows, doubled ones."""
+"""Interrupted exports and retry lists never mix campaigns and never hold a row twice."""
 
 import csv
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.support.tables import table
 
 
 class StoppedError(Exception):
-    """Raised by a caller's own function, as a killed process would stop."""
+    """Raised by a caller's own function, like the end of a killed process."""
 
 
 def stop(_progress: Any) -> None:
@@ -34,7 +34,7 @@ def numbers(path: Path) -> list[str]:
 
 @pytest.fixture
 def other() -> Iterator[PagedHub]:
-    """Another Hub, which has another campaign of the same id."""
+    """Another Hub with another campaign of the same id."""
     with PagedHub() as hub:
         hub.contacts = [contact(number) for number in range(7000, 7150)]
         yield hub
@@ -64,7 +64,7 @@ def test_an_export_of_another_hub_or_account_is_not_gone_on_with(
     else:
         export(caller, hub, target, account_id="emca")
         assert hub.pages == [0, 0, 1, 2, 3]
-    # Another key of the same account goes on.
+    # Another key of the same account resumes it.
     export(caller, hub, target, account_id="acme", api_key="sk_live_acme_2")
     assert hub.pages[-3:] == [1, 2, 3]
     assert numbers(target) == [row["phone_number"] for row in hub.contacts]

@@ -1,4 +1,4 @@
-"""What `on_ambiguous="find"` takes for the campaign just made: nothing that may be another one."""
+"""Which campaign `on_ambiguous="find"` accepts as the one just created: never one that may be another."""
 
 import io
 import pickle
@@ -38,7 +38,7 @@ def create(caller: Blocking, hub: PagedHub, method: str = "create", **options: A
 
 
 def shows(hub: PagedHub, *rows: dict[str, Any]) -> None:
-    """Lose the answer of the create; only behind it the list shows these."""
+    """Lose the response to the create; only after it the list shows these."""
     hub.respond(json_response({"campaigns": []}), hang_up)
     hub.campaigns = lambda: list(rows)
 

@@ -91,7 +91,7 @@ def test_what_cannot_be_asked_for_is_refused_by_the_call_itself(
     assert hub.lines == []
 
 
-# Ends that a Hub may have.
+# How the pages may end.
 
 
 @pytest.mark.parametrize("with_ids", [True, False], ids=["ids", "no ids"])
@@ -131,7 +131,7 @@ def test_equal_pages_that_are_not_in_a_row_do_not_end_it(caller: Blocking, hub: 
     ]  # fmt: skip
 
 
-# Envelopes that a Hub may have.
+# Envelopes.
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_an_error_tells_the_page_and_reading_goes_on_there(caller: Blocking, hub
         caller.next(contacts)
     assert caught.value.page == contacts.page == 2
     assert pickle.loads(pickle.dumps(caught.value)).page == 2
-    # The iteration is over; another one goes on.
+    # The iterator is exhausted; a new one goes on.
     assert caller.items(contacts) == []
     rest = caller.items(client.campaigns.iter_contacts("c1", start_page=caught.value.page))
     assert read + rest == hub.contacts
@@ -284,7 +284,7 @@ def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: Pag
                 for found in gc.get_objects()
                 if type(found) is dict and found.get("phone_number") and "id" in found
             )
-            # The Hub's own are not meant.
+            # Without the Hub's own.
             most = max(most, rows - len(hub.contacts))
         read += 1
 

@@ -1,6 +1,6 @@
-"""A create whose answer was lost: with `on_ambiguous="find"` its campaign is looked for.
+"""A create whose response was lost: with `on_ambiguous="find"` the SDK looks for its campaign.
 
-There is never a second POST, and nothing is told that is not known.
+There is never a second POST, and nothing is claimed that is not known.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ def create(caller: Blocking, client: Any, **options: Any) -> Any:
 
 
 def found_by(hub: PagedHub, *lists: list[Any]) -> None:
-    """Let the list of campaigns read so, one after the other; the last for good."""
+    """Script the list of campaigns, one reading after another; the last one stays."""
     left = list(lists)
     hub.campaigns = lambda: left.pop(0) if len(left) > 1 else left[0]
 

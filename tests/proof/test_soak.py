@@ -1,4 +1,4 @@
-"""Ten thousand calls, one in twenty of which meets a fault: nothing is lost and nothing leaks."""
+"""Ten thousand calls, one in twenty with a fault: nothing is lost and nothing leaks."""
 
 import asyncio
 import gc
@@ -28,13 +28,13 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
 CALLS = 10_000
 WORKERS = 16
-# Wide windows, so that the proof ends today; the leases are what it is about.
+# Wide windows, so that the proof ends soon; it is about the leases.
 LIMITS = RateLimits(per_minute=10**6, concurrent=WORKERS, headroom=0)
 JSON = {"Content-Type": "application/json"}
 
 
 class HurriedClock:
-    """The machine's clock, whose pauses are a hundredth as long."""
+    """The system clock with pauses a hundredth as long."""
 
     def __init__(self, *, awaited: bool = False) -> None:
         self._awaited = awaited
@@ -53,11 +53,11 @@ class HurriedClock:
 
 
 class FaultyHub(LoopbackHub):
-    """Answers with the name it was asked for; one answer in twenty is a fault.
+    """Responds with the requested name; one response in twenty is a fault.
 
     Attributes:
-        acted: How often each write was acted upon.
-        faults: How often each fault was met.
+        acted: How often the Hub acted on each write.
+        faults: How often each fault occurred.
     """
 
     def __init__(self) -> None:
@@ -104,12 +104,12 @@ _FAULTS = (
 
 
 def judged(hub: FaultyHub, name: str, outcome: Any) -> str:
-    """Whether what the client says of a call is what happened at the Hub."""
+    """Check that what the client reports of a call is what happened at the Hub."""
     writes = name.startswith("w")
     if isinstance(outcome, dict):
         if writes:
             assert hub.acted[name] == 1, name
-            # A success whose body broke off is told as one, without its body.
+            # A truncated success is reported as a success, without its body.
             assert outcome in ({}, {"id": name, "status": "running"})
         else:
             assert outcome == {"id": name, "status": "running"}
@@ -137,7 +137,7 @@ def check(hub: FaultyHub, outcomes: list[Any]) -> None:
     faults = sum(hub.faults.values()) - hub.faults["none"]
     assert 0.04 < faults / len(hub.requests) < 0.06
     assert all(hub.faults[fault] for fault in _FAULTS)
-    # No more connections than workers, at any time, for each is a lease.
+    # Never more connections than workers, because each holds a lease.
     assert hub.max_in_flight <= WORKERS
 
 
@@ -218,5 +218,5 @@ def test_memory_does_not_grow_with_the_calls() -> None:
 
             before = objects_after(2500)
             after = objects_after(2500)
-            # Each call would leave one at least.
+            # A leak would leave at least one object per call.
             assert after - before < 500

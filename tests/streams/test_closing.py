@@ -1,4 +1,4 @@
-"""Closing ends the connection at once, from wherever it is done, and nothing is opened again."""
+"""Closing a stream ends its connection at once, from any thread or task, and opens nothing again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_closing_between_items_ends_the_connection_at_once(hub: LoopbackHub, cal
     hub.wait_until_silent()
     caller.close(events)
     hub.wait_until_left()
-    # The second frame was at hand; a closed stream has no items all the same.
+    # The second frame was already received; a closed stream yields nothing all the same.
     assert caller.rest(events) == []
     caller.close(events)
     hub.wait_until_disconnected()
@@ -141,7 +141,7 @@ def test_another_thread_closes_while_the_answer_is_awaited(hub: LoopbackHub, blo
 
 @pytest.fixture
 def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
-    """A Hub behind TLS, with a certificate of its own that the client is told to trust."""
+    """A Hub with TLS and a certificate of its own that the client trusts."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl, which makes the certificate of this test, is not there")
@@ -272,7 +272,7 @@ def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: LoopbackHub, caller
 
 
 def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
-    """The token is asked for last of all before the connection is made."""
+    """The token is requested last, just before the connection is made."""
     hub.events(QUIET)
     events: list[Any] = []
 
@@ -321,7 +321,7 @@ def test_dropping_the_iterator_ends_the_connection(hub: LoopbackHub, blocking: A
         for item in client.campaigns.stream_events("c1"):
             assert item == {"n": 1}
             break
-        # Nothing holds it, not even a cycle that the collector would have to find.
+        # Nothing refers to it, not even a cycle that the collector would have to find.
         hub.wait_until_left()
         hub.wait_until_disconnected()
         assert client.rate_limits.concurrent == 1
@@ -337,7 +337,7 @@ def test_dropping_an_async_iterator_ends_the_connection(hub: LoopbackHub, awaite
         async for item in client.campaigns.stream_events("c1"):
             assert item == {"n": 1}
             break
-        # At once, before the loop turns.
+        # At once, before the event loop runs again.
         hub.wait_until_left()
         assert client.rate_limits.concurrent == 1
         while hub.open_connections:
@@ -380,7 +380,7 @@ def test_cancelling_the_task_ends_the_connection(hub: LoopbackHub, awaited: Any)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        # While the iterator is still there.
+        # While the iterator still exists.
         await asyncio.to_thread(hub.wait_until_left)
         await asyncio.to_thread(hub.wait_until_disconnected)
         await events.aclose()
@@ -422,7 +422,7 @@ def test_waits_shorter_than_a_pause_get_past_it(hub: LoopbackHub, awaited: Any) 
         return None
 
     assert awaited.call(read) == {"n": 1}
-    # Under load an opening may outlast a wait, and is made again.
+    # Under load an opening may outlast one wait, and is then repeated.
     assert len(hub.requests) >= 2
 
 
@@ -471,7 +471,7 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
             events.close()
 
     def settled() -> tuple[int, int]:
-        # The Hub's own sockets and threads go as soon as it has seen the client leave.
+        # The Hub's own sockets and threads end as soon as it has seen the client leave.
         wait_for(lambda: hub.open_connections <= 1)
         wait_for(lambda: sum(t.name == "loopback-hub" for t in threading.enumerate()) <= 2)
         wait_for(lambda: not any(isinstance(t, threading.Timer) for t in threading.enumerate()))
@@ -481,6 +481,6 @@ def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
     fds, threads = settled()
     open_and_close(200)
     after = settled()
-    # One connection that its end left idle may wait in the pool, as one did before.
+    # One idle connection may stay in the pool, as one did before.
     assert after[0] <= fds + 1
     assert after[1] <= threads + 1

@@ -1,4 +1,4 @@
-"""Ctrl-C in a process of its own: the connection ends, and a run says which campaign goes on."""
+"""Ctrl-C in a separate process: the connection ends, and a run names the campaign that goes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.server import LoopbackHub, stream, wait_for
 ROOT = Path(__file__).parent.parent.parent
 QUIET = stream(data({"status": "running"}), end="silent")
 
-# A shell that starts a process in its background lets it ignore SIGINT.
+# A shell that starts a background process makes it ignore SIGINT.
 _BEGIN = """
 import asyncio, logging, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,7 +82,7 @@ except KeyboardInterrupt as error:
 
 
 class Script:
-    """A Python process; what it printed, line by line."""
+    """A Python process, and what it printed, line by line."""
 
     def __init__(self, code: str, hub: LoopbackHub) -> None:
         self.process = subprocess.Popen(
@@ -98,14 +98,14 @@ class Script:
         self._watchdog.start()
 
     def interrupt(self) -> None:
-        """Ctrl-C, once the process sleeps in its read."""
+        """Send Ctrl-C once the process waits in its read."""
         asleep = psutil.Process(self.process.pid)
         time.sleep(0.1)
         wait_for(lambda: asleep.status() == psutil.STATUS_SLEEPING)
         self.process.send_signal(signal.SIGINT)
 
     def end(self) -> list[str]:
-        """Let it end, and return the rest of what it printed."""
+        """Let it end; the rest of what it printed."""
         try:
             out, err = self.process.communicate("")
         finally:
@@ -131,7 +131,7 @@ def test_ctrl_c_ends_the_connection_of_a_stream(
         assert script.process.stdout.readline() == "{'status': 'running'}\n"
         hub.wait_until_silent()
         script.interrupt()
-        # While the process and its iterator live on.
+        # While the process and its iterator still exist.
         hub.wait_until_left()
     finally:
         printed = script.end()

@@ -1,4 +1,4 @@
-"""How a stream ends: by the Hub's clean close, behind its marker, or broken."""
+"""How a stream ends: with the Hub's clean close, after its marker, or truncated."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def passing(sandbox: Sandbox) -> Iterator[None]:
-    """Time passes on the Hub, ten seconds at a time."""
+    """Let time pass on the Hub, ten seconds at a time."""
     over = threading.Event()
 
     def pass_on() -> None:
@@ -104,7 +104,7 @@ def test_a_campaign_is_followed_to_its_end_whatever_goes_wrong(
     progress = caller.rest(client.campaigns.watch(campaign_id))
     sandbox.faults.clear()
     if name == "unknown words on the stream":
-        # The words are not those of `get`, and only `get` ends it.
+        # The statuses differ from those of `get`, and only `get` ends it.
         assert {one.status for one in progress[:-1]} == {"reviewing"}
     else:
         assert {one.status for one in progress[:-1]} <= {"running"}

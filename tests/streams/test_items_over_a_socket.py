@@ -1,4 +1,4 @@
-"""What is yielded, and when, over a real socket, through both clients."""
+"""Which items are yielded, and when, over a real socket, through both clients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_cases_of_the_corpus_give_their_items_over_a_socket(
 ) -> None:
     client = caller.client(hub)
     wrong = []
-    # Both framings together see every fourth case; the decoder's own tests see them all.
+    # Both framings together cover every fourth case; the decoder's own tests cover all.
     cases = CASES[0 if framing == "chunked" else 4 :: 8]
     assert len(cases) > 100
     for number, case in enumerate(cases):
@@ -42,7 +42,7 @@ def test_cases_of_the_corpus_give_their_items_over_a_socket(
         cut = (number * 7) % (len(raw) + 1)
         hub.events(stream(raw[:cut], raw[cut:], framing=framing), campaign=f"case-{number}")
         events = client.campaigns.stream_events(f"case-{number}")
-        # As text, for NaN is not equal to itself.
+        # As text, because NaN is not equal to itself.
         items, last_event_id = repr(caller.rest(events)), events.last_event_id
         if (items, last_event_id) != (repr(case["items"]), case["last_event_id"]):
             wrong.append((case["name"], items, last_event_id))
@@ -76,9 +76,9 @@ def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: LoopbackHub, cal
 
 
 def test_an_item_comes_before_the_hub_sends_on(hub: LoopbackHub, caller: Any) -> None:
-    """The Hub waits for the reader to have each item before it sends the next byte."""
+    """The Hub waits until the reader has an item before it sends the next byte."""
     heard = [threading.Event() for _ in range(4)]
-    # A comment is whole with its line, a frame with its blank line; a CR ends a line at once.
+    # A comment is complete with its line, a frame with its blank line; a CR ends a line at once.
     hub.events(
         stream(
             data({"a": 1}),
@@ -120,7 +120,7 @@ def test_a_sleeping_reader_holds_the_hub_back_and_memory_stays_flat(
         def level() -> bool:
             nonlocal before
             before, last = progress["sent"], before
-            # The Hub is stuck where it sent nothing between two looks some way apart.
+            # The Hub is blocked if it sent nothing between two looks.
             return threading.Event().wait(0.1) or before == last
 
         wait_for(level)
@@ -272,7 +272,7 @@ def test_an_option_that_makes_no_sense_is_refused(
 def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:
-    # Plain frames before it, so that the piece with its start is decoded in place.
+    # Plain frames before it, so that the chunk with its start is decoded in place.
     plain = data({"n": 1}) * 10_000
     hub.events(stream(plain, b"data: " + b"x" * (64 * MIB), end="silent"))
     events = caller.client(hub).campaigns.stream_events("c1")

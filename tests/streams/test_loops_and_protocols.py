@@ -1,4 +1,4 @@
-"""Streams in another event loop, over HTTP/2 and through a proxy: each is ended, and no more."""
+"""Streams in another event loop and over HTTP/2: closing one ends that stream only."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_wait_for_a_campaign_ends_in_uvloop(hub: LoopbackHub) -> None:
 
 
 class Http2Hub:
-    """A Hub that speaks HTTP/2 at once: a stream of one frame, and a start that takes its time."""
+    """A Hub that speaks HTTP/2: a stream of one frame, and a start that responds when told to."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -187,7 +187,7 @@ def test_closing_a_stream_of_http_2_leaves_other_calls_alone(http2_hub: Http2Hub
 def test_a_callers_own_timeout_in_the_key_function_is_passed_on(
     hub: LoopbackHub, caller: Any
 ) -> None:
-    """It is no failure of the stream, which would be tried again."""
+    """It is not a failure of the stream, which would be retried."""
     hub.events(stream(ONE))
 
     def slow_vault() -> str:

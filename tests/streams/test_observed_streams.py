@@ -1,4 +1,4 @@
-"""Who watches a client's requests is told of every opening of a stream."""
+"""Hooks see every opening of a stream."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_opening_its_outcome_and_each_pause_is_told(
         ("request", 3, None, 0.0),
         ("response", 3, 200, 0.0),
         ("retry", 3, 200, 0.5),
-        # The stream that broke is the first of its row.
+        # The stream that was truncated counts as the first attempt.
         ("request", 2, None, 0.0),
         ("response", 2, 200, 0.0),
     ]

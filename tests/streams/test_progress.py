@@ -1,4 +1,4 @@
-"""What progress is made of a snapshot, whatever the Hub sends."""
+"""The progress computed from a snapshot, whatever the Hub sends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""When a stream is opened again, after which pause, and when no more.
+"""When a stream is reopened, after which pause, and when it gives up.
 
-The Hub's own clock is the client's, so that the Hub tells how long each pause was.
+The Hub shares the client's clock, so the Hub knows how long each pause was.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LIMITED = "rate_limited: per-minute (60) exceeded"
 
 
 def pauses(hub: LoopbackHub) -> list[float]:
-    """The time between two openings, by the Hub's clock."""
+    """The seconds between two openings, by the Hub's clock."""
     times = [asked.received_at for asked in hub.streams()]
     return [round(b - a, 3) for a, b in itertools.pairwise(times)]
 
@@ -90,7 +90,7 @@ def test_the_first_opening_counts_like_any_other(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, most: int
 ) -> None:
     hub.events(reset)
-    # What repeats calls does not multiply the openings of a stream.
+    # The retries of calls do not multiply the openings of a stream.
     campaigns = caller.client(hub, clock=clock, max_retries=7).campaigns
     with pytest.raises(StreamError) as caught:
         caller.next(campaigns.stream_events("c1", max_reconnects=most))

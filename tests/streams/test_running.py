@@ -1,4 +1,4 @@
-"""``run`` creates, starts and follows; whatever goes wrong names the campaign that was made."""
+"""``run`` creates, starts and follows; any failure names the campaign that was created."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_error_of_start_names_the_campaign_and_the_step(
         run(caller, campaign)
     assert (caught.value.campaign_id, caught.value.step) == ("c1", "start")
     assert type(caught.value.__cause__) is cause
-    # Nothing is undone, nothing is sent twice.
+    # Nothing is undone and nothing is sent twice.
     assert campaign.routes == [CREATE, START]
 
 

@@ -1,4 +1,4 @@
-"""An open stream holds one lease of the budget, and gives it back however it ends."""
+"""An open stream holds one lease of the rate limiter, and releases it however it ends."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_every_opening_is_counted_as_a_request(hub: LoopbackHub, caller: Any) ->
 
 
 def test_following_a_campaign_needs_no_more_than_one_lease(hub: LoopbackHub, caller: Any) -> None:
-    """Behind the marker the stream is let go before the campaign is asked for."""
+    """After the marker the stream is closed before the campaign is requested."""
     hub.events(stream(data({"status": "running"}), END, end="silent"))
     hub.get("running", "running", "completed")
     client = caller.client(hub, rate_limits=RateLimits(concurrent=1), clock=DrivenClock(jitter=0.0))
@@ -140,6 +140,6 @@ def test_a_call_that_was_cancelled_in_a_watch_is_sent_again_with_a_lease(
         await watch.aclose()
 
     awaited.call(read)
-    # The stream that was refused, the call that was cancelled, and the one in its place.
+    # The refused stream, the cancelled call, and the call that replaced it.
     assert counted == [1, 1, 1]
     assert client.rate_limits.concurrent == 2

@@ -1,4 +1,4 @@
-"""``wait`` returns the final campaign, or says that it was not over in time; nothing outlasts it."""
+"""``wait`` returns the final campaign or raises when its timeout expires; nothing outlasts it."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_the_time_to_wait_bounds_a_connection_that_is_never_made(caller: Any) ->
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(listener.getsockname())
     full = SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    # Nothing else would end it for an hour.
+    # Nothing else would end it within an hour.
     client = caller.client(full, timeout=3600)
     try:
         with pytest.raises(WaitTimeoutError, match="nothing was seen of it"):
@@ -273,7 +273,7 @@ def test_a_stream_that_breaks_for_ever_is_polled_and_not_an_error(
 def test_without_wait_the_same_stream_is_an_error(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    """What the test above takes from the fallback, a bare stream raises."""
+    """Where the test above falls back to polling, a bare stream raises."""
     hub.events(stream(end="unfinished"))
     client = caller.client(hub, clock=clock)
     with pytest.raises(StreamError):

@@ -1,4 +1,4 @@
-"""What is done about a Hub that goes silent, trickles, or never ends: nothing hangs."""
+"""A Hub that goes silent, trickles or never ends: nothing hangs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_silence_counts_as_broken_and_the_hub_sees_the_end(
 
 
 def test_the_idle_time_is_its_own_setting(hub: LoopbackHub, caller: Any) -> None:
-    """A read timeout of calls that is far shorter than the Hub's silence breaks no stream."""
+    """A read timeout of calls far shorter than the Hub's silence does not break a stream."""
     read = threading.Event()
     hub.events(stream(ONE, lambda _peer: read.wait(0.4), TWO))
     client = caller.client(hub, timeout=0.2)
@@ -100,7 +100,7 @@ def test_a_reader_that_takes_long_is_no_trickle_of_the_hubs(
 def test_heartbeats_keep_a_watch_on_its_stream(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    """They bring no progress, but they are items: nothing that only trickles."""
+    """They carry no progress, but they are items, unlike a trickle."""
 
     def beats(connection: Connection) -> None:
         for _ in range(5):
@@ -173,7 +173,7 @@ def test_the_total_time_bounds_openings_and_pauses(
 
 
 def test_the_total_time_bounds_a_connection_that_is_never_made(caller: Any) -> None:
-    """A listener whose queue is full leaves whoever connects without a word."""
+    """A listener whose queue is full never completes a connection."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -183,7 +183,7 @@ def test_the_total_time_bounds_a_connection_that_is_never_made(caller: Any) -> N
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(listener.getsockname())
     full = SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    # Nothing else would end it for an hour.
+    # Nothing else would end it within an hour.
     events = caller.client(full, timeout=3600).campaigns.stream_events("c1", total_timeout=0.2)
     try:
         with pytest.raises(APITimeoutError, match="time for following"):
@@ -209,7 +209,7 @@ def test_the_total_time_is_over_reconnects_and_all(
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1", total_timeout=10)
     with pytest.raises(APITimeoutError):
         caller.rest(events)
-    # Each lasts half a second of pause.
+    # Each attempt costs a pause of half a second.
     assert len(hub.requests) == 20
 
 

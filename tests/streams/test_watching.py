@@ -1,4 +1,4 @@
-"""A campaign is followed until it is over for certain, over a stream or by polling."""
+"""A campaign is followed until it has certainly ended, over a stream or by polling."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shot(status: str, done: int = 0) -> bytes:
 
 
 def watched(caller: Any, hub: LoopbackHub, clock: DrivenClock, **options: Any) -> list[str]:
-    """The statuses that a watch gives, to its end."""
+    """The statuses that a watch yields, to its end."""
     progress = caller.rest(caller.client(hub, clock=clock).campaigns.watch("c1", **options))
     assert all(isinstance(one, CampaignProgress) for one in progress)
     return [one.status for one in progress]

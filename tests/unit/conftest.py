@@ -1,4 +1,4 @@
-"""What holds for every test of a flow: how long an example takes says nothing."""
+"""Hypothesis settings of the flow tests: how long an example takes means nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer's body, taken piece by piece: unpacked right, bounded, and never cut in silence."""
+"""A response body, read chunk by chunk: decompressed, bounded, never silently truncated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings by rule alone: the URL rule, account names, tokens; nothing is opened."""
+"""The rules of settings: URL, account names, tokens; nothing is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow of one call, driven by hand: what it asks for, and what it makes of each outcome."""
+"""The flow of one call, driven by hand: its effects, and its result for each outcome."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def lost(*, sent: bool, timed_out: bool = False) -> Failure:
 def drive(
     operation: Any, outcomes: list[Any], options: Options | None = None, clock: Any = None
 ) -> tuple[Any, list[Any]]:
-    """Run a flow on these outcomes; its result or error, and every effect it asked for."""
+    """Run a flow on these outcomes; its result or error, and every effect it yielded."""
     clock = clock or HandClock()
     flow = exchange(operation, options or Options(), clock)
     effects: list[Any] = []
@@ -280,7 +280,7 @@ def test_a_budget_without_room_before_the_deadline_means_that_nothing_was_sent(n
     assert caught.value.request_sent is False
 
 
-# Whatever happens.
+# Properties.
 
 statuses = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 409, 429, 500, 502, 503, 504, 520])
 headers = st.sampled_from([(), ((b"retry-after", b"1"),), ((b"retry-after", b"rubbish"),)])
@@ -329,7 +329,7 @@ def test_a_write_is_only_ever_repeated_where_the_hub_surely_did_not_act(
     if status is not None and 200 <= status < 300:
         assert not isinstance(result, KatavenError)
     elif isinstance(result, APIConnectionError | ServerError):
-        # It says that the Hub may have acted exactly where that is so.
+        # It says that the Hub may have acted exactly if that is so.
         may_have = (isinstance(last, Failure) and status is None and last.sent) or (
             status is not None and status >= 500
         )

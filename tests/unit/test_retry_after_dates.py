@@ -1,4 +1,4 @@
-"""Every HTTP-date is in UTC, whatever the machine's own time zone is."""
+"""Every HTTP-date is in UTC, whatever the time zone of the machine."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The arithmetic of repeating: backoff, Retry-After, and what kind of 429 it is."""
+"""The arithmetic of retries: backoff, Retry-After, and which kind of 429 it is."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_what_looks_like_a_number_is_one_only_by_digits_and_one_point(text: str)
     if seconds is not None and plain.replace(".", "", 1).isdecimal():
         assert seconds == float(plain)
     elif seconds is not None:
-        # Nothing of these characters but digits and a point makes a date.
+        # Of these characters only digits and a point make a date or number.
         raise AssertionError(f"{text!r} was read as {seconds}")
 
 

@@ -1,4 +1,4 @@
-"""What is refused is not shown where it may hold a secret, and what may hold one does not travel."""
+"""Refused values that may hold a secret are not shown, and are not pickled."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("KATAVEN_ACCOUNT_ID", "KATAVEN_BASE_URL", "KATAVEN_LOG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KATAVEN_API_KEY", KEY)
-    # Whatever a store's name were taken for, no file is made beside the tests.
+    # Whatever the name of a store means, no file appears beside the tests.
     monkeypatch.chdir(tmp_path)
 
 
