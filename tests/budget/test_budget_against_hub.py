@@ -80,7 +80,7 @@ ALL = [f"+1555{number:07d}" for number in range(CONTACTS)]
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_twenty_thousand_contacts_draw_no_429_and_take_hardly_longer_than_they_must(
+def test_twenty_thousand_contacts_draw_no_429_and_take_at_most_two_percent_longer(
     caller: Blocking,
     sandbox: Sandbox,
     campaign: str,
@@ -101,7 +101,7 @@ def test_twenty_thousand_contacts_draw_no_429_and_take_hardly_longer_than_they_m
     assert ideal <= clock.now() - begun <= ideal * 1.02
 
 
-def test_without_a_budget_every_page_arrives_exactly_once_all_the_same(
+def test_without_a_rate_limiter_every_page_still_arrives_exactly_once(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
     answers: list[CallEvent] = []
@@ -115,7 +115,7 @@ def test_without_a_budget_every_page_arrives_exactly_once_all_the_same(
 
 
 @pytest.mark.slow
-def test_stop_goes_out_within_two_seconds_while_reading_drains_the_hour(
+def test_stop_is_sent_within_two_seconds_while_reads_use_up_the_hour(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
     with KatavenClient(sandbox.api_key, base_url=sandbox.url, clock=clock) as other:
@@ -158,7 +158,7 @@ def wait_for_the_others(caller: Blocking, client: Any) -> Any:
     return lambda _seconds: awaited() if caller.name == "async" else wait_for(all_answered)
 
 
-def test_fifty_calls_at_once_draw_no_429(
+def test_fifty_concurrent_calls_draw_no_429(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
     answers: list[CallEvent] = []
@@ -171,7 +171,7 @@ def test_fifty_calls_at_once_draw_no_429(
     assert statuses(answers) == {200: 150}
 
 
-def test_after_a_429_of_the_hub_all_workers_wait_and_a_stop_does_not(
+def test_after_a_429_all_workers_wait_and_a_stop_does_not(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
     # Another client has spent the account's minute.

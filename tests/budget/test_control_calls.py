@@ -41,7 +41,7 @@ def meanwhile(caller: Blocking, call: Any, done: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("word", ["pause", "stop"])
-def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
+def test_a_control_call_is_sent_at_once_while_bulk_reads_wait(
     caller: Blocking, hub: LoopbackHub, word: str
 ) -> None:
     clock = clock_for(caller)
@@ -55,7 +55,7 @@ def test_a_control_call_goes_out_at_once_while_bulk_reads_wait(
     assert len(hub.requests) == 101
 
 
-def test_other_writes_have_no_headroom(caller: Blocking, hub: LoopbackHub) -> None:
+def test_other_writes_do_not_use_the_headroom(caller: Blocking, hub: LoopbackHub) -> None:
     limits = RateLimits(per_minute=60)
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=limits, clock=clock, deadline=30)
@@ -69,9 +69,7 @@ def test_other_writes_have_no_headroom(caller: Blocking, hub: LoopbackHub) -> No
     assert len(hub.requests) == 60
 
 
-def test_a_rate_limit_pauses_everybody_but_control_calls(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_a_rate_limit_pauses_all_but_control_calls(caller: Blocking, hub: LoopbackHub) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock)
     order: list[tuple[str, str, float]] = []
@@ -122,7 +120,7 @@ def _caught(caller: Blocking, call: Any) -> Any:
     return awaited()
 
 
-def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it(
+def test_a_control_call_waits_for_its_own_rate_limit_and_so_does_bulk(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     clock = clock_for(caller)
@@ -138,7 +136,7 @@ def test_a_control_call_waits_for_a_rate_limit_of_its_own_and_bulk_waits_with_it
 @pytest.mark.parametrize(
     "options", [{"max_retries": 0}, {"max_retry_wait": 30}, {"deadline": 30}], ids=str
 )
-def test_a_rate_limit_pauses_the_others_where_the_call_itself_gives_up(
+def test_a_rate_limit_pauses_others_even_if_its_call_gives_up(
     caller: Blocking, hub: LoopbackHub, options: Any
 ) -> None:
     clock = clock_for(caller)
@@ -150,7 +148,7 @@ def test_a_rate_limit_pauses_the_others_where_the_call_itself_gives_up(
     assert 30 <= client.rate_limits.paused_for <= 66
 
 
-def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: LoopbackHub) -> None:
+def test_no_response_pauses_calls_for_more_than_a_day(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
     headers = {"Retry-After": "9" * 300}
     hub.always = response(429, b"rate_limited: per-day (10000) exceeded", headers)
@@ -159,7 +157,7 @@ def test_no_answer_pauses_everybody_for_good(caller: Blocking, hub: LoopbackHub)
     assert 0 < client.rate_limits.paused_for <= 86_400
 
 
-def test_a_cost_cap_pauses_nobody(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_cost_cap_pauses_no_call(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_minute=600), clock=clock_for(caller))
     hub.always = response(429, b"Concurrent call limit reached")
     with pytest.raises(RateLimitError):

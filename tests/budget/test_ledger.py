@@ -26,7 +26,7 @@ def spend(ledger: Ledger, now: float, until: float, *, control: bool = False) ->
     return admitted
 
 
-def test_three_days_of_the_documented_quota_are_never_over_and_hardly_under() -> None:
+def test_three_days_of_the_documented_quota_are_used_up_and_never_exceeded() -> None:
     admitted = spend(Ledger(RateLimits.documented()), START, START + THREE_DAYS)
     assert max_in_window(admitted, MINUTE) == 59
     assert max_in_window(admitted, HOUR) == 990
@@ -55,7 +55,7 @@ def test_headroom_is_the_documented_share_rounded_down() -> None:
 
 
 @table("scale, seconds", [(1, 61.0), (2, 30.5), (10, 6.1), (20, 3.05), (200, 0.35), (0.5, 122.0)])
-def test_windows_are_kept_a_margin_longer_than_the_hubs(scale: float, seconds: float) -> None:
+def test_windows_are_a_margin_longer_than_the_hubs(scale: float, seconds: float) -> None:
     (window,) = RateLimits(per_minute=60, time_scale=scale).windows()
     assert window == Window(pytest.approx(seconds), 60, 59)
 
@@ -87,7 +87,7 @@ def test_a_pause_holds_back_all_but_control_calls() -> None:
     assert isinstance(ledger.take(START + 66, control=False), int)
 
 
-def test_a_lease_makes_room_only_when_it_is_given_back() -> None:
+def test_a_lease_makes_room_only_when_it_is_released() -> None:
     ledger = Ledger(RateLimits(concurrent=2))
     first = ledger.take(START, control=False)
     assert isinstance(first, int)
@@ -99,7 +99,7 @@ def test_a_lease_makes_room_only_when_it_is_given_back() -> None:
     assert ledger.take(START, control=False) == Wait(0.0, busy=True)
 
 
-def test_what_is_left_is_shown_for_calls_that_are_no_control_calls() -> None:
+def test_what_is_left_is_shown_for_ordinary_calls() -> None:
     ledger = Ledger(RateLimits(per_minute=60, per_day=10_000, concurrent=20))
     assert ledger.left(START) == Left(59, None, 9900, 19, 0.0)
     lease = ledger.take(START, control=False)
@@ -132,7 +132,7 @@ def test_what_is_left_is_shown_for_calls_that_are_no_control_calls() -> None:
         ({"name": 7}, TypeError),
     ],
 )
-def test_limits_that_make_no_sense_are_refused(limits: Any, error: type[Exception]) -> None:
+def test_invalid_limits_are_refused(limits: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=next(iter(limits))):
         RateLimits(**limits)
 

@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("ahead", [3 * DAY, 3600.0, 61.0])
-def test_a_pause_of_a_time_to_come_begins_anew_and_ends(path: str, ahead: float) -> None:
+def test_a_pause_from_the_future_restarts_and_ends(path: str, ahead: float) -> None:
     store = SQLiteStore(RateLimits(per_minute=60, store=path))
     store.pause(START + ahead, 60)
     assert store.left(START).paused_for == 60
@@ -26,7 +26,7 @@ def test_a_pause_of_a_time_to_come_begins_anew_and_ends(path: str, ahead: float)
     store.close()
 
 
-def test_a_new_pause_stands_beside_one_of_a_time_to_come(path: str) -> None:
+def test_a_new_pause_coexists_with_one_from_the_future(path: str) -> None:
     store = SQLiteStore(RateLimits(per_minute=60, store=path))
     store.pause(START + 3 * DAY, 10)
     store.pause(START, 30)

@@ -67,7 +67,7 @@ def race(hub: LoopbackHub, store: str, calls: int, deadline: float | None, limit
     return sum(int(count) for count, _ in said)
 
 
-def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
+def test_processes_get_exactly_an_hours_quota_and_never_exceed_the_leases(
     hub: LoopbackHub, store: str
 ) -> None:
 
@@ -82,7 +82,7 @@ def test_they_get_exactly_what_an_hour_allows_and_never_more_in_flight(
 
 
 @pytest.mark.slow
-def test_they_keep_to_windows_that_roll_on(hub: LoopbackHub, store: str) -> None:
+def test_processes_respect_rolling_windows(hub: LoopbackHub, store: str) -> None:
     # Minutes of one second: 150 calls take at least three of them.
     limits = "dict(per_minute=50, concurrent=4, time_scale=60)"
     assert race(hub, store, 25, None, limits) == 150

@@ -137,7 +137,7 @@ def test_a_control_call_has_the_last_of_a_window_and_of_the_leases(
     store.close()
 
 
-def test_names_tell_budgets_apart(redis_url: str, name: str) -> None:
+def test_names_separate_quotas(redis_url: str, name: str) -> None:
     one = RedisStore(RateLimits(per_hour=1, store=redis_url, name=name))
     other = RedisStore(RateLimits(per_hour=1, store=redis_url, name=f"{name} of another account"))
     assert not isinstance(one.take(0.0, control=False), Wait)
@@ -147,7 +147,7 @@ def test_names_tell_budgets_apart(redis_url: str, name: str) -> None:
     other.close()
 
 
-def test_everything_it_keeps_ends_by_itself(redis_url: str, server: redis.Redis, name: str) -> None:
+def test_every_redis_key_expires(redis_url: str, server: redis.Redis, name: str) -> None:
     store = RedisStore(RateLimits(per_day=5, concurrent=5, store=redis_url, name=name))
     store.take(0.0, control=False)
     store.pause(0.0, 60)
@@ -158,7 +158,7 @@ def test_everything_it_keeps_ends_by_itself(redis_url: str, server: redis.Redis,
     assert 0 < lives["pause"] <= 180
 
 
-def test_the_lease_of_a_process_that_was_killed_ends_by_itself(
+def test_the_lease_of_a_killed_process_expires(
     redis_url: str, server: redis.Redis, name: str
 ) -> None:
     store = RedisStore(RateLimits(concurrent=1, store=redis_url, name=name))
@@ -174,7 +174,7 @@ def test_the_lease_of_a_process_that_was_killed_ends_by_itself(
     store.close()
 
 
-def test_a_take_whose_answer_was_lost_is_taken_once(redis_url: str, name: str) -> None:
+def test_a_lease_whose_response_was_lost_is_taken_once(redis_url: str, name: str) -> None:
     limits = RateLimits(per_hour=50, concurrent=1, headroom=0, store=redis_url, name=name)
     store = RedisStore(limits)
     # What the connection's own retry sends: the same step, with the same lease.
@@ -199,7 +199,7 @@ def test_a_redis_that_cannot_be_reached_is_a_clear_error_without_its_password(
     assert hub.requests == []
 
 
-def test_a_url_that_is_none_is_a_configuration_error() -> None:
+def test_an_invalid_url_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="Redis"):
         RedisStore(RateLimits(store="redis://127.0.0.1:port/0"))
 
@@ -237,7 +237,7 @@ def stop(url: str) -> None:
     server.close()
 
 
-def test_an_answer_is_not_lost_with_the_redis_that_keeps_its_lease(
+def test_a_response_is_not_lost_with_the_redis_that_holds_its_lease(
     hub: LoopbackHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with redis_server(tmp_path) as url:
@@ -252,7 +252,7 @@ def test_an_answer_is_not_lost_with_the_redis_that_keeps_its_lease(
     assert "a lease could not be given back" in caplog.text
 
 
-def test_threads_that_wait_for_a_lease_ask_redis_through_their_head_alone(
+def test_of_threads_that_wait_for_a_lease_only_one_asks_redis(
     hub: LoopbackHub, redis_url: str, server: redis.Redis, name: str
 ) -> None:
     limits = RateLimits(concurrent=1, headroom=0, store=redis_url, name=name)
@@ -283,7 +283,7 @@ def _scripts(server: redis.Redis) -> int:
     return int(server.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
 
 
-def test_without_its_extra_a_redis_store_names_the_line_to_install_it(
+def test_without_its_extra_a_redis_store_names_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)

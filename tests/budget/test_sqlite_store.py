@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "budget.db")
 
 
-def test_the_file_and_what_lies_beside_it_are_the_owners_alone(path: str) -> None:
+def test_the_file_and_its_companions_are_readable_by_the_owner_only(path: str) -> None:
     before = os.umask(0)
     try:
         store = SQLiteStore(RateLimits(per_minute=2, store=path))
@@ -38,7 +38,7 @@ def test_the_file_and_what_lies_beside_it_are_the_owners_alone(path: str) -> Non
     assert modes == {"budget.db": 0o600, "budget.db-wal": 0o600, "budget.db-shm": 0o600}
 
 
-def test_what_was_spent_is_still_spent_in_the_next_process(path: str) -> None:
+def test_used_quota_stays_used_in_the_next_process(path: str) -> None:
     limits = RateLimits(per_minute=3, store=path)
     for _ in range(3):
         store = SQLiteStore(limits)
@@ -49,7 +49,7 @@ def test_what_was_spent_is_still_spent_in_the_next_process(path: str) -> None:
     store.close()
 
 
-def test_the_lease_of_a_process_that_was_killed_ends_by_itself(path: str) -> None:
+def test_the_lease_of_a_killed_process_expires(path: str) -> None:
     limits = RateLimits(concurrent=1, store=path)
     dying = SQLiteStore(limits)
     dying.take(START, control=False)
@@ -65,7 +65,7 @@ def test_the_lease_of_a_process_that_was_killed_ends_by_itself(path: str) -> Non
     store.close()
 
 
-def test_a_clock_that_was_wrong_and_is_set_right_stops_nobody_for_long(path: str) -> None:
+def test_a_corrected_clock_delays_calls_only_briefly(path: str) -> None:
     store = SQLiteStore(RateLimits(per_minute=2, concurrent=1, store=path))
     store.take(START + 1e8, control=False)
     store.give_back(store.take(START + 2e8, control=False))
@@ -115,7 +115,7 @@ def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
     assert hub.requests == []
 
 
-def test_a_step_that_is_interrupted_locks_nobody_out(
+def test_an_interrupted_transaction_leaves_no_lock(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import secrets
@@ -228,7 +228,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
-def test_processes_that_make_a_file_together_all_can(tmp_path: Path) -> None:
+def test_processes_can_create_one_file_at_the_same_time(tmp_path: Path) -> None:
     # SQLite queues writers, but not those that switch a new file to its journal.
     command = [sys.executable, "-c", TOGETHER, str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100)

@@ -92,7 +92,7 @@ def stalls_with(answer: bytes, stall: Callable[[], None]) -> Any:
     return respond
 
 
-def test_an_answer_is_returned_though_its_lease_cannot_be_given_back(
+def test_a_response_is_returned_though_its_lease_cannot_be_released(
     caller: Blocking, hub: LoopbackHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, stall = stalling
@@ -104,7 +104,7 @@ def test_an_answer_is_returned_though_its_lease_cannot_be_given_back(
 
 
 @pytest.mark.slow
-def test_a_rate_limit_is_told_though_the_others_cannot_be(
+def test_a_rate_limit_is_raised_though_it_cannot_be_shared(
     caller: Blocking, hub: LoopbackHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, stall = stalling
@@ -119,7 +119,7 @@ def test_a_rate_limit_is_told_though_the_others_cannot_be(
 
 
 @pytest.mark.slow
-def test_a_deadline_that_ends_behind_a_rate_limit_names_it(
+def test_a_deadline_that_expires_after_a_rate_limit_names_it(
     caller: Blocking, hub: LoopbackHub, stalling: Any
 ) -> None:
     store, stall = stalling
@@ -183,7 +183,7 @@ async def _all_leases_are_back(client: AsyncKatavenClient) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a page", "a call"])
-def test_a_lease_goes_back_though_its_caller_is_cancelled_meanwhile(
+def test_a_lease_is_released_though_its_caller_is_cancelled_meanwhile(
     hub: LoopbackHub, tmp_path: Path, kind: str
 ) -> None:
     async def main() -> None:
@@ -245,7 +245,7 @@ def test_an_admission_that_is_cancelled_before_it_began_keeps_no_lease(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
 @pytest.mark.parametrize("client_class", [KatavenClient, AsyncKatavenClient])
-def test_a_forked_child_does_not_touch_the_budget_by_asking_what_is_left(
+def test_a_forked_child_cannot_use_the_rate_limiter(
     hub: LoopbackHub, tmp_path: Path, client_class: Any
 ) -> None:
     limits = RateLimits(per_hour=50, headroom=0, store=str(tmp_path / "budget.db"))

@@ -107,7 +107,7 @@ def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, ca
         concurrent=st.integers(1, 3),
     )
 )
-def test_each_request_goes_out_within_two_percent_of_the_earliest_it_may(
+def test_each_request_is_sent_within_two_percent_of_the_earliest_time(
     kind: str, limits: RateLimits
 ) -> None:
     with opened(kind, limits) as store:

@@ -33,7 +33,7 @@ def running(sandbox: Sandbox) -> str:
         return campaign["id"]
 
 
-def test_it_holds_one_lease_until_it_is_closed(
+def test_a_stream_holds_one_lease_until_it_is_closed(
     caller: Blocking, sandbox: Sandbox, running: str
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
@@ -47,7 +47,7 @@ def test_it_holds_one_lease_until_it_is_closed(
     assert client.rate_limits.concurrent == 5
 
 
-def test_it_gives_the_lease_back_when_it_ends(
+def test_a_stream_that_ends_releases_its_lease(
     caller: Blocking, sandbox: Sandbox, running: str
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
@@ -59,7 +59,7 @@ def test_it_gives_the_lease_back_when_it_ends(
     assert client.rate_limits.concurrent == 5
 
 
-def test_it_gives_the_lease_back_when_it_is_refused(
+def test_a_refused_stream_releases_its_lease(
     caller: Blocking, sandbox: Sandbox, running: str
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
@@ -68,7 +68,7 @@ def test_it_gives_the_lease_back_when_it_is_refused(
     assert client.rate_limits.concurrent == 5
 
 
-def test_it_gives_the_lease_back_when_it_is_dropped(sandbox: Sandbox, running: str) -> None:
+def test_a_dropped_stream_releases_its_lease(sandbox: Sandbox, running: str) -> None:
     limits = RateLimits(concurrent=5)
     with KatavenClient(sandbox.api_key, base_url=sandbox.url, rate_limits=limits) as client:
         stream = client.campaigns.stream_events(running)
@@ -93,7 +93,9 @@ def test_it_gives_the_lease_back_when_it_is_dropped(sandbox: Sandbox, running: s
     asyncio.run(main())
 
 
-def test_no_call_has_its_lease_meanwhile(caller: Blocking, sandbox: Sandbox, running: str) -> None:
+def test_no_call_can_use_the_lease_of_a_stream(
+    caller: Blocking, sandbox: Sandbox, running: str
+) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     hurried = client.with_options(deadline=0.1)
     stream = client.campaigns.stream_events(running)
@@ -104,7 +106,7 @@ def test_no_call_has_its_lease_meanwhile(caller: Blocking, sandbox: Sandbox, run
     assert caller.call(lambda: hurried.campaigns.get(running))["id"] == running
 
 
-def test_it_waits_for_a_lease_no_longer_than_its_time(
+def test_a_stream_waits_for_a_lease_within_its_total_timeout(
     caller: Blocking, sandbox: Sandbox, running: str
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
@@ -117,7 +119,7 @@ def test_it_waits_for_a_lease_no_longer_than_its_time(
     assert client.rate_limits.concurrent == 1
 
 
-def test_its_lease_in_a_file_is_renewed_while_it_is_open(
+def test_a_lease_in_a_file_is_renewed_while_the_stream_is_open(
     caller: Blocking, sandbox: Sandbox, running: str, tmp_path: Any
 ) -> None:
     limits = RateLimits(concurrent=5, store=str(tmp_path / "budget.db"))
@@ -137,7 +139,7 @@ def test_its_lease_in_a_file_is_renewed_while_it_is_open(
     other.close()
 
 
-def test_a_store_that_fails_meanwhile_does_not_end_it(
+def test_a_failing_store_does_not_end_an_open_stream(
     caller: Blocking, sandbox: Sandbox, running: str, tmp_path: Any, caplog: Any
 ) -> None:
     import sqlite3
@@ -157,7 +159,7 @@ def test_a_store_that_fails_meanwhile_does_not_end_it(
     caller.close(stream)
 
 
-def test_watching_holds_one_too_and_the_answer_behind_it_another(
+def test_a_watch_needs_one_lease_for_its_stream_and_its_last_get(
     caller: Blocking, sandbox: Sandbox, running: str
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))

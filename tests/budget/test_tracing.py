@@ -81,7 +81,7 @@ def test_a_call_that_fails_is_a_span_with_the_name_of_its_error(
     assert span.status.status_code is trace.StatusCode.ERROR
 
 
-def test_a_call_that_was_never_answered_has_no_status(caller: Blocking) -> None:
+def test_a_call_without_a_response_has_no_status(caller: Blocking) -> None:
     import socket
 
     with socket.socket() as held:
@@ -149,7 +149,7 @@ def test_without_the_keyword_there_is_no_span(caller: Blocking, hub: LoopbackHub
     assert spans() == []
 
 
-def test_without_its_extra_tracing_names_the_line_to_install_it(
+def test_without_its_extra_tracing_names_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)

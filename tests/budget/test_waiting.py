@@ -37,7 +37,7 @@ def gets(client: Any, count: int) -> list[Any]:
 # Windows and leases.
 
 
-def test_calls_wait_for_the_window_and_none_is_lost(caller: Blocking, hub: LoopbackHub) -> None:
+def test_calls_wait_for_the_window_and_all_are_sent(caller: Blocking, hub: LoopbackHub) -> None:
     clock = clock_for(caller)
     client = caller.client(hub, rate_limits=RateLimits(per_minute=60), clock=clock)
     results = caller.together(gets(client, 150))
@@ -46,7 +46,7 @@ def test_calls_wait_for_the_window_and_none_is_lost(caller: Blocking, hub: Loopb
     assert clock.slept == pytest.approx([61.0, 61.0])
 
 
-def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: LoopbackHub) -> None:
+def test_fifty_concurrent_calls_share_the_leases(caller: Blocking, hub: LoopbackHub) -> None:
     gate = threading.Semaphore(0)
 
     def slow(_request: Request) -> None:
@@ -72,7 +72,7 @@ def test_fifty_calls_at_once_share_the_leases(caller: Blocking, hub: LoopbackHub
     assert client.rate_limits.per_minute == 9
 
 
-def test_a_view_shares_the_budget(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_view_shares_the_rate_limiter(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub, rate_limits=RateLimits(per_hour=10, headroom=0))
     view = client.with_options(timeout=5)
     caller.call(lambda: view.campaigns.get("c1"))
@@ -90,9 +90,7 @@ FAULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_call_that_fails_gives_its_lease_back(
-    caller: Blocking, hub: LoopbackHub, fault: str
-) -> None:
+def test_a_failed_call_releases_its_lease(caller: Blocking, hub: LoopbackHub, fault: str) -> None:
     limits = RateLimits(concurrent=1)
     client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), max_retries=1)
     hub.always = FAULTS[fault]
@@ -102,7 +100,7 @@ def test_a_call_that_fails_gives_its_lease_back(
     assert client.rate_limits.concurrent == 1
 
 
-def test_a_connection_that_breaks_gives_its_lease_back(caller: Blocking) -> None:
+def test_a_failed_connection_releases_its_lease(caller: Blocking) -> None:
     import socket
 
     with socket.socket() as held:
@@ -117,7 +115,7 @@ def test_a_connection_that_breaks_gives_its_lease_back(caller: Blocking) -> None
         assert client.rate_limits.per_hour == 46
 
 
-def test_a_call_that_is_cancelled_gives_its_lease_back(hub: LoopbackHub) -> None:
+def test_a_cancelled_call_releases_its_lease(hub: LoopbackHub) -> None:
     gate = threading.Event()
 
     def slow(_request: Request) -> None:
@@ -148,7 +146,7 @@ def test_a_call_that_is_cancelled_gives_its_lease_back(hub: LoopbackHub) -> None
     asyncio.run(main())
 
 
-def test_calls_are_admitted_in_the_order_they_came(hub: LoopbackHub) -> None:
+def test_calls_are_admitted_in_order(hub: LoopbackHub) -> None:
     async def main() -> None:
         limits = RateLimits(concurrent=1)
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
@@ -163,7 +161,7 @@ def test_calls_are_admitted_in_the_order_they_came(hub: LoopbackHub) -> None:
 # Deadlines.
 
 
-def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
+def test_a_window_that_opens_after_the_deadline_is_not_waited_for(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     clock = clock_for(caller)
@@ -184,7 +182,7 @@ def test_a_window_that_opens_behind_the_deadline_is_not_waited_for(
     assert clock.slept == pytest.approx([61.0])
 
 
-def test_a_lease_that_does_not_come_back_is_waited_for_until_the_deadline(
+def test_a_lease_that_is_not_released_is_waited_for_until_the_deadline(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     gate = threading.Event()
@@ -241,7 +239,7 @@ def _noted(caller: Blocking, client: Any, on_late: Any) -> Any:
 # Hooks and logs.
 
 
-def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
+def test_waiting_for_the_window_is_logged_and_calls_the_hook(
     caller: Blocking, hub: LoopbackHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kataven")
@@ -255,7 +253,9 @@ def test_waiting_for_the_window_is_logged_and_told_to_the_hook(
     assert KEY not in caplog.text
 
 
-def test_a_call_that_waits_behind_another_is_told_too(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_call_that_waits_in_the_queue_calls_the_hook_too(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     told: list[CallEvent] = []
 
     def slow(_request: Request) -> None:
@@ -297,7 +297,7 @@ def test_a_closed_client_says_so(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
-def test_a_forked_child_is_told_before_it_touches_the_budget(
+def test_a_forked_child_gets_an_error_before_it_uses_the_rate_limiter(
     hub: LoopbackHub, tmp_path: Any
 ) -> None:
     limits = RateLimits(per_hour=50, headroom=0, store=str(tmp_path / "budget.db"))
@@ -341,7 +341,7 @@ def test_a_clock_may_return_anything_from_its_sleep(caller: Blocking, hub: Loopb
 # Loops that end.
 
 
-def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
+def test_an_async_client_works_in_a_new_loop_after_one_that_was_interrupted(
     hub: LoopbackHub,
 ) -> None:
     gate = threading.Event()
@@ -371,7 +371,7 @@ def test_an_async_client_goes_on_in_a_new_loop_after_one_that_was_cut_off(
     asyncio.run(anew())
 
 
-def test_a_budget_may_be_shared_by_awaited_calls_of_two_loops(hub: LoopbackHub) -> None:
+def test_two_event_loops_may_share_one_rate_limiter(hub: LoopbackHub) -> None:
     client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=2))
     both_are_done = threading.Barrier(2)
 

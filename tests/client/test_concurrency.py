@@ -19,7 +19,9 @@ def _by_id(request: Request) -> bytes:
     return response(200, {"id": request.path.rpartition("/")[2]})
 
 
-def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: LoopbackHub) -> None:
+def test_fifty_concurrent_calls_each_get_their_own_response(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     together = threading.Barrier(50)
 
     def decide(request: Request) -> bytes:
@@ -34,7 +36,7 @@ def test_fifty_calls_at_once_each_get_their_own_answer(caller: Blocking, hub: Lo
     assert [answer["id"] for answer in answers] == ids
 
 
-def test_fifty_calls_at_once_survive_faults(
+def test_fifty_concurrent_calls_survive_faults(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(
@@ -47,7 +49,9 @@ def test_fifty_calls_at_once_survive_faults(
     assert hub.arrived(48) == 48
 
 
-def test_first_calls_from_many_threads_make_one_pool(blocking: Blocking, hub: LoopbackHub) -> None:
+def test_first_calls_from_many_threads_create_one_pool(
+    blocking: Blocking, hub: LoopbackHub
+) -> None:
     hub.on_request = _by_id
     client = blocking.client(hub)
     start = threading.Barrier(16)
@@ -100,9 +104,7 @@ def test_the_async_client_works_in_one_loop_after_another(hub: LoopbackHub) -> N
         second.run(client.aclose())
 
 
-def test_calls_of_other_tasks_go_on_when_one_is_cancelled(
-    awaited: Awaited, hub: LoopbackHub
-) -> None:
+def test_cancelling_one_call_leaves_other_tasks_running(awaited: Awaited, hub: LoopbackHub) -> None:
     hub.on_request = _by_id
     client = awaited.client(hub)
 

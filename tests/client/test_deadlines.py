@@ -36,7 +36,7 @@ def test_the_default_timeout_is_the_documented_one(caller: Blocking) -> None:
 # The deadline and the waits, on a driven clock.
 
 
-def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
+def test_a_wait_beyond_the_deadline_ends_the_call_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = response(503, "down")
@@ -49,7 +49,7 @@ def test_a_wait_that_would_pass_the_deadline_ends_the_call_at_once(
 
 
 @table("operation", WRITES)
-def test_a_write_whose_deadline_leaves_no_time_for_a_rate_limit_was_not_acted_upon(
+def test_a_write_without_time_to_wait_for_a_rate_limit_was_not_acted_upon(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = LIMITED
@@ -63,7 +63,7 @@ def test_a_write_whose_deadline_leaves_no_time_for_a_rate_limit_was_not_acted_up
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
-def test_a_deadline_ends_the_tries_of_a_connection_that_is_not_made(
+def test_a_deadline_ends_retries_of_a_refused_connection(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
     held, port = refused_port()
@@ -147,7 +147,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("part", SLOW)
-def test_an_answer_that_trickles_does_not_outlast_the_deadline(
+def test_a_trickling_response_does_not_outlast_the_deadline(
     caller: Blocking, hub: LoopbackHub, part: str
 ) -> None:
     hub.always = SLOW[part]
@@ -159,7 +159,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_deadline(
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_an_answer_that_trickles_does_not_outlast_the_read_timeout(
+def test_a_trickling_response_does_not_outlast_the_read_timeout(
     caller: Blocking, hub: LoopbackHub, part: str
 ) -> None:
     hub.always = SLOW[part]
@@ -172,7 +172,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_read_timeout(
 
 @pytest.mark.parametrize("bound", ["timeout", "deadline"])
 @pytest.mark.parametrize("operation", ["create", "delete"])
-def test_a_write_that_was_accepted_and_whose_answer_trickles_was_accepted(
+def test_an_accepted_write_with_a_trickling_response_was_accepted(
     caller: Blocking, hub: LoopbackHub, operation: str, bound: str
 ) -> None:
     hub.always = SLOW["body"]
@@ -190,9 +190,7 @@ def test_a_write_that_was_accepted_and_whose_answer_trickles_was_accepted(
     assert hub.arrived(1) == 1
 
 
-def test_an_upload_that_nobody_reads_does_not_outlast_the_deadline(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_an_unread_upload_does_not_outlast_the_deadline(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
     client = caller.client(hub, deadline=0.4)
     large = io.BytesIO(CSV + b"x" * 9_000_000)
@@ -201,7 +199,7 @@ def test_an_upload_that_nobody_reads_does_not_outlast_the_deadline(
     assert caught.value.request_sent is True
 
 
-def test_a_body_that_arrives_in_time_by_small_pieces_is_read(
+def test_a_body_that_arrives_in_small_chunks_in_time_is_read(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     pieces = [b'{"id": ', b'"c', b'1"}']
@@ -209,7 +207,7 @@ def test_a_body_that_arrives_in_time_by_small_pieces_is_read(
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
-def test_a_read_that_was_slow_is_held_against_the_clients_own_clock(
+def test_a_slow_read_is_measured_by_the_clients_own_clock(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     """The first chunk comes in time, the second a minute later by the driven clock."""
@@ -227,9 +225,7 @@ def test_a_read_that_was_slow_is_held_against_the_clients_own_clock(
         caller.call(client.campaigns.get, "c1")
 
 
-def test_a_stream_is_not_bounded_by_the_deadline_as_a_whole(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_the_deadline_does_not_bound_an_entire_stream(caller: Blocking, hub: LoopbackHub) -> None:
     def pause(connection: Any) -> None:
         connection.hub.over.wait(0.5)
 
@@ -259,7 +255,7 @@ def test_a_token_that_takes_too_long_is_bounded_by_the_deadline(
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_the_same_call_without_a_deadline_waits_as_long_as_it_takes(
+def test_a_call_without_a_deadline_waits_as_long_as_it_takes(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.respond(LIMITED, LIMITED, LIMITED, response(200, {"id": "c1"}))

@@ -38,7 +38,7 @@ CLASSES = {
 
 
 @table("status", CLASSES)
-def test_the_status_names_the_class_and_the_error_tells_all_that_came(
+def test_the_status_selects_the_class_and_the_error_holds_the_response(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
     words = "the account « acme » has no such thing"
@@ -67,7 +67,7 @@ def test_the_status_names_the_class_and_the_error_tells_all_that_came(
 
 @table("operation", OPERATIONS)
 @table("status", [400, 401, 403, 404, 409, 422])
-def test_every_method_raises_by_status_and_asks_once(
+def test_every_method_raises_by_status_and_sends_one_request(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.always = response(status, "no")
@@ -89,7 +89,7 @@ def test_a_stream_raises_by_status_before_any_item(
     assert hub.arrived(1) == 1
 
 
-def test_an_errors_text_stays_one_short_printable_line(caller: Blocking, hub: LoopbackHub) -> None:
+def test_an_error_message_is_one_short_printable_line(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(400, "row 3\x1b[2J\r\nis\tbad\u202e " + "x" * 5000)
     with pytest.raises(kataven.BadRequestError, match=r"row 3.*is.*bad") as caught:
         caller.call(caller.client(hub).campaigns.get, "c1")
@@ -99,7 +99,7 @@ def test_an_errors_text_stays_one_short_printable_line(caller: Blocking, hub: Lo
     assert len(caught.value.body) > 5000
 
 
-def test_a_body_that_is_no_utf_8_is_an_error_all_the_same(
+def test_a_body_that_is_not_utf_8_still_raises_its_class(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     hub.always = response(404, b"\xff\xfe nothing")
@@ -179,7 +179,7 @@ BROKEN_OFF: dict[str, Any] = {
 
 @table("operation", READS)
 @table("body", NOT_OBJECTS)
-def test_a_success_to_a_read_that_is_no_json_object_is_a_format_error_and_is_not_repeated(
+def test_a_success_to_a_read_without_a_json_object_is_a_format_error_and_is_not_retried(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, body: str
 ) -> None:
     hub.always = NOT_OBJECTS[body]
@@ -191,7 +191,7 @@ def test_a_success_to_a_read_that_is_no_json_object_is_a_format_error_and_is_not
     assert "the Hub accepted the request" not in str(caught.value)
 
 
-def test_a_format_error_shows_what_came(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_format_error_shows_the_body(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(200, b"<html>\x1b[2J Sign in </html>")
     with pytest.raises(kataven.ResponseFormatError, match="Sign in") as caught:
         caller.call(caller.client(hub).campaigns.list)
@@ -248,7 +248,7 @@ def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
 
 @table("operation", ["create", "start", "delete"])
 @table("status", [400, 409, 404])
-def test_a_refusal_of_a_write_whose_text_breaks_off_is_still_a_refusal(
+def test_a_truncated_refusal_of_a_write_is_still_a_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.always = (response(status, b"the camp", length=90), reset)

@@ -44,7 +44,7 @@ def _all(caller: Blocking, client: Any, *args: Any, **options: Any) -> list[Any]
 @pytest.mark.parametrize(
     ("total", "pages"), [(0, [0]), (1, [0, 1]), (100, [0, 1]), (250, [0, 1, 2, 3])]
 )
-def test_every_contact_comes_once_and_in_order(
+def test_every_contact_is_yielded_once_and_in_order(
     caller: Blocking, hub: LoopbackHub, total: int, pages: list[int]
 ) -> None:
     _serve(hub, total)
@@ -53,7 +53,7 @@ def test_every_contact_comes_once_and_in_order(
     assert _pages(hub) == pages
 
 
-def test_nothing_is_sent_before_the_first_contact_is_asked_for(
+def test_nothing_is_sent_before_the_first_contact_is_requested(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     _serve(hub, 3)
@@ -106,7 +106,7 @@ def test_status_and_start_page_are_passed_on(caller: Blocking, hub: LoopbackHub)
     "fault",
     [response(429, "rate_limited: x", [("Retry-After", "60")]), (reset,), response(503, "x")],
 )
-def test_a_fault_repeats_only_its_own_page(
+def test_a_fault_retries_only_its_own_page(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: Any
 ) -> None:
     pages = [response(200, {"contacts": [_row(n)]}) for n in range(3)]
@@ -154,7 +154,7 @@ def test_an_error_names_the_page_and_reading_can_go_on_there(
         {"contacts": [{"id": ["odd"]}]},
     ],
 )
-def test_a_hub_that_ignores_the_page_does_not_make_it_endless(
+def test_a_hub_that_ignores_the_page_does_not_loop_forever(
     caller: Blocking, hub: LoopbackHub, page: dict[str, Any]
 ) -> None:
     hub.always = response(200, page)
@@ -199,7 +199,7 @@ def test_the_rows_are_contacts_or_the_only_list(
 
 
 @pytest.mark.parametrize("envelope", [{"contacts": None}, {"contacts": [], "tags": ["a"]}])
-def test_null_and_an_empty_list_are_no_contacts(
+def test_null_and_an_empty_list_mean_no_contacts(
     caller: Blocking, hub: LoopbackHub, envelope: dict[str, Any]
 ) -> None:
     hub.always = response(200, envelope)
@@ -210,7 +210,7 @@ def test_null_and_an_empty_list_are_no_contacts(
 @pytest.mark.parametrize(
     "body", [{}, {"a": [], "b": []}, {"contacts": "x", "page": 1}, {"contacts": {}}]
 )
-def test_an_envelope_that_leaves_a_doubt_is_a_format_error_with_its_page(
+def test_an_ambiguous_envelope_is_a_format_error_with_its_page(
     caller: Blocking, hub: LoopbackHub, body: dict[str, Any]
 ) -> None:
     hub.respond(response(200, {"contacts": [_row(0)]}), response(200, body))

@@ -70,7 +70,7 @@ def _call(caller: Blocking, operation: str, client: Any) -> Any:
 
 @table("operation", READS)
 @table("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
-def test_a_read_is_repeated_until_its_answer_is_whole(
+def test_a_read_is_retried_until_its_response_is_complete(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
     hub.respond(*[{**BROKEN_ANSWERS, **HALF_BODIES}[fault]] * 3, OK)
@@ -82,7 +82,7 @@ def test_a_read_is_repeated_until_its_answer_is_whole(
 
 @table("operation", READS)
 @table("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
-def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
+def test_a_read_that_stays_broken_is_a_connection_error_after_three_retries(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
     hub.always = {**BROKEN_ANSWERS, **HALF_BODIES}[fault]
@@ -95,7 +95,7 @@ def test_a_read_that_stays_broken_is_a_connection_error_after_three_repeats(
 
 
 @table("operation, status", READS_BY_STATUS)
-def test_a_read_is_repeated_on_a_server_error_that_may_pass(
+def test_a_read_is_retried_on_a_transient_server_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.respond(*[response(status, "<html>Bad gateway</html>")] * 3, OK)
@@ -105,7 +105,7 @@ def test_a_read_is_repeated_on_a_server_error_that_may_pass(
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_repeats(
+def test_a_permanent_server_error_of_a_read_is_raised_after_three_retries(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = response(503, "upstream is down")
@@ -117,7 +117,7 @@ def test_a_read_that_stays_refused_by_the_server_is_a_server_error_after_three_r
 
 @table("operation", ["get", "list_contacts"])
 @table("status", OTHER_SERVER_ERRORS)
-def test_a_server_error_that_will_not_pass_is_not_repeated(
+def test_a_server_error_that_is_not_transient_is_not_retried(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.always = response(status, "never")
@@ -127,7 +127,7 @@ def test_a_server_error_that_will_not_pass_is_not_repeated(
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_a_read_is_repeated_when_the_hub_says_nothing(
+def test_a_read_is_retried_when_the_hub_stays_silent(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = (silence,)
@@ -141,7 +141,7 @@ def test_a_read_is_repeated_when_the_hub_says_nothing(
 @pytest.mark.parametrize(
     "fault", ["behind the status line", "in the head", "in the body", "in a chunk"]
 )
-def test_a_read_is_repeated_when_an_answer_stops_in_the_middle(
+def test_a_read_is_retried_when_a_response_stops_in_the_middle(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: str
 ) -> None:
     begun = {
@@ -178,7 +178,7 @@ def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
 
 @table("operation", WRITES)
 @table("fault", BROKEN_ANSWERS)
-def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_acted(
+def test_a_write_with_a_lost_response_is_sent_once_and_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
     hub.respond(BROKEN_ANSWERS[fault])
@@ -190,7 +190,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_says_that_it_may_have_act
 
 
 @table("operation, status", WRITES_BY_STATUS)
-def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
+def test_a_write_is_not_retried_on_any_server_error_and_may_have_acted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.respond(response(status, "<html>Gateway timeout</html>", [("Retry-After", "1")]))
@@ -202,7 +202,7 @@ def test_a_write_is_not_repeated_on_any_server_error_and_may_have_acted(
 
 
 @table("operation", WRITES)
-def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
+def test_a_truncated_server_error_of_a_write_is_a_server_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.respond((response(502, b"<html>", length=90), reset))
@@ -213,7 +213,7 @@ def test_a_server_error_whose_text_breaks_off_is_a_server_error_of_a_write(
 
 
 @table("operation", WRITES)
-def test_a_write_is_not_repeated_when_the_hub_says_nothing(
+def test_a_write_is_not_retried_when_the_hub_stays_silent(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = (silence,)
@@ -224,7 +224,7 @@ def test_a_write_is_not_repeated_when_the_hub_says_nothing(
 
 
 @pytest.mark.parametrize("operation", ["create", "start"])
-def test_a_write_whose_accepted_answer_stops_in_the_middle_was_accepted(
+def test_a_write_whose_success_response_stops_in_the_middle_was_accepted(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = (response(200, b'{"id": ', length=40), silence)
@@ -241,7 +241,7 @@ def test_a_write_whose_accepted_answer_stops_in_the_middle_was_accepted(
 
 
 @table("operation", OPERATIONS)
-def test_a_connection_that_is_never_made_is_tried_four_times_and_nothing_was_sent(
+def test_a_refused_connection_is_tried_four_times_and_nothing_is_sent(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
     held, port = refused_port()
@@ -278,7 +278,7 @@ def test_a_hub_that_comes_back_is_reached(
 
 
 @table("operation", WRITES)
-def test_an_idle_connection_that_was_closed_meanwhile_never_doubles_a_write(
+def test_a_closed_idle_connection_never_duplicates_a_write(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     """Either the close is noticed before the write is sent, or it may have acted; never two writes."""
@@ -310,7 +310,7 @@ def test_a_connection_that_ends_in_the_middle_of_an_upload_leaves_its_outcome_un
 
 
 @pytest.mark.parametrize("status", [400, 401, 413, 429])
-def test_an_answer_before_the_upload_is_finished_is_heard(
+def test_a_response_before_the_end_of_the_upload_is_read(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
     hub.always = Early(
@@ -324,7 +324,7 @@ def test_an_answer_before_the_upload_is_finished_is_heard(
     assert hub.arrived(1) == 1
 
 
-def test_an_upload_that_nobody_reads_times_out_and_may_have_been_acted_upon(
+def test_an_unread_upload_times_out_and_may_have_been_acted_upon(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     stalled = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
@@ -365,7 +365,7 @@ def test_a_pool_without_a_free_connection_means_that_nothing_was_sent(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 7])
-def test_max_retries_is_the_number_of_repeats(
+def test_max_retries_is_the_number_of_retries(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, retries: int
 ) -> None:
     hub.always = response(503, "down")
@@ -376,7 +376,7 @@ def test_max_retries_is_the_number_of_repeats(
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999999])
-def test_the_wait_is_full_jitter_below_a_bound_that_doubles_to_eight_seconds(
+def test_the_backoff_has_full_jitter_below_a_limit_that_doubles_to_eight_seconds(
     caller: Blocking, hub: LoopbackHub, jitter: float
 ) -> None:
     clock = DrivenClock(jitter)

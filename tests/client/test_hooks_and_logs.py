@@ -36,7 +36,7 @@ class Told:
         }
 
 
-def test_hooks_are_told_of_each_attempt_in_order(
+def test_hooks_see_each_attempt_in_order(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     told = Told()
@@ -59,7 +59,7 @@ def test_hooks_are_told_of_each_attempt_in_order(
 
 
 @table("operation", OPERATIONS)
-def test_every_operation_tells_its_hooks(
+def test_every_operation_calls_its_hooks(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     told = Told()
@@ -80,7 +80,9 @@ def test_an_event_is_one_frozen_value_with_five_fields(caller: Blocking, hub: Lo
         event.status = 500
 
 
-def test_a_failed_connection_is_told_without_a_status(caller: Blocking, clock: DrivenClock) -> None:
+def test_a_failed_connection_is_reported_without_a_status(
+    caller: Blocking, clock: DrivenClock
+) -> None:
     told = Told()
     held, port = refused_port()
     client = caller.client(f"http://127.0.0.1:{port}", clock=clock, max_retries=1, **told.hooks)
@@ -114,7 +116,7 @@ def test_an_exception_of_a_hook_is_logged_and_changes_nothing(
     assert all(record.name == "kataven" for record in caplog.records if record.exc_info)
 
 
-def test_a_view_tells_the_same_hooks(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_view_calls_the_same_hooks(caller: Blocking, hub: LoopbackHub) -> None:
     told = Told()
     client = caller.client(hub, **told.hooks)
     caller.call(client.with_options(max_retries=0).campaigns.get, "c1")

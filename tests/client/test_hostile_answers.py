@@ -25,7 +25,7 @@ def _packed(body: bytes, *encodings: str) -> bytes:
     return response(200, body, [("Content-Encoding", ", ".join(encodings))])
 
 
-def test_only_gzip_is_asked_for(caller: Blocking, hub: LoopbackHub) -> None:
+def test_only_gzip_is_accepted(caller: Blocking, hub: LoopbackHub) -> None:
     for operation in OPERATIONS.values():
         caller.call(operation, caller.client(hub))
     assert {request.header("accept-encoding") for request in hub.requests} == {"gzip"}
@@ -34,7 +34,7 @@ def test_only_gzip_is_asked_for(caller: Blocking, hub: LoopbackHub) -> None:
 @pytest.mark.parametrize(
     "encodings", [("gzip",), ("gzip", "gzip"), ("deflate",), ("gzip", "deflate")]
 )
-def test_a_packed_answer_is_unpacked(
+def test_a_compressed_response_is_decompressed(
     caller: Blocking, hub: LoopbackHub, encodings: tuple[str, ...]
 ) -> None:
     hub.always = _packed(b'{"id": "c1"}', *encodings)
@@ -42,7 +42,7 @@ def test_a_packed_answer_is_unpacked(
 
 
 @pytest.mark.parametrize("framing", ["by chunks", "by its end", "by its length"])
-def test_an_answer_is_read_whole_however_it_is_framed(
+def test_a_response_is_read_completely_with_any_framing(
     caller: Blocking, hub: LoopbackHub, framing: str
 ) -> None:
     body = b'{"id": "c1", "x": "%s"}' % (b"y" * 200_000)
@@ -88,7 +88,7 @@ def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
 
 
 @pytest.mark.parametrize("rubbish", [b"x", gzip.compress(b"", mtime=0)], ids=["bytes", "members"])
-def test_rubbish_behind_a_packed_body_is_not_kept(
+def test_rubbish_after_a_compressed_body_is_not_kept(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, rubbish: bytes
 ) -> None:
     piece = rubbish * (MIB // len(rubbish))
@@ -107,7 +107,9 @@ def test_rubbish_behind_a_packed_body_is_not_kept(
     assert peak < 4 * MIB
 
 
-def test_a_body_of_several_gzip_members_is_read_whole(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_body_of_several_gzip_members_is_read_completely(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     body = gzip.compress(b'{"id":') + gzip.compress(b' "c1"}')
     hub.always = response(200, body, [("Content-Encoding", "gzip")])
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
@@ -143,7 +145,7 @@ def test_a_bomb_does_not_make_an_accepted_write_look_failed(
 
 @table("status", [400, 429, 500])
 @table("operation", ["get", "start"])
-def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
+def test_a_bomb_in_a_refusal_raises_the_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:
     hub.always = DOUBLE.replace(b" 200 OK", f" {status} Said".encode(), 1)
@@ -153,7 +155,7 @@ def test_a_bomb_in_a_refusal_is_the_refusal_all_the_same(
 
 
 @table("encoding", ["br", "zstd", "compress", "gzip, br", "x-evil", "gzip;q=1"])
-def test_a_packing_that_nobody_asked_for_is_a_typed_error(
+def test_an_unrequested_content_encoding_is_a_typed_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, encoding: str
 ) -> None:
     hub.always = response(200, b'{"id": "c1"}', [("Content-Encoding", encoding)])
@@ -162,12 +164,12 @@ def test_a_packing_that_nobody_asked_for_is_a_typed_error(
     assert hub.arrived(1) == 1
 
 
-def test_identity_is_no_packing(caller: Blocking, hub: LoopbackHub) -> None:
+def test_identity_is_accepted_as_an_encoding(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(200, b'{"id": "c1"}', [("Content-Encoding", "identity")])
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
-def test_a_head_without_end_is_an_error_and_no_loop(
+def test_endless_headers_are_an_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = (b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * (2 * MIB), close)
@@ -175,13 +177,13 @@ def test_a_head_without_end_is_an_error_and_no_loop(
         caller.call(caller.client(hub, clock=clock, max_retries=0).campaigns.get, "c1")
 
 
-def test_informational_answers_are_passed_over(caller: Blocking, hub: LoopbackHub) -> None:
+def test_informational_responses_are_skipped(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", response(200, {"id": "c1"}))
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
-def test_links_and_refreshes_of_an_answer_are_not_followed(
+def test_links_and_refreshes_of_a_response_are_not_followed(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     with LoopbackHub() as elsewhere:

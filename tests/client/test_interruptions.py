@@ -43,7 +43,7 @@ def _notes(error: BaseException | None) -> str:
 
 
 @table("operation", WRITES)
-def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_acted(
+def test_ctrl_c_while_a_write_waits_for_its_response_says_that_it_may_have_acted(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     hub.respond((silence,))
@@ -61,7 +61,7 @@ def test_ctrl_c_while_the_answer_of_a_write_is_awaited_says_that_it_may_have_act
 
 
 @pytest.mark.parametrize("operation", ["get", "list"])
-def test_ctrl_c_in_a_read_passes_on_without_a_note(
+def test_ctrl_c_in_a_read_is_passed_on_without_a_note(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     hub.respond((silence,))
@@ -72,7 +72,7 @@ def test_ctrl_c_in_a_read_passes_on_without_a_note(
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "delete"])
-def test_ctrl_c_while_a_write_waits_for_its_repeat_says_that_nothing_was_done(
+def test_ctrl_c_while_a_write_waits_for_its_retry_says_that_nothing_was_done(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     def interrupt(_seconds: float) -> None:
@@ -138,7 +138,7 @@ def test_a_write_under_asyncios_own_timeout_says_the_same(
     assert ACTED in _notes(caught.value)
 
 
-def test_a_write_that_is_cancelled_while_it_waits_for_its_repeat_was_not_acted_upon(
+def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
     awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])

@@ -47,7 +47,7 @@ def _client(caller: Blocking, hub: LoopbackHub, clock: DrivenClock, **options: A
     return caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.5), **options)
 
 
-def test_an_answer_that_comes_costs_one_request_more(
+def test_a_response_that_arrives_costs_one_more_request(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(_campaigns(OLD), response(201, MINE))
@@ -57,7 +57,7 @@ def test_an_answer_that_comes_costs_one_request_more(
     assert clock.slept == []
 
 
-def test_nothing_is_read_before_unless_it_was_asked_for(
+def test_the_list_is_read_first_only_on_request(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond((reset,))
@@ -67,7 +67,7 @@ def test_nothing_is_read_before_unless_it_was_asked_for(
 
 
 @table("lost", LOST)
-def test_the_campaign_is_found_after_each_kind_of_lost_answer(
+def test_the_campaign_is_found_after_each_kind_of_lost_response(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
 ) -> None:
     hub.respond(_campaigns(OLD), LOST[lost], _campaigns(OLD, MINE))
@@ -75,7 +75,7 @@ def test_the_campaign_is_found_after_each_kind_of_lost_answer(
     assert _methods(hub) == ["GET", "POST", "GET"]
 
 
-def test_it_is_looked_for_with_pauses_that_grow_from_half_a_second_to_two(
+def test_the_search_pauses_grow_from_half_a_second_to_two(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(_campaigns(), (reset,), *[_campaigns()] * 5, _campaigns(MINE))
@@ -105,7 +105,7 @@ def test_only_a_new_campaign_of_the_same_name_agent_and_number_counts(
 
 
 @pytest.mark.parametrize("lost", ["reset", "502", "empty"])
-def test_two_that_fit_raise_the_lost_answers_error_at_once_with_both_ids(
+def test_two_matches_raise_the_original_error_at_once_with_both_ids(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, lost: str
 ) -> None:
     hub.respond(_campaigns(OLD), LOST[lost], _campaigns(MINE, TWIN, OLD))
@@ -123,7 +123,7 @@ def test_two_that_fit_raise_the_lost_answers_error_at_once_with_both_ids(
     assert clock.slept == []
 
 
-def test_none_within_the_time_raises_the_lost_answers_error(
+def test_no_match_in_time_raises_the_original_error(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(_campaigns(OLD), response(504, "gateway"))
@@ -185,7 +185,7 @@ def test_the_deadline_bounds_reading_before_creating_and_searching_together(
         response(200, {}),
     ],
 )
-def test_nothing_is_sent_where_the_campaigns_cannot_be_read_before(
+def test_nothing_is_sent_if_the_campaigns_cannot_be_listed_first(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
 ) -> None:
     hub.always = answer
@@ -196,7 +196,7 @@ def test_nothing_is_sent_where_the_campaigns_cannot_be_read_before(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_list_of_exactly_a_hundred_may_be_cut_so_nothing_is_returned(
+def test_a_list_of_exactly_a_hundred_may_be_truncated_so_nothing_is_returned(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, when: str
 ) -> None:
     hundred = [{**MINE, "id": f"c{n}", "name": "Another"} for n in range(99)]
@@ -210,7 +210,7 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_so_nothing_is_returned(
     assert _methods(hub).count("POST") == 1
 
 
-def test_a_hundred_before_is_no_reason_to_refuse_an_answer_that_comes(
+def test_a_hundred_campaigns_before_do_not_matter_if_the_response_arrives(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(_campaigns(*[{**OLD, "id": n} for n in range(100)]), response(201, MINE))
@@ -226,7 +226,7 @@ def test_a_hundred_before_is_no_reason_to_refuse_an_answer_that_comes(
         response(429, "daily call limit reached"),
     ],
 )
-def test_a_refusal_is_not_looked_for(
+def test_a_refusal_starts_no_search(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
 ) -> None:
     hub.respond(_campaigns(), answer)
@@ -235,7 +235,7 @@ def test_a_refusal_is_not_looked_for(
     assert _methods(hub) == ["GET", "POST"]
 
 
-def test_a_rate_limit_on_the_way_is_waited_for_and_each_post_is_one_the_hub_refused(
+def test_rate_limits_during_the_search_are_waited_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     limited = response(429, "rate_limited: x", [("Retry-After", "1")])
@@ -247,7 +247,7 @@ def test_a_rate_limit_on_the_way_is_waited_for_and_each_post_is_one_the_hub_refu
 @pytest.mark.parametrize(
     "fault", [(reset,), response(503, "down"), response(403, "no"), response(200, b"[]")]
 )
-def test_a_reading_that_fails_does_not_end_the_search(
+def test_a_failed_list_does_not_end_the_search(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: Any
 ) -> None:
     hub.respond(_campaigns(), (reset,), fault, _campaigns(MINE))
@@ -264,7 +264,7 @@ def test_a_reading_that_fails_does_not_end_the_search(
         {"campaigns": [MINE], "links": []},
     ],
 )
-def test_the_rows_are_found_in_any_envelope_that_leaves_no_doubt(
+def test_the_rows_are_found_in_any_unambiguous_envelope(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, envelope: Any
 ) -> None:
     hub.respond(response(200, {"campaigns": None}), (reset,), response(200, envelope))
@@ -289,7 +289,7 @@ def test_wrong_options_are_refused_and_nothing_is_sent(
     assert hub.connections == 0
 
 
-def test_ctrl_c_while_it_is_looked_for_still_says_that_the_hub_may_have_acted(
+def test_ctrl_c_during_the_search_says_that_the_hub_may_have_acted(
     blocking: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     def interrupt(_seconds: float) -> None:
@@ -303,7 +303,7 @@ def test_ctrl_c_while_it_is_looked_for_still_says_that_the_hub_may_have_acted(
     assert "may have acted" in "\n".join(getattr(caught.value, "__notes__", []))
 
 
-def test_cancellation_of_a_reading_of_the_search_says_so_too(
+def test_cancellation_during_the_search_says_so_too(
     awaited: Awaited, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(_campaigns(), (reset,))

@@ -99,7 +99,7 @@ def test_both_are_documented_in_the_same_words(blocking: type[Any], awaited: typ
 
 
 @pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
-def test_what_is_awaited_in_one_is_plain_in_the_other(
+def test_coroutines_of_one_are_plain_methods_of_the_other(
     blocking: type[Any], awaited: type[Any]
 ) -> None:
     # These return an iterator or a view, or send no request at all.

@@ -85,7 +85,7 @@ def test_another_host_does_go_through_the_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "delete"])
-def test_a_write_that_a_proxy_does_not_let_through_was_not_sent_and_is_repeated(
+def test_a_write_refused_by_a_proxy_was_not_sent_and_is_retried(
     caller: Blocking,
     proxy: LoopbackHub,
     clock: DrivenClock,
@@ -128,7 +128,7 @@ def tls_hub(certificate: Path) -> Iterator[LoopbackHub]:
 
 
 @pytest.mark.parametrize("operation", ["get", "create"])
-def test_a_certificate_that_nobody_vouches_for_ends_the_call_before_a_byte_of_it(
+def test_an_untrusted_certificate_ends_the_call_before_anything_is_sent(
     caller: Blocking, tls_hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     with pytest.raises(kataven.APIConnectionError) as caught:
@@ -174,7 +174,7 @@ def test_a_callers_http_client_is_used_and_stays_open(caller: Blocking, hub: Loo
         caller.call(client.campaigns.get, "c1")
 
 
-def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
+def test_the_sdk_sets_auth_url_headers_timeout_and_redirects_of_a_callers_client(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     with LoopbackHub() as elsewhere:
@@ -203,7 +203,7 @@ def test_auth_url_headers_timeout_and_no_redirects_are_ours_in_a_callers_client(
 
 
 @table("operation", OPERATIONS)
-def test_a_callers_hook_may_read_the_answer(
+def test_a_callers_hook_may_read_the_response(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     bodies: list[bytes] = []
@@ -222,7 +222,7 @@ def test_a_callers_hook_may_read_the_answer(
     assert hub.arrived(1) == 1
 
 
-def test_a_callers_transport_may_answer_without_a_network(
+def test_a_callers_transport_may_respond_without_a_network(
     caller: Blocking, clock: DrivenClock
 ) -> None:
     asked: list[str] = []
@@ -237,9 +237,7 @@ def test_a_callers_transport_may_answer_without_a_network(
     assert asked == ["https://hub.example.invalid/v1/campaigns/c1"]
 
 
-def test_a_callers_client_of_the_other_kind_or_of_no_kind_is_a_type_error(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_a_wrong_kind_of_http_client_is_a_type_error(caller: Blocking, hub: LoopbackHub) -> None:
     other: Any = httpx.AsyncClient if caller.name == "sync" else httpx.Client
     for wrong in (other(), object(), httpx, caller.http_class):
         with pytest.raises(TypeError, match="http_client"):
@@ -247,7 +245,7 @@ def test_a_callers_client_of_the_other_kind_or_of_no_kind_is_a_type_error(
     assert hub.connections == 0
 
 
-def test_a_callers_closed_client_is_an_error_and_no_lost_write(
+def test_a_closed_http_client_is_an_error_and_the_write_was_not_sent(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     given = caller.http_client()

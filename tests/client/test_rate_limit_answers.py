@@ -102,7 +102,7 @@ def test_a_rate_limit_without_a_usable_retry_after_waits_by_ordinary_backoff(
 
 
 @table("value", RUBBISH)
-def test_a_bare_429_without_a_usable_retry_after_is_taken_for_a_cost_cap(
+def test_a_bare_429_without_a_usable_retry_after_is_a_cost_cap(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, value: str | None
 ) -> None:
     client = caller.client(hub, clock=clock)
@@ -131,7 +131,7 @@ COST_CAPS = [
 @table("text", COST_CAPS)
 @table("value", [None, "60", "1"])
 @table("operation", ["start", "list"])
-def test_a_cost_cap_is_neither_waited_for_nor_repeated(
+def test_a_cost_cap_is_neither_waited_for_nor_retried(
     caller: Blocking,
     hub: LoopbackHub,
     clock: DrivenClock,
@@ -151,7 +151,7 @@ def test_a_cost_cap_is_neither_waited_for_nor_repeated(
 @pytest.mark.parametrize(
     "text", ["rate_limited", "rate_limited: call limit", "RATE_LIMITED: x", "\n rate_limited: x"]
 )
-def test_a_text_that_begins_with_rate_limited_is_one_whatever_follows(
+def test_a_text_that_begins_with_rate_limited_is_a_rate_limit(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, text: str
 ) -> None:
     hub.respond(_limit(text, None), OK)
@@ -160,7 +160,7 @@ def test_a_text_that_begins_with_rate_limited_is_one_whatever_follows(
 
 
 @pytest.mark.parametrize("operation", ["get", "create", "stop"])
-def test_a_rate_limit_that_does_not_end_is_raised_after_three_repeats(
+def test_a_rate_limit_that_does_not_end_is_raised_after_three_retries(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.always = _limit(LIMITED, "60")
@@ -202,7 +202,7 @@ def test_a_read_honours_the_retry_after_of_a_503(
     assert clock.slept == pytest.approx([10.5])
 
 
-def test_an_http_date_is_held_against_the_injected_clock(
+def test_an_http_date_is_compared_with_the_injected_clock(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     clock.advance(1000)
@@ -211,7 +211,7 @@ def test_an_http_date_is_held_against_the_injected_clock(
     assert clock.slept == pytest.approx([42.0])
 
 
-def test_a_rate_limit_whose_text_breaks_off_is_waited_for_all_the_same(
+def test_a_truncated_rate_limit_is_still_waited_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
 

@@ -84,7 +84,7 @@ def test_a_generated_module_works_on_each_mount(
         assert not options["http_client"].is_closed
 
 
-def test_a_jwt_goes_with_its_account(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_jwt_is_sent_with_its_account(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.account import get_call_limits
 
     hub.always = response(200, LIMITS)
@@ -95,7 +95,7 @@ def test_a_jwt_goes_with_its_account(caller: Blocking, hub: LoopbackHub) -> None
     assert hub.only.header("x-account-id") == "acme"
 
 
-def test_it_shares_the_pool_with_the_layer(caller: Blocking, hub: LoopbackHub) -> None:
+def test_it_shares_the_pool_with_the_client(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.campaigns import get_campaign
 
     hub.always = response(200, CAMPAIGN)
@@ -105,7 +105,7 @@ def test_it_shares_the_pool_with_the_layer(caller: Blocking, hub: LoopbackHub) -
     assert hub.connections == 1
 
 
-def test_an_upload_goes_through_it_whole(caller: Blocking, hub: LoopbackHub) -> None:
+def test_an_upload_through_it_is_complete(caller: Blocking, hub: LoopbackHub) -> None:
     from kataven_hub.api.campaigns import create_campaign
     from kataven_hub.models.campaign_create import CampaignCreate
     from kataven_hub.types import File
@@ -119,7 +119,7 @@ def test_an_upload_goes_through_it_whole(caller: Blocking, hub: LoopbackHub) -> 
 
 
 @pytest.mark.parametrize("status", [400, 429, 503])
-def test_it_sends_once_and_hands_the_answer_over(
+def test_it_sends_once_and_returns_any_response(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, status: int
 ) -> None:
     from kataven_hub.api.campaigns import start_campaign
@@ -162,7 +162,7 @@ BAD = [
 
 @table("url", BAD)
 @table("way", ["request", "stream"])
-def test_a_request_leaves_for_the_clients_own_base_and_nowhere_else(
+def test_a_request_goes_to_the_clients_base_url_only(
     caller: Blocking, hub: LoopbackHub, url: str, way: str
 ) -> None:
     http = _http(caller, caller.client(hub))
@@ -183,7 +183,9 @@ def test_a_request_leaves_for_the_clients_own_base_and_nowhere_else(
     assert hub.connections == 0
 
 
-def test_headers_of_a_call_cannot_replace_who_calls(caller: Blocking, hub: LoopbackHub) -> None:
+def test_headers_of_a_call_cannot_replace_the_credentials(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     http = _http(caller, caller.client(hub))
     headers = {"Authorization": "Bearer other", "X-Other": "1", "User-Agent": "theirs"}
     caller.call(http.request, "GET", "/campaigns", headers=headers)
@@ -210,7 +212,7 @@ def test_an_event_stream_can_be_read_through_it(caller: Blocking, hub: LoopbackH
     assert hub.only.header("authorization") == f"Bearer {KEY}"
 
 
-def test_a_bomb_is_refused_here_too(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_bomb_is_refused_in_the_raw_client(caller: Blocking, hub: LoopbackHub) -> None:
     bomb = gzip.compress(gzip.compress(b"0" * (17 * 1024 * 1024)))
     hub.always = response(200, bomb, [("Content-Encoding", "gzip, gzip")])
     http = _http(caller, caller.client(hub))
@@ -218,7 +220,7 @@ def test_a_bomb_is_refused_here_too(caller: Blocking, hub: LoopbackHub) -> None:
         caller.call(http.request, "GET", "/campaigns")
 
 
-def test_a_packed_answer_is_handed_over_unpacked(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_compressed_response_is_returned_decompressed(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(200, gzip.compress(b'{"a": 1}'), [("Content-Encoding", "gzip")])
     received = caller.call(_http(caller, caller.client(hub)).request, "GET", "/campaigns")
     assert received.json() == {"a": 1}
@@ -247,6 +249,6 @@ def test_a_closed_client_has_a_closed_raw_client(caller: Blocking, hub: Loopback
     assert hub.connections == 0
 
 
-def test_its_docstring_says_that_it_does_not_repeat(caller: Blocking) -> None:
+def test_its_docstring_says_that_it_does_not_retry(caller: Blocking) -> None:
     doc = " ".join(str(type(caller.client()).raw.__doc__).split())
     assert "no repeats" in doc

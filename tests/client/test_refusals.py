@@ -56,7 +56,7 @@ def _create(caller: Blocking, client: Any, contacts: Any = None, **options: Any)
         ("a" * 70_000, ValueError),
     ],
 )
-def test_an_id_that_would_reach_another_path_or_is_no_text_is_refused(
+def test_an_id_that_is_not_text_or_would_change_the_path_is_refused(
     caller: Blocking, hub: LoopbackHub, operation: str, given: Any, error: type[Exception]
 ) -> None:
     client = caller.client(hub)
@@ -69,7 +69,7 @@ def test_an_id_that_would_reach_another_path_or_is_no_text_is_refused(
 
 
 @pytest.mark.parametrize("given", ["", ".", "..", None])
-def test_a_stream_refuses_a_wrong_id_when_it_is_called_not_at_its_first_item(
+def test_a_stream_refuses_a_wrong_id_when_it_is_created(
     caller: Blocking, hub: LoopbackHub, given: Any
 ) -> None:
     with pytest.raises((ValueError, TypeError)):
@@ -140,7 +140,7 @@ def test_a_number_of_a_create_of_a_wrong_type_is_refused(
         (b"2030-01-31T09:00:00Z", TypeError),
     ],
 )
-def test_a_time_that_is_naive_or_no_rfc_3339_is_refused(
+def test_a_time_that_is_naive_or_not_rfc_3339_is_refused(
     caller: Blocking, hub: LoopbackHub, value: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error, match="scheduled_at"):
@@ -223,7 +223,7 @@ def test_a_closed_file_is_refused(caller: Blocking, hub: LoopbackHub) -> None:
         _create(caller, caller.client(hub), file)
 
 
-def test_a_wrong_field_is_told_before_the_file_is_touched(
+def test_a_wrong_field_is_reported_before_the_file_is_read(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     class Untouched(io.RawIOBase):

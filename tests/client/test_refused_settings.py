@@ -144,7 +144,9 @@ def test_a_base_url_that_would_leak_or_mislead_the_key_is_refused(
         "HTTPS://API.KATAVEN.AI/v1",
     ],
 )
-def test_http_to_this_machine_and_https_to_any_is_taken(caller: Blocking, base: str) -> None:
+def test_http_to_this_machine_and_https_to_any_host_are_accepted(
+    caller: Blocking, base: str
+) -> None:
     caller.client(base)
 
 

@@ -183,7 +183,7 @@ def test_any_other_id_stays_one_segment_of_the_path(
         ({"status": "", "page": -1}, [("page", "-1"), ("status", "")]),
     ],
 )
-def test_contacts_are_asked_for_by_status_and_page_as_given(
+def test_status_and_page_of_contacts_are_sent_as_given(
     caller: Blocking, hub: LoopbackHub, arguments: dict[str, Any], query: list[tuple[str, str]]
 ) -> None:
     caller.call(caller.client(hub).campaigns.list_contacts, "c1", **arguments)
@@ -225,7 +225,7 @@ ODD = {
 
 @table("operation", sorted(set(OPERATIONS) - {"delete"}))
 @table("status", [200, 201])
-def test_the_answer_is_the_hubs_json_untouched_in_a_plain_dict(
+def test_the_result_is_the_hubs_json_unchanged_in_a_plain_dict(
     caller: Blocking, hub: LoopbackHub, operation: str, status: int
 ) -> None:
     hub.always = response(status, json.dumps(ODD), [("Content-Type", "text/plain")])
@@ -246,7 +246,7 @@ def test_delete_returns_none_whatever_the_body(
     assert caller.call(caller.client(hub).campaigns.delete, "c1") is None
 
 
-def test_a_stream_asks_for_events_and_sends_nothing_before_its_first_item(
+def test_a_stream_requests_events_and_sends_nothing_before_its_first_item(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     frames = b': heartbeat\n\ndata: {"status": "running", "x": 1}\n\nevent: end\n\n'
@@ -279,7 +279,7 @@ def test_a_cookie_that_the_hub_sets_is_not_sent_back(caller: Blocking, hub: Loop
 
 
 @table("operation", WRITES)
-def test_a_write_without_a_form_says_that_its_body_is_empty(
+def test_a_write_without_a_form_declares_an_empty_body(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     caller.call(WRITES[operation], caller.client(hub))

@@ -47,7 +47,9 @@ def _shown(thing: Any, seen: set[int] | None = None) -> str:
 
 
 @pytest.mark.parametrize("key", [KEY, JWT, lambda: KEY], ids=["key", "jwt", "callable"])
-def test_the_key_shows_in_no_repr_str_or_vars(caller: Blocking, hub: LoopbackHub, key: Any) -> None:
+def test_the_key_does_not_appear_in_repr_str_or_vars(
+    caller: Blocking, hub: LoopbackHub, key: Any
+) -> None:
     client = caller.client(hub, api_key=key, account_id="acme")
     for round_ in range(2):
         for thing in (
@@ -124,7 +126,7 @@ def test_no_log_error_or_traceback_shows_key_phone_number_or_csv(
     assert hub.requests[0].header("authorization") == f"Bearer {KEY}"
 
 
-def test_httpx_adds_no_line_of_its_own_for_a_request_of_ours(
+def test_httpx_does_not_log_the_requests_of_the_sdk(
     caller: Blocking, hub: LoopbackHub, everything_logged: pytest.LogCaptureFixture
 ) -> None:
     limits = ("concurrent_max", "calls_per_minute", "daily_calls_max", "daily_minutes_max")
@@ -149,7 +151,7 @@ def test_httpx_adds_no_line_of_its_own_for_a_request_of_ours(
     assert [record for record in everything_logged.records if record.name == "httpx"] == []
 
 
-def test_the_filter_on_httpx_leaves_the_lines_of_others_alone(
+def test_the_log_lines_of_other_httpx_clients_remain(
     caller: Blocking, hub: LoopbackHub, everything_logged: pytest.LogCaptureFixture
 ) -> None:
     caller.call(caller.client(hub).campaigns.list)
@@ -169,7 +171,7 @@ def test_an_error_of_the_constructor_does_not_show_the_key(
 
 
 @pytest.mark.parametrize("token", [KEY + "\n", JWT, 7, None])
-def test_a_wrong_token_of_a_callable_is_told_at_the_first_call_and_not_shown(
+def test_an_invalid_provided_token_is_reported_at_the_first_call_and_not_shown(
     caller: Blocking, hub: LoopbackHub, token: Any
 ) -> None:
     client = caller.client(hub, api_key=lambda: token)

@@ -38,9 +38,7 @@ class Issuer:
         return OK if number >= self.good else response(401, "token expired")
 
 
-def test_the_callable_is_asked_at_the_first_call_and_its_token_kept(
-    caller: Blocking, hub: LoopbackHub
-) -> None:
+def test_the_provider_is_called_once_and_its_token_kept(caller: Blocking, hub: LoopbackHub) -> None:
     issuer = Issuer()
     client = caller.client(hub, api_key=issuer)
     assert issuer.given == 0
@@ -51,7 +49,7 @@ def test_the_callable_is_asked_at_the_first_call_and_its_token_kept(
 
 
 @table("operation", OPERATIONS)
-def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
+def test_a_refused_token_is_refreshed_and_the_call_sent_once_more(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     issuer = Issuer()
@@ -67,7 +65,7 @@ def test_a_refused_token_is_asked_for_anew_and_the_call_sent_again_once(
     assert clock.slept == []
 
 
-def test_an_upload_is_whole_again_with_the_new_token(caller: Blocking, hub: LoopbackHub) -> None:
+def test_an_upload_is_complete_again_with_the_new_token(caller: Blocking, hub: LoopbackHub) -> None:
     issuer = Issuer()
     hub.on_request = issuer.decide
     file = io.BytesIO(b"junk" + CSV + b"x" * 100_000)
@@ -102,7 +100,7 @@ def test_a_fixed_key_that_is_refused_is_final_at_once(
     assert hub.arrived(1) == 1
 
 
-def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
+def test_all_calls_refused_with_one_token_share_one_refresh(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     issuer = Issuer()
@@ -142,7 +140,7 @@ def test_all_calls_that_were_refused_with_one_token_share_one_renewal(
     assert len(hub.requests) == 1 + 2 * calls
 
 
-def test_first_calls_that_come_together_ask_once(caller: Blocking, hub: LoopbackHub) -> None:
+def test_concurrent_first_calls_call_the_provider_once(caller: Blocking, hub: LoopbackHub) -> None:
     issuer = Issuer(good=1)
     client = caller.client(hub, api_key=issuer)
     answers = caller.together([lambda: client.campaigns.get("c1")] * 12)
@@ -150,7 +148,7 @@ def test_first_calls_that_come_together_ask_once(caller: Blocking, hub: Loopback
     assert issuer.given == 1
 
 
-def test_a_late_refusal_of_an_old_token_takes_the_new_one_without_asking(
+def test_a_late_refusal_of_an_old_token_uses_the_new_one(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     """One call is refused early, one late: by then there is already a new token."""
@@ -176,7 +174,7 @@ def test_a_late_refusal_of_an_old_token_takes_the_new_one_without_asking(
     assert issuer.given == 2
 
 
-def test_a_stream_that_opens_anew_gets_a_new_token(
+def test_a_stream_that_reopens_gets_a_new_token(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     issuer = Issuer()
@@ -204,7 +202,7 @@ def test_a_renewed_jwt_still_names_its_account(caller: Blocking, hub: LoopbackHu
     assert [request.header("x-account-id") for request in hub.requests] == ["acme", "acme"]
 
 
-def test_a_jwt_of_a_callable_without_account_is_told_at_the_first_call(
+def test_a_provided_jwt_without_account_is_reported_at_the_first_call(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     client = caller.client(hub, api_key=lambda: JWT)
@@ -213,7 +211,7 @@ def test_a_jwt_of_a_callable_without_account_is_told_at_the_first_call(
     assert hub.connections == 0
 
 
-def test_an_error_of_the_callable_is_passed_on_and_it_is_asked_again_at_the_next_call(
+def test_an_error_of_the_provider_is_passed_on_and_the_next_call_asks_again(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     answers: list[Any] = [LookupError("the vault is sealed"), KEY]
@@ -234,7 +232,7 @@ def test_an_error_of_the_callable_is_passed_on_and_it_is_asked_again_at_the_next
 
 @pytest.mark.parametrize("operation", ["get", "create"])
 @pytest.mark.parametrize("error", [FileNotFoundError, ConnectionRefusedError])
-def test_an_os_error_of_the_callable_is_passed_on_as_it_is(
+def test_an_os_error_of_the_provider_is_passed_on_unchanged(
     caller: Blocking, hub: LoopbackHub, operation: str, error: type[OSError]
 ) -> None:
     def ask() -> str:
@@ -245,7 +243,7 @@ def test_an_os_error_of_the_callable_is_passed_on_as_it_is(
     assert hub.connections == 0
 
 
-def test_the_async_client_takes_an_async_callable(awaited: Awaited, hub: LoopbackHub) -> None:
+def test_the_async_client_accepts_an_async_provider(awaited: Awaited, hub: LoopbackHub) -> None:
     issuer = Issuer()
     hub.on_request = issuer.decide
 
@@ -259,7 +257,7 @@ def test_the_async_client_takes_an_async_callable(awaited: Awaited, hub: Loopbac
     assert issuer.given == 2
 
 
-def test_a_call_that_is_cancelled_while_a_token_is_asked_for_takes_nobody_with_it(
+def test_a_call_cancelled_during_a_refresh_cancels_no_other_call(
     awaited: Awaited, hub: LoopbackHub
 ) -> None:
     asked: list[int] = []
@@ -289,7 +287,7 @@ def test_a_call_that_is_cancelled_while_a_token_is_asked_for_takes_nobody_with_i
 
 
 @pytest.mark.parametrize("operation", ["create", "start"])
-def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
+def test_a_refresh_does_not_count_as_a_retry(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     limited = response(429, "rate_limited: x", [("Retry-After", "1")])
@@ -299,7 +297,7 @@ def test_a_renewal_is_no_repeat_and_leaves_all_repeats(
     assert hub.arrived(5) == 5
 
 
-def test_a_client_without_repeats_renews_its_token_all_the_same(
+def test_a_client_without_retries_still_refreshes_its_token(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(response(401, "expired"), OK)

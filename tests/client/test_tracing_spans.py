@@ -59,7 +59,7 @@ def test_a_call_is_one_span(caller: Blocking, hub: LoopbackHub, spans: Any, oper
     assert span.status.status_code is trace.StatusCode.UNSET
 
 
-def test_repeats_are_attempts_of_the_same_span(
+def test_retries_are_attempts_of_the_same_span(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, spans: Any
 ) -> None:
     hub.respond(response(503, "x"), response(429, "rate_limited", [("Retry-After", "1")]))
@@ -70,7 +70,7 @@ def test_repeats_are_attempts_of_the_same_span(
 
 
 @pytest.mark.parametrize("fault", ["status", "lost", "refused"])
-def test_an_error_marks_the_span_by_its_class_and_nothing_it_quotes(
+def test_an_error_marks_the_span_with_its_class_only(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, spans: Any, fault: str
 ) -> None:
     held, port = refused_port()
@@ -90,13 +90,15 @@ def test_an_error_marks_the_span_by_its_class_and_nothing_it_quotes(
         assert secret not in shown
 
 
-def test_a_query_is_in_no_span(caller: Blocking, hub: LoopbackHub, spans: Any) -> None:
+def test_a_span_does_not_hold_the_query(caller: Blocking, hub: LoopbackHub, spans: Any) -> None:
     caller.call(caller.client(hub, tracing=True).campaigns.list_contacts, "c1", "a-status")
     (span,) = spans()
     assert "a-status" not in span.to_json()
 
 
-def test_a_span_is_a_child_of_the_callers(caller: Blocking, hub: LoopbackHub, spans: Any) -> None:
+def test_a_span_is_a_child_of_the_callers_span(
+    caller: Blocking, hub: LoopbackHub, spans: Any
+) -> None:
     client = caller.client(hub, tracing=True)
     with trace.get_tracer("test").start_as_current_span("outer") as outer:
         caller.call(client.campaigns.get, "c1")
@@ -104,9 +106,7 @@ def test_a_span_is_a_child_of_the_callers(caller: Blocking, hub: LoopbackHub, sp
     assert inner.parent.span_id == outer.get_span_context().span_id
 
 
-def test_no_client_makes_spans_unless_it_was_told_to(
-    caller: Blocking, hub: LoopbackHub, spans: Any
-) -> None:
+def test_no_client_makes_spans_by_default(caller: Blocking, hub: LoopbackHub, spans: Any) -> None:
     caller.call(caller.client(hub).campaigns.get, "c1")
     assert spans() == ()
 
@@ -130,7 +130,7 @@ def test_a_cancelled_call_ends_its_span(awaited: Any, hub: LoopbackHub, spans: A
     assert span.end_time is not None
 
 
-def test_without_the_extra_the_error_names_the_line_to_install() -> None:
+def test_without_the_extra_the_error_names_the_install_command() -> None:
     """Run code in a process in which OpenTelemetry cannot be imported."""
     program = (
         "import sys; sys.modules['opentelemetry'] = None\n"

@@ -58,7 +58,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_addresses
 
 
-def test_one_timeout_is_for_all_addresses_of_a_host(
+def test_one_connect_timeout_covers_all_addresses_of_a_host(
     blocking: Blocking, hub: LoopbackHub, swallows: Any, resolves: Any
 ) -> None:
     swallowing = [f"127.0.0.{last}" for last in (2, 3, 4)]
@@ -94,7 +94,7 @@ def test_a_first_address_that_refuses_is_followed_by_the_second(
     assert blocking.call(client.campaigns.start, "c1") == {"id": "c1"}
 
 
-def test_a_name_that_leads_nowhere_is_no_connection(
+def test_an_unknown_host_name_is_a_connection_error(
     blocking: Blocking, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_args: Any, **_options: Any) -> Any:

@@ -86,7 +86,7 @@ def _notes(error: BaseException | None) -> str:
 
 
 @pytest.mark.parametrize("operation", ["start", "pause", "delete"])
-def test_a_deadline_in_a_silent_transport_leaves_open_whether_the_hub_acted(
+def test_a_deadline_in_a_transport_without_progress_leaves_the_outcome_unknown(
     awaited: Awaited, hub: LoopbackHub, operation: str
 ) -> None:
     hub.always = (silence,)
@@ -98,7 +98,7 @@ def test_a_deadline_in_a_silent_transport_leaves_open_whether_the_hub_acted(
 
 
 @pytest.mark.parametrize("operation", ["start", "pause"])
-def test_ctrl_c_in_a_silent_transport_leaves_open_whether_the_hub_acted(
+def test_ctrl_c_in_a_transport_without_progress_leaves_the_outcome_unknown(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     hub.always = (silence,)
@@ -109,7 +109,7 @@ def test_ctrl_c_in_a_silent_transport_leaves_open_whether_the_hub_acted(
     assert ACTED in _notes(caught.value)
 
 
-def test_a_silent_transport_that_is_in_time_is_like_any_other(
+def test_a_transport_without_progress_works_like_any_other(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     hub.respond((response(200, {"id": "c1"}), close))
@@ -119,7 +119,7 @@ def test_a_silent_transport_that_is_in_time_is_like_any_other(
 
 @table("own", [True, False])
 @table("first", ["get", "list", "start"])
-def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
+def test_bytes_after_a_response_are_not_the_response_to_the_next_request(
     caller: Blocking, hub: LoopbackHub, first: str, own: bool
 ) -> None:
     hub.respond(
@@ -137,7 +137,7 @@ def test_bytes_behind_an_answer_are_not_the_answer_to_the_next_request(
     assert hub.connections == 2
 
 
-def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
+def test_bytes_after_a_response_to_the_generated_client_are_not_used_either(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     hub.respond(response(404, "no") + LEFT_OVER, response(409, "over the budget"))
@@ -154,7 +154,7 @@ def test_bytes_behind_an_answer_to_the_generated_client_are_not_taken_either(
 @table(
     "location", ["http:login", "https:login", "mailto:x", "http://h:bad/x", "https://\xff.example/"]
 )
-def test_a_redirect_to_nowhere_is_the_error_of_its_status(
+def test_a_redirect_to_an_invalid_url_is_the_error_of_its_status(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, location: str, operation: str, own: bool
 ) -> None:
     hub.always = response(302, b"moved", [("Location", location), ("X-Echo", KEY)])
@@ -169,7 +169,7 @@ def test_a_redirect_to_nowhere_is_the_error_of_its_status(
     assert clock.slept == []
 
 
-def test_an_answer_that_is_no_http_is_still_a_broken_connection(
+def test_a_response_that_is_not_http_is_a_broken_connection(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = (b"no http at all\r\n\r\n", close)
@@ -179,7 +179,7 @@ def test_an_answer_that_is_no_http_is_still_a_broken_connection(
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
-def test_a_deadline_that_cuts_an_attempt_is_told_from_a_timeout(
+def test_a_deadline_is_distinguished_from_a_timeout(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     hub.always = (silence,)
@@ -193,7 +193,7 @@ def test_a_deadline_that_cuts_an_attempt_is_told_from_a_timeout(
     assert caught.value.deadline_passed is False
 
 
-def test_a_deadline_that_cuts_a_body_is_told_too(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_deadline_during_a_body_is_distinguished_too(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = (response(200, b"", length=400), trickle(b"x" * 400))
     client = caller.client(hub, deadline=0.3, max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
@@ -229,7 +229,7 @@ class Keys:
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
-def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
+def test_a_truncated_refusal_of_the_key_is_a_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     keys = Keys()
@@ -244,7 +244,7 @@ def test_a_refusal_of_the_key_whose_text_breaks_off_is_heard(
 
 
 @pytest.mark.parametrize("operation", ["get", "start"])
-def test_a_rate_limit_whose_text_breaks_off_is_waited_for(
+def test_a_truncated_rate_limit_is_waited_for(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     limited = response(429, b"rate_limited", [("Retry-After", "60")], length=100)
@@ -253,7 +253,7 @@ def test_a_rate_limit_whose_text_breaks_off_is_waited_for(
     assert clock.slept == [63.0]
 
 
-def test_the_generated_client_asks_for_the_key_of_its_next_request(
+def test_the_generated_client_requests_the_key_of_each_request(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     keys = Keys()
@@ -269,7 +269,7 @@ def test_the_generated_client_asks_for_the_key_of_its_next_request(
 
 
 @pytest.mark.parametrize("operation", ["get", "create"])
-def test_an_answer_like_json_that_echoes_the_key_does_not_show_it(
+def test_a_json_like_response_that_echoes_the_key_does_not_show_it(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
     hub.always = response(200, b'{"headers": {"Authorization": "Bearer ' + KEY.encode() + b'"}, <')
@@ -280,13 +280,13 @@ def test_an_answer_like_json_that_echoes_the_key_does_not_show_it(
     assert b"<key>" in caught.value.body
 
 
-def test_an_answer_that_is_right_is_left_as_it_is(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_correct_response_is_unchanged(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(200, {"id": "c1", "name": f"about {KEY}"})
     answer = caller.call(caller.client(hub).campaigns.get, "c1")
     assert answer == {"id": "c1", "name": f"about {KEY}"}
 
 
-def test_the_headers_of_a_refusal_that_breaks_off_do_not_show_the_key(
+def test_the_headers_of_a_truncated_refusal_do_not_show_the_key(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     hub.always = (response(403, b"x", [("X-Echo", f"Bearer {KEY}")], length=10), close)

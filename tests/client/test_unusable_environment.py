@@ -18,7 +18,7 @@ from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient
         ("SSL_CERT_FILE", "/nowhere/hush.pem"),
     ],
 )
-def test_what_cannot_be_used_is_a_configuration_error(
+def test_an_unusable_environment_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)

@@ -41,7 +41,7 @@ def _placed(content: bytes) -> io.BytesIO:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_repeated_upload_is_whole_again(
+def test_a_retried_upload_is_complete(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, tmp_path: Path, source: str
 ) -> None:
     content = CSV + os.urandom(200_000)
@@ -57,7 +57,7 @@ def test_a_repeated_upload_is_whole_again(
     assert [request.form["name"] for request in hub.requests] == ["Spring"] * 3
 
 
-def test_a_pipe_is_whole_again_when_it_is_repeated(
+def test_a_retried_upload_of_a_pipe_is_complete(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     reading, writing = os.pipe()

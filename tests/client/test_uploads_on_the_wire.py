@@ -44,7 +44,7 @@ def test_the_form_has_the_documented_fields_and_one_csv_file(
     assert hub.only.header("content-length") == str(len(hub.only.body))
 
 
-def test_values_go_out_as_given_for_their_bounds_are_the_hubs(
+def test_values_are_sent_as_given_because_the_hub_checks_them(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
     _create(
@@ -72,7 +72,7 @@ def test_values_go_out_as_given_for_their_bounds_are_the_hubs(
         "1999-01-01T00:00:00Z",
     ],
 )
-def test_a_time_that_is_rfc_3339_goes_out_exactly_as_given(
+def test_an_rfc_3339_time_is_sent_exactly_as_given(
     caller: Blocking, hub: LoopbackHub, given: str
 ) -> None:
     _create(caller, caller.client(hub), io.BytesIO(CSV), scheduled_at=given)
@@ -93,7 +93,7 @@ def test_a_time_that_is_rfc_3339_goes_out_exactly_as_given(
         ),
     ],
 )
-def test_an_aware_datetime_goes_out_as_rfc_3339(
+def test_an_aware_datetime_is_sent_as_rfc_3339(
     caller: Blocking, hub: LoopbackHub, given: datetime, sent: str
 ) -> None:
     _create(caller, caller.client(hub), io.BytesIO(CSV), scheduled_at=given)
@@ -195,7 +195,7 @@ def test_a_filename_cannot_break_out_of_its_header(
     assert b"\r\nX-Evil" not in hub.only.body
 
 
-def test_a_file_whose_name_on_disk_is_no_utf_8_is_sent_all_the_same(
+def test_a_file_whose_name_is_not_utf_8_is_sent(
     caller: Blocking, hub: LoopbackHub, tmp_path: Path
 ) -> None:
     path = os.path.join(os.fsencode(tmp_path), b"liste-\xe9.csv")
@@ -224,7 +224,7 @@ def test_a_file_is_sent_from_its_position(
     assert hub.requests[1].file.content == CSV
 
 
-def test_a_pipe_is_sent_whole(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_pipe_is_sent_completely(caller: Blocking, hub: LoopbackHub) -> None:
     content = CSV + b"+15550100002,Grace\n" * 20_000
     reading, writing = os.pipe()
 
@@ -241,7 +241,9 @@ def test_a_pipe_is_sent_whole(caller: Blocking, hub: LoopbackHub) -> None:
     assert hub.only.file.filename == "contacts.csv"
 
 
-def test_a_gzip_object_is_sent_unpacked(caller: Blocking, hub: LoopbackHub, tmp_path: Path) -> None:
+def test_a_gzip_object_is_sent_decompressed(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
     content = CSV + b"+15550100002,Grace\n" * 5_000
     path = tmp_path / "list.csv.gz"
     path.write_bytes(gzip.compress(content))
@@ -289,7 +291,7 @@ class Counted(io.RawIOBase):
         return b"x" * piece
 
 
-def test_a_file_is_read_in_pieces_of_at_most_one_mib(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_file_is_read_in_chunks_of_at_most_one_mib(caller: Blocking, hub: LoopbackHub) -> None:
     file = Counted(5 * MIB)
     _create(caller, caller.client(hub), file)
     assert 0 < file.largest <= MIB

@@ -47,7 +47,7 @@ def test_a_view_has_other_options_and_shares_pool_and_token(
     assert len(hub.requests) == before + 5
 
 
-def test_options_that_a_view_does_not_name_stay_as_they_were(
+def test_options_not_given_to_a_view_stay_unchanged(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
@@ -69,7 +69,7 @@ def test_closing_a_view_closes_nothing(caller: Blocking, hub: LoopbackHub) -> No
     assert hub.arrived(2) == 2
 
 
-def test_campaigns_of_a_view_are_held_as_such(
+def test_the_campaigns_of_a_view_keep_it_alive(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     campaigns = caller.client(hub, clock=clock).with_options(max_retries=0).campaigns
@@ -115,7 +115,7 @@ def _each_error() -> list[kataven.KatavenError]:
 NAMES = list(_errors())
 
 
-def test_the_tree_is_covered_whole() -> None:
+def test_every_error_class_is_covered() -> None:
     def below(cls: type[Any]) -> set[str]:
         return {cls.__name__}.union(*(below(sub) for sub in cls.__subclasses__()))
 
@@ -269,7 +269,7 @@ def test_any_other_client_refuses_to_be_pickled_and_says_what_to_do(
         assert KEY not in str(caught.value)
 
 
-def test_no_part_of_a_client_leads_a_pickle_to_the_key(caller: Blocking, hub: LoopbackHub) -> None:
+def test_no_part_of_a_client_pickles_the_key(caller: Blocking, hub: LoopbackHub) -> None:
     client = caller.client(hub)
     caller.call(client.campaigns.get, "c1")
     for part in (client.campaigns, client.raw, *vars(client).values()):

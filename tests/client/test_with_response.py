@@ -26,7 +26,7 @@ def _arguments(name: str) -> list[Any]:
 
 
 @table("name", METHODS)
-def test_each_method_answers_with_the_head_beside_its_data(
+def test_each_method_returns_status_and_headers_beside_its_data(
     caller: Blocking, hub: LoopbackHub, name: str
 ) -> None:
     headers = [("X-Request-ID", "req-1"), ("X-Cell", "eu")]
@@ -40,7 +40,7 @@ def test_each_method_answers_with_the_head_beside_its_data(
     assert hub.arrived(1) == 1
 
 
-def test_the_answer_told_of_is_the_last_one(
+def test_the_last_response_is_the_one_described(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.respond(
@@ -63,7 +63,7 @@ def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: Loo
 
 
 @table("name", [*TRANSITIONS, "delete"])
-def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
+def test_an_accepted_write_with_a_truncated_response_is_a_success_here_too(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, name: str
 ) -> None:
     hub.always = (response(200, b'{"id"', [("X-Request-ID", "r")], length=90), reset)
@@ -74,7 +74,7 @@ def test_an_accepted_write_whose_answer_broke_off_is_a_success_here_too(
     assert hub.arrived(1) == 1
 
 
-def test_two_calls_at_once_do_not_mix_their_heads_up(caller: Blocking, hub: LoopbackHub) -> None:
+def test_concurrent_calls_do_not_mix_their_headers(caller: Blocking, hub: LoopbackHub) -> None:
     hub.on_request = lambda request: response(
         200, {}, [("X-Request-ID", request.path.rpartition("/")[2])]
     )

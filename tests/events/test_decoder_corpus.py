@@ -61,20 +61,20 @@ def check_cuts(case: dict[str, Any]) -> None:
 
 # In parts, so that the workers of a test run share them.
 @pytest.mark.parametrize("part", range(PARTS))
-def test_a_case_gives_its_items_however_it_is_cut(part: int) -> None:
+def test_a_case_yields_its_items_however_it_is_cut(part: int) -> None:
     for case in SHORT[part::PARTS]:
         check_cuts(case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LONG, ids=lambda case: ascii(case["name"]))
-def test_a_long_case_gives_its_items_however_it_is_cut(case: dict[str, Any]) -> None:
+def test_a_long_case_yields_its_items_however_it_is_cut(case: dict[str, Any]) -> None:
     check_cuts(case)
 
 
 @pytest.mark.parametrize("way", DECODERS)
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(
+def test_every_case_yields_its_items_in_chunks_of_a_few_bytes(
     size: int, way: type[EventDecoder]
 ) -> None:
     wrong = [
@@ -88,7 +88,7 @@ def test_every_case_gives_its_items_in_pieces_of_a_few_bytes(
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
-def test_a_case_amid_many_plain_frames_gives_its_items(end: bytes) -> None:
+def test_a_case_among_many_plain_frames_yields_its_items(end: bytes) -> None:
     """A chunk of that size is decoded in place, which must notice where that is wrong."""
     plain = (b'data: {"plain":true}' + end + end) * 500
     assert len(plain) > EventDecoder.in_place_from
@@ -105,7 +105,7 @@ def test_a_case_amid_many_plain_frames_gives_its_items(end: bytes) -> None:
     assert wrong == []
 
 
-def test_cases_behind_one_another_on_one_stream_give_the_items_of_each() -> None:
+def test_consecutive_cases_on_one_stream_yield_the_items_of_each() -> None:
     """No case leaves state that changes the next one."""
     decoder = EventDecoder()
     # A byte order mark counts only at a stream's start, and a frame must end before the next case.

@@ -55,7 +55,7 @@ def test_buffered_single_bytes_take_little_more_than_their_size(size: int) -> No
     assert peak < 3 * size
 
 
-def test_nothing_of_a_frame_is_kept_behind_it() -> None:
+def test_nothing_of_a_frame_is_kept_after_it() -> None:
     decoder = EventDecoder()
     tracemalloc.start()
     try:
@@ -68,7 +68,7 @@ def test_nothing_of_a_frame_is_kept_behind_it() -> None:
     assert held < MIB / 8
 
 
-def test_the_frames_of_a_large_piece_are_not_all_decoded_at_once() -> None:
+def test_the_frames_of_a_large_chunk_are_not_all_decoded_at_once() -> None:
     frame = b'data: {"a":[1,2,3,4,5,6,7,8,9,10.5],"b":{"c":"d"}}\n\n'
     piece = frame * (MIB // len(frame))
     decoder = EventDecoder()

@@ -181,7 +181,7 @@ def check_bound(stream: bytes, at: list[int], limit: int) -> None:
 @example(b": x\r\n\r\n", [4])
 @given(streams, places)
 @settings(max_examples=400, deadline=None)
-def test_a_random_stream_cut_at_random_gives_what_the_standard_says(
+def test_a_random_stream_cut_at_random_is_decoded_as_the_standard_says(
     stream: bytes, at: list[int]
 ) -> None:
     check_cutting(stream, at)
@@ -189,7 +189,7 @@ def test_a_random_stream_cut_at_random_gives_what_the_standard_says(
 
 @given(streams, places, st.integers(3, 40))
 @settings(max_examples=400, deadline=None)
-def test_a_frame_over_the_bound_is_refused_at_the_same_place_however_the_stream_is_cut(
+def test_a_frame_over_the_limit_is_refused_at_the_same_place_however_the_stream_is_cut(
     stream: bytes, at: list[int], limit: int
 ) -> None:
     check_bound(stream, at, limit)
@@ -197,7 +197,7 @@ def test_a_frame_over_the_bound_is_refused_at_the_same_place_however_the_stream_
 
 @given(st.binary(max_size=200), places)
 @settings(max_examples=200, deadline=None)
-def test_arbitrary_bytes_give_what_the_standard_says(stream: bytes, at: list[int]) -> None:
+def test_arbitrary_bytes_are_decoded_as_the_standard_says(stream: bytes, at: list[int]) -> None:
     check_cutting(stream, at)
 
 
@@ -215,7 +215,7 @@ json_values = st.recursive(
     places,
 )
 @settings(max_examples=100, deadline=None)
-def test_objects_come_back_as_json_loads_reads_them(
+def test_objects_are_decoded_as_json_loads_does(
     objects: list[dict[str, Any]], end: str, escape: bool, at: list[int]
 ) -> None:
     texts = [json.dumps(value, ensure_ascii=escape) for value in objects]
@@ -233,7 +233,7 @@ def test_objects_come_back_as_json_loads_reads_them(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-def test_tens_of_thousands_of_random_streams_give_what_the_standard_says(
+def test_tens_of_thousands_of_random_streams_are_decoded_as_the_standard_says(
     stream: bytes, at: list[int], limit: int
 ) -> None:
     check_cutting(stream, at)

@@ -60,7 +60,7 @@ def test_an_empty_chunk_between_cr_and_lf_changes_nothing() -> None:
     assert fed(decoder, b"data: y\n\n") == ["data: x\ndata: y"]
 
 
-def test_only_the_lf_right_behind_a_cr_is_swallowed() -> None:
+def test_only_the_lf_right_after_a_cr_is_skipped() -> None:
     decoder = EventDecoder()
     assert fed(decoder, b"data: x\r") == []
     assert fed(decoder, b"\n\n") == ["data: x"]
@@ -86,7 +86,7 @@ def test_malformed_utf8_becomes_replacement_characters() -> None:
 
 
 @pytest.mark.parametrize("char", "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\0", ids=ascii)
-def test_no_other_character_cuts_a_line(char: str) -> None:
+def test_no_other_character_ends_a_line(char: str) -> None:
     assert decode(f"data: x{char}y\n\n".encode()) == [f"data: x{char}y"]
     assert decode(f": x{char}y\n".encode()) == [f": x{char}y"]
 
@@ -121,7 +121,7 @@ def test_unknown_fields_are_ignored_and_names_are_case_sensitive() -> None:
     assert decode(b'foo: bar\ndata: {"a":1}\nDATA: x\n data: y\n\n') == [{"a": 1}]
 
 
-def test_an_id_comes_into_force_when_its_frame_ends() -> None:
+def test_an_id_takes_effect_when_its_frame_ends() -> None:
     decoder = EventDecoder()
     assert decoder.last_event_id == ""
     fed(decoder, b'id: 7\ndata: {"a":1}\n')
@@ -162,7 +162,7 @@ def test_a_retry_too_long_for_an_integer_counts_as_the_ceiling() -> None:
     "rest",
     [b'data: {"a":1}', b'data: {"a":1}\n', b": heart", b"event: end", b"event: end\n", b"\xef\xbb"],
 )
-def test_what_is_unfinished_at_the_end_is_discarded(rest: bytes) -> None:
+def test_an_unfinished_frame_at_the_end_is_discarded(rest: bytes) -> None:
     decoder = EventDecoder()
     assert fed(decoder, rest) == []
     assert decoder.pending
@@ -181,26 +181,26 @@ def test_nothing_is_pending_between_frames() -> None:
 # Items, and when they are yielded
 
 
-def test_a_dict_comes_as_soon_as_its_blank_line_is_in() -> None:
+def test_a_dict_is_yielded_as_soon_as_its_blank_line_is_received() -> None:
     decoder = EventDecoder()
     assert fed(decoder, A[:-1]) == []
     assert fed(decoder, b"\n") == [{"a": 1}]
 
 
 @pytest.mark.parametrize("line", [": heartbeat", ":x", ":", ": data: {}", ":: "])
-def test_a_comment_comes_as_received_as_soon_as_its_line_ends(line: str) -> None:
+def test_a_comment_is_yielded_as_received_as_soon_as_its_line_ends(line: str) -> None:
     decoder = EventDecoder()
     assert fed(decoder, line.encode()) == []
     assert fed(decoder, b"\n") == [line]
 
 
-def test_a_comment_inside_a_frame_comes_before_the_frame() -> None:
+def test_a_comment_inside_a_frame_is_yielded_before_the_frame() -> None:
     decoder = EventDecoder()
     assert fed(decoder, b'data: {"a":1}\n: c\n') == [": c"]
     assert fed(decoder, b": d\n\n") == [": d", {"a": 1}]
 
 
-def test_the_end_marker_comes_when_its_frame_ends() -> None:
+def test_the_end_marker_is_yielded_when_its_frame_ends() -> None:
     decoder = EventDecoder()
     assert fed(decoder, b"event: end\n") == []
     assert not decoder.ended
@@ -247,7 +247,7 @@ def test_other_event_names_yield_their_dict_and_without_data_nothing() -> None:
 
 
 @pytest.mark.parametrize("data", ["[1,2]", "1", '"x"', "null", "true", "completed", "{", "{}{}"])
-def test_data_that_is_no_object_comes_as_its_raw_line(data: str) -> None:
+def test_data_that_is_not_an_object_is_yielded_as_its_raw_line(data: str) -> None:
     assert decode(f"data: {data}\n\n".encode()) == [f"data: {data}"]
     assert decode(f"data:{data}\n\n".encode()) == [f"data:{data}"]
 
@@ -268,7 +268,9 @@ def test_no_data_forges_a_marker_or_a_heartbeat() -> None:
 
 @pytest.mark.parametrize("levels", [5_000, 100_000])
 @pytest.mark.parametrize("level", ['{"a":', '{"a":['], ids=["objects", "objects and arrays"])
-def test_data_nested_too_deeply_comes_raw_and_the_stream_goes_on(level: str, levels: int) -> None:
+def test_data_nested_too_deeply_is_yielded_raw_and_the_stream_goes_on(
+    level: str, levels: int
+) -> None:
     text = level * levels + "1" + "".join("]}" if "[" in level else "}" for _ in range(levels))
     try:
         json.loads(text)
@@ -279,18 +281,18 @@ def test_data_nested_too_deeply_comes_raw_and_the_stream_goes_on(level: str, lev
     assert decode(f"data: {text}\n\n".encode() + A) == [wanted, {"a": 1}]
 
 
-def test_an_integer_over_the_limit_of_digits_comes_raw_and_the_stream_goes_on() -> None:
+def test_an_integer_with_too_many_digits_is_yielded_raw_and_the_stream_goes_on() -> None:
     line = b'data: {"a":' + b"1" * (sys.get_int_max_str_digits() + 1) + b"}"
     assert decode(line + b"\n\n" + A) == [line.decode(), {"a": 1}]
 
 
-def test_nan_and_infinity_are_what_json_loads_makes_of_them() -> None:
+def test_nan_and_infinity_are_decoded_as_json_loads_does() -> None:
     (item,) = decode(b'data: {"a":NaN,"b":Infinity,"c":-Infinity}\n\n')
     assert math.isnan(item["a"])
     assert (item["b"], item["c"]) == (math.inf, -math.inf)
 
 
-def test_a_json_value_never_reads_on_across_a_line_end() -> None:
+def test_a_json_value_never_crosses_a_line_end() -> None:
     for end in (b"\n", b"\r\n", b"\r"):
         assert decode(b'data: {"a":' + end + b"1}" + end + end) == ['data: {"a":']
         assert decode(b"data: {" + end + b'"a":1}' + end + end) == ["data: {"]
@@ -309,14 +311,14 @@ def test_control_characters_are_never_taken_for_line_ends(sent: bytes, end: byte
 # The marks
 
 
-def test_is_end_knows_both_spellings_and_nothing_else() -> None:
+def test_is_end_accepts_both_spellings_and_nothing_else() -> None:
     assert is_end("event: end")
     assert is_end("event:end")
     for item in ("event: END", "event: end ", ": event: end", "data: event: end", {"event": "end"}):
         assert not is_end(item)
 
 
-def test_is_heartbeat_is_true_of_comments_alone() -> None:
+def test_is_heartbeat_is_true_for_comments_only() -> None:
     for comment in (": heartbeat", ":", ":x"):
         assert is_heartbeat(comment)
     for item in ("event: end", "data: : heartbeat", "data", {":": 1}, {}):
@@ -326,7 +328,7 @@ def test_is_heartbeat_is_true_of_comments_alone() -> None:
 # The size limit
 
 
-def test_a_frame_may_be_as_large_as_the_bound_and_no_larger() -> None:
+def test_a_frame_may_be_as_large_as_the_limit_and_no_larger() -> None:
     decoder = EventDecoder(max_frame_bytes=13)
     assert fed(decoder, A * 3) == [{"a": 1}] * 3
     with pytest.raises(FrameTooLargeError):
@@ -334,7 +336,7 @@ def test_a_frame_may_be_as_large_as_the_bound_and_no_larger() -> None:
 
 
 @pytest.mark.slow
-def test_the_default_bound_is_64_mib() -> None:
+def test_the_default_limit_is_64_mib() -> None:
     line = b"data: " + b"x" * (64 * MIB - 6)
     (item,) = decode(line + b"\n\n")
     assert len(item) == 64 * MIB
@@ -343,7 +345,7 @@ def test_the_default_bound_is_64_mib() -> None:
 
 
 @pytest.mark.parametrize("before", [b"", A], ids=["at first", "behind another"])
-def test_an_object_over_the_bound_is_refused_also_where_it_comes_whole(before: bytes) -> None:
+def test_an_object_over_the_limit_is_refused_even_if_it_arrives_at_once(before: bytes) -> None:
     frame = b'data: {"a":"xxxxxxxxxx"}\n\n'
     for at in range(len(frame) + 1):
         decoder = EventDecoder(max_frame_bytes=len(frame) - 3)
@@ -352,7 +354,7 @@ def test_an_object_over_the_bound_is_refused_also_where_it_comes_whole(before: b
                 fed(decoder, chunk)
 
 
-def test_items_before_the_overflow_come_before_the_error() -> None:
+def test_items_before_the_overflow_are_yielded_before_the_error() -> None:
     stream = A + b": c\n" + b"data: " + b"x" * 20 + b"\n\n" + A
     items = iter(EventDecoder(20).feed(stream))
     assert next(items) == {"a": 1}
@@ -376,7 +378,7 @@ def test_the_lines_of_a_frame_count_together_unknown_ones_too() -> None:
         fed(decoder, b"x")
 
 
-def test_comments_are_no_part_of_a_frame_but_one_alone_is_bounded() -> None:
+def test_comments_do_not_count_to_a_frame_but_each_is_limited() -> None:
     decoder = EventDecoder(20)
     assert fed(decoder, b"data: 1234\n") == []
     assert fed(decoder, b": heartbeat\n" * 100) == [": heartbeat"] * 100
@@ -413,6 +415,6 @@ def test_the_error_is_a_value_error_that_pickles_and_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("bound", [0, -1])
-def test_a_bound_that_lets_nothing_through_is_refused(bound: int) -> None:
+def test_a_limit_below_one_is_refused(bound: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         EventDecoder(bound)

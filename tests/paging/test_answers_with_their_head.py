@@ -31,7 +31,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 
 
 @table("name", CALLS)
-def test_every_method_answers_with_the_head_of_its_answer(
+def test_every_method_returns_the_headers_of_its_response(
     caller: Blocking, hub: PagedHub, name: str
 ) -> None:
     client = caller.client(hub)
@@ -46,14 +46,14 @@ def test_every_method_answers_with_the_head_of_its_answer(
     assert hub.lines[0] == hub.lines[1]
 
 
-def test_the_last_answer_is_meant(caller: Blocking, hub: PagedHub) -> None:
+def test_the_last_response_counts(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(response(503, b"", {"X-Request-ID": "req_1"}), hang_up)
     client = caller.client(hub, clock=DrivenClock())
     told = caller.call(lambda: client.campaigns.with_response.get("c1"))
     assert (told.status_code, told.request_id) == (200, "req_7")
 
 
-def test_an_error_is_raised_as_ever(caller: Blocking, hub: PagedHub) -> None:
+def test_an_error_is_raised_as_usual(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(response(404, b"no such campaign", {"X-Request-ID": "req_9"}))
     client = caller.client(hub)
     with pytest.raises(NotFoundError) as caught:
@@ -61,7 +61,7 @@ def test_an_error_is_raised_as_ever(caller: Blocking, hub: PagedHub) -> None:
     assert caught.value.request_id == "req_9"
 
 
-def test_a_success_without_a_body_or_an_id_has_its_head(caller: Blocking, hub: PagedHub) -> None:
+def test_a_success_without_a_body_or_an_id_has_its_headers(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(response(204, b""), response(202, b"accepted", {"A": "1", "a": "2"}))
     client = caller.client(hub)
     told = caller.call(lambda: client.campaigns.with_response.delete("c1"))
@@ -70,9 +70,7 @@ def test_a_success_without_a_body_or_an_id_has_its_head(caller: Blocking, hub: P
     assert (told.data, told.status_code, told.headers["a"]) == ({}, 202, "2")
 
 
-def test_a_campaign_that_was_found_has_the_head_of_the_list_it_was_found_in(
-    caller: Blocking, hub: PagedHub
-) -> None:
+def test_a_found_campaign_has_the_headers_of_its_list(caller: Blocking, hub: PagedHub) -> None:
     mine = {"id": "c7", "name": "Spring", "agent_id": "a1", "phone_number_id": "p1"}
     hub.respond(None, hang_up, json_response({"campaigns": [mine]}))
     client = caller.client(hub)

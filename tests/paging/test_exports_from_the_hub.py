@@ -87,7 +87,7 @@ def test_a_file_gets_the_table_and_stays_open(caller: Blocking, hub: PagedHub) -
     assert [row["phone_number"] for row in found] == everyone(hub)
 
 
-def test_an_export_that_failed_goes_on_behind_its_last_whole_page(
+def test_a_failed_export_resumes_after_its_last_complete_page(
     caller: Blocking, hub: PagedHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kataven")
@@ -108,7 +108,7 @@ def test_an_export_that_failed_goes_on_behind_its_last_whole_page(
     assert "the export of c1 goes on at page 2" in caplog.text
 
 
-def test_an_export_that_failed_is_no_start_for_one_of_another_status(
+def test_a_failed_export_does_not_resume_one_of_another_status(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     client = caller.client(hub, max_retries=0)
@@ -131,7 +131,7 @@ with KatavenClient("sk_live_acme_1", base_url=sys.argv[1]) as client:
 
 
 @pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM], ids=lambda word: word.name)
-def test_an_export_that_was_killed_goes_on_behind_its_last_whole_page(
+def test_a_killed_export_resumes_after_its_last_complete_page(
     hub: PagedHub, tmp_path: Path, word: signal.Signals
 ) -> None:
     hub.contacts = [contact(number) for number in range(950)]
@@ -148,7 +148,7 @@ def test_an_export_that_was_killed_goes_on_behind_its_last_whole_page(
     assert numbers(target) == everyone(hub)
 
 
-def test_an_export_that_was_cancelled_goes_on_behind_its_last_whole_page(
+def test_a_cancelled_export_resumes_after_its_last_complete_page(
     hub: PagedHub, tmp_path: Path
 ) -> None:
     hub.respond(None, silence)
@@ -169,7 +169,7 @@ def test_an_export_that_was_cancelled_goes_on_behind_its_last_whole_page(
     assert numbers(target) == everyone(hub)
 
 
-def test_what_on_progress_raises_is_the_callers_and_the_page_is_kept(
+def test_an_exception_of_on_progress_is_passed_on_and_the_page_is_kept(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     target = tmp_path / "contacts.csv"
@@ -208,7 +208,7 @@ def test_a_hub_that_ignores_the_page_is_exported_once(
     assert numbers(target) == everyone(hub)[:30]
 
 
-def test_rows_that_are_no_objects_are_an_error_that_names_the_page(
+def test_rows_that_are_not_objects_are_an_error_that_names_the_page(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     ordinary = hub.page
@@ -221,7 +221,7 @@ def test_rows_that_are_no_objects_are_an_error_that_names_the_page(
         caller.call(lambda: client.campaigns.retry_list("c1"))
 
 
-def test_a_deadline_is_for_each_page_and_not_for_the_export(
+def test_a_deadline_applies_to_each_page_of_an_export(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     clock = DrivenClock()
@@ -254,7 +254,7 @@ def test_a_target_that_cannot_be_written_is_refused_before_anything_is_sent(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_campaign_that_is_not_there_leaves_no_table(
+def test_an_unknown_campaign_leaves_no_table(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     hub.respond(response(404, b"no such campaign"))

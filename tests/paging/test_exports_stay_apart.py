@@ -40,7 +40,7 @@ def other() -> Iterator[PagedHub]:
         yield hub
 
 
-def test_a_hub_that_ignores_the_page_doubles_nothing_behind_an_interruption(
+def test_a_hub_that_ignores_the_page_duplicates_nothing_after_an_interruption(
     caller: Blocking, hub: PagedHub, tmp_path: Path
 ) -> None:
     hub.page = lambda _page: {"contacts": hub.contacts[:30]}
@@ -52,7 +52,7 @@ def test_a_hub_that_ignores_the_page_doubles_nothing_behind_an_interruption(
 
 
 @pytest.mark.parametrize("what", ["hub", "account"])
-def test_an_export_of_another_hub_or_account_is_not_gone_on_with(
+def test_an_export_of_another_hub_or_account_is_not_resumed(
     caller: Blocking, hub: PagedHub, other: PagedHub, tmp_path: Path, what: str
 ) -> None:
     target = tmp_path / "contacts.csv"
@@ -82,7 +82,7 @@ def test_pages_belong_to_one_origin(tmp_path: Path) -> None:
         assert b"acme" not in spool.read_bytes()
 
 
-def test_pages_that_do_not_say_whose_they_are_are_not_taken_up(tmp_path: Path) -> None:
+def test_pages_of_unknown_origin_are_not_resumed(tmp_path: Path) -> None:
     with ExportWriter("c1", tmp_path / "a.csv", origin="https://a"):
         (spool,) = tmp_path.iterdir()
     spool.write_bytes(b'[1,"c1",null]\n[0,[{"id":"1"}]]\n')
@@ -91,7 +91,9 @@ def test_pages_that_do_not_say_whose_they_are_are_not_taken_up(tmp_path: Path) -
 
 
 @table("status", ["in_progress", "IN_PROGRESS", "in-progress", "", None])
-def test_people_on_the_phone_are_no_list(caller: Blocking, hub: PagedHub, status: Any) -> None:
+def test_contacts_being_called_are_refused_as_a_retry_list(
+    caller: Blocking, hub: PagedHub, status: Any
+) -> None:
     client = caller.client(hub)
     with pytest.raises(ValueError, match="on the phone"):
         caller.call(lambda: client.campaigns.retry_list("c1", status=status))

@@ -73,13 +73,13 @@ def test_run_never_starts_another_campaign(caller: Blocking, hub: PagedHub, othe
 
 
 @table("other", NOT_MINE)
-def test_others_do_not_hide_it(caller: Blocking, hub: PagedHub, other: str) -> None:
+def test_other_campaigns_do_not_hide_it(caller: Blocking, hub: PagedHub, other: str) -> None:
     shows(hub, {**MINE, "id": "c6", **NOT_MINE[other]}, MINE)
     assert create(caller, hub) == MINE
 
 
 @pytest.mark.parametrize("lean", [{"status": None}, {"max_concurrent_calls": None}])
-def test_what_the_hub_does_not_show_is_no_contradiction(
+def test_fields_that_the_hub_does_not_show_do_not_contradict(
     caller: Blocking, hub: PagedHub, lean: dict[str, Any]
 ) -> None:
     shows(hub, {**MINE, **lean})
@@ -112,7 +112,7 @@ def test_times_are_compared_where_they_can_be(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_list_shorter_than_its_total_tells_nothing(
+def test_a_list_shorter_than_its_total_proves_nothing(
     caller: Blocking, hub: PagedHub, when: str
 ) -> None:
     cut = json_response({"campaigns": [*OTHERS[1:], MINE], "total": 51})
@@ -126,7 +126,7 @@ def test_a_list_shorter_than_its_total_tells_nothing(
 
 
 @table("total", [50, 3, None, "many", True])
-def test_other_totals_say_nothing(caller: Blocking, hub: PagedHub, total: Any) -> None:
+def test_other_totals_are_ignored(caller: Blocking, hub: PagedHub, total: Any) -> None:
     hub.respond(
         json_response({"campaigns": OTHERS[1:], "total": 49}),
         hang_up,

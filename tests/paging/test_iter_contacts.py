@@ -29,7 +29,7 @@ def ids(contacts: list[Any]) -> list[str]:
     return [found["id"] for found in contacts]
 
 
-def test_every_contact_comes_once_and_an_empty_page_ends_it(
+def test_every_contact_is_yielded_once_and_an_empty_page_is_the_end(
     caller: Blocking, hub: PagedHub
 ) -> None:
     client = caller.client(hub)
@@ -45,7 +45,7 @@ def test_any_number_of_contacts_is_read(caller: Blocking, hub: PagedHub, count: 
     assert hub.pages == list(range(-(-count // 100) + 1))
 
 
-def test_status_and_first_page_are_asked_for(caller: Blocking, hub: PagedHub) -> None:
+def test_status_and_first_page_are_sent(caller: Blocking, hub: PagedHub) -> None:
     client = caller.client(hub)
     contacts = caller.items(client.campaigns.iter_contacts("c 1", "no answer&x", start_page=1))
     assert contacts == hub.contacts[100:]
@@ -82,7 +82,7 @@ def test_nothing_is_sent_before_the_first_item_and_no_page_before_its_time(
         ((7,), {}, TypeError),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_by_the_call_itself(
+def test_invalid_arguments_are_refused_by_the_call_itself(
     caller: Blocking, hub: PagedHub, arguments: Any, options: Any, error: type[Exception]
 ) -> None:
     client = caller.client(hub)
@@ -107,7 +107,7 @@ def test_a_hub_that_ignores_the_page_is_read_once(
     assert hub.pages == [0, 1]
 
 
-def test_the_last_page_sent_for_ever_is_read_once_though_its_contacts_change(
+def test_a_last_page_sent_again_and_again_is_read_once_though_its_contacts_change(
     caller: Blocking, hub: PagedHub
 ) -> None:
     attempts = itertools.count()
@@ -122,7 +122,9 @@ def test_the_last_page_sent_for_ever_is_read_once_though_its_contacts_change(
     assert hub.pages == [0, 1, 2, 3]
 
 
-def test_equal_pages_that_are_not_in_a_row_do_not_end_it(caller: Blocking, hub: PagedHub) -> None:
+def test_equal_pages_that_are_not_consecutive_do_not_end_it(
+    caller: Blocking, hub: PagedHub
+) -> None:
     pages = [[contact(1)], [contact(2)], [contact(1)], [contact(2), contact(1)], []]
     hub.page = lambda page: {"contacts": pages[page]}
     client = caller.client(hub)
@@ -154,7 +156,7 @@ def test_the_rows_are_found_in_any_envelope(caller: Blocking, hub: PagedHub, env
     "envelope",
     [{}, {"total": 3}, {"items": [], "rows": []}, {"contacts": {}}, {"contacts": "none"}],
 )
-def test_rows_that_nobody_can_tell_are_an_error_and_no_end(
+def test_an_unknown_envelope_is_an_error_and_not_the_end(
     caller: Blocking, hub: PagedHub, envelope: Any
 ) -> None:
     ordinary = hub.page
@@ -168,7 +170,7 @@ def test_rows_that_nobody_can_tell_are_an_error_and_no_end(
     assert hub.pages == [0, 1]
 
 
-def test_rows_are_given_as_they_are(caller: Blocking, hub: PagedHub) -> None:
+def test_rows_are_yielded_unchanged(caller: Blocking, hub: PagedHub) -> None:
     rows = ["+15550100001", None, 7, {"id": {"deep": []}}, {"id": None}, {"id": None}, [1]]
     hub.page = lambda page: {"contacts": rows if page == 0 else []}
     client = caller.client(hub)
@@ -178,7 +180,7 @@ def test_rows_are_given_as_they_are(caller: Blocking, hub: PagedHub) -> None:
 # Faults.
 
 
-def test_a_429_repeats_its_own_page_alone(caller: Blocking, hub: PagedHub) -> None:
+def test_a_429_retries_only_its_own_page(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(None, LIMITED, response(503, b""), hang_up, None, LIMITED)
     clock = DrivenClock()
     client = caller.client(hub, clock=clock)
@@ -186,7 +188,7 @@ def test_a_429_repeats_its_own_page_alone(caller: Blocking, hub: PagedHub) -> No
     assert hub.pages == [0, 1, 1, 1, 1, 2, 2, 3]
 
 
-def test_an_error_tells_the_page_and_reading_goes_on_there(caller: Blocking, hub: PagedHub) -> None:
+def test_an_error_names_the_page_to_resume_at(caller: Blocking, hub: PagedHub) -> None:
     clock = DrivenClock()
     client = caller.client(hub, clock=clock, max_retries=1)
     hub.respond(None, None, response(500, b"database"), response(500, b"database"))
@@ -210,7 +212,7 @@ def test_other_errors_have_no_page(caller: Blocking, hub: PagedHub) -> None:
     assert caught.value.page is None
 
 
-def test_a_deadline_is_for_each_page_and_not_for_all(caller: Blocking, hub: PagedHub) -> None:
+def test_a_deadline_applies_to_each_page_separately(caller: Blocking, hub: PagedHub) -> None:
     clock = DrivenClock()
     client = caller.client(hub, clock=clock, deadline=70)
     hub.respond(LIMITED, None, LIMITED, None, LIMITED, None)
@@ -221,7 +223,7 @@ def test_a_deadline_is_for_each_page_and_not_for_all(caller: Blocking, hub: Page
 # Interruptions.
 
 
-def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: PagedHub) -> None:
+def test_a_cancelled_wait_for_an_item_requests_its_page_again(hub: PagedHub) -> None:
     import threading
 
     release = threading.Event()
@@ -255,7 +257,7 @@ def test_a_cancelled_wait_for_an_item_repeats_its_page_within_the_budget(hub: Pa
     assert hub.pages == [0, 1, 1, 2, 3]
 
 
-def test_closing_from_another_thread_ends_it(hub: PagedHub) -> None:
+def test_closing_from_another_thread_ends_the_iteration(hub: PagedHub) -> None:
     import threading
 
     with KatavenClient(KEY, base_url=hub.url) as client:

@@ -73,7 +73,7 @@ lost_answers = pytest.mark.parametrize("fault", LOST)
 
 
 @lost_answers
-def test_the_one_new_campaign_that_fits_is_returned(
+def test_the_one_new_matching_campaign_is_returned(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
     mine = campaign(7)
@@ -86,7 +86,7 @@ def test_the_one_new_campaign_that_fits_is_returned(
 
 
 @lost_answers
-def test_without_a_new_campaign_the_error_of_the_lost_answer_is_raised(
+def test_without_a_new_campaign_the_original_error_is_raised(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
     found_by(hub, OLD)
@@ -103,7 +103,7 @@ def test_without_a_new_campaign_the_error_of_the_lost_answer_is_raised(
 
 
 @lost_answers
-def test_by_default_nothing_is_read_and_the_error_says_what_to_do(
+def test_by_default_there_is_no_search_and_the_error_says_what_to_do(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
     hub.respond(LOST[fault][0])
@@ -113,13 +113,15 @@ def test_by_default_nothing_is_read_and_the_error_says_what_to_do(
     assert hub.lines == ["POST /campaigns"]
 
 
-def test_an_answer_that_arrives_is_returned_at_once(caller: Blocking, hub: PagedHub) -> None:
+def test_a_response_that_arrives_is_returned_at_once(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD)
     assert create(caller, caller.client(hub))["id"] == "c1"
     assert hub.lines == ["GET /campaigns", "POST /campaigns"]
 
 
-def test_an_answer_that_does_not_come_in_time_is_lost_too(caller: Blocking, hub: PagedHub) -> None:
+def test_a_response_that_does_not_arrive_in_time_is_lost_too(
+    caller: Blocking, hub: PagedHub
+) -> None:
     release = threading.Event()
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
@@ -130,7 +132,7 @@ def test_an_answer_that_does_not_come_in_time_is_lost_too(caller: Blocking, hub:
     assert hub.lines == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
 
 
-def test_a_campaign_may_show_late(caller: Blocking, hub: PagedHub) -> None:
+def test_a_campaign_may_appear_late(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, OLD, OLD, OLD, [*OLD, mine])
     hub.respond(None, hang_up)
@@ -139,7 +141,7 @@ def test_a_campaign_may_show_late(caller: Blocking, hub: PagedHub) -> None:
     assert clock.slept == [0.5, 1.0, 2.0]
 
 
-def test_two_that_fit_are_not_told_apart(caller: Blocking, hub: PagedHub) -> None:
+def test_two_matches_are_ambiguous(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD, [*OLD, campaign(7), campaign(8), campaign(9, name="Other")])
     hub.respond(None, response(502, b"bad gateway"))
     clock = DrivenClock()
@@ -150,7 +152,7 @@ def test_two_that_fit_are_not_told_apart(caller: Blocking, hub: PagedHub) -> Non
     assert clock.slept == []
 
 
-def test_one_that_was_there_before_is_never_taken_for_it(caller: Blocking, hub: PagedHub) -> None:
+def test_an_older_campaign_is_never_returned(caller: Blocking, hub: PagedHub) -> None:
     found_by(hub, OLD, [campaign(1, status="running"), campaign(2, name="Spring")])
     hub.respond(None, hang_up)
     client = caller.client(hub, clock=DrivenClock())
@@ -159,7 +161,7 @@ def test_one_that_was_there_before_is_never_taken_for_it(caller: Blocking, hub: 
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_list_of_exactly_a_hundred_may_be_cut_and_tells_nothing(
+def test_a_list_of_exactly_a_hundred_may_be_truncated_and_proves_nothing(
     caller: Blocking, hub: PagedHub, when: str
 ) -> None:
     hundred = [campaign(number, name="Other") for number in range(100)]
@@ -176,7 +178,7 @@ def test_a_list_of_exactly_a_hundred_may_be_cut_and_tells_nothing(
 
 
 @pytest.mark.parametrize("count", [99, 101])
-def test_other_lists_are_taken_as_whole(caller: Blocking, hub: PagedHub, count: int) -> None:
+def test_other_lists_count_as_complete(caller: Blocking, hub: PagedHub, count: int) -> None:
     others = [campaign(number, name="Other") for number in range(count)]
     found_by(hub, others, [*others[1:], campaign(700)])
     hub.respond(None, hang_up)
@@ -197,7 +199,7 @@ FIRST_LISTS: dict[str, tuple[Any, type[KatavenError]]] = {
 
 
 @table("fault", FIRST_LISTS)
-def test_where_the_list_before_fails_nothing_is_sent(
+def test_if_the_first_list_fails_nothing_is_sent(
     caller: Blocking, hub: PagedHub, fault: str
 ) -> None:
     hub.respond(*[FIRST_LISTS[fault][0]] * 4)
@@ -207,7 +209,7 @@ def test_where_the_list_before_fails_nothing_is_sent(
     assert set(hub.lines) == {"GET /campaigns"}
 
 
-def test_readings_that_fail_do_not_end_the_search(caller: Blocking, hub: PagedHub) -> None:
+def test_failed_lists_do_not_end_the_search(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
     hub.respond(
@@ -224,7 +226,7 @@ def test_readings_that_fail_do_not_end_the_search(caller: Blocking, hub: PagedHu
     assert hub.lines.count("POST /campaigns") == 1
 
 
-def test_rows_of_any_kind_do_not_hide_the_lost_answer(caller: Blocking, hub: PagedHub) -> None:
+def test_odd_rows_do_not_hide_the_original_error(caller: Blocking, hub: PagedHub) -> None:
     odd: list[Any] = [None, "c1", {"id": ["deep"]}, {"id": None}, {}]
     mine = campaign(7)
     found_by(hub, odd, [*odd, mine])
@@ -250,7 +252,7 @@ SURE: dict[str, tuple[Any, type[KatavenError]]] = {
 
 
 @pytest.mark.parametrize("fault", SURE)
-def test_a_refusal_is_no_lost_answer(caller: Blocking, hub: PagedHub, fault: str) -> None:
+def test_a_refusal_is_not_a_lost_response(caller: Blocking, hub: PagedHub, fault: str) -> None:
     hub.respond(None, SURE[fault][0])
     with pytest.raises(SURE[fault][1]):
         create(caller, caller.client(hub))
@@ -271,7 +273,7 @@ def test_a_deadline_bounds_the_search_too(caller: Blocking, hub: PagedHub) -> No
     assert "10 s" not in str(caught.value)
 
 
-def test_a_find_timeout_of_nothing_looks_once(caller: Blocking, hub: PagedHub) -> None:
+def test_a_find_timeout_of_zero_looks_once(caller: Blocking, hub: PagedHub) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
     hub.respond(None, hang_up)
@@ -295,7 +297,7 @@ def test_a_find_timeout_of_nothing_looks_once(caller: Blocking, hub: PagedHub) -
         ({"find_timeout": "10"}, TypeError),
     ],
 )
-def test_options_that_make_no_sense_are_refused(
+def test_invalid_options_are_refused(
     caller: Blocking, hub: PagedHub, options: Any, error: Any
 ) -> None:
     with pytest.raises(error, match=next(iter(options))):
@@ -315,7 +317,7 @@ def test_run_finds_the_campaign_and_starts_that_one(caller: Blocking, hub: Paged
     assert hub.lines.count("POST /campaigns") == 1
 
 
-def test_a_cancelled_search_passes_on(hub: PagedHub) -> None:
+def test_a_cancelled_search_is_passed_on(hub: PagedHub) -> None:
     found_by(hub, OLD)
     hub.respond(None, hang_up)
 
@@ -351,7 +353,9 @@ def test_the_embedded_hub_makes_one_campaign_at_most(caller: Blocking, reset: An
         assert len(made) == (1 if reset == "before" else 2)
 
 
-def test_an_upload_that_times_out_within_the_deadline_is_told_as_lost(caller: Blocking) -> None:
+def test_an_upload_that_times_out_within_the_deadline_may_have_been_acted_upon(
+    caller: Blocking,
+) -> None:
     release = threading.Event()
     with LoopbackHub() as hub:
         hub.always = (release, hang_up)

@@ -34,13 +34,13 @@ def test_it_holds_every_number_once_and_all_custom_fields(caller: Blocking, hub:
     assert hub.pages == [0, 1, 2]
 
 
-def test_nobody_who_failed_is_a_list_of_nobody(caller: Blocking, hub: PagedHub) -> None:
+def test_without_failed_contacts_the_list_is_empty(caller: Blocking, hub: PagedHub) -> None:
     hub.contacts = []
     assert made(caller, caller.client(hub)) == []
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])
-def test_another_status_is_for_campaigns_that_are_over(
+def test_another_status_requires_a_finished_campaign(
     caller: Blocking, hub: PagedHub, status: str
 ) -> None:
     hub.status = status
@@ -61,7 +61,7 @@ def test_a_campaign_that_may_still_dial_them_is_refused(
     assert hub.lines == ["GET /campaigns/c1"]
 
 
-def test_what_fails_leaves_no_file_open(caller: Blocking, hub: PagedHub) -> None:
+def test_a_failure_leaves_no_file_open(caller: Blocking, hub: PagedHub) -> None:
     client = caller.client(hub, max_retries=0)
     made(caller, client)
     before = open_files()
@@ -72,7 +72,7 @@ def test_what_fails_leaves_no_file_open(caller: Blocking, hub: PagedHub) -> None
     assert open_files() == before
 
 
-def test_the_hub_takes_it_as_it_is(caller: Blocking) -> None:
+def test_the_hub_accepts_it_unchanged(caller: Blocking) -> None:
     with Sandbox(time_scale=Clock.manual(), limits=None) as sandbox:
         with KatavenClient(sandbox.api_key, base_url=sandbox.url) as other:
             people = b"phone_number,first_name\n+15550100001,Ada\n+15550100002,Bo\n"

@@ -141,7 +141,7 @@ def check(hub: FaultyHub, outcomes: list[Any]) -> None:
     assert hub.max_in_flight <= WORKERS
 
 
-def test_threads() -> None:
+def test_calls_from_threads_survive_faults_and_leak_nothing() -> None:
     gc.collect()
     files, threads = open_files(), threading.active_count()
     with FaultyHub() as hub:
@@ -169,7 +169,7 @@ def test_threads() -> None:
     wait_for(lambda: threading.active_count() == threads)
 
 
-def test_tasks() -> None:
+def test_calls_from_tasks_survive_faults_and_leak_nothing() -> None:
     gc.collect()
     files, threads = open_files(), threading.active_count()
     with FaultyHub() as hub:

@@ -49,7 +49,7 @@ class Reading:
         return self.items
 
 
-def test_closing_between_items_ends_the_connection_at_once(hub: LoopbackHub, caller: Any) -> None:
+def test_closing_between_items_closes_the_connection_at_once(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE + TWO, end="silent"))
     client = caller.client(hub)
     events = client.campaigns.stream_events("c1")
@@ -64,7 +64,7 @@ def test_closing_between_items_ends_the_connection_at_once(hub: LoopbackHub, cal
     assert len(hub.requests) == 1
 
 
-def test_an_ended_stream_leaves_no_use_of_its_connection(hub: LoopbackHub, caller: Any) -> None:
+def test_an_ended_stream_does_not_occupy_its_connection(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END))
     client = caller.client(hub)
     for _ in range(3):
@@ -126,7 +126,9 @@ def test_another_thread_closes_a_body_that_ends_with_its_connection(
     assert len(hub.requests) == 1
 
 
-def test_another_thread_closes_while_the_answer_is_awaited(hub: LoopbackHub, blocking: Any) -> None:
+def test_another_thread_closes_while_the_response_is_awaited(
+    hub: LoopbackHub, blocking: Any
+) -> None:
     hub.events(silence)
     client = blocking.client(hub)
     events = client.campaigns.stream_events("c1")
@@ -162,7 +164,7 @@ def tls_hub(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback
         yield hub
 
 
-def test_another_thread_closes_a_read_that_is_blocked_behind_tls(
+def test_another_thread_closes_a_read_that_is_blocked_with_tls(
     tls_hub: LoopbackHub, blocking: Any
 ) -> None:
     tls_hub.events(QUIET)
@@ -177,7 +179,7 @@ def test_another_thread_closes_a_read_that_is_blocked_behind_tls(
     tls_hub.wait_until_disconnected()
 
 
-def test_the_total_time_bounds_a_stream_behind_tls(tls_hub: LoopbackHub, caller: Any) -> None:
+def test_the_total_timeout_bounds_a_stream_with_tls(tls_hub: LoopbackHub, caller: Any) -> None:
     tls_hub.events(QUIET)
     events = caller.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
     with pytest.raises(APITimeoutError, match="time for following"):
@@ -234,7 +236,9 @@ def test_another_task_closes_while_a_read_or_an_opening_is_awaited(
     assert len(hub.requests) == 2
 
 
-def test_a_second_reader_of_an_async_stream_is_told(hub: LoopbackHub, awaited: Any) -> None:
+def test_a_second_reader_of_an_async_stream_gets_runtime_error(
+    hub: LoopbackHub, awaited: Any
+) -> None:
     hub.events(stream(end="silent"))
 
     async def read_twice() -> None:
@@ -249,7 +253,7 @@ def test_a_second_reader_of_an_async_stream_is_told(hub: LoopbackHub, awaited: A
     awaited.call(read_twice)
 
 
-def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: LoopbackHub, caller: Any) -> None:
+def test_a_stream_closed_during_a_pause_is_not_reopened(hub: LoopbackHub, caller: Any) -> None:
     clock = DrivenClock(jitter=0.0)
     hub.events(stream(ONE, end="unfinished"), QUIET)
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
@@ -271,7 +275,7 @@ def test_a_stream_closed_in_a_pause_is_not_opened_again(hub: LoopbackHub, caller
     assert len(clock.slept) == 1, "the pause went on"
 
 
-def test_a_stream_closed_as_it_is_being_opened_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
+def test_a_stream_closed_while_it_opens_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
     """The token is requested last, just before the connection is made."""
     hub.events(QUIET)
     events: list[Any] = []
@@ -350,9 +354,7 @@ def test_dropping_an_async_iterator_ends_the_connection(hub: LoopbackHub, awaite
         gc.enable()
 
 
-def test_an_iterator_that_failed_is_held_by_nothing_but_its_error(
-    hub: LoopbackHub, blocking: Any
-) -> None:
+def test_only_its_error_refers_to_a_failed_iterator(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(response(404))
     events = blocking.client(hub).campaigns.stream_events("c1")
     gone = weakref.ref(events)
@@ -390,7 +392,9 @@ def test_cancelling_the_task_ends_the_connection(hub: LoopbackHub, awaited: Any)
     assert len(hub.requests) == 2
 
 
-def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: LoopbackHub, awaited: Any) -> None:
+def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
+    hub: LoopbackHub, awaited: Any
+) -> None:
     hub.events(stream(b"id: 7\n" + ONE, end="silent"), silence, stream(TWO))
     client = awaited.client(hub)
 
@@ -408,7 +412,7 @@ def test_a_timed_out_wait_for_one_item_is_not_the_end(hub: LoopbackHub, awaited:
     assert [asked.header("last-event-id") for asked in hub.requests] == [None, "7", "7"]
 
 
-def test_waits_shorter_than_a_pause_get_past_it(hub: LoopbackHub, awaited: Any) -> None:
+def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited: Any) -> None:
     hub.events(response(503), stream(ONE))
     client = awaited.client(hub)
 
@@ -426,7 +430,7 @@ def test_waits_shorter_than_a_pause_get_past_it(hub: LoopbackHub, awaited: Any) 
     assert len(hub.requests) >= 2
 
 
-def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
+def test_a_cancelled_wait_after_the_marker_does_not_reopen_the_stream(
     hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(stream(END, end="silent"))
@@ -444,7 +448,7 @@ def test_a_cancelled_wait_behind_the_marker_leaves_the_end_the_end(
 
 
 @pytest.mark.parametrize("end", ["silent", "clean"])
-def test_two_hundred_streams_leave_no_descriptor_and_no_thread(
+def test_two_hundred_streams_leak_no_descriptor_and_no_thread(
     hub: LoopbackHub, caller: Any, end: str
 ) -> None:
     hub.events(stream(ONE, end=end))

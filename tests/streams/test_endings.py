@@ -27,13 +27,13 @@ def test_a_clean_close_ends_the_iteration(
     assert events.reconnects == 0
 
 
-def test_the_marker_itself_ends_nothing(hub: LoopbackHub, caller: Any) -> None:
+def test_the_marker_itself_does_not_end_the_stream(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END, TWO, END))
     items = caller.rest(caller.client(hub).campaigns.stream_events("c1"))
     assert items == [{"n": 1}, "event: end", {"n": 2}, "event: end"]
 
 
-def test_a_missing_terminator_behind_the_marker_is_the_end(
+def test_a_missing_terminator_after_the_marker_is_the_end(
     hub: LoopbackHub, caller: Any, clock: Any
 ) -> None:
     hub.events(stream(ONE, END, end="unfinished"))
@@ -43,9 +43,7 @@ def test_a_missing_terminator_behind_the_marker_is_the_end(
     assert clock.slept == []
 
 
-def test_a_reset_behind_a_marker_that_was_read_is_the_end(
-    hub: LoopbackHub, caller: Any, clock: Any
-) -> None:
+def test_a_reset_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any, clock: Any) -> None:
     read = threading.Event()
     hub.events(stream(ONE, END, read, end="reset"), stream(TWO))
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1", reconnect=False)
@@ -55,7 +53,7 @@ def test_a_reset_behind_a_marker_that_was_read_is_the_end(
     assert len(hub.requests) == 1
 
 
-def test_silence_behind_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> None:
+def test_silence_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(ONE, END, end="silent"))
     events = caller.client(hub).campaigns.stream_events("c1", idle_timeout=0.2)
     assert caller.rest(events) == [{"n": 1}, "event: end"]
@@ -64,7 +62,7 @@ def test_silence_behind_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> 
 
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
-def test_a_break_without_a_marker_is_healed(
+def test_a_truncated_stream_without_a_marker_is_reopened(
     hub: LoopbackHub, caller: Any, clock: Any, end: str
 ) -> None:
     hub.events(stream(ONE, end=end), stream(TWO))
@@ -79,7 +77,7 @@ def test_a_break_without_a_marker_is_healed(
 
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
-def test_a_break_without_reconnect_is_a_stream_error(
+def test_a_truncated_stream_without_reconnect_is_a_stream_error(
     hub: LoopbackHub, caller: Any, end: str
 ) -> None:
     hub.events(stream(ONE, end=end))
@@ -98,7 +96,7 @@ def test_an_unfinished_frame_is_never_an_item(hub: LoopbackHub, caller: Any, clo
     assert items == [{"n": 1}, {"n": 2}]
 
 
-def test_a_body_shorter_than_its_length_is_a_break(
+def test_a_body_shorter_than_its_length_is_truncated(
     hub: LoopbackHub, caller: Any, clock: Any
 ) -> None:
     def short(connection: Any) -> None:
@@ -113,7 +111,7 @@ def test_a_body_shorter_than_its_length_is_a_break(
     assert items == [{"n": 1}, {"n": 2}]
 
 
-def test_a_frame_over_the_bound_is_a_stream_error_behind_the_items_before_it(
+def test_a_frame_over_the_limit_is_a_stream_error_after_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:
     def endless_line(connection: Any) -> None:
@@ -132,7 +130,7 @@ def test_a_frame_over_the_bound_is_a_stream_error_behind_the_items_before_it(
 
 
 @pytest.mark.slow
-def test_an_item_in_the_same_bytes_as_the_overflow_is_given_first(
+def test_an_item_in_the_same_chunk_as_the_overflow_is_yielded_first(
     hub: LoopbackHub, caller: Any
 ) -> None:
     def nearly_full(connection: Any) -> None:
@@ -148,9 +146,7 @@ def test_an_item_in_the_same_bytes_as_the_overflow_is_given_first(
         caller.next(events)
 
 
-def test_a_packed_stream_is_refused_for_nobody_asked_for_it(
-    hub: LoopbackHub, caller: Any, clock: Any
-) -> None:
+def test_a_compressed_stream_is_refused(hub: LoopbackHub, caller: Any, clock: Any) -> None:
     hub.events(stream(ONE, headers=("Content-Encoding: gzip",)))
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     with pytest.raises(ResponseFormatError, match="packed as 'gzip'"):
@@ -159,7 +155,7 @@ def test_a_packed_stream_is_refused_for_nobody_asked_for_it(
 
 
 @pytest.mark.parametrize("location", ["http:login", "mailto:x", "http://h:bad/x"])
-def test_a_redirect_that_leads_nowhere_is_the_refusal_it_is(
+def test_a_redirect_to_an_invalid_url_is_an_error_of_its_status(
     hub: LoopbackHub, caller: Any, location: str
 ) -> None:
     hub.events(response(302, "", {"Location": f"{location}"}))

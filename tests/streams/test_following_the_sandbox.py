@@ -143,7 +143,7 @@ def test_wait_returns_what_get_returns(sandbox: Sandbox, caller: Any) -> None:
     assert final["status"] == "completed"
 
 
-def test_a_finished_campaign_is_over_at_once(sandbox: Sandbox, caller: Any) -> None:
+def test_a_finished_campaign_ends_the_watch_at_once(sandbox: Sandbox, caller: Any) -> None:
     client = client_of(caller, sandbox)
     campaign_id = started(caller, client)
     caller.call(lambda: client.campaigns.stop(campaign_id))
@@ -151,7 +151,7 @@ def test_a_finished_campaign_is_over_at_once(sandbox: Sandbox, caller: Any) -> N
     assert [one.status for one in caller.rest(client.campaigns.watch(campaign_id))] == ["completed"]
 
 
-def test_a_campaign_that_fails_is_over(sandbox: Sandbox, caller: Any) -> None:
+def test_a_failed_campaign_ends_the_watch(sandbox: Sandbox, caller: Any) -> None:
     client = client_of(caller, sandbox)
     campaign_id = started(caller, client)
     watch = client.campaigns.watch(campaign_id)
@@ -160,7 +160,7 @@ def test_a_campaign_that_fails_is_over(sandbox: Sandbox, caller: Any) -> None:
     assert caller.rest(watch)[-1].status == "failed"
 
 
-def test_a_draft_is_waited_for_until_somebody_starts_it(sandbox: Sandbox, caller: Any) -> None:
+def test_a_draft_is_waited_for_until_it_is_started(sandbox: Sandbox, caller: Any) -> None:
     client = client_of(caller, sandbox)
     campaign_id = made(caller, client)
     watch = client.campaigns.watch(campaign_id)
@@ -172,7 +172,7 @@ def test_a_draft_is_waited_for_until_somebody_starts_it(sandbox: Sandbox, caller
     assert caller.rest(watch)[-1].status == "completed"
 
 
-def test_a_stream_that_goes_silent_is_no_longer_than_the_time_to_wait(
+def test_a_silent_stream_does_not_outlast_the_timeout_of_a_wait(
     sandbox: Sandbox, caller: Any
 ) -> None:
     client = caller.client(sandbox, api_key=sandbox.api_key)

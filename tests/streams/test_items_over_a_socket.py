@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 
 
 @pytest.mark.parametrize("framing", ["chunked", "eof"])
-def test_cases_of_the_corpus_give_their_items_over_a_socket(
+def test_cases_of_the_corpus_yield_their_items_over_a_socket(
     hub: LoopbackHub, caller: Any, framing: str
 ) -> None:
     client = caller.client(hub)
@@ -49,7 +49,7 @@ def test_cases_of_the_corpus_give_their_items_over_a_socket(
     assert wrong == []
 
 
-def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: LoopbackHub, caller: Any) -> None:
+def test_every_kind_of_item_is_yielded_as_documented(hub: LoopbackHub, caller: Any) -> None:
     hub.events(
         stream(
             data({"a": 1}),
@@ -75,7 +75,7 @@ def test_every_kind_of_item_is_yielded_as_it_is_documented(hub: LoopbackHub, cal
     assert [is_heartbeat(item) for item in items] == [False, True] + [False] * 5
 
 
-def test_an_item_comes_before_the_hub_sends_on(hub: LoopbackHub, caller: Any) -> None:
+def test_an_item_is_yielded_before_the_hub_sends_more(hub: LoopbackHub, caller: Any) -> None:
     """The Hub waits until the reader has an item before it sends the next byte."""
     heard = [threading.Event() for _ in range(4)]
     # A comment is complete with its line, a frame with its blank line; a CR ends a line at once.
@@ -98,7 +98,7 @@ def test_an_item_comes_before_the_hub_sends_on(hub: LoopbackHub, caller: Any) ->
     assert caller.rest(events) == []
 
 
-def test_a_sleeping_reader_holds_the_hub_back_and_memory_stays_flat(
+def test_a_slow_reader_slows_the_hub_down_and_memory_stays_flat(
     hub: LoopbackHub, caller: Any
 ) -> None:
     frame = data({"filler": "x" * 60_000})
@@ -155,7 +155,7 @@ _LINES = st.sampled_from(
     lines=st.lists(st.tuples(_LINES, st.sampled_from([b"\n", b"\r\n", b"\r"])), max_size=30),
     cuts=st.lists(st.integers(0, 400), max_size=6),
 )
-def test_any_stream_cut_anywhere_gives_the_same_items(
+def test_any_stream_cut_anywhere_yields_the_same_items(
     hub: LoopbackHub, caller: Any, lines: list[tuple[bytes, bytes]], cuts: list[int]
 ) -> None:
     raw = b"".join(line + end for line, end in lines)
@@ -168,7 +168,7 @@ def test_any_stream_cut_anywhere_gives_the_same_items(
     assert caller.rest(campaigns.stream_events("cut")) == whole
 
 
-def test_a_callers_hook_that_reads_the_answer_takes_nothing_away(
+def test_a_callers_hook_that_reads_the_response_loses_nothing(
     hub: LoopbackHub, caller: Any
 ) -> None:
     async def read(response: httpx.Response) -> None:
@@ -186,7 +186,7 @@ def test_a_callers_hook_that_reads_the_answer_takes_nothing_away(
     http.close() if caller.name == "sync" else caller.call(http.aclose)
 
 
-def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: LoopbackHub, caller: Any) -> None:
+def test_nothing_is_sent_before_the_first_item_is_requested(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(data({"a": 1})))
     events = caller.client(hub).campaigns.stream_events("c1")
     assert (events.last_event_id, events.reconnects) == ("", 0)
@@ -196,16 +196,14 @@ def test_nothing_is_sent_before_the_first_item_is_asked_for(hub: LoopbackHub, ca
     caller.close(events)
 
 
-def test_a_stream_that_is_never_asked_and_closed_sends_nothing(
-    hub: LoopbackHub, caller: Any
-) -> None:
+def test_a_stream_closed_before_its_first_item_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
     events = caller.client(hub).campaigns.stream_events("c1")
     caller.close(events)
     assert caller.rest(events) == []
     assert hub.connections == 0
 
 
-def test_the_request_asks_for_an_unpacked_uncached_event_stream(
+def test_the_request_accepts_an_uncompressed_uncached_event_stream(
     hub: LoopbackHub, caller: Any
 ) -> None:
     hub.events(stream())
@@ -218,7 +216,7 @@ def test_the_request_asks_for_an_unpacked_uncached_event_stream(
     assert asked.header("last-event-id") is None
 
 
-def test_the_id_is_that_of_the_last_whole_frame(hub: LoopbackHub, caller: Any) -> None:
+def test_the_id_is_that_of_the_last_complete_frame(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(b"id: 1\ndata: {}\n\n", b"id: 2\n\n", b"data: {}\n\nid: 3\ndata: {}\n"))
     events = caller.client(hub).campaigns.stream_events("c1")
     caller.next(events)
@@ -261,7 +259,7 @@ def test_an_id_like_dots_is_refused_before_anything_is_sent(hub: LoopbackHub, ca
         ({"total_timeout": "9"}, TypeError),
     ],
 )
-def test_an_option_that_makes_no_sense_is_refused(
+def test_an_invalid_option_is_refused(
     hub: LoopbackHub, caller: Any, option: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error, match=next(iter(option))):
@@ -269,7 +267,7 @@ def test_an_option_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.slow
-def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
+def test_a_frame_over_the_limit_is_an_error_after_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:
     # Plain frames before it, so that the chunk with its start is decoded in place.
@@ -285,7 +283,7 @@ def test_a_frame_over_the_bound_is_an_error_behind_the_items_before_it(
 
 
 @pytest.mark.slow
-def test_a_watch_falls_back_to_polling_where_a_frame_is_over_the_bound(
+def test_a_watch_falls_back_to_polling_when_a_frame_is_over_the_limit(
     hub: LoopbackHub, caller: Any
 ) -> None:
     hub.events(stream(data({"status": "running"}), b"data: " + b"x" * (64 * MIB), end="silent"))

@@ -63,7 +63,7 @@ def test_a_stream_is_closed_in_uvloop(hub: LoopbackHub) -> None:
     hub.wait_until_left()
 
 
-def test_a_wait_that_times_out_in_uvloop_is_not_the_end(hub: LoopbackHub) -> None:
+def test_a_timed_out_wait_in_uvloop_does_not_end_the_stream(hub: LoopbackHub) -> None:
     hub.events(QUIET, stream(TWO, END))
 
     async def main(campaigns: Any) -> Any:
@@ -166,7 +166,7 @@ def http2_hub() -> Iterator[Http2Hub]:
     hub.close()
 
 
-def test_closing_a_stream_of_http_2_leaves_other_calls_alone(http2_hub: Http2Hub) -> None:
+def test_closing_an_http_2_stream_leaves_other_calls_alone(http2_hub: Http2Hub) -> None:
     answers: list[Any] = []
     with (
         httpx.Client(http1=False, http2=True) as pool,
@@ -199,7 +199,7 @@ def test_a_callers_own_timeout_in_the_key_function_is_passed_on(
     assert hub.requests == []
 
 
-def test_items_count_also_where_the_wait_behind_them_was_cancelled(
+def test_items_reset_the_reconnect_count_even_if_the_next_wait_is_cancelled(
     hub: LoopbackHub, awaited: Any, clock: Any
 ) -> None:
     hub.events(*[response(503)] * 5, QUIET, response(503), stream(TWO))
@@ -215,7 +215,7 @@ def test_items_count_also_where_the_wait_behind_them_was_cancelled(
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
 
 
-def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
+def test_a_key_is_refreshed_again_even_if_the_wait_after_its_items_was_cancelled(
     hub: LoopbackHub, awaited: Any, clock: Any
 ) -> None:
     hub.events(response(401), QUIET, response(401), stream(TWO))
@@ -233,7 +233,7 @@ def test_a_key_is_renewed_again_where_the_wait_behind_its_items_was_cancelled(
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
 
 
-def test_closing_the_client_wakes_who_waits_for_an_item(hub: LoopbackHub, blocking: Any) -> None:
+def test_closing_the_client_wakes_a_waiting_reader(hub: LoopbackHub, blocking: Any) -> None:
     hub.events(QUIET)
     client = blocking.client(hub, clock=DrivenClock(jitter=0.0))
     events = client.campaigns.stream_events("c1")
@@ -256,7 +256,7 @@ def test_closing_the_client_wakes_who_waits_for_an_item(hub: LoopbackHub, blocki
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
+def test_an_async_stream_dropped_as_its_loop_ends_releases_its_lease(
     hub: LoopbackHub, store: str, tmp_path: Path
 ) -> None:
     hub.events(QUIET)
@@ -280,7 +280,7 @@ def test_an_async_stream_dropped_as_its_loop_ends_gives_its_lease_back(
 
 
 @pytest.mark.parametrize("what", ["get", "stream", "wait"])
-def test_a_new_key_is_waited_for_no_longer_than_the_call_may_take(
+def test_waiting_for_a_new_key_does_not_outlast_the_call(
     hub: LoopbackHub, awaited: Any, what: str
 ) -> None:
     hub.events(response(401))

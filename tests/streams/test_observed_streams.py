@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.support.clients import DrivenClock
 
 
-def test_each_opening_its_outcome_and_each_pause_is_told(
+def test_hooks_see_each_opening_its_outcome_and_each_pause(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     told: list[Any] = []
@@ -44,7 +44,7 @@ def test_each_opening_its_outcome_and_each_pause_is_told(
     ]
 
 
-def test_the_path_is_told_and_no_key(hub: LoopbackHub, caller: Any) -> None:
+def test_hooks_see_the_path_and_not_the_key(hub: LoopbackHub, caller: Any) -> None:
     events: list[Any] = []
     hub.events(stream())
     client = caller.client(hub, on_response=events.append)

@@ -55,7 +55,7 @@ def test_rate_and_eta_come_from_what_was_seen() -> None:
     assert progress.elapsed_seconds == 120.0
 
 
-def test_two_looks_at_once_show_no_rate() -> None:
+def test_two_snapshots_at_once_show_no_rate() -> None:
     meter = ProgressMeter()
     meter.take(snapshot(0), 100.0)
     assert meter.take(snapshot(50), 100.0001).calls_per_minute is None
@@ -87,7 +87,7 @@ def test_a_campaign_without_counters_keeps_those_of_the_last_snapshot() -> None:
     assert progress.snapshot == {"id": "c1", "status": "completed"}
 
 
-def test_what_is_missing_leaves_a_field_empty() -> None:
+def test_a_missing_key_leaves_its_field_empty() -> None:
     empty = ProgressMeter().take({}, 1.0)
     assert empty == CampaignProgress(status="unknown")
     assert ProgressMeter().take({"status": "running"}, 1.0).fraction_done is None
@@ -95,7 +95,7 @@ def test_what_is_missing_leaves_a_field_empty() -> None:
     assert ProgressMeter().take({"pending": 0, "total": 0}, 1.0).fraction_done == 1.0
 
 
-def test_a_total_is_not_made_up_of_some_of_the_counts() -> None:
+def test_a_total_is_not_computed_from_some_of_the_counts() -> None:
     some = ProgressMeter().take({"status": "running", "completed": 5}, 1.0)
     assert (some.total, some.fraction_done, some.counts) == (None, None, {"completed": 5})
     every = snapshot(5)
@@ -103,13 +103,13 @@ def test_a_total_is_not_made_up_of_some_of_the_counts() -> None:
     assert ProgressMeter().take(every, 1.0).total == 100
 
 
-def test_another_status_word_survives_and_is_not_the_end() -> None:
+def test_an_unknown_status_is_kept_and_is_not_the_end() -> None:
     progress = ProgressMeter().take(snapshot(1, status="reviewing"), 1.0)
     assert (progress.status, progress.terminal) == ("reviewing", False)
 
 
 @table("odd", [None, "9", 9.0, True, -1, [], {}, 10**400])
-def test_an_odd_count_counts_as_missing(odd: Any) -> None:
+def test_an_invalid_count_counts_as_missing(odd: Any) -> None:
     meter = ProgressMeter()
     meter.take(snapshot(0), 0.0)
     sent = {**snapshot(0), "completed": odd, "active_calls": odd, "total": odd}

@@ -43,7 +43,7 @@ def pauses(hub: LoopbackHub) -> list[float]:
 
 
 @pytest.mark.parametrize(("jitter", "share"), [(0.0, 0.5), (0.5, 0.75), (0.999999, 1.0)])
-def test_pauses_double_from_a_second_to_thirty_each_between_half_and_whole(
+def test_pauses_double_from_one_to_thirty_seconds_with_half_jitter(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, jitter: float, share: float
 ) -> None:
     clock.fixed_jitter = jitter
@@ -55,7 +55,7 @@ def test_pauses_double_from_a_second_to_thirty_each_between_half_and_whole(
     assert events.reconnects == 8
 
 
-def test_an_item_begins_the_pauses_anew_and_an_opened_stream_without_one_does_not(
+def test_an_item_resets_the_backoff_and_an_opening_without_items_does_not(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
@@ -71,7 +71,7 @@ def test_an_item_begins_the_pauses_anew_and_an_opened_stream_without_one_does_no
     assert pauses(hub) == [0.5, 1.0, 2.0, 4.0, 0.5]
 
 
-def test_so_many_reconnects_in_a_row_and_no_more(
+def test_consecutive_reconnects_are_limited(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(ONE, end="unfinished"), response(503, "first"), response(500, "last"))
@@ -120,7 +120,7 @@ def test_no_retries_of_calls_leave_a_stream_its_own(
 
 
 @table("status", [500, 502, 503, 504, 520, 524, 529])
-def test_what_may_pass_is_tried_again(
+def test_transient_errors_are_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int
 ) -> None:
     hub.events(response(status, "down"), stream(ONE))
@@ -128,7 +128,7 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize("failing", [reset, silence], ids=["reset", "no answer"])
-def test_an_opening_without_an_answer_is_tried_again(
+def test_an_opening_without_a_response_is_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any
 ) -> None:
     hub.events(failing, stream(ONE))
@@ -136,9 +136,7 @@ def test_an_opening_without_an_answer_is_tried_again(
     assert caller.rest(client.campaigns.stream_events("c1")) == [{"n": 1}]
 
 
-def test_a_hub_that_is_not_there_is_tried_again(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock
-) -> None:
+def test_an_unreachable_hub_is_retried(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     away = SimpleNamespace(url=f"http://127.0.0.1:{held.getsockname()[1]}")
@@ -165,7 +163,7 @@ REFUSALS: list[tuple[int, type[APIStatusError]]] = [
 
 
 @table("status, error", REFUSALS)
-def test_a_refusal_raises_its_class_before_any_item_and_is_not_tried_again(
+def test_a_refusal_raises_its_class_before_any_item_and_is_not_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int, error: type[APIStatusError]
 ) -> None:
     hub.events(response(status, "no such thing"))
@@ -205,7 +203,7 @@ def test_204_ends_the_iteration(hub: LoopbackHub, caller: Any, clock: DrivenCloc
         (200, "text/event-stream-ish", "data: {}\n\n"),
     ],
 )
-def test_another_content_type_raises_and_is_not_tried_again(
+def test_another_content_type_raises_and_is_not_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int, kind: str, body: str
 ) -> None:
     hub.events(response(status, body, {"Content-Type": f"{kind}"}))
@@ -224,7 +222,7 @@ def test_a_content_type_is_read_as_http_says(hub: LoopbackHub, caller: Any, kind
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_that_the_hub_asks_for_is_kept(
+def test_a_retry_after_is_respected(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int
 ) -> None:
     hub.events(response(status, LIMITED, {"Retry-After": "60"}), stream(ONE))
@@ -232,7 +230,7 @@ def test_a_pause_that_the_hub_asks_for_is_kept(
     assert 60 <= pauses(hub)[0] <= 66
 
 
-def test_a_short_pause_that_the_hub_asks_for_does_not_shorten_ours(
+def test_a_short_retry_after_does_not_shorten_the_backoff(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[response(503, "", {"Retry-After": "1"})] * 4, stream())
@@ -249,7 +247,7 @@ def test_a_short_pause_that_the_hub_asks_for_does_not_shorten_ours(
     ],
     ids=["cost cap", "cost cap with a time", "bare"],
 )
-def test_a_cost_cap_is_not_tried_again(
+def test_a_cost_cap_is_not_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, answer: Any
 ) -> None:
     hub.events(answer)
@@ -259,7 +257,7 @@ def test_a_cost_cap_is_not_tried_again(
     assert len(hub.requests) == 1
 
 
-def test_a_rate_limit_for_ever_ends_after_so_many(
+def test_an_endless_rate_limit_ends_after_max_reconnects(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(response(429, LIMITED, {"Retry-After": "60"}))
@@ -269,7 +267,7 @@ def test_a_rate_limit_for_ever_ends_after_so_many(
     assert pauses(hub) == [60.0, 60.0]
 
 
-def test_a_refused_token_is_renewed_once_where_a_function_gives_it(
+def test_a_refused_token_is_refreshed_once_by_a_provider(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     keys = itertools.count(1)
@@ -291,7 +289,7 @@ def test_a_second_401_in_a_row_raises(hub: LoopbackHub, caller: Any, clock: Driv
     assert len(hub.requests) == 2
 
 
-def test_a_fixed_key_is_not_tried_again(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+def test_a_fixed_key_is_not_retried(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     hub.events(response(401, "no"))
     with pytest.raises(AuthenticationError):
         caller.next(caller.client(hub, clock=clock).campaigns.stream_events("c1"))
@@ -335,7 +333,7 @@ def test_without_reconnect_an_opening_that_fails_raises_its_own_class(
         (b"id: 7\n\n: c\n", "7"),
     ],
 )
-def test_the_last_event_id_is_named_at_a_reconnect(
+def test_the_last_event_id_is_sent_at_a_reconnect(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, sent: bytes, header: str | None
 ) -> None:
     hub.events(stream(sent, end="unfinished"), stream())
@@ -346,7 +344,7 @@ def test_the_last_event_id_is_named_at_a_reconnect(
     assert (None if told is None else told.encode("latin-1").decode()) == header
 
 
-def test_an_id_outlives_a_connection_that_named_none(
+def test_an_id_outlives_a_connection_without_ids(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
@@ -364,7 +362,7 @@ def test_an_id_outlives_a_connection_that_named_none(
     "retry, base",
     [(b"5000", 5.0), (b"200", 0.2), (b"0", 0.1), (b"99999999999999999999", 30.0), (b"5s", 1.0)],
 )
-def test_the_hubs_retry_is_the_base_of_the_pauses_within_bounds(
+def test_the_hubs_retry_field_sets_the_base_of_the_backoff_within_limits(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, retry: bytes, base: float
 ) -> None:
     hub.events(
@@ -374,7 +372,7 @@ def test_the_hubs_retry_is_the_base_of_the_pauses_within_bounds(
     assert pauses(hub) == pytest.approx([min(30.0, base * n) / 2 for n in (1, 2, 4)], abs=0.01)
 
 
-def test_each_reconnect_makes_a_connection_of_its_own(
+def test_each_reconnect_opens_a_new_connection(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[stream(ONE, end="unfinished")] * 3, stream())

@@ -62,7 +62,7 @@ def test_run_creates_starts_and_returns_the_final_campaign(
     assert campaign.routes == [CREATE, START, EVENTS, GET]
 
 
-def test_run_takes_everything_that_create_takes_and_two_more() -> None:
+def test_run_has_the_parameters_of_create_and_two_more() -> None:
     for cls in (CampaignsClient, AsyncCampaignsClient):
         create = list(inspect.signature(cls.create).parameters.values())
         ours = list(inspect.signature(cls.run).parameters.values())
@@ -114,7 +114,7 @@ def test_a_scheduled_campaign_is_never_started(campaign: LoopbackHub, caller: An
     ],
     ids=["400", "reset", "503", "unread", "no id", "dots"],
 )
-def test_an_error_of_create_passes_on_as_it_is(
+def test_an_error_of_create_is_passed_on_unchanged(
     campaign: LoopbackHub, caller: Any, answer: Any, error: type[Exception], sent: Any
 ) -> None:
     campaign.on(CREATE, answer)
@@ -126,7 +126,7 @@ def test_an_error_of_create_passes_on_as_it_is(
     assert campaign.routes == [CREATE]
 
 
-def test_contacts_that_are_refused_unread_send_nothing(campaign: LoopbackHub, caller: Any) -> None:
+def test_refused_contacts_send_nothing(campaign: LoopbackHub, caller: Any) -> None:
     client = caller.client(campaign)
     with pytest.raises(ContactsError):
         caller.call(lambda: client.campaigns.run("n", "a", "p", b"name\nAda\n", check=True))
@@ -167,7 +167,7 @@ def test_an_error_of_start_names_the_campaign_and_the_step(
     ],
     ids=["403", "404", "page", "503"],
 )
-def test_an_error_behind_the_start_names_the_campaign_and_the_step(
+def test_an_error_after_the_start_names_the_campaign_and_the_step(
     campaign: LoopbackHub, caller: Any, events: Any, get: Any, cause: type[Exception]
 ) -> None:
     campaign.events(events)
@@ -178,7 +178,7 @@ def test_an_error_behind_the_start_names_the_campaign_and_the_step(
     assert type(caught.value.__cause__) is cause
 
 
-def test_a_campaign_that_is_not_over_in_time_is_an_error_of_the_run(
+def test_a_campaign_that_does_not_finish_in_time_is_an_error_of_the_run(
     campaign: LoopbackHub, caller: Any
 ) -> None:
     campaign.events(stream(RUNNING, end="silent"))
@@ -195,7 +195,7 @@ def test_a_campaign_that_is_not_over_in_time_is_an_error_of_the_run(
     assert (copy.campaign_id, copy.step, str(copy)) == ("c1", "watch", str(caught.value))
 
 
-def test_what_on_progress_raises_passes_on_with_the_campaign(
+def test_an_exception_of_on_progress_is_passed_on_with_the_campaign(
     campaign: LoopbackHub, caller: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stop(_progress: Any) -> None:
@@ -232,7 +232,7 @@ def interrupted_at(campaign: LoopbackHub, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_ctrl_c_passes_on_and_names_the_campaign(
+def test_ctrl_c_is_passed_on_and_names_the_campaign(
     campaign: LoopbackHub, blocking: Any, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     interrupted_at(campaign, step)
@@ -260,7 +260,7 @@ def test_ctrl_c_passes_on_and_names_the_campaign(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_cancellation_passes_on_and_names_the_campaign(
+def test_cancellation_is_passed_on_and_names_the_campaign(
     campaign: LoopbackHub, awaited: Any, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     interrupted_at(campaign, step)
@@ -307,7 +307,7 @@ def test_ctrl_c_during_the_create_names_no_campaign_but_says_what_is_known(
 
 
 @pytest.mark.parametrize("function", [5, "print"])
-def test_what_is_no_function_for_progress_is_refused_before_anything_is_sent(
+def test_an_on_progress_that_is_not_callable_is_refused_before_anything_is_sent(
     hub: LoopbackHub, caller: Any, function: Any
 ) -> None:
     campaigns = caller.client(hub).campaigns
@@ -332,7 +332,7 @@ def test_a_coroutine_function_for_progress_is_for_the_async_client(
     assert hub.requests == []
 
 
-def test_an_error_that_carries_nothing_passes_as_it_is(
+def test_an_error_that_takes_no_attributes_is_passed_on_unchanged(
     campaign: LoopbackHub, caller: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_an_open_stream_holds_a_lease_until_it_is_closed(hub: LoopbackHub, calle
         [response(200, "<p>")],
     ],
 )
-def test_a_lease_is_given_back_however_a_stream_ends(
+def test_a_lease_is_released_however_a_stream_ends(
     hub: LoopbackHub, caller: Any, behaviours: list[Any]
 ) -> None:
     hub.events(*behaviours)
@@ -60,7 +60,7 @@ def test_a_lease_is_given_back_however_a_stream_ends(
 
 
 @pytest.mark.parametrize("behaviour", [silence, stream(ONE, end="silent")])
-def test_a_lease_is_given_back_where_the_time_is_over(
+def test_a_lease_is_released_when_the_total_timeout_expires(
     hub: LoopbackHub, caller: Any, behaviour: Any
 ) -> None:
     hub.events(behaviour)
@@ -70,7 +70,7 @@ def test_a_lease_is_given_back_where_the_time_is_over(
     assert client.rate_limits.concurrent == 1
 
 
-def test_a_cancelled_wait_gives_the_lease_back_and_takes_one_for_the_next_opening(
+def test_a_cancelled_wait_releases_the_lease_and_the_next_opening_acquires_one(
     hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(silence, stream(ONE, end="silent"), stream(ONE, end="silent"))
@@ -93,7 +93,7 @@ def test_a_cancelled_wait_gives_the_lease_back_and_takes_one_for_the_next_openin
     assert client.rate_limits.concurrent == 2
 
 
-def test_a_rate_limit_answer_holds_the_other_calls_back_too(hub: LoopbackHub, caller: Any) -> None:
+def test_a_rate_limit_of_a_stream_pauses_other_calls_too(hub: LoopbackHub, caller: Any) -> None:
     clock = DrivenClock(jitter=0.0)
     hub.events(response(429, "rate_limited: per-minute", {"Retry-After": "60"}), stream(ONE))
     hub.get("running")
@@ -122,7 +122,7 @@ def test_following_a_campaign_needs_no_more_than_one_lease(hub: LoopbackHub, cal
     assert client.rate_limits.concurrent == 1
 
 
-def test_a_call_that_was_cancelled_in_a_watch_is_sent_again_with_a_lease(
+def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
     hub: LoopbackHub, awaited: Any
 ) -> None:
     hub.events(response(404))

@@ -44,7 +44,7 @@ def test_wait_returns_the_final_campaign_as_get_shows_it(
     hub.wait_until_left()
 
 
-def test_the_campaign_behind_a_marker_is_asked_for_once(
+def test_the_campaign_after_a_marker_is_requested_once(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(RUNNING, END))
@@ -54,7 +54,7 @@ def test_the_campaign_behind_a_marker_is_asked_for_once(
     assert hub.routes == [EVENTS, GET]
 
 
-def test_a_get_that_lags_behind_the_stream_is_asked_again(
+def test_a_get_that_lags_the_stream_is_repeated(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(COMPLETED, END))
@@ -63,7 +63,7 @@ def test_a_get_that_lags_behind_the_stream_is_asked_again(
     assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
 
 
-def test_a_get_that_never_agrees_with_the_stream_is_no_hang(
+def test_a_get_that_never_agrees_with_the_stream_does_not_hang(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(COMPLETED, END))
@@ -73,7 +73,7 @@ def test_a_get_that_never_agrees_with_the_stream_is_no_hang(
     assert hub.routes.count(GET) == 4
 
 
-def test_wait_polls_where_no_stream_can_be_had(
+def test_wait_polls_if_streams_are_not_available(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.get("running", "completed")
@@ -136,7 +136,7 @@ def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
     ],
     ids=["silence", "a head that trickles"],
 )
-def test_the_time_to_wait_bounds_a_get(
+def test_the_timeout_of_a_wait_bounds_a_get(
     hub: LoopbackHub, caller: Any, slow: Any, retries: int
 ) -> None:
     hub.events(stream(RUNNING))
@@ -147,7 +147,7 @@ def test_the_time_to_wait_bounds_a_get(
     assert caught.value.progress.status == "running"
 
 
-def test_the_time_to_wait_bounds_the_last_get(hub: LoopbackHub, caller: Any) -> None:
+def test_the_timeout_of_a_wait_bounds_the_last_get(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(COMPLETED, END))
     hub.get(silence)
     client = caller.client(hub)
@@ -155,7 +155,7 @@ def test_the_time_to_wait_bounds_the_last_get(hub: LoopbackHub, caller: Any) -> 
         caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
 
 
-def test_the_time_to_wait_bounds_a_connection_that_is_never_made(caller: Any) -> None:
+def test_the_timeout_of_a_wait_bounds_connecting(caller: Any) -> None:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -176,7 +176,7 @@ def test_the_time_to_wait_bounds_a_connection_that_is_never_made(caller: Any) ->
 
 
 @pytest.mark.parametrize("limits", [RateLimits(concurrent=1), RateLimits(per_hour=1, headroom=0)])
-def test_the_time_to_wait_bounds_the_wait_for_the_budget(
+def test_the_timeout_of_a_wait_bounds_the_rate_limiter(
     hub: LoopbackHub, caller: Any, limits: RateLimits
 ) -> None:
     hub.events(stream(RUNNING, end="silent"))
@@ -189,16 +189,14 @@ def test_the_time_to_wait_bounds_the_wait_for_the_budget(
     caller.close(other)
 
 
-def test_no_time_at_all_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
+def test_a_timeout_of_zero_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
     client = caller.client(hub)
     with pytest.raises(WaitTimeoutError):
         caller.call(lambda: client.campaigns.wait("c1", timeout=0))
     assert hub.requests == []
 
 
-def test_a_deadline_of_the_clients_calls_is_not_the_time_to_wait(
-    hub: LoopbackHub, caller: Any
-) -> None:
+def test_the_deadline_of_calls_is_not_the_timeout_of_a_wait(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(RUNNING))
     hub.get(silence)
     client = caller.client(hub, deadline=0.3)
@@ -207,13 +205,13 @@ def test_a_deadline_of_the_clients_calls_is_not_the_time_to_wait(
     assert not isinstance(caught.value, WaitTimeoutError)
 
 
-def test_an_error_passes_on_as_it_is(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+def test_an_error_is_passed_on_unchanged(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     client = caller.client(hub, clock=clock)
     with pytest.raises(NotFoundError):
         caller.call(lambda: client.campaigns.wait("c1", timeout=1000))
 
 
-def test_what_on_progress_raises_ends_the_wait_and_its_connection(
+def test_an_exception_of_on_progress_ends_the_wait_and_its_connection(
     hub: LoopbackHub, caller: Any
 ) -> None:
     hub.events(stream(RUNNING, end="silent"))
@@ -253,14 +251,14 @@ def test_the_error_of_a_wait_pickles_with_its_progress(hub: LoopbackHub, blockin
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), "9", True])
-def test_a_time_that_makes_no_sense_is_refused(hub: LoopbackHub, caller: Any, timeout: Any) -> None:
+def test_an_invalid_timeout_is_refused(hub: LoopbackHub, caller: Any, timeout: Any) -> None:
     client = caller.client(hub)
     with pytest.raises((ValueError, TypeError), match="timeout"):
         caller.call(lambda: client.campaigns.wait("c1", timeout=timeout))
     assert hub.requests == []
 
 
-def test_a_stream_that_breaks_for_ever_is_polled_and_not_an_error(
+def test_a_stream_that_is_always_truncated_is_polled_instead(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(end="unfinished"))
@@ -286,7 +284,7 @@ def test_without_wait_the_same_stream_is_an_error(
     [response(404), response(503, "", {"Retry-After": "60"}), stream(RUNNING)],
     ids=["between polls", "a pause that the Hub asks for", "between streams"],
 )
-def test_no_pause_is_longer_than_what_is_left(
+def test_no_pause_is_longer_than_the_remaining_time(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, events: Any
 ) -> None:
     hub.events(events)
@@ -298,7 +296,7 @@ def test_no_pause_is_longer_than_what_is_left(
     assert clock.now() - begun == pytest.approx(25)
 
 
-def test_a_status_that_is_no_word_ends_a_wait_as_it_is(hub: LoopbackHub, caller: Any) -> None:
+def test_a_status_that_is_not_a_string_ends_a_wait(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stream(COMPLETED, END))
     hub.get(response(200, {"id": "c1", "status": ["over"]}))
     assert caller.call(lambda: caller.client(hub).campaigns.wait("c1"))["status"] == ["over"]

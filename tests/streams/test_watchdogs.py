@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ONE, TWO = data({"n": 1}), data({"n": 2})
 
 
-def test_silence_counts_as_broken_and_the_hub_sees_the_end(
+def test_silence_counts_as_truncated_and_the_hub_sees_the_end(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(ONE, end="silent"), stream(HEARTBEAT, end="silent"), stream(TWO))
@@ -31,7 +31,7 @@ def test_silence_counts_as_broken_and_the_hub_sees_the_end(
     assert events.reconnects == 2
 
 
-def test_the_idle_time_is_its_own_setting(hub: LoopbackHub, caller: Any) -> None:
+def test_the_idle_timeout_is_its_own_setting(hub: LoopbackHub, caller: Any) -> None:
     """A read timeout of calls far shorter than the Hub's silence does not break a stream."""
     read = threading.Event()
     hub.events(stream(ONE, lambda _peer: read.wait(0.4), TWO))
@@ -53,7 +53,7 @@ def test_heartbeats_keep_a_stream_alive(hub: LoopbackHub, caller: Any) -> None:
     assert caller.rest(events) == [": heartbeat"] * beats + [{"n": 1}]
 
 
-def test_bytes_that_never_make_an_item_count_as_broken_after_a_minute(
+def test_bytes_without_an_item_count_as_truncated_after_a_minute(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     def crumbs(connection: Connection) -> None:
@@ -70,7 +70,7 @@ def test_bytes_that_never_make_an_item_count_as_broken_after_a_minute(
 
 
 @pytest.mark.parametrize("crumb", [b"\n", b"id: 1\n\n", b"event: x\n\n", b"retry: 9\n"])
-def test_lines_that_are_no_items_are_a_trickle_too(
+def test_lines_without_an_item_are_a_trickle_too(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, crumb: bytes
 ) -> None:
     def crumbs(connection: Connection) -> None:
@@ -85,7 +85,7 @@ def test_lines_that_are_no_items_are_a_trickle_too(
         caller.next(campaigns.stream_events("c1", reconnect=False))
 
 
-def test_a_reader_that_takes_long_is_no_trickle_of_the_hubs(
+def test_a_slow_reader_does_not_count_as_a_trickle(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     slow = threading.Event()
@@ -163,7 +163,7 @@ def stalled_head(connection: Connection) -> None:
     [silence, stalled_head, response(503, "down"), stream(end="unfinished")],
     ids=["no answer", "a head that trickles", "refusals", "breaks"],
 )
-def test_the_total_time_bounds_openings_and_pauses(
+def test_the_total_timeout_bounds_openings_and_pauses(
     hub: LoopbackHub, caller: Any, behaviour: Any
 ) -> None:
     hub.events(behaviour)
@@ -172,7 +172,7 @@ def test_the_total_time_bounds_openings_and_pauses(
         caller.next(events)
 
 
-def test_the_total_time_bounds_a_connection_that_is_never_made(caller: Any) -> None:
+def test_the_total_timeout_bounds_connecting(caller: Any) -> None:
     """A listener whose queue is full never completes a connection."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -193,7 +193,7 @@ def test_the_total_time_bounds_a_connection_that_is_never_made(caller: Any) -> N
             sock.close()
 
 
-def test_the_total_time_begins_with_the_first_item_asked_for(
+def test_the_total_timeout_starts_with_the_first_item_requested(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(ONE))
@@ -202,7 +202,7 @@ def test_the_total_time_begins_with_the_first_item_asked_for(
     assert caller.rest(events) == [{"n": 1}]
 
 
-def test_the_total_time_is_over_reconnects_and_all(
+def test_the_total_timeout_includes_reconnects(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[stream(ONE, end="unfinished")] * 50)
@@ -221,7 +221,7 @@ def test_a_timer_leaves_no_thread(hub: LoopbackHub, blocking: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 503])
-def test_a_page_that_trickles_is_no_hang(
+def test_a_trickling_page_does_not_hang(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int
 ) -> None:
     def page(connection: Connection) -> None:
@@ -235,7 +235,7 @@ def test_a_page_that_trickles_is_no_hang(
         caller.next(client.campaigns.stream_events("c1", max_reconnects=0))
 
 
-def test_a_head_that_trickles_is_no_hang(hub: LoopbackHub, caller: Any) -> None:
+def test_trickling_headers_do_not_hang(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stalled_head)
     client = caller.client(hub, timeout=0.2)
     with pytest.raises(APITimeoutError, match="no answer within the timeout"):

@@ -51,7 +51,7 @@ def test_a_terminal_snapshot_is_the_end_without_a_marker(
     assert hub.routes == [EVENTS]
 
 
-def test_what_follows_a_terminal_snapshot_is_not_given(
+def test_items_after_a_terminal_snapshot_are_not_yielded(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("completed") + shot("running") + END))
@@ -67,7 +67,7 @@ def test_a_marker_without_a_terminal_snapshot_is_the_end_as_get_shows_it(
     hub.wait_until_left()
 
 
-def test_get_may_show_the_end_a_moment_behind_the_marker(
+def test_get_may_show_the_end_a_moment_after_the_marker(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END))
@@ -77,7 +77,7 @@ def test_get_may_show_the_end_a_moment_behind_the_marker(
     assert sum(clock.slept) == pytest.approx(2)
 
 
-def test_a_marker_that_get_denies_is_not_believed_for_ever(
+def test_a_marker_that_get_contradicts_is_not_the_end(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END), stream(shot("completed")))
@@ -95,7 +95,7 @@ def test_a_clean_close_without_a_marker_is_the_end_only_if_get_says_so(
     assert hub.routes == [EVENTS, GET, EVENTS, GET, EVENTS, GET]
 
 
-def test_a_stream_that_is_closed_at_once_is_opened_again_with_growing_pauses(
+def test_a_stream_closed_at_once_is_reopened_with_growing_pauses(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(*[stream(shot("draft"))] * 10, stream(shot("completed")))
@@ -114,7 +114,7 @@ def test_204_is_a_clean_close(hub: LoopbackHub, caller: Any, clock: DrivenClock)
     assert watched(caller, hub, clock) == ["completed"]
 
 
-def test_a_break_is_healed(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+def test_a_truncated_stream_is_reopened(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     hub.events(
         stream(shot("running"), end="unfinished"), response(503), reset, stream(shot("completed"))
     )
@@ -122,7 +122,7 @@ def test_a_break_is_healed(hub: LoopbackHub, caller: Any, clock: DrivenClock) ->
     assert hub.routes.count(GET) == 0
 
 
-def test_heartbeats_and_raw_data_are_no_progress(
+def test_heartbeats_and_raw_data_are_not_progress(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
@@ -139,7 +139,7 @@ def test_a_campaign_in_any_state_is_waited_for(
     assert watched(caller, hub, clock) == [state, "running", "completed"]
 
 
-def test_another_status_word_is_no_end_on_a_stream_or_behind_a_clean_close(
+def test_an_unknown_status_is_not_the_end_on_a_stream_or_after_a_clean_close(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("reviewing")), stream(shot("completed")))
@@ -147,7 +147,7 @@ def test_another_status_word_is_no_end_on_a_stream_or_behind_a_clean_close(
     assert watched(caller, hub, clock) == ["reviewing", "completed"]
 
 
-def test_another_status_word_behind_the_marker_is_the_end(
+def test_an_unknown_status_after_the_marker_is_the_end(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(stream(shot("running"), END))
@@ -173,7 +173,7 @@ def test_unknown_keys_and_missing_counts_survive(
     assert third.status == "completed"
 
 
-def test_rate_and_eta_are_of_what_the_stream_showed(
+def test_rate_and_eta_come_from_the_stream(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     seen = threading.Event()
@@ -202,7 +202,7 @@ NO_STREAM = {
 
 
 @table("name", NO_STREAM)
-def test_where_no_stream_can_be_had_get_is_asked_every_ten_seconds(
+def test_without_a_stream_get_is_called_every_ten_seconds(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
     hub.events(NO_STREAM[name][0])
@@ -234,7 +234,7 @@ def test_without_the_fallback_it_raises(
     ],
     ids=["401", "403", "410", "cost cap"],
 )
-def test_a_refusal_that_polling_would_meet_too_raises(
+def test_a_refusal_that_polling_would_get_too_raises(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, answer: Any, error: type[KatavenError]
 ) -> None:
     hub.events(answer)
@@ -243,9 +243,7 @@ def test_a_refusal_that_polling_would_meet_too_raises(
     assert hub.routes == [EVENTS]
 
 
-def test_a_campaign_that_is_not_there_raises(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock
-) -> None:
+def test_an_unknown_campaign_raises(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
     with pytest.raises(NotFoundError):
         watched(caller, hub, clock)
     assert hub.routes == [EVENTS, GET]
@@ -267,7 +265,7 @@ def test_the_polls_interval_is_a_setting(hub: LoopbackHub, caller: Any, clock: D
     assert sum(clock.slept) == pytest.approx(5)
 
 
-def test_the_stream_is_tried_again_every_five_minutes(
+def test_the_stream_is_retried_every_five_minutes(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(
@@ -298,7 +296,9 @@ def test_a_day_of_polling_stays_within_the_days_quota(
     assert len(hub.requests) * 24 < 10_000
 
 
-def test_polling_keeps_to_the_budget(hub: LoopbackHub, caller: Any, clock: DrivenClock) -> None:
+def test_polling_respects_the_rate_limiter(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
+) -> None:
     hub.events(response(404))
     hub.get(*["running"] * 20, "completed")
     client = caller.client(hub, clock=clock, rate_limits=RateLimits(per_minute=5))
@@ -307,7 +307,7 @@ def test_polling_keeps_to_the_budget(hub: LoopbackHub, caller: Any, clock: Drive
     assert all(b - a >= 60 for a, b in zip(times, times[5:], strict=False))
 
 
-def test_a_get_that_fails_for_good_while_polling_raises(
+def test_a_permanent_failure_of_get_while_polling_raises(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
     hub.events(response(404))
@@ -334,7 +334,7 @@ def test_closing_a_watch_ends_it_and_its_connection(
 @pytest.mark.parametrize(
     "option", [{"poll_interval": 0}, {"poll_interval": -1.0}, {"poll_interval": "9"}]
 )
-def test_an_interval_that_makes_no_sense_is_refused(
+def test_an_invalid_interval_is_refused(
     hub: LoopbackHub, caller: Any, option: dict[str, Any]
 ) -> None:
     with pytest.raises((ValueError, TypeError), match="poll_interval"):

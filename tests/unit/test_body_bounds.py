@@ -38,7 +38,7 @@ cuts = st.lists(st.integers(0, 5000), max_size=12)
 
 
 @given(contents, chains, cuts)
-def test_any_packing_in_any_pieces_gives_the_content(
+def test_any_encoding_in_any_chunks_gives_the_content(
     content: bytes, chain: list[str], at: list[int]
 ) -> None:
     packed = content
@@ -49,7 +49,7 @@ def test_any_packing_in_any_pieces_gives_the_content(
 
 
 @given(st.binary(min_size=1, max_size=2000), st.data())
-def test_a_packed_body_that_ends_early_is_an_error_that_may_pass(
+def test_a_truncated_compressed_body_is_a_transient_error(
     content: bytes, data: st.DataObject
 ) -> None:
     packed = gzip.compress(content, mtime=0)
@@ -62,7 +62,7 @@ def test_a_packed_body_that_ends_early_is_an_error_that_may_pass(
 
 
 @given(st.binary(min_size=3, max_size=300))
-def test_rubbish_in_place_of_packed_data_is_a_body_error(rubbish: bytes) -> None:
+def test_rubbish_instead_of_compressed_data_is_a_body_error(rubbish: bytes) -> None:
     body = Body("gzip")
     try:
         body.feed(rubbish)
@@ -80,13 +80,13 @@ def test_one_byte_at_a_time_is_the_same_as_all_at_once() -> None:
     assert body.whole() == b"0" * 100_000
 
 
-def test_an_empty_body_is_empty_however_it_is_said_to_be_packed() -> None:
+def test_an_empty_body_is_empty_with_any_encoding() -> None:
     for encodings in ("", "gzip", "gzip, gzip", "deflate"):
         assert Body(encodings).whole() == b""
 
 
 @pytest.mark.parametrize("encodings", ["", "gzip", "gzip, gzip"])
-def test_the_bound_is_sixteen_mib_exactly(encodings: str) -> None:
+def test_the_limit_is_exactly_sixteen_mib(encodings: str) -> None:
     assert LONGEST_BODY == 16 * MIB
     for size, taken in [(LONGEST_BODY, True), (LONGEST_BODY + 1, False)]:
         packed = b"\0" * size
@@ -103,7 +103,7 @@ def test_the_bound_is_sixteen_mib_exactly(encodings: str) -> None:
 
 
 @table("encodings", ["br", "zstd", "gzip, br", "x-unknown", "gzip, gzip, gzip, gzip"])
-def test_a_packing_that_is_unknown_or_too_deep_is_final(encodings: str) -> None:
+def test_an_unknown_or_too_deep_encoding_is_final(encodings: str) -> None:
     with pytest.raises(BodyError) as caught:
         Body(encodings)
     assert caught.value.final is True
@@ -121,16 +121,16 @@ def _peak(body: Body, pieces: list[bytes]) -> int:
         tracemalloc.stop()
 
 
-def test_a_body_in_tiny_pieces_takes_no_more_memory_than_its_size_warrants() -> None:
+def test_a_body_in_tiny_chunks_takes_memory_in_proportion_to_its_size() -> None:
     assert _peak(Body(), [b"x"] * 200_000) < 2 * MIB
 
 
-def test_members_that_hold_nothing_take_no_memory() -> None:
+def test_empty_members_take_no_memory() -> None:
     member = gzip.compress(b"", mtime=0)
     assert _peak(Body("gzip"), [member * 3000] * 10) < MIB
 
 
-def test_what_lies_behind_the_packed_end_takes_no_memory() -> None:
+def test_bytes_after_the_compressed_end_take_no_memory() -> None:
     body = Body("gzip")
     body.feed(gzip.compress(b"x"))
     assert _peak(body, [b"y" * 65536] * 200) < MIB

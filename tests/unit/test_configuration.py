@@ -78,7 +78,7 @@ def test_a_base_is_extended_once_and_only_if_its_last_segment_is_not_v1(
 
 
 @given(st.text(st.characters(max_codepoint=0x2FF), max_size=30))
-def test_any_text_is_a_url_that_the_transport_takes_or_a_configuration_error(tail: str) -> None:
+def test_any_text_is_a_usable_url_or_a_configuration_error(tail: str) -> None:
     import httpx
 
     for text in (tail, "https://" + tail, "https://host/" + tail, "http://127.0.0.1:" + tail):
@@ -98,7 +98,7 @@ hosts = st.from_regex(r"[0-9a-z.\-_\[\]:%]{1,20}", fullmatch=True)
 
 
 @given(hosts)
-def test_any_host_is_one_that_the_transport_takes_or_a_configuration_error(host: str) -> None:
+def test_any_host_is_usable_or_a_configuration_error(host: str) -> None:
     import httpx
 
     try:
@@ -110,7 +110,7 @@ def test_any_host_is_one_that_the_transport_takes_or_a_configuration_error(host:
 
 
 @given(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True))
-def test_an_account_name_by_the_documented_rule_is_taken(name: str) -> None:
+def test_an_account_name_by_the_documented_rule_is_accepted(name: str) -> None:
     assert read_account_id(name) == name
 
 
@@ -138,7 +138,7 @@ def test_any_other_token_is_refused_and_not_shown(token: str) -> None:
     assert not token or "secret" + token not in str(caught.value)
 
 
-def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KATAVEN_API_KEY", "from-environment")
     monkeypatch.setenv("KATAVEN_ACCOUNT_ID", "from-environment")
     monkeypatch.setenv("KATAVEN_BASE_URL", "https://from-environment")

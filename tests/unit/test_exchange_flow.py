@@ -90,7 +90,7 @@ def kinds(effects: list[Any]) -> list[str]:
     return [type(effect).__name__ for effect in effects]
 
 
-def test_a_success_asks_for_one_request_and_nothing_else() -> None:
+def test_a_success_sends_one_request_and_nothing_else() -> None:
     result, effects = drive(GET, [OK])
     assert result == {"id": "c1"}
     assert kinds(effects) == ["Send"]
@@ -108,7 +108,7 @@ def test_each_attempt_has_a_record_of_its_own() -> None:
 
 @table("name", WRITES)
 @table("timed_out", [False, True])
-def test_a_write_that_was_sent_and_lost_is_the_end(name: str, timed_out: bool) -> None:
+def test_a_write_that_was_sent_and_lost_is_not_retried(name: str, timed_out: bool) -> None:
     result, effects = drive(WRITES[name], [lost(sent=True, timed_out=timed_out)])
     assert type(result) is (APITimeoutError if timed_out else APIConnectionError)
     assert result.request_sent is True
@@ -117,7 +117,7 @@ def test_a_write_that_was_sent_and_lost_is_the_end(name: str, timed_out: bool) -
 
 
 @table("name", WRITES)
-def test_a_write_that_never_left_is_sent_again(name: str) -> None:
+def test_a_write_that_was_not_sent_is_retried(name: str) -> None:
     result, effects = drive(WRITES[name], [lost(sent=False)] * 3 + [OK])
     assert result == (None if name == "delete" else {"id": "c1"})
     assert kinds(effects) == ["Send", "Sleep"] * 3 + ["Send"]
@@ -128,7 +128,7 @@ def test_a_write_that_never_left_is_sent_again(name: str) -> None:
 
 @table("name", WRITES)
 @table("status", [500, 502, 503, 504, 520])
-def test_a_write_that_failed_at_the_server_is_the_end(name: str, status: int) -> None:
+def test_a_write_that_failed_at_the_server_is_not_retried(name: str, status: int) -> None:
     result, effects = drive(WRITES[name], [Reply(status, (), b"x")])
     assert type(result) is ServerError
     assert result.request_sent is True
@@ -136,21 +136,21 @@ def test_a_write_that_failed_at_the_server_is_the_end(name: str, status: int) ->
 
 
 @table("name", WRITES)
-def test_a_2xx_head_whose_body_broke_off_is_a_success_of_a_write(name: str) -> None:
+def test_a_2xx_with_a_truncated_body_is_a_success_of_a_write(name: str) -> None:
     failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
     result, effects = drive(WRITES[name], [failure])
     assert result == (None if name == "delete" else {})
     assert kinds(effects) == ["Send"]
 
 
-def test_a_2xx_head_whose_body_broke_off_is_read_again() -> None:
+def test_a_2xx_with_a_truncated_body_is_retried_for_a_read() -> None:
     failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
     result, effects = drive(GET, [failure, OK])
     assert result == {"id": "c1"}
     assert kinds(effects) == ["Send", "Sleep", "Send"]
 
 
-def test_a_body_that_must_not_be_unpacked_is_final_for_a_read() -> None:
+def test_a_body_that_must_not_be_decompressed_is_final_for_a_read() -> None:
     failure = Failure(ValueError("x"), "the body is over 16 MiB", True, status=200, final=True)
     result, effects = drive(GET, [failure])
     assert type(result) is ResponseFormatError
@@ -159,7 +159,7 @@ def test_a_body_that_must_not_be_unpacked_is_final_for_a_read() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 503])
-def test_the_status_of_a_write_counts_though_its_text_broke_off(status: int) -> None:
+def test_the_status_of_a_write_counts_though_its_body_is_truncated(status: int) -> None:
     failure = Failure(OSError("gone"), "it broke off", sent=True, status=status)
     result, effects = drive(WRITES["start"], [failure])
     assert result.status_code == status
@@ -178,14 +178,14 @@ def test_no_deadline_leaves_the_timeouts_as_they_are_and_a_deadline_shortens_the
     assert second.timeout == Timeout(10, 11.75, 11.75, 11.75)
 
 
-def test_a_limit_of_the_caller_holds_beside_the_deadline() -> None:
+def test_a_limit_of_the_caller_and_the_deadline_both_apply() -> None:
     for deadline, limit in [(5.0, 9.0), (9.0, 5.0), (None, 5.0)]:
         flow = exchange(GET, Options(deadline=deadline), HandClock(), START + limit)
         assert next(flow).limit == START + 5
         flow.close()
 
 
-def test_a_limit_that_has_passed_sends_nothing() -> None:
+def test_an_expired_limit_sends_nothing() -> None:
     flow = exchange(WRITES["start"], Options(), HandClock(), START - 1)
     with pytest.raises(APITimeoutError) as caught:
         next(flow)
@@ -200,7 +200,7 @@ def test_a_wait_beyond_the_deadline_ends_at_once_with_the_last_error_as_cause() 
     assert kinds(effects) == ["Send"]
 
 
-def test_a_refused_token_is_renewed_once_and_the_number_of_it_named() -> None:
+def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
     options = Options(renewable=True, max_retries=0)
     refused = Reply(401, (), b"expired", token=7)
     result, effects = drive(WRITES["start"], [refused, OK], options)
@@ -216,7 +216,7 @@ def test_a_refused_token_is_renewed_once_and_the_number_of_it_named() -> None:
 
 
 @table("name", WRITES)
-def test_what_interrupts_a_write_gets_a_note_of_what_is_known(name: str) -> None:
+def test_an_interruption_of_a_write_gets_a_note_of_what_is_known(name: str) -> None:
     for sent, known in [(True, "may have acted"), (False, "did not act")]:
         flow = exchange(WRITES[name], Options(), HandClock())
         effect = next(flow)
@@ -228,7 +228,7 @@ def test_what_interrupts_a_write_gets_a_note_of_what_is_known(name: str) -> None
         assert WRITES[name].path in note
 
 
-def test_what_interrupts_a_read_gets_no_note() -> None:
+def test_an_interruption_of_a_read_gets_no_note() -> None:
     flow = exchange(GET, Options(), HandClock())
     next(flow).attempt.sent = True
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -236,14 +236,14 @@ def test_what_interrupts_a_read_gets_no_note() -> None:
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_a_mistake_in_a_driver_passes_through_unchanged() -> None:
+def test_an_error_of_a_driver_is_passed_on_unchanged() -> None:
     flow = exchange(WRITES["start"], Options(), HandClock())
     next(flow)
     with pytest.raises(LookupError, match="mine"):
         flow.throw(LookupError("mine"))
 
 
-def test_a_budgeted_call_asks_for_admission_before_every_attempt() -> None:
+def test_a_limited_call_acquires_a_lease_before_every_attempt() -> None:
     clock = HandClock()
     result, effects = drive(GET, [Reply(503, (), b""), OK], Options(budgeted=True), clock)
     assert result == {"id": "c1"}
@@ -262,7 +262,7 @@ def test_pause_and_stop_are_control_calls(operation: str, control: bool) -> None
     flow.close()
 
 
-def test_a_rate_limit_pauses_the_budget() -> None:
+def test_a_rate_limit_pauses_the_rate_limiter() -> None:
     _, effects = drive(GET, [limited(), OK], Options(budgeted=True))
     (pause,) = [effect for effect in effects if isinstance(effect, Pause)]
     assert pause.seconds == pytest.approx(63)
@@ -271,7 +271,7 @@ def test_a_rate_limit_pauses_the_budget() -> None:
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
-def test_a_budget_without_room_before_the_deadline_means_that_nothing_was_sent(name: str) -> None:
+def test_no_quota_before_the_deadline_means_that_nothing_was_sent(name: str) -> None:
     flow = exchange(WRITES[name], Options(budgeted=True, deadline=5.0), HandClock())
     effect = next(flow)
     assert effect.limit == START + 5
@@ -315,7 +315,7 @@ def _surely_not_acted_upon(outcome: Reply | Failure) -> bool:
 
 
 @given(st.sampled_from(sorted(WRITES)), outcomes, options_, st.floats(0, 0.999))
-def test_a_write_is_only_ever_repeated_where_the_hub_surely_did_not_act(
+def test_a_write_is_retried_only_if_the_hub_is_known_not_to_have_acted(
     name: str, happens: list[Any], options: Options, jitter: float
 ) -> None:
     result, effects = drive(WRITES[name], happens, options, HandClock(jitter))

@@ -33,24 +33,24 @@ def test_backoff_lies_between_zero_and_a_bound_that_doubles_from_a_half_to_eight
 
 
 @given(st.floats(0.001, 1e9))
-def test_a_decimal_number_of_seconds_is_taken(seconds: float) -> None:
+def test_a_decimal_number_of_seconds_is_accepted(seconds: float) -> None:
     text = f"{seconds:.6f}"
     assert _read(text) == pytest.approx(float(text))
 
 
 @given(st.integers(1, 10**9))
-def test_a_whole_number_of_seconds_is_taken(seconds: int) -> None:
+def test_an_integer_number_of_seconds_is_accepted(seconds: int) -> None:
     assert _read(str(seconds)) == seconds
 
 
 @given(st.integers(1, 10**8))
-def test_an_http_date_ahead_is_the_time_until_then(ahead: int) -> None:
+def test_an_http_date_in_the_future_is_the_time_until_then(ahead: int) -> None:
     date = format_datetime(datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=ahead), usegmt=True)
     assert _read(date) == ahead
 
 
 @given(st.integers(0, 10**9))
-def test_an_http_date_behind_is_rubbish(behind: int) -> None:
+def test_an_http_date_in_the_past_is_ignored(behind: int) -> None:
     date = format_datetime(
         datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=behind), usegmt=True
     )
@@ -126,21 +126,21 @@ def _wait(
 
 
 @table("status", range(100, 600))
-def test_the_statuses_that_are_repeated(status: int) -> None:
+def test_only_transient_statuses_are_retried(status: int) -> None:
     passing = {500, 502, 503, 504, *range(520, 530)}
     assert (_wait(GET, Reply(status, (), b"")) is not None) is (status in passing)
     assert _wait(START, Reply(status, (), b"")) is None
 
 
 @table("most", range(5))
-def test_the_number_of_repeats_is_bounded(most: int) -> None:
+def test_the_number_of_retries_is_limited(most: int) -> None:
     for outcome in (Reply(503, (), b""), Failure(OSError(), "x", sent=False)):
         waits = [_wait(GET, outcome, repeats, most) for repeats in range(10)]
         assert [wait is not None for wait in waits] == [repeats < most for repeats in range(10)]
 
 
 @given(st.floats(0.01, 120), st.floats(0, 1, exclude_max=True))
-def test_the_wait_after_a_rate_limit_is_what_was_asked_and_up_to_a_tenth_more(
+def test_the_wait_after_a_rate_limit_is_retry_after_and_up_to_a_tenth_more(
     seconds: float, jitter: float
 ) -> None:
     text = f"{seconds:.4f}"

@@ -46,7 +46,7 @@ def test_a_key_in_place_of_the_account_is_not_shown(
         "https://[hush]/v1",
     ],
 )
-def test_no_part_of_a_base_url_that_cannot_be_read_is_shown(url: str) -> None:
+def test_no_part_of_an_invalid_base_url_is_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         read_base_url(url)
     assert "hush" not in str(caught.value)
@@ -83,7 +83,7 @@ def test_no_part_of_the_url_of_a_redis_is_shown(client_class: Any, url: str) -> 
         "file:///hush.db",
     ],
 )
-def test_a_url_of_another_kind_is_no_path_and_is_not_shown(url: str) -> None:
+def test_a_url_of_another_kind_is_not_a_path_and_is_not_shown(url: str) -> None:
     with pytest.raises(ValueError, match="of a kind that is not known") as caught:
         RateLimits(per_minute=1, store=url)
     assert "hush" not in str(caught.value)
@@ -95,7 +95,7 @@ def test_a_path_is_still_a_path() -> None:
         assert _travels(path)
 
 
-def test_memory_in_sqlites_words_is_refused_with_ours() -> None:
+def test_sqlites_memory_name_is_refused_and_ours_named() -> None:
     with pytest.raises(ValueError, match="'memory'"):
         RateLimits(store=":memory:")
 
@@ -109,7 +109,7 @@ def test_memory_in_sqlites_words_is_refused_with_ours() -> None:
         "unix:///run/redis.sock?password=hush",
     ],
 )
-def test_a_store_whose_url_may_hold_a_password_does_not_travel(store: str) -> None:
+def test_a_store_whose_url_may_hold_a_password_is_not_pickled(store: str) -> None:
     assert not _travels(store)
 
 
