@@ -100,7 +100,7 @@ def test_a_rate_limit_pauses_all_but_control_calls(caller: Blocking, hub: Loopba
     clock.on_sleep = meanwhile(caller, lambda: _caught(caller, try_another), refused)
     caller.call(lambda: client.campaigns.get("c1"))
     assert [type(error) for error in refused] == [APITimeoutError]
-    assert "budget has room in 63.0 s" in str(refused[0])
+    assert "63.0 s" in str(refused[0])
 
 
 def _caught(caller: Blocking, call: Any) -> Any:

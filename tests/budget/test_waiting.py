@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kataven import (
+    APIConnectionError,
     APITimeoutError,
     AsyncKatavenClient,
     CallEvent,
@@ -19,7 +20,7 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
-from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.clients import DID_NOT_ACT, KEY, Blocking, DrivenClock
 from tests.support.http import Request, response
 from tests.support.server import LoopbackHub, wait_for
 
@@ -108,7 +109,7 @@ def test_a_failed_connection_releases_its_lease(caller: Blocking) -> None:
         nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
         limits = RateLimits(concurrent=1, per_hour=50, headroom=0)
         client = caller.client(nobody, rate_limits=limits, clock=clock_for(caller))
-        with pytest.raises(Exception, match="no connection"):
+        with pytest.raises(APIConnectionError):
             caller.call(lambda: client.campaigns.get("c1"))
         assert client.rate_limits.concurrent == 1
         # Each attempt is counted.
@@ -168,10 +169,10 @@ def test_a_window_that_opens_after_the_deadline_is_not_waited_for(
     limits = RateLimits(per_minute=2)
     client = caller.client(hub, rate_limits=limits, clock=clock, deadline=60)
     caller.together(gets(client, 2))
-    with pytest.raises(APITimeoutError, match=r"budget has room in 61\.0 s") as caught:
+    with pytest.raises(APITimeoutError, match=r"61\.0 s") as caught:
         caller.call(lambda: client.campaigns.get("c1"))
     assert caught.value.request_sent is None
-    with pytest.raises(APITimeoutError, match="did not act") as caught:
+    with pytest.raises(APITimeoutError, match=DID_NOT_ACT) as caught:
         caller.call(lambda: client.campaigns.start("c1"))
     assert caught.value.request_sent is False
     assert clock.slept == []
@@ -249,7 +250,8 @@ def test_waiting_for_the_window_is_logged_and_calls_the_hook(
     for _ in range(3):
         caller.call(lambda: client.campaigns.get("c1"))
     assert told == [CallEvent("GET", "/campaigns/c1", 1, None, pytest.approx(61.0))]
-    assert "GET /campaigns/c1 waits for the request budget, 61.0 s at least" in caplog.text
+    assert "GET /campaigns/c1" in caplog.text
+    assert "61.0 s" in caplog.text
     assert KEY not in caplog.text
 
 
@@ -291,7 +293,7 @@ def test_a_closed_client_says_so(
     client = caller.client(hub, rate_limits=RateLimits(per_minute=5, store=path))
     caller.call(lambda: client.campaigns.get("c1"))
     caller.close(client)
-    with pytest.raises(ConfigurationError, match="this client is closed"):
+    with pytest.raises(ConfigurationError, match="closed"):
         caller.call(lambda: client.campaigns.get("c1"))
     assert len(hub.requests) == 1
 
@@ -315,7 +317,7 @@ def test_a_forked_child_gets_an_error_before_it_uses_the_rate_limiter(
         os.close(writing)
         os.waitpid(child, 0)
         with os.fdopen(reading) as said:
-            assert "before a fork" in said.read()
+            assert "fork" in said.read()
         left = client.rate_limits
     assert left is not None
     assert left.per_hour == 49

@@ -179,9 +179,7 @@ def test_an_accepted_write_with_a_trickling_response_was_accepted(
     options: dict[str, Any] = {"timeout": kataven.Timeout(read=0.6)}
     client = caller.client(hub, **(options if bound == "timeout" else {"deadline": 0.6}))
     if operation == "create":
-        with pytest.raises(
-            kataven.ResponseFormatError, match=r"^the Hub accepted the request"
-        ) as caught:
+        with pytest.raises(kataven.ResponseFormatError, match="accepted") as caught:
             caller.call(WRITES[operation], client)
         assert caught.value.request_sent is True
     else:

@@ -188,7 +188,7 @@ def test_a_success_to_a_read_without_a_json_object_is_a_format_error_and_is_not_
     assert caught.value.request_sent is None
     assert 200 <= caught.value.status_code < 300
     assert hub.arrived(1) == 1
-    assert "the Hub accepted the request" not in str(caught.value)
+    assert "accepted" not in str(caught.value)
 
 
 def test_a_format_error_shows_the_body(caller: Blocking, hub: LoopbackHub) -> None:
@@ -239,7 +239,7 @@ def test_a_create_that_the_hub_accepted_and_that_cannot_be_read_says_so(
     with pytest.raises(kataven.ResponseFormatError) as caught:
         caller.call(WRITES["create"], caller.client(hub, clock=clock))
     error = caught.value
-    assert str(error).startswith("the Hub accepted the request")
+    assert "accepted" in str(error)
     assert "list" in str(error)
     assert error.request_sent is True
     assert 200 <= error.status_code < 300

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kataven
-from tests.support.clients import CSV, OPERATIONS, READS, WRITES, Blocking, DrivenClock
+from tests.support.clients import (
+    CSV,
+    DID_NOT_ACT,
+    MAY_HAVE_ACTED,
+    OPERATIONS,
+    READS,
+    WRITES,
+    Blocking,
+    DrivenClock,
+)
 from tests.support.http import chunked, response
 from tests.support.server import Early, LoopbackHub, close, refused_port, reset, silence
 from tests.support.tables import table
@@ -172,7 +181,8 @@ def test_a_read_survives_a_hub_that_was_silent_once(
 
 def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
     assert error.request_sent is True  # type: ignore[attr-defined]
-    assert "may have acted" in str(error)
+    assert MAY_HAVE_ACTED in str(error)
+    # It names the call that shows what happened.
     assert "list" in str(error)
 
 
@@ -230,9 +240,7 @@ def test_a_write_whose_success_response_stops_in_the_middle_was_accepted(
     hub.always = (response(200, b'{"id": ', length=40), silence)
     client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.6))
     if operation == "create":
-        with pytest.raises(
-            kataven.ResponseFormatError, match=r"^the Hub accepted the request"
-        ) as caught:
+        with pytest.raises(kataven.ResponseFormatError, match="accepted") as caught:
             _call(caller, operation, client)
         assert caught.value.request_sent is True
     else:
@@ -251,7 +259,7 @@ def test_a_refused_connection_is_tried_four_times_and_nothing_is_sent(
     assert caught.value.request_sent is (None if operation in READS else False)
     assert len(clock.slept) == 3
     if operation in WRITES:
-        assert "did not act" in str(caught.value)
+        assert DID_NOT_ACT in str(caught.value)
 
 
 @table("operation", OPERATIONS)

@@ -136,7 +136,7 @@ def test_a_bomb_does_not_make_an_accepted_write_look_failed(
     hub.always = DOUBLE
     client = caller.client(hub, clock=clock)
     if operation == "create":
-        with pytest.raises(kataven.ResponseFormatError, match=r"^the Hub accepted the request"):
+        with pytest.raises(kataven.ResponseFormatError, match="accepted"):
             caller.call(WRITES[operation], client)
     else:
         assert caller.call(WRITES[operation], client) == (None if operation == "delete" else {})

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.clients import OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from tests.support.clients import (
+    DID_NOT_ACT,
+    MAY_HAVE_ACTED,
+    OPERATIONS,
+    WRITES,
+    Awaited,
+    Blocking,
+    DrivenClock,
+)
 from tests.support.http import response
 from tests.support.server import LoopbackHub, silence, wait_for
 from tests.support.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ACTED = "may have acted"
-NOT_ACTED = "did not act"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +56,7 @@ def test_ctrl_c_while_a_write_waits_for_its_response_says_that_it_may_have_acted
     client = caller.client(hub)
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], client)
-    assert ACTED in _notes(caught.value)
+    assert MAY_HAVE_ACTED in _notes(caught.value)
     assert hub.only.path.removeprefix("/api/v1") in _notes(caught.value)
     assert hub.only.method in _notes(caught.value)
     # The client still works.
@@ -82,8 +87,8 @@ def test_ctrl_c_while_a_write_waits_for_its_retry_says_that_nothing_was_done(
     hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
-    assert NOT_ACTED in _notes(caught.value)
-    assert ACTED not in _notes(caught.value)
+    assert DID_NOT_ACT in _notes(caught.value)
+    assert MAY_HAVE_ACTED not in _notes(caught.value)
     assert hub.arrived(1) == 1
 
 
@@ -95,8 +100,8 @@ def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
 
     with pytest.raises(KeyboardInterrupt) as caught:
         blocking.client(hub, api_key=ask).campaigns.start("c1")
-    assert NOT_ACTED in _notes(caught.value)
-    assert ACTED not in _notes(caught.value)
+    assert DID_NOT_ACT in _notes(caught.value)
+    assert MAY_HAVE_ACTED not in _notes(caught.value)
     assert hub.connections == 0
 
 
@@ -118,7 +123,7 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
             return error
         raise AssertionError("it was not cancelled")
 
-    assert ACTED in _notes(awaited.run(main()))
+    assert MAY_HAVE_ACTED in _notes(awaited.run(main()))
     assert hub.arrived(1) == 1
     assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
 
@@ -135,7 +140,7 @@ def test_a_write_under_asyncios_own_timeout_says_the_same(
 
     with pytest.raises(TimeoutError) as caught:
         awaited.run(main())
-    assert ACTED in _notes(caught.value)
+    assert MAY_HAVE_ACTED in _notes(caught.value)
 
 
 def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
@@ -162,8 +167,8 @@ def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
         raise AssertionError("it was not cancelled")
 
     error = awaited.run(main())
-    assert NOT_ACTED in _notes(error)
-    assert ACTED not in _notes(error)
+    assert DID_NOT_ACT in _notes(error)
+    assert MAY_HAVE_ACTED not in _notes(error)
     assert hub.arrived(1) == 1
 
 

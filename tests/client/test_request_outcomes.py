@@ -14,7 +14,15 @@ import httpx
 import pytest
 
 import kataven
-from tests.support.clients import KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
+from tests.support.clients import (
+    KEY,
+    MAY_HAVE_ACTED,
+    OPERATIONS,
+    WRITES,
+    Awaited,
+    Blocking,
+    DrivenClock,
+)
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close, silence, trickle
 from tests.support.tables import table
@@ -22,7 +30,6 @@ from tests.support.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ACTED = "may have acted"
 LEFT_OVER = response(200, {"id": "c1", "status": "running", "from": "left over bytes"})
 
 
@@ -91,7 +98,7 @@ def test_a_deadline_in_a_transport_without_progress_leaves_the_outcome_unknown(
 ) -> None:
     hub.always = (silence,)
     client = awaited.client(hub, http_client=_silent(awaited), deadline=0.5)
-    with pytest.raises(kataven.APITimeoutError, match=ACTED) as caught:
+    with pytest.raises(kataven.APITimeoutError, match=MAY_HAVE_ACTED) as caught:
         awaited.call(WRITES[operation], client)
     assert caught.value.request_sent is True
     assert hub.arrived(1) == 1
@@ -106,7 +113,7 @@ def test_ctrl_c_in_a_transport_without_progress_leaves_the_outcome_unknown(
     client = caller.client(hub, http_client=_silent(caller))
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], client)
-    assert ACTED in _notes(caught.value)
+    assert MAY_HAVE_ACTED in _notes(caught.value)
 
 
 def test_a_transport_without_progress_works_like_any_other(
@@ -159,12 +166,12 @@ def test_a_redirect_to_an_invalid_url_is_the_error_of_its_status(
 ) -> None:
     hub.always = response(302, b"moved", [("Location", location), ("X-Echo", KEY)])
     options = {} if own else {"http_client": caller.http_client()}
-    with pytest.raises(kataven.APIStatusError, match="Redirects are not followed") as caught:
+    with pytest.raises(kataven.APIStatusError, match="302") as caught:
         caller.call(OPERATIONS[operation], caller.client(hub, clock=clock, **options))
     assert caught.value.status_code == 302
     assert "location" in caught.value.headers
     assert caught.value.headers["x-echo"] == "<key>"
-    assert ACTED not in str(caught.value)
+    assert MAY_HAVE_ACTED not in str(caught.value)
     assert hub.arrived(1) == 1
     assert clock.slept == []
 
@@ -173,7 +180,7 @@ def test_a_response_that_is_not_http_is_a_broken_connection(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = (b"no http at all\r\n\r\n", close)
-    with pytest.raises(kataven.APIConnectionError, match=ACTED) as caught:
+    with pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_ACTED) as caught:
         caller.call(caller.client(hub, clock=clock).campaigns.start, "c1")
     assert caught.value.request_sent is True
 
@@ -188,7 +195,7 @@ def test_a_deadline_is_distinguished_from_a_timeout(
         caller.call(OPERATIONS[operation], client)
     assert caught.value.deadline_passed is True
     hasty = caller.client(hub, timeout=0.3, max_retries=0, deadline=60)
-    with pytest.raises(kataven.APITimeoutError, match="within the timeout") as caught:
+    with pytest.raises(kataven.APITimeoutError, match="timeout") as caught:
         caller.call(OPERATIONS[operation], hasty)
     assert caught.value.deadline_passed is False
 

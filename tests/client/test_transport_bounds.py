@@ -68,7 +68,7 @@ def test_one_connect_timeout_covers_all_addresses_of_a_host(
     timeout = kataven.Timeout(connect=0.3)
     client = blocking.client(f"http://localhost:{hub.port}", timeout=timeout, max_retries=0)
     # If each address had the entire timeout, the last one would respond.
-    with pytest.raises(kataven.APITimeoutError, match="no connection") as caught:
+    with pytest.raises(kataven.APITimeoutError) as caught:
         blocking.call(client.campaigns.start, "c1")
     assert caught.value.request_sent is False
     assert hub.connections == 0

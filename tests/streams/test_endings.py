@@ -83,7 +83,7 @@ def test_a_truncated_stream_without_reconnect_is_a_stream_error(
     hub.events(stream(ONE, end=end))
     campaigns = caller.client(hub).campaigns
     events = campaigns.stream_events("c1", reconnect=False, idle_timeout=0.2)
-    with pytest.raises(StreamError, match="broke") as caught:
+    with pytest.raises(StreamError) as caught:
         caller.rest(events)
     assert caught.value.__cause__ is not None
     assert len(hub.requests) == 1
@@ -123,7 +123,7 @@ def test_a_frame_over_the_limit_is_a_stream_error_after_the_items_before_it(
     client = caller.client(hub)
     events = client.campaigns.stream_events("c1")
     assert caller.next(events) == {"n": 1}
-    with pytest.raises(StreamError, match="67108864 bytes"):
+    with pytest.raises(StreamError, match="67108864"):
         caller.next(events)
     assert len(hub.requests) == 1
     hub.wait_until_disconnected()
@@ -142,14 +142,14 @@ def test_an_item_in_the_same_chunk_as_the_overflow_is_yielded_first(
     hub.events(stream(nearly_full))
     events = caller.client(hub).campaigns.stream_events("c1")
     assert caller.next(events) == ": beat"
-    with pytest.raises(StreamError, match="67108864 bytes"):
+    with pytest.raises(StreamError, match="67108864"):
         caller.next(events)
 
 
 def test_a_compressed_stream_is_refused(hub: LoopbackHub, caller: Any, clock: Any) -> None:
     hub.events(stream(ONE, headers=("Content-Encoding: gzip",)))
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
-    with pytest.raises(ResponseFormatError, match="packed as 'gzip'"):
+    with pytest.raises(ResponseFormatError, match="gzip"):
         caller.next(events)
     assert len(hub.requests) == 1
 

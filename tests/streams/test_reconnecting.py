@@ -77,7 +77,7 @@ def test_consecutive_reconnects_are_limited(
     hub.events(stream(ONE, end="unfinished"), response(503, "first"), response(500, "last"))
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     assert caller.next(events) == {"n": 1}
-    with pytest.raises(StreamError, match="5 reconnects") as caught:
+    with pytest.raises(StreamError, match="5") as caught:
         caller.next(events)
     assert isinstance(caught.value.__cause__, ServerError)
     assert caught.value.__cause__.body == "last"
@@ -141,8 +141,9 @@ def test_an_unreachable_hub_is_retried(hub: LoopbackHub, caller: Any, clock: Dri
     held.bind(("127.0.0.1", 0))
     away = SimpleNamespace(url=f"http://127.0.0.1:{held.getsockname()[1]}")
     events = caller.client(away, clock=clock).campaigns.stream_events("c1", max_reconnects=2)
-    with pytest.raises(StreamError, match="no connection to the Hub"):
+    with pytest.raises(StreamError) as caught:
         caller.next(events)
+    assert isinstance(caught.value.__cause__, APIConnectionError)
     assert sum(clock.slept) == pytest.approx(0.5 + 1.0)
     held.close()
 
@@ -168,8 +169,10 @@ def test_a_refusal_raises_its_class_before_any_item_and_is_not_retried(
 ) -> None:
     hub.events(response(status, "no such thing"))
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
-    with pytest.raises(error, match=f"{status} to GET /campaigns/c1/events: no such") as caught:
+    with pytest.raises(error, match="no such thing") as caught:
         caller.next(events)
+    assert str(status) in str(caught.value)
+    assert "GET /campaigns/c1/events" in str(caught.value)
     assert type(caught.value) is error
     assert caught.value.body == "no such thing"
     assert len(hub.requests) == 1

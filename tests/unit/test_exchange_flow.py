@@ -21,6 +21,7 @@ from kataven import (
 from kataven._core.exchange import Options, exchange
 from kataven._core.operation import Admit, Denied, Failure, Pause, Renew, Reply, Send, Sleep
 from kataven.campaigns import operations
+from tests.support.clients import DID_NOT_ACT, MAY_HAVE_ACTED
 from tests.support.tables import table
 
 START = 1_800_000_000.0
@@ -217,7 +218,7 @@ def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
 
 @table("name", WRITES)
 def test_an_interruption_of_a_write_gets_a_note_of_what_is_known(name: str) -> None:
-    for sent, known in [(True, "may have acted"), (False, "did not act")]:
+    for sent, known in [(True, MAY_HAVE_ACTED), (False, DID_NOT_ACT)]:
         flow = exchange(WRITES[name], Options(), HandClock())
         effect = next(flow)
         effect.attempt.sent = sent
