@@ -88,15 +88,15 @@ def test_twenty_thousand_contacts_draw_no_429_and_take_at_most_two_percent_longe
     store: str,
     tmp_path: Any,
 ) -> None:
-    answers: list[CallEvent] = []
+    events: list[CallEvent] = []
     path = store if store == "memory" else str(tmp_path / "budget.db")
     limits = RateLimits(per_minute=60, store=path)
-    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=events.append)
     begun = clock.now()
     contacts = caller.items(client.campaigns.iter_contacts(campaign))
     assert numbers(contacts) == ALL
     # 200 pages and the empty page after them.
-    assert statuses(answers) == {200: 201}
+    assert statuses(events) == {200: 201}
     ideal = 60.0 * (201 // 60)
     assert ideal <= clock.now() - begun <= ideal * 1.02
 
@@ -104,14 +104,14 @@ def test_twenty_thousand_contacts_draw_no_429_and_take_at_most_two_percent_longe
 def test_without_a_rate_limiter_every_page_still_arrives_exactly_once(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
-    answers: list[CallEvent] = []
-    client = caller.client(sandbox, clock=clock, on_response=answers.append)
+    events: list[CallEvent] = []
+    client = caller.client(sandbox, clock=clock, on_response=events.append)
     contacts = caller.items(client.campaigns.iter_contacts(campaign))
     assert numbers(contacts) == ALL
     # Three times the minute was exceeded; only the refused page was requested again.
-    assert statuses(answers) == {200: 201, 429: 3}
-    refused = [number for number, event in enumerate(answers) if event.status == 429]
-    assert [answers[number + 1].attempt for number in refused] == [2, 2, 2]
+    assert statuses(events) == {200: 201, 429: 3}
+    refused = [number for number, event in enumerate(events) if event.status == 429]
+    assert [events[number + 1].attempt for number in refused] == [2, 2, 2]
 
 
 @pytest.mark.slow
@@ -123,8 +123,8 @@ def test_stop_is_sent_within_two_seconds_while_reads_use_up_the_hour(
         wrong = other.campaigns.create("Autumn", "a1", "p1", contacts)["id"]
     clock.sleep(4000)
     limits = RateLimits.documented()
-    answers: list[CallEvent] = []
-    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    events: list[CallEvent] = []
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=events.append)
     asked: list[float] = []
 
     def stop_when_the_hour_is_spent(seconds: float) -> Any:
@@ -141,7 +141,7 @@ def test_stop_is_sent_within_two_seconds_while_reads_use_up_the_hour(
     (stopped,) = [entry for entry in sandbox.journal if entry.campaign == wrong][1:]
     assert stopped.action == "stop"
     assert stopped.time.timestamp() - asked[0] <= 2
-    assert 429 not in statuses(answers)
+    assert 429 not in statuses(events)
 
 
 def wait_for_the_others(caller: Blocking, client: Any) -> Any:
@@ -161,14 +161,14 @@ def wait_for_the_others(caller: Blocking, client: Any) -> Any:
 def test_fifty_concurrent_calls_draw_no_429(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:
-    answers: list[CallEvent] = []
+    events: list[CallEvent] = []
     limits = RateLimits.documented()
-    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=events.append)
     clock.on_sleep = wait_for_the_others(caller, client)
     for _ in range(3):
         found = caller.together([lambda: client.campaigns.get(campaign)] * 50)
-        assert [answer["id"] for answer in found] == [campaign] * 50
-    assert statuses(answers) == {200: 150}
+        assert [result["id"] for result in found] == [campaign] * 50
+    assert statuses(events) == {200: 150}
 
 
 def test_after_a_429_all_workers_wait_and_a_stop_does_not(
@@ -178,9 +178,9 @@ def test_after_a_429_all_workers_wait_and_a_stop_does_not(
     with KatavenClient(sandbox.api_key, base_url=sandbox.url, clock=clock) as other:
         for _ in range(60):
             other.campaigns.get(campaign)
-    answers: list[CallEvent] = []
+    events: list[CallEvent] = []
     limits = RateLimits.documented()
-    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=answers.append)
+    client = caller.client(sandbox, rate_limits=limits, clock=clock, on_response=events.append)
     hurried = client.with_options(deadline=30)
 
     def call() -> Any:
@@ -190,8 +190,8 @@ def test_after_a_429_all_workers_wait_and_a_stop_does_not(
     for _ in range(4):
         with pytest.raises(APITimeoutError):
             caller.call(call)
-    assert statuses(answers) == {429: 1}
+    assert statuses(events) == {429: 1}
     clock.on_sleep = wait_for_the_others(caller, client)
     found = caller.together([lambda: client.campaigns.get(campaign)] * 30)
-    assert [answer["id"] for answer in found] == [campaign] * 30
-    assert statuses(answers) == {429: 1, 200: 30}
+    assert [result["id"] for result in found] == [campaign] * 30
+    assert statuses(events) == {429: 1, 200: 30}

@@ -49,7 +49,7 @@ def test_a_control_call_is_sent_at_once_while_bulk_reads_wait(
     done: list[Any] = []
     clock.on_sleep = meanwhile(caller, lambda: getattr(client.campaigns, word)("c1"), done)
     caller.together(gets(client, 100))
-    assert [answer["id"] for answer in done] == ["c1"]
+    assert [result["id"] for result in done] == ["c1"]
     # It was one of the 60 of the first minute, before any read of the next.
     assert f"POST /campaigns/c1/{word}" in hub.routes[:60]
     assert len(hub.requests) == 101

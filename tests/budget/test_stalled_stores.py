@@ -84,10 +84,10 @@ def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
     return results[0]
 
 
-def stalls_with(answer: bytes, stall: Callable[[], None]) -> Any:
+def stalls_with(scripted: bytes, stall: Callable[[], None]) -> Any:
     def respond(_request: Request) -> bytes:
         stall()
-        return answer
+        return scripted
 
     return respond
 

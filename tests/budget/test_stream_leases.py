@@ -64,7 +64,7 @@ def test_a_refused_stream_releases_its_lease(
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=5))
     with pytest.raises(Exception, match="404"):
-        caller.next(client.campaigns.stream_events("nobody"))
+        caller.next(client.campaigns.stream_events("unknown"))
     assert client.rate_limits.concurrent == 5
 
 

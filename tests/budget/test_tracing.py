@@ -7,26 +7,16 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from kataven import APIConnectionError, KatavenClient, NotFoundError, RateLimits, ServerError
 from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub
+from tests.support.spans import span_exporter
 
-EXPORTER = InMemorySpanExporter()
+EXPORTER = span_exporter()
 CSV = b"phone_number,first_name\n+15550100001,Ada\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _provider() -> None:
-    # A process has one provider, which can be set once.
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
-    trace.set_tracer_provider(provider)
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +76,8 @@ def test_a_call_without_a_response_has_no_status(caller: Blocking) -> None:
 
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
-        client = caller.client(nobody, tracing=True, clock=DrivenClock())
+        unreachable = type("Unreachable", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
+        client = caller.client(unreachable, tracing=True, clock=DrivenClock())
         with pytest.raises(APIConnectionError):
             caller.call(lambda: client.campaigns.get("c1"))
     (found,) = spans()

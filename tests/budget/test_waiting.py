@@ -106,9 +106,9 @@ def test_a_failed_connection_releases_its_lease(caller: Blocking) -> None:
 
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        nobody = type("Nobody", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
+        unreachable = type("Unreachable", (), {"url": f"http://127.0.0.1:{held.getsockname()[1]}"})
         limits = RateLimits(concurrent=1, per_hour=50, headroom=0)
-        client = caller.client(nobody, rate_limits=limits, clock=clock_for(caller))
+        client = caller.client(unreachable, rate_limits=limits, clock=clock_for(caller))
         with pytest.raises(APIConnectionError):
             caller.call(lambda: client.campaigns.get("c1"))
         assert client.rate_limits.concurrent == 1
@@ -244,12 +244,12 @@ def test_waiting_for_the_window_is_logged_and_calls_the_hook(
     caller: Blocking, hub: LoopbackHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kataven")
-    told: list[CallEvent] = []
+    seen: list[CallEvent] = []
     limits = RateLimits(per_minute=2)
-    client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), on_wait=told.append)
+    client = caller.client(hub, rate_limits=limits, clock=clock_for(caller), on_wait=seen.append)
     for _ in range(3):
         caller.call(lambda: client.campaigns.get("c1"))
-    assert told == [CallEvent("GET", "/campaigns/c1", 1, None, pytest.approx(61.0))]
+    assert seen == [CallEvent("GET", "/campaigns/c1", 1, None, pytest.approx(61.0))]
     assert "GET /campaigns/c1" in caplog.text
     assert "61.0 s" in caplog.text
     assert KEY not in caplog.text
@@ -258,17 +258,17 @@ def test_waiting_for_the_window_is_logged_and_calls_the_hook(
 def test_a_call_that_waits_in_the_queue_calls_the_hook_too(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    told: list[CallEvent] = []
+    seen: list[CallEvent] = []
 
     def slow(_request: Request) -> None:
         # Until the head of the queue and the two after it have reported that they wait.
-        wait_for(lambda: len(told) >= 3)
+        wait_for(lambda: len(seen) >= 3)
 
     hub.on_request = slow
-    client = caller.client(hub, rate_limits=RateLimits(concurrent=1), on_wait=told.append)
+    client = caller.client(hub, rate_limits=RateLimits(concurrent=1), on_wait=seen.append)
     results = caller.together(gets(client, 4))
     assert [result["id"] for result in results] == ["c1"] * 4
-    assert len(told) == 3
+    assert len(seen) == 3
 
 
 def test_a_hook_that_raises_changes_nothing(caller: Blocking, hub: LoopbackHub) -> None:
@@ -366,11 +366,11 @@ def test_an_async_client_works_in_a_new_loop_after_one_that_was_interrupted(
     assert all(call.cancelled() for call in calls)
     gate.set()
 
-    async def anew() -> None:
+    async def again() -> None:
         async with client, asyncio.timeout(10):
             assert (await client.campaigns.get("c1"))["id"] == "c1"
 
-    asyncio.run(anew())
+    asyncio.run(again())
 
 
 def test_two_event_loops_may_share_one_rate_limiter(hub: LoopbackHub) -> None:

@@ -32,8 +32,8 @@ def test_fifty_concurrent_calls_each_get_their_own_response(
     hub.on_request = decide
     client = caller.client(hub)
     ids = [f"c{number}" for number in range(50)]
-    answers = caller.together([lambda i=i: client.campaigns.get(i) for i in ids])
-    assert [answer["id"] for answer in answers] == ids
+    results = caller.together([lambda i=i: client.campaigns.get(i) for i in ids])
+    assert [result["id"] for result in results] == ids
 
 
 def test_fifty_concurrent_calls_survive_faults(
@@ -44,8 +44,8 @@ def test_fifty_concurrent_calls_survive_faults(
         * 6
     )
     client = caller.client(hub, clock=clock, max_retries=18)
-    answers = caller.together([lambda: client.campaigns.get("c1")] * 30)
-    assert answers == [{"id": "c1"}] * 30
+    results = caller.together([lambda: client.campaigns.get("c1")] * 30)
+    assert results == [{"id": "c1"}] * 30
     assert hub.arrived(48) == 48
 
 
@@ -86,14 +86,14 @@ def test_the_async_client_works_in_one_loop_after_another(hub: LoopbackHub) -> N
     client = kataven.AsyncKatavenClient(KEY, base_url=hub.url)
 
     async def call() -> Any:
-        answer = await client.campaigns.get("c1")
+        result = await client.campaigns.get("c1")
         await asyncio.sleep(0)
-        return answer
+        return result
 
     async def call_and_close() -> Any:
-        answer = await call()
+        result = await call()
         await client.aclose()
-        return answer
+        return result
 
     with asyncio.Runner() as first, asyncio.Runner() as second:
         assert first.run(call()) == {"id": "c1"}
@@ -115,12 +115,12 @@ def test_cancelling_one_call_leaves_other_tasks_running(awaited: Awaited, hub: L
             task.cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    answers = awaited.run(main())
-    for number, answer in enumerate(answers):
+    results = awaited.run(main())
+    for number, result in enumerate(results):
         if number % 3:
-            assert answer == {"id": f"c{number}"}
+            assert result == {"id": f"c{number}"}
         else:
-            assert isinstance(answer, asyncio.CancelledError)
+            assert isinstance(result, asyncio.CancelledError)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")

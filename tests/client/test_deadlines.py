@@ -200,8 +200,8 @@ def test_an_unread_upload_does_not_outlast_the_deadline(caller: Blocking, hub: L
 def test_a_body_that_arrives_in_small_chunks_in_time_is_read(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    pieces = [b'{"id": ', b'"c', b'1"}']
-    hub.always = (response(200, b"", length=12), *(trickle(piece, 0.01) for piece in pieces))
+    chunks = [b'{"id": ', b'"c', b'1"}']
+    hub.always = (response(200, b"", length=12), *(trickle(chunk, 0.01) for chunk in chunks))
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 

@@ -163,8 +163,8 @@ NOT_OBJECTS: dict[str, Any] = {
     "no UTF-8": response(200, b'{"id": "\xff\xfe"}', [("Content-Type", "application/json")]),
     "nested too deep": response(200, b'{"a":' * 100_000, [("Content-Type", "application/json")]),
     "a number too long": response(200, b'{"a": %s}' % (b"9" * 10_000), []),
-    "packed wrongly": response(200, b"{}", [("Content-Encoding", "gzip")]),
-    "packed as br": response(200, b"{}", [("Content-Encoding", "br")]),
+    "compressed wrongly": response(200, b"{}", [("Content-Encoding", "gzip")]),
+    "compressed as br": response(200, b"{}", [("Content-Encoding", "br")]),
 }
 BROKEN_OFF: dict[str, Any] = {
     "reset in the body": (response(200, b'{"id": ', length=50), reset),
@@ -173,7 +173,7 @@ BROKEN_OFF: dict[str, Any] = {
         response(200, b"", [("Transfer-Encoding", "chunked")]) + chunked(b'{"id": ', end=False),
         close,
     ),
-    "closed behind the head": (response(200, b"", length=50), close),
+    "closed after the headers": (response(200, b"", length=50), close),
 }
 
 
@@ -205,13 +205,15 @@ def test_a_transition_that_the_hub_accepted_succeeds_whatever_its_body(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, body: str
 ) -> None:
     hub.always = {**NOT_OBJECTS, **BROKEN_OFF}[body]
-    answer = caller.call(TRANSITIONS[operation], caller.client(hub, clock=clock))
-    assert answer == {}
-    assert type(answer) is dict
+    result = caller.call(TRANSITIONS[operation], caller.client(hub, clock=clock))
+    assert result == {}
+    assert type(result) is dict
     assert hub.arrived(1) == 1
 
 
-@pytest.mark.parametrize("body", ["a list", "half an object", "packed as br", "reset in the body"])
+@pytest.mark.parametrize(
+    "body", ["a list", "half an object", "compressed as br", "reset in the body"]
+)
 def test_an_unreadable_body_of_a_transition_is_logged(
     caller: Blocking, hub: LoopbackHub, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:

@@ -37,8 +37,8 @@ SHORT = kataven.Timeout(read=0.08)
 # Transient faults: a read is retried until it gets the response after them. A write is sent once,
 # and its error says whether it may have acted.
 BROKEN_ANSWERS: dict[str, Any] = {
-    "reset before the answer": (reset,),
-    "closed before the answer": (close,),
+    "reset before the response": (reset,),
+    "closed before the response": (close,),
     "reset in the status line": (b"HTTP/1.1 20", reset),
     "reset in the head": (b"HTTP/1.1 200 OK\r\nContent-Ty", reset),
     "closed in the head": (b"HTTP/1.1 200 OK\r\nContent-Ty", close),
@@ -148,13 +148,13 @@ def test_a_read_is_retried_when_the_hub_stays_silent(
 
 
 @pytest.mark.parametrize(
-    "fault", ["behind the status line", "in the head", "in the body", "in a chunk"]
+    "fault", ["after the status line", "in the head", "in the body", "in a chunk"]
 )
 def test_a_read_is_retried_when_a_response_stops_in_the_middle(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, fault: str
 ) -> None:
     begun = {
-        "behind the status line": b"HTTP/1.1 200 OK\r\n",
+        "after the status line": b"HTTP/1.1 200 OK\r\n",
         "in the head": b"HTTP/1.1 200 OK\r\nContent-Ty",
         "in the body": response(200, b'{"id": ', length=40),
         "in a chunk": response(200, b"", CHUNKED) + b"9\r\n{",

@@ -22,7 +22,7 @@ from tests.support.tables import table
 OK = response(200, {"id": "c1"})
 
 
-class Told:
+class Recorder:
     """Records the events of each hook, in order."""
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class Told:
 def test_hooks_see_each_attempt_in_order(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
-    told = Told()
+    recorder = Recorder()
     hub.respond(response(503, "down"), (reset,), OK)
     hub.on_request = lambda _request: clock.advance(3)
     caller.call(
-        caller.client(hub, clock=clock, **told.hooks).campaigns.list_contacts, "c1", "failed"
+        caller.client(hub, clock=clock, **recorder.hooks).campaigns.list_contacts, "c1", "failed"
     )
     path = "/campaigns/c1/contacts"
-    assert told.events == [
+    assert recorder.events == [
         ("on_request", CallEvent("GET", path, 1, None, 0.0)),
         ("on_response", CallEvent("GET", path, 1, 503, 3.0)),
         ("on_retry", CallEvent("GET", path, 1, 503, 0.25)),
@@ -62,10 +62,10 @@ def test_hooks_see_each_attempt_in_order(
 def test_every_operation_calls_its_hooks(
     caller: Blocking, hub: LoopbackHub, operation: str
 ) -> None:
-    told = Told()
-    caller.call(OPERATIONS[operation], caller.client(hub, **told.hooks))
-    assert [name for name, _ in told.events] == ["on_request", "on_response"]
-    event = told.events[1][1]
+    recorder = Recorder()
+    caller.call(OPERATIONS[operation], caller.client(hub, **recorder.hooks))
+    assert [name for name, _ in recorder.events] == ["on_request", "on_response"]
+    event = recorder.events[1][1]
     assert (event.method, event.status, event.attempt) == (hub.only.method, 200, 1)
     assert event.path == hub.only.path.removeprefix("/api/v1")
 
@@ -83,12 +83,12 @@ def test_an_event_is_one_frozen_value_with_five_fields(caller: Blocking, hub: Lo
 def test_a_failed_connection_is_reported_without_a_status(
     caller: Blocking, clock: DrivenClock
 ) -> None:
-    told = Told()
+    recorder = Recorder()
     held, port = refused_port()
-    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, max_retries=1, **told.hooks)
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, max_retries=1, **recorder.hooks)
     with held, pytest.raises(kataven.APIConnectionError):
         caller.call(client.campaigns.start, "c1")
-    assert [(name, event.attempt, event.status) for name, event in told.events] == [
+    assert [(name, event.attempt, event.status) for name, event in recorder.events] == [
         ("on_request", 1, None),
         ("on_response", 1, None),
         ("on_retry", 1, None),
@@ -117,10 +117,10 @@ def test_an_exception_of_a_hook_is_logged_and_changes_nothing(
 
 
 def test_a_view_calls_the_same_hooks(caller: Blocking, hub: LoopbackHub) -> None:
-    told = Told()
-    client = caller.client(hub, **told.hooks)
+    recorder = Recorder()
+    client = caller.client(hub, **recorder.hooks)
     caller.call(client.with_options(max_retries=0).campaigns.get, "c1")
-    assert len(told.events) == 2
+    assert len(recorder.events) == 2
 
 
 def test_the_log_names_request_status_duration_and_attempt(

@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 CHUNKED = ("Transfer-Encoding", "chunked")
 
 
-def _packed(body: bytes, *encodings: str) -> bytes:
+def _compressed(body: bytes, *encodings: str) -> bytes:
     for encoding in encodings:
         body = gzip.compress(body, mtime=0) if encoding == "gzip" else zlib.compress(body)
     return response(200, body, [("Content-Encoding", ", ".join(encodings))])
@@ -37,7 +37,7 @@ def test_only_gzip_is_accepted(caller: Blocking, hub: LoopbackHub) -> None:
 def test_a_compressed_response_is_decompressed(
     caller: Blocking, hub: LoopbackHub, encodings: tuple[str, ...]
 ) -> None:
-    hub.always = _packed(b'{"id": "c1"}', *encodings)
+    hub.always = _compressed(b'{"id": "c1"}', *encodings)
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
@@ -52,16 +52,16 @@ def test_a_response_is_read_completely_with_any_framing(
         "by its end": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body, close),
         "by its length": response(200, body),
     }[framing]
-    answer = caller.call(caller.client(hub).campaigns.get, "c1")
-    assert answer == {"id": "c1", "x": "y" * 200_000}
+    result = caller.call(caller.client(hub).campaigns.get, "c1")
+    assert result == {"id": "c1", "x": "y" * 200_000}
 
 
 ZEROS = b'{"id": "' + b"0" * (20 * MIB) + b'"}'
-DOUBLE = _packed(ZEROS, "gzip", "gzip")
+DOUBLE = _compressed(ZEROS, "gzip", "gzip")
 BOMBS: dict[str, Any] = {
-    "packed": _packed(ZEROS, "gzip"),
-    "packed twice": DOUBLE,
-    "packed four times": response(200, b"", [("Content-Encoding", "gzip, gzip, gzip, gzip")]),
+    "compressed": _compressed(ZEROS, "gzip"),
+    "compressed twice": DOUBLE,
+    "compressed four times": response(200, b"", [("Content-Encoding", "gzip, gzip, gzip, gzip")]),
     "plain": response(200, b" " * (17 * MIB)),
     "plain in chunks": (response(200, b"", [CHUNKED]), chunked(*[b" " * MIB] * 18)),
 }
@@ -91,10 +91,10 @@ def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
 def test_rubbish_after_a_compressed_body_is_not_kept(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, rubbish: bytes
 ) -> None:
-    piece = rubbish * (MIB // len(rubbish))
+    chunk = rubbish * (MIB // len(rubbish))
     hub.always = (
         response(200, b"", [CHUNKED, ("Content-Encoding", "gzip")]),
-        chunked(gzip.compress(b'{"id": "c1"}'), *[piece] * (24 if len(rubbish) == 1 else 1)),
+        chunked(gzip.compress(b'{"id": "c1"}'), *[chunk] * (24 if len(rubbish) == 1 else 1)),
     )
     client = caller.client(hub, clock=clock)
     tracemalloc.start()

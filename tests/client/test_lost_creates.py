@@ -177,7 +177,7 @@ def test_the_deadline_bounds_reading_before_creating_and_searching_together(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "scripted",
     [
         response(403, "no"),
         response(200, b"[]"),
@@ -186,9 +186,9 @@ def test_the_deadline_bounds_reading_before_creating_and_searching_together(
     ],
 )
 def test_nothing_is_sent_if_the_campaigns_cannot_be_listed_first(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, scripted: bytes
 ) -> None:
-    hub.always = answer
+    hub.always = scripted
     with pytest.raises(kataven.KatavenError) as caught:
         _create(caller, _client(caller, hub, clock))
     assert _methods(hub) == ["GET"]
@@ -218,7 +218,7 @@ def test_a_hundred_campaigns_before_do_not_matter_if_the_response_arrives(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "scripted",
     [
         response(400, "row 3"),
         response(401, "no"),
@@ -227,9 +227,9 @@ def test_a_hundred_campaigns_before_do_not_matter_if_the_response_arrives(
     ],
 )
 def test_a_refusal_starts_no_search(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: bytes
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, scripted: bytes
 ) -> None:
-    hub.respond(_campaigns(), answer)
+    hub.respond(_campaigns(), scripted)
     with pytest.raises(kataven.APIStatusError):
         _create(caller, _client(caller, hub, clock))
     assert _methods(hub) == ["GET", "POST"]

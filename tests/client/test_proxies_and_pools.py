@@ -27,7 +27,7 @@ PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_
 def proxy() -> Iterator[LoopbackHub]:
     """A proxy that does not forward."""
     with LoopbackHub() as proxy:
-        proxy.always = (response(403, "this proxy lets nobody through"), close)
+        proxy.always = (response(403, "this proxy refuses"), close)
         yield proxy
 
 
@@ -216,8 +216,8 @@ def test_a_callers_hook_may_read_the_response(
 
     hook = read if caller.name == "sync" else read_awaited
     given = caller.http_client(event_hooks={"response": [hook]})
-    answer = caller.call(OPERATIONS[operation], caller.client(hub, http_client=given, clock=clock))
-    assert answer == (None if operation == "delete" else {"id": "c1"})
+    result = caller.call(OPERATIONS[operation], caller.client(hub, http_client=given, clock=clock))
+    assert result == (None if operation == "delete" else {"id": "c1"})
     assert bodies == [b'{"id": "c1"}']
     assert hub.arrived(1) == 1
 
@@ -227,11 +227,11 @@ def test_a_callers_transport_may_respond_without_a_network(
 ) -> None:
     asked: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
         return httpx.Response(200, json={"id": "c1"})
 
-    given = caller.http_client(transport=httpx.MockTransport(answer))
+    given = caller.http_client(transport=httpx.MockTransport(respond))
     client = caller.client("https://hub.example.invalid/v1", http_client=given, clock=clock)
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
     assert asked == ["https://hub.example.invalid/v1/campaigns/c1"]

@@ -33,8 +33,8 @@ def test_every_operation_waits_for_a_rate_limit_and_is_sent_again(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
     hub.respond(_limit(LIMITED, "60"), _limit(LIMITED, "60"), OK)
-    answer = caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
-    assert answer == (None if operation == "delete" else {"id": "c1"})
+    result = caller.call(OPERATIONS[operation], caller.client(hub, clock=clock))
+    assert result == (None if operation == "delete" else {"id": "c1"})
     assert hub.arrived(3) == 3
     # Retry-After plus a tenth of it times the jitter, which is one half here.
     assert clock.slept == pytest.approx([63.0, 63.0])

@@ -126,9 +126,9 @@ def test_it_sends_once_and_returns_any_response(
 
     hub.always = response(status, "no", [("Retry-After", "1")])
     client = caller.client(hub, clock=clock)
-    answer = _run(caller, start_campaign, "c1", client=client, detailed=True)
-    assert (int(answer.status_code), answer.content) == (status, b"no")
-    assert answer.headers["retry-after"] == "1"
+    result = _run(caller, start_campaign, "c1", client=client, detailed=True)
+    assert (int(result.status_code), result.content) == (status, b"no")
+    assert result.headers["retry-after"] == "1"
     assert hub.arrived(1) == 1
 
 
@@ -137,8 +137,8 @@ def test_it_does_not_follow_redirects(caller: Blocking, hub: LoopbackHub) -> Non
 
     with LoopbackHub() as elsewhere:
         hub.always = response(307, "", [("Location", elsewhere.url)])
-        answer = _run(caller, get_campaign, "c1", client=caller.client(hub), detailed=True)
-        assert int(answer.status_code) == 307
+        result = _run(caller, get_campaign, "c1", client=caller.client(hub), detailed=True)
+        assert int(result.status_code) == 307
         assert elsewhere.connections == 0
 
 

@@ -201,7 +201,7 @@ def test_a_pipe_over_ten_mib_is_refused(blocking: Blocking, hub: LoopbackHub) ->
 
         def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
             self.given += n
-            assert self.given < 13 * MIB, "it is read on behind the limit"
+            assert self.given < 13 * MIB, "it is read on after the limit"
             return CSV[:n] if self.given == n else b"x" * n
 
     with pytest.raises(kataven.ContactsError, match=r"10[,.]?485[,.]?760|10 MiB"):

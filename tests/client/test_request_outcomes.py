@@ -53,8 +53,10 @@ class SilentTransport(httpx.BaseTransport):
                 body=request.read(),
                 headers=dict(request.headers),
             )
-            answer = connection.getresponse()
-            return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+            received = connection.getresponse()
+            return httpx.Response(
+                received.status, headers=received.getheaders(), content=received.read()
+            )
         finally:
             connection.close()
 
@@ -289,8 +291,8 @@ def test_a_json_like_response_that_echoes_the_key_does_not_show_it(
 
 def test_a_correct_response_is_unchanged(caller: Blocking, hub: LoopbackHub) -> None:
     hub.always = response(200, {"id": "c1", "name": f"about {KEY}"})
-    answer = caller.call(caller.client(hub).campaigns.get, "c1")
-    assert answer == {"id": "c1", "name": f"about {KEY}"}
+    result = caller.call(caller.client(hub).campaigns.get, "c1")
+    assert result == {"id": "c1", "name": f"about {KEY}"}
 
 
 def test_the_headers_of_a_truncated_refusal_do_not_show_the_key(

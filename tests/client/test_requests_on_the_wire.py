@@ -229,20 +229,20 @@ def test_the_result_is_the_hubs_json_unchanged_in_a_plain_dict(
     caller: Blocking, hub: LoopbackHub, operation: str, status: int
 ) -> None:
     hub.always = response(status, json.dumps(ODD), [("Content-Type", "text/plain")])
-    answer = caller.call(OPERATIONS[operation], caller.client(hub))
-    assert answer == ODD
-    assert list(answer) == list(ODD)
-    assert type(answer) is dict
-    assert as_dict(answer) is answer
+    result = caller.call(OPERATIONS[operation], caller.client(hub))
+    assert result == ODD
+    assert list(result) == list(ODD)
+    assert type(result) is dict
+    assert as_dict(result) is result
 
 
 @pytest.mark.parametrize(
-    "answer", [response(204), response(200, b"gone"), response(200, {"id": "c1"})]
+    "scripted", [response(204), response(200, b"gone"), response(200, {"id": "c1"})]
 )
 def test_delete_returns_none_whatever_the_body(
-    caller: Blocking, hub: LoopbackHub, answer: bytes
+    caller: Blocking, hub: LoopbackHub, scripted: bytes
 ) -> None:
-    hub.always = answer
+    hub.always = scripted
     assert caller.call(caller.client(hub).campaigns.delete, "c1") is None
 
 

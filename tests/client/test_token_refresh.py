@@ -55,8 +55,8 @@ def test_a_refused_token_is_refreshed_and_the_call_sent_once_more(
     issuer = Issuer()
     hub.on_request = issuer.decide
     client = caller.client(hub, api_key=issuer, clock=clock)
-    answer = caller.call(OPERATIONS[operation], client)
-    assert answer == (None if operation == "delete" else {"id": "c1"})
+    result = caller.call(OPERATIONS[operation], client)
+    assert result == (None if operation == "delete" else {"id": "c1"})
     assert [request.header("authorization") for request in hub.requests] == [
         "Bearer token-1",
         "Bearer token-2",
@@ -134,8 +134,8 @@ def test_all_calls_refused_with_one_token_share_one_refresh(
     caller.call(client.campaigns.list)
     refused.clear()
     hub.on_request = decide
-    answers = caller.together([lambda: client.campaigns.get("c1")] * calls)
-    assert answers == [{"id": "c1"}] * calls
+    results = caller.together([lambda: client.campaigns.get("c1")] * calls)
+    assert results == [{"id": "c1"}] * calls
     assert issuer.given == 2
     assert len(hub.requests) == 1 + 2 * calls
 
@@ -143,8 +143,8 @@ def test_all_calls_refused_with_one_token_share_one_refresh(
 def test_concurrent_first_calls_call_the_provider_once(caller: Blocking, hub: LoopbackHub) -> None:
     issuer = Issuer(good=1)
     client = caller.client(hub, api_key=issuer)
-    answers = caller.together([lambda: client.campaigns.get("c1")] * 12)
-    assert answers == [{"id": "c1"}] * 12
+    results = caller.together([lambda: client.campaigns.get("c1")] * 12)
+    assert results == [{"id": "c1"}] * 12
     assert issuer.given == 1
 
 
@@ -167,10 +167,10 @@ def test_a_late_refusal_of_an_old_token_uses_the_new_one(
 
     hub.on_request = decide
     client = caller.client(hub, api_key=issuer)
-    answers = caller.together(
+    results = caller.together(
         [lambda: client.campaigns.get("early"), lambda: client.campaigns.get("late")]
     )
-    assert answers == [{"id": "c1"}, {"id": "c1"}]
+    assert results == [{"id": "c1"}, {"id": "c1"}]
     assert issuer.given == 2
 
 
@@ -214,13 +214,13 @@ def test_a_provided_jwt_without_account_is_reported_at_the_first_call(
 def test_an_error_of_the_provider_is_passed_on_and_the_next_call_asks_again(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
-    answers: list[Any] = [LookupError("the vault is sealed"), KEY]
+    results: list[Any] = [LookupError("the vault is sealed"), KEY]
 
     def ask() -> str:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return str(answer)
+        outcome = results.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return str(outcome)
 
     client = caller.client(hub, api_key=ask)
     with pytest.raises(LookupError, match="the vault is sealed"):
@@ -252,8 +252,8 @@ def test_the_async_client_accepts_an_async_provider(awaited: Awaited, hub: Loopb
         return issuer()
 
     client = awaited.client(hub, api_key=ask)
-    answers = awaited.together([lambda: client.campaigns.get("c1")] * 12)
-    assert answers == [{"id": "c1"}] * 12
+    results = awaited.together([lambda: client.campaigns.get("c1")] * 12)
+    assert results == [{"id": "c1"}] * 12
     assert issuer.given == 2
 
 

@@ -6,44 +6,26 @@ import io
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import kataven
 from tests.support.clients import KEY, OPERATIONS, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close, refused_port, silence
-
-trace = pytest.importorskip("opentelemetry.trace")
-sdk = pytest.importorskip("opentelemetry.sdk.trace")
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.spans import span_exporter
 
 PHONE = "+15550100001"
 
 
-@pytest.fixture(scope="module")
-def _provider() -> Iterator[Any]:
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    exporter = InMemorySpanExporter()
-    provider = sdk.TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-    if trace.get_tracer_provider() is not provider:
-        pytest.skip("this process has another tracer provider already")
-    yield exporter
-    provider.shutdown()
-
-
 @pytest.fixture
-def spans(_provider: Any) -> Any:
-    """What was exported in this test."""
-    _provider.clear()
-    return _provider.get_finished_spans
+def spans() -> Any:
+    """The spans that were exported in this test."""
+    exporter = span_exporter()
+    exporter.clear()
+    return exporter.get_finished_spans
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -29,7 +29,7 @@ def _create(caller: Blocking, client: Any, contacts: Any, **options: Any) -> Any
 SOURCES = {
     "in memory": lambda content, path: io.BytesIO(content),
     "on disk": lambda content, path: path.open("rb"),
-    "packed": lambda content, path: gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content))),
+    "compressed": lambda content, path: gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content))),
     "from its place": lambda content, path: _placed(content),
 }
 

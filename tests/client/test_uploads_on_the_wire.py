@@ -286,9 +286,9 @@ class Counted(io.RawIOBase):
         if not self.given:
             self.given = True
             return CSV[:n]
-        piece = min(n, self.left)
-        self.left -= piece
-        return b"x" * piece
+        chunk = min(n, self.left)
+        self.left -= chunk
+        return b"x" * chunk
 
 
 def test_a_file_is_read_in_chunks_of_at_most_one_mib(caller: Blocking, hub: LoopbackHub) -> None:

@@ -138,7 +138,7 @@ def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> 
 
 
 @table(
-    "answer",
+    "scripted",
     [
         response(400, "bad row"),
         response(429, "rate_limited: x", [("Retry-After", "60")]),
@@ -149,11 +149,11 @@ def test_every_error_pickles_with_all_its_attributes(name: str, copied: Any) -> 
     ],
 )
 def test_an_error_of_a_real_call_pickles(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, answer: Any
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, scripted: Any
 ) -> None:
     import io
 
-    hub.always = answer
+    hub.always = scripted
     client = caller.client(hub, clock=clock, max_retries=0)
     with pytest.raises(kataven.KatavenError) as caught:
         caller.call(

@@ -32,11 +32,11 @@ def test_each_method_returns_status_and_headers_beside_its_data(
     headers = [("X-Request-ID", "req-1"), ("X-Cell", "eu")]
     hub.always = response(202, {"id": "c1", "x": 1}, headers)
     method = getattr(caller.client(hub).campaigns.with_response, name)
-    answer = caller.call(method, *_arguments(name))
-    assert answer.data == (None if name == "delete" else {"id": "c1", "x": 1})
-    assert answer.status_code == 202
-    assert answer.request_id == "req-1"
-    assert answer.headers["x-cell"] == "eu"
+    result = caller.call(method, *_arguments(name))
+    assert result.data == (None if name == "delete" else {"id": "c1", "x": 1})
+    assert result.status_code == 202
+    assert result.request_id == "req-1"
+    assert result.headers["x-cell"] == "eu"
     assert hub.arrived(1) == 1
 
 
@@ -48,8 +48,8 @@ def test_the_last_response_is_the_one_described(
         response(200, {"id": "c1"}, [("X-Request-ID", "b")]),
     )
     campaigns = caller.client(hub, clock=clock).campaigns
-    answer = caller.call(campaigns.with_response.get, "c1")
-    assert (answer.status_code, answer.request_id) == (200, "b")
+    result = caller.call(campaigns.with_response.get, "c1")
+    assert (result.status_code, result.request_id) == (200, "b")
 
 
 def test_refusals_and_errors_are_those_of_the_methods(caller: Blocking, hub: LoopbackHub) -> None:
@@ -68,9 +68,9 @@ def test_an_accepted_write_with_a_truncated_response_is_a_success_here_too(
 ) -> None:
     hub.always = (response(200, b'{"id"', [("X-Request-ID", "r")], length=90), reset)
     method = getattr(caller.client(hub, clock=clock).campaigns.with_response, name)
-    answer = caller.call(method, "c1")
-    assert answer.data == (None if name == "delete" else {})
-    assert (answer.status_code, answer.request_id) == (200, "r")
+    result = caller.call(method, "c1")
+    assert result.data == (None if name == "delete" else {})
+    assert (result.status_code, result.request_id) == (200, "r")
     assert hub.arrived(1) == 1
 
 
@@ -79,8 +79,8 @@ def test_concurrent_calls_do_not_mix_their_headers(caller: Blocking, hub: Loopba
         200, {}, [("X-Request-ID", request.path.rpartition("/")[2])]
     )
     campaigns = caller.client(hub).campaigns.with_response
-    answers = caller.together([lambda i=i: campaigns.get(f"c{i}") for i in range(20)])
-    assert [answer.request_id for answer in answers] == [f"c{i}" for i in range(20)]
+    results = caller.together([lambda i=i: campaigns.get(f"c{i}") for i in range(20)])
+    assert [result.request_id for result in results] == [f"c{i}" for i in range(20)]
 
 
 @table("cls", [CampaignsClient, AsyncCampaignsClient])

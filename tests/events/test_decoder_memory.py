@@ -70,11 +70,11 @@ def test_nothing_of_a_frame_is_kept_after_it() -> None:
 
 def test_the_frames_of_a_large_chunk_are_not_all_decoded_at_once() -> None:
     frame = b'data: {"a":[1,2,3,4,5,6,7,8,9,10.5],"b":{"c":"d"}}\n\n'
-    piece = frame * (MIB // len(frame))
+    chunk = frame * (MIB // len(frame))
     decoder = EventDecoder()
     tracemalloc.start()
     try:
-        count = sum(1 for _ in decoder.feed(piece))
+        count = sum(1 for _ in decoder.feed(chunk))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -344,7 +344,7 @@ def test_the_default_limit_is_64_mib() -> None:
         decode(line + b"x")
 
 
-@pytest.mark.parametrize("before", [b"", A], ids=["at first", "behind another"])
+@pytest.mark.parametrize("before", [b"", A], ids=["at first", "after another"])
 def test_an_object_over_the_limit_is_refused_even_if_it_arrives_at_once(before: bytes) -> None:
     frame = b'data: {"a":"xxxxxxxxxx"}\n\n'
     for at in range(len(frame) + 1):

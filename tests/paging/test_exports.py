@@ -49,8 +49,8 @@ def everyone(hub: PagedHub) -> list[str]:
 
 def test_every_contact_is_a_row(caller: Blocking, hub: PagedHub, tmp_path: Path) -> None:
     target = tmp_path / "contacts.csv"
-    told: list[ExportProgress] = []
-    export(caller, caller.client(hub), target, on_progress=told.append)
+    seen: list[ExportProgress] = []
+    export(caller, caller.client(hub), target, on_progress=seen.append)
     assert numbers(target) == everyone(hub)
     assert rows(target)[7] == {
         "id": "ct_7",
@@ -58,7 +58,7 @@ def test_every_contact_is_a_row(caller: Blocking, hub: PagedHub, tmp_path: Path)
         "status": "failed",
         "first_name": "Person 7",
     }
-    assert told == [ExportProgress(1, 100), ExportProgress(2, 200), ExportProgress(3, 250)]
+    assert seen == [ExportProgress(1, 100), ExportProgress(2, 200), ExportProgress(3, 250)]
     assert [entry.name for entry in os.scandir(tmp_path)] == ["contacts.csv"]
     assert hub.pages == [0, 1, 2, 3]
 
@@ -100,11 +100,11 @@ def test_a_failed_export_resumes_after_its_last_complete_page(
     assert caught.value.page == 2
     assert target.read_text() == "an older table\n"
     assert "at page" not in caplog.text
-    told: list[ExportProgress] = []
-    export(caller, client, target, on_progress=told.append)
+    seen: list[ExportProgress] = []
+    export(caller, client, target, on_progress=seen.append)
     assert hub.pages == [0, 1, 2, 2, 3]
     assert numbers(target) == everyone(hub)
-    assert told == [ExportProgress(3, 250)]
+    assert seen == [ExportProgress(3, 250)]
     assert "at page 2" in caplog.text
 
 

@@ -47,7 +47,7 @@ NOT_MINE: dict[str, dict[str, Any]] = {
     "it is paused": {"status": "paused"},
     "it runs": {"status": "running"},
     "it is over": {"status": "completed"},
-    "a word nobody knows": {"status": ["draft"]},
+    "an unknown status": {"status": ["draft"]},
     "it was started once": {"started_at": "2020-01-01T00:00:00Z"},
     "its calls at once": {"max_concurrent_calls": 50},
     "its retries": {"retries_per_contact": 2},

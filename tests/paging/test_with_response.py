@@ -36,21 +36,21 @@ def test_every_method_returns_the_headers_of_its_response(
 ) -> None:
     client = caller.client(hub)
     plain = caller.call(lambda: getattr(client.campaigns, name)(*CALLS[name]))
-    told = caller.call(lambda: getattr(client.campaigns.with_response, name)(*CALLS[name]))
-    assert isinstance(told, ApiResponse)
-    assert told.data == plain
+    seen = caller.call(lambda: getattr(client.campaigns.with_response, name)(*CALLS[name]))
+    assert isinstance(seen, ApiResponse)
+    assert seen.data == plain
     writes = name in {"create", "start", "pause", "resume", "stop"}
-    assert told.status_code == (201 if writes else 200)
-    assert told.request_id == "req_7"
-    assert told.headers["content-type"] == "application/json"
+    assert seen.status_code == (201 if writes else 200)
+    assert seen.request_id == "req_7"
+    assert seen.headers["content-type"] == "application/json"
     assert hub.lines[0] == hub.lines[1]
 
 
 def test_the_last_response_counts(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(response(503, b"", {"X-Request-ID": "req_1"}), hang_up)
     client = caller.client(hub, clock=DrivenClock())
-    told = caller.call(lambda: client.campaigns.with_response.get("c1"))
-    assert (told.status_code, told.request_id) == (200, "req_7")
+    seen = caller.call(lambda: client.campaigns.with_response.get("c1"))
+    assert (seen.status_code, seen.request_id) == (200, "req_7")
 
 
 def test_an_error_is_raised_as_usual(caller: Blocking, hub: PagedHub) -> None:
@@ -64,10 +64,10 @@ def test_an_error_is_raised_as_usual(caller: Blocking, hub: PagedHub) -> None:
 def test_a_success_without_a_body_or_an_id_has_its_headers(caller: Blocking, hub: PagedHub) -> None:
     hub.respond(response(204, b""), response(202, b"accepted", {"A": "1", "a": "2"}))
     client = caller.client(hub)
-    told = caller.call(lambda: client.campaigns.with_response.delete("c1"))
-    assert (told.data, told.status_code, told.request_id) == (None, 204, None)
-    told = caller.call(lambda: client.campaigns.with_response.start("c1"))
-    assert (told.data, told.status_code, told.headers["a"]) == ({}, 202, "2")
+    seen = caller.call(lambda: client.campaigns.with_response.delete("c1"))
+    assert (seen.data, seen.status_code, seen.request_id) == (None, 204, None)
+    seen = caller.call(lambda: client.campaigns.with_response.start("c1"))
+    assert (seen.data, seen.status_code, seen.headers["a"]) == ({}, 202, "2")
 
 
 def test_a_found_campaign_has_the_headers_of_its_list(caller: Blocking, hub: PagedHub) -> None:
@@ -76,8 +76,8 @@ def test_a_found_campaign_has_the_headers_of_its_list(caller: Blocking, hub: Pag
     client = caller.client(hub)
     create = client.campaigns.with_response.create
     contacts = io.BytesIO(CSV)
-    told = caller.call(lambda: create("Spring", "a1", "p1", contacts, on_ambiguous="find"))
-    assert (told.data, told.status_code) == (mine, 200)
+    seen = caller.call(lambda: create("Spring", "a1", "p1", contacts, on_ambiguous="find"))
+    assert (seen.data, seen.status_code) == (mine, 200)
 
 
 @table("name", CALLS)

@@ -79,27 +79,27 @@ class FaultyHub(LoopbackHub):
             if request.method == "POST" and fault not in {"a rate limit", "a lost request"}:
                 self.acted[name] += 1
         body = b'{"id": "%s", "status": "running"}' % name.encode()
-        if fault in {"a lost answer", "a lost request"}:
+        if fault in {"a lost response", "a lost request"}:
             return hang_up
         if fault == "a rate limit":
             limited = b"rate_limited: per-minute (60) exceeded"
             return response(429, limited, {"Retry-After": "1"})
         if fault == "an error":
             return response(503, b"database")
-        if fault == "half an answer":
+        if fault == "half a response":
             return response(200, body[: len(body) // 2], JSON, length=len(body)), hang_up
-        if fault == "a slow answer":
+        if fault == "a slow response":
             time.sleep(0.05)
         return response(200, body, JSON)
 
 
 _FAULTS = (
-    "a lost answer",
+    "a lost response",
     "a lost request",
     "a rate limit",
     "an error",
-    "half an answer",
-    "a slow answer",
+    "half a response",
+    "a slow response",
 )
 
 

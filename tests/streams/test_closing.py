@@ -409,7 +409,7 @@ def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
         return items
 
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
-    assert [asked.header("last-event-id") for asked in hub.requests] == [None, "7", "7"]
+    assert [request.header("last-event-id") for request in hub.requests] == [None, "7", "7"]
 
 
 def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited: Any) -> None:

@@ -115,9 +115,9 @@ def test_a_frame_over_the_limit_is_a_stream_error_after_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:
     def endless_line(connection: Any) -> None:
-        piece = b"x" * (1024 * 1024)
+        chunk = b"x" * (1024 * 1024)
         for _ in range(70):
-            connection.stream(piece)
+            connection.stream(chunk)
 
     hub.events(stream(ONE, b"data: ", endless_line))
     client = caller.client(hub)

@@ -67,7 +67,7 @@ def started(caller: Any, client: Any) -> str:
 FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "none": [],
     "cut at once": [(EVENTS, {"cut_after": 0, "times": 3})],
-    "cut behind two frames": [(EVENTS, {"cut_after": 2, "times": 3})],
+    "cut after two frames": [(EVENTS, {"cut_after": 2, "times": 3})],
     "no end marker": [(EVENTS, {"no_end": True, "times": None})],
     "byte by byte": [(EVENTS, {"trickle": True, "times": None})],
     "unknown words on the stream": [(EVENTS, {"unknown_status": True, "times": None})],
@@ -78,7 +78,7 @@ FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "broken frames": [(EVENTS, {"malformed": True, "times": None})],
     "reset in a frame": [(EVENTS, {"reset": "middle", "times": 2})],
-    "reset before the answer": [(EVENTS, {"reset": "before", "times": 2})],
+    "reset before the scripted": [(EVENTS, {"reset": "before", "times": 2})],
     "down for a while": [(EVENTS, {"status": 503, "times": 4})],
     "rate limit": [
         (EVENTS, {"status": 429, "body": "rate_limited: x", "retry_after": 60, "times": 2})

@@ -160,10 +160,10 @@ def test_any_stream_cut_anywhere_yields_the_same_items(
 ) -> None:
     raw = b"".join(line + end for line, end in lines)
     edges = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
-    pieces = [raw[a:b] for a, b in itertools.pairwise(edges)]
+    chunks = [raw[a:b] for a, b in itertools.pairwise(edges)]
     campaigns = caller.client(hub).campaigns
     hub.events(stream(raw), campaign="whole")
-    hub.events(stream(*pieces), campaign="cut")
+    hub.events(stream(*chunks), campaign="cut")
     whole = caller.rest(campaigns.stream_events("whole"))
     assert caller.rest(campaigns.stream_events("cut")) == whole
 
@@ -174,8 +174,8 @@ def test_a_callers_hook_that_reads_the_response_loses_nothing(
     async def read(response: httpx.Response) -> None:
         await response.aread()
 
-    packed = gzip.compress(data({"a": 1}) + END)
-    hub.events(stream(data({"a": 1}), END), stream(packed, headers=("Content-Encoding: gzip",)))
+    compressed = gzip.compress(data({"a": 1}) + END)
+    hub.events(stream(data({"a": 1}), END), stream(compressed, headers=("Content-Encoding: gzip",)))
     if caller.name == "sync":
         http = httpx.Client(event_hooks={"response": [httpx.Response.read]}, trust_env=False)
     else:
@@ -208,12 +208,12 @@ def test_the_request_accepts_an_uncompressed_uncached_event_stream(
 ) -> None:
     hub.events(stream())
     assert caller.rest(caller.client(hub).campaigns.stream_events("c1")) == []
-    (asked,) = hub.requests
-    assert asked.header("accept") == "text/event-stream"
-    assert asked.header("accept-encoding") == "identity"
-    assert asked.header("cache-control") == "no-cache"
-    assert asked.header("authorization") == "Bearer sk_live_acme_0123456789abcdef"
-    assert asked.header("last-event-id") is None
+    (request,) = hub.requests
+    assert request.header("accept") == "text/event-stream"
+    assert request.header("accept-encoding") == "identity"
+    assert request.header("cache-control") == "no-cache"
+    assert request.header("authorization") == "Bearer sk_live_acme_0123456789abcdef"
+    assert request.header("last-event-id") is None
 
 
 def test_the_id_is_that_of_the_last_complete_frame(hub: LoopbackHub, caller: Any) -> None:

@@ -87,7 +87,7 @@ def test_a_wait_for_a_campaign_ends_in_uvloop(hub: LoopbackHub) -> None:
 
 
 class Http2Hub:
-    """A Hub that speaks HTTP/2: a stream of one frame, and a start that responds when told to."""
+    """A Hub that speaks HTTP/2: a stream of one frame, and a start that responds when seen to."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -127,14 +127,14 @@ class Http2Hub:
             sock.sendall(connection.data_to_send())
             while not self._over.is_set():
                 try:
-                    piece = sock.recv(65536)
+                    chunk = sock.recv(65536)
                 except TimeoutError:
-                    piece = None
+                    chunk = None
                 except OSError:
                     return
-                if piece == b"":
+                if chunk == b"":
                     return
-                for event in connection.receive_data(piece) if piece else ():
+                for event in connection.receive_data(chunk) if chunk else ():
                     if isinstance(event, h2.events.RequestReceived):
                         late = self._asked(connection, event) or late
                 if late is not None and self.answer.is_set():
@@ -167,21 +167,21 @@ def http2_hub() -> Iterator[Http2Hub]:
 
 
 def test_closing_an_http_2_stream_leaves_other_calls_alone(http2_hub: Http2Hub) -> None:
-    answers: list[Any] = []
+    results: list[Any] = []
     with (
         httpx.Client(http1=False, http2=True) as pool,
         KatavenClient(KEY, base_url=http2_hub.url, http_client=pool) as client,
     ):
         events = client.campaigns.stream_events("c1")
         assert next(events) == {"n": 1}
-        starting = threading.Thread(target=lambda: answers.append(client.campaigns.start("c1")))
+        starting = threading.Thread(target=lambda: results.append(client.campaigns.start("c1")))
         starting.start()
         assert http2_hub.start_asked.wait(10)
         events.close()
         http2_hub.answer.set()
         starting.join(10)
         assert list(events) == []
-    assert answers == [{"id": "c1", "status": "running"}]
+    assert results == [{"id": "c1", "status": "running"}]
 
 
 def test_a_callers_own_timeout_in_the_key_function_is_passed_on(

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def test_hooks_see_each_opening_its_outcome_and_each_pause(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    told: list[Any] = []
+    seen: list[Any] = []
 
     def note(what: str) -> Any:
-        return lambda event: told.append((what, event.attempt, event.status, event.seconds))
+        return lambda event: seen.append((what, event.attempt, event.status, event.seconds))
 
     hub.events(response(503), reset, stream(data({}), end="unfinished"), stream())
     client = caller.client(
@@ -28,7 +28,7 @@ def test_hooks_see_each_opening_its_outcome_and_each_pause(
         on_retry=note("retry"),
     )
     caller.rest(client.campaigns.stream_events("c1"))
-    assert told == [
+    assert seen == [
         ("request", 1, None, 0.0),
         ("response", 1, 503, 0.0),
         ("retry", 1, 503, 0.5),

@@ -38,7 +38,7 @@ LIMITED = "rate_limited: per-minute (60) exceeded"
 
 def pauses(hub: LoopbackHub) -> list[float]:
     """The seconds between two openings, by the Hub's clock."""
-    times = [asked.received_at for asked in hub.streams()]
+    times = [request.received_at for request in hub.streams()]
     return [round(b - a, 3) for a, b in itertools.pairwise(times)]
 
 
@@ -127,7 +127,7 @@ def test_transient_errors_are_retried(
     assert caller.rest(caller.client(hub, clock=clock).campaigns.stream_events("c1")) == [{"n": 1}]
 
 
-@pytest.mark.parametrize("failing", [reset, silence], ids=["reset", "no answer"])
+@pytest.mark.parametrize("failing", [reset, silence], ids=["reset", "no response"])
 def test_an_opening_without_a_response_is_retried(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any
 ) -> None:
@@ -242,7 +242,7 @@ def test_a_short_retry_after_does_not_shorten_the_backoff(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "scripted",
     [
         response(429, "Concurrent call limit reached"),
         response(429, "Daily minute budget exhausted", {"Retry-After": "60"}),
@@ -251,9 +251,9 @@ def test_a_short_retry_after_does_not_shorten_the_backoff(
     ids=["cost cap", "cost cap with a time", "bare"],
 )
 def test_a_cost_cap_is_not_retried(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock, answer: Any
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, scripted: Any
 ) -> None:
-    hub.events(answer)
+    hub.events(scripted)
     with pytest.raises(RateLimitError) as caught:
         caller.next(caller.client(hub, clock=clock).campaigns.stream_events("c1"))
     assert caught.value.reason == "cost_cap"
@@ -279,7 +279,7 @@ def test_a_refused_token_is_refreshed_once_by_a_provider(
         hub, clock=clock, api_key=caller.provider(lambda: f"sk_live_acme_{next(keys)}")
     )
     assert caller.rest(client.campaigns.stream_events("c1")) == [{"n": 1}, {"n": 2}]
-    sent = [asked.header("authorization") for asked in hub.requests]
+    sent = [request.header("authorization") for request in hub.requests]
     assert sent == [f"Bearer sk_live_acme_{n}" for n in (1, 2, 2, 3)]
     assert pauses(hub) == [0.0, 0.5, 0.0]
 
@@ -307,7 +307,7 @@ def test_a_fixed_key_is_not_retried(hub: LoopbackHub, caller: Any, clock: Driven
         (reset, APIConnectionError),
         (silence, APITimeoutError),
     ],
-    ids=["503", "429", "reset", "no answer"],
+    ids=["503", "429", "reset", "no response"],
 )
 def test_without_reconnect_an_opening_that_fails_raises_its_own_class(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any, error: type[Exception]
@@ -343,8 +343,8 @@ def test_the_last_event_id_is_sent_at_a_reconnect(
     caller.rest(caller.client(hub, clock=clock).campaigns.stream_events("c1"))
     first, second = hub.requests
     assert first.header("last-event-id") is None
-    told = second.header("last-event-id")
-    assert (None if told is None else told.encode("latin-1").decode()) == header
+    seen = second.header("last-event-id")
+    assert (None if seen is None else seen.encode("latin-1").decode()) == header
 
 
 def test_an_id_outlives_a_connection_without_ids(
@@ -357,7 +357,7 @@ def test_an_id_outlives_a_connection_without_ids(
     )
     events = caller.client(hub, clock=clock).campaigns.stream_events("c1")
     caller.rest(events)
-    assert [asked.header("last-event-id") for asked in hub.requests] == [None, "7", "7"]
+    assert [request.header("last-event-id") for request in hub.requests] == [None, "7", "7"]
     assert events.last_event_id == "7"
 
 
@@ -383,4 +383,4 @@ def test_each_reconnect_opens_a_new_connection(
     events = client.campaigns.stream_events("c1")
     assert caller.rest(events) == [{"n": 1}] * 3
     assert events.reconnects == 3
-    assert len({asked.connection for asked in hub.requests}) == 4
+    assert len({request.connection for request in hub.requests}) == 4

@@ -103,7 +103,7 @@ def test_a_scheduled_campaign_is_never_started(campaign: LoopbackHub, caller: An
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "sent"),
+    ("scripted", "error", "sent"),
     [
         (response(400, "bad csv"), BadRequestError, "unsaid"),
         (reset, APIConnectionError, True),
@@ -115,9 +115,9 @@ def test_a_scheduled_campaign_is_never_started(campaign: LoopbackHub, caller: An
     ids=["400", "reset", "503", "unread", "no id", "dots"],
 )
 def test_an_error_of_create_is_passed_on_unchanged(
-    campaign: LoopbackHub, caller: Any, answer: Any, error: type[Exception], sent: Any
+    campaign: LoopbackHub, caller: Any, scripted: Any, error: type[Exception], sent: Any
 ) -> None:
-    campaign.on(CREATE, answer)
+    campaign.on(CREATE, scripted)
     with pytest.raises(error) as caught:
         run(caller, campaign)
     assert type(caught.value) is error
@@ -136,7 +136,7 @@ def test_refused_contacts_send_nothing(campaign: LoopbackHub, caller: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("answer", "cause"),
+    ("scripted", "cause"),
     [
         (response(409, "no room"), ConflictError),
         (response(500, "oops"), ServerError),
@@ -146,9 +146,9 @@ def test_refused_contacts_send_nothing(campaign: LoopbackHub, caller: Any) -> No
     ids=["409", "500", "reset", "404"],
 )
 def test_an_error_of_start_names_the_campaign_and_the_step(
-    campaign: LoopbackHub, caller: Any, answer: Any, cause: type[Exception]
+    campaign: LoopbackHub, caller: Any, scripted: Any, cause: type[Exception]
 ) -> None:
-    campaign.on(START, answer)
+    campaign.on(START, scripted)
     with pytest.raises(CampaignRunError, match="c1") as caught:
         run(caller, campaign)
     assert (caught.value.campaign_id, caught.value.step) == ("c1", "start")
@@ -203,10 +203,12 @@ def test_an_exception_of_on_progress_is_passed_on_with_the_campaign(
 
     with pytest.raises(ZeroDivisionError) as caught:
         run(caller, campaign, on_progress=stop)
-    told(caught.value, caplog)
+    assert_names_the_campaign(caught.value, caplog)
 
 
-def told(interruption: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+def assert_names_the_campaign(
+    interruption: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     """The interruption and the log name the campaign."""
     assert interruption.campaign_id == "c1"  # type: ignore[attr-defined]
     assert any("c1" in note for note in interruption.__notes__)
@@ -252,7 +254,7 @@ def test_ctrl_c_is_passed_on_and_names_the_campaign(
     finally:
         signal.signal(signal.SIGINT, kept)
         interrupting.join(10)
-    told(caught.value, caplog)
+    assert_names_the_campaign(caught.value, caplog)
     if step == "start":
         assert any(MAY_HAVE_ACTED in note for note in caught.value.__notes__)
     campaign.wait_until_left()
@@ -278,7 +280,7 @@ def test_cancellation_is_passed_on_and_names_the_campaign(
             return error
         raise AssertionError("the run went on")
 
-    told(awaited.call(cancel_it), caplog)
+    assert_names_the_campaign(awaited.call(cancel_it), caplog)
     assert campaign.routes.count(START) == 1
 
 

@@ -161,7 +161,7 @@ def stalled_head(connection: Connection) -> None:
 @pytest.mark.parametrize(
     "behaviour",
     [silence, stalled_head, response(503, "down"), stream(end="unfinished")],
-    ids=["no answer", "a head that trickles", "refusals", "breaks"],
+    ids=["no response", "a head that trickles", "refusals", "breaks"],
 )
 def test_the_total_timeout_bounds_openings_and_pauses(
     hub: LoopbackHub, caller: Any, behaviour: Any

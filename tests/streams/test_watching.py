@@ -101,7 +101,7 @@ def test_a_stream_closed_at_once_is_reopened_with_growing_pauses(
     hub.events(*[stream(shot("draft"))] * 10, stream(shot("completed")))
     hub.get("draft")
     assert watched(caller, hub, clock) == ["draft"] * 10 + ["completed"]
-    times = [asked.received_at for asked in hub.streams()]
+    times = [request.received_at for request in hub.streams()]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == sorted(gaps)
     assert gaps[0] <= 2
@@ -208,7 +208,9 @@ def test_without_a_stream_get_is_called_every_ten_seconds(
     hub.events(NO_STREAM[name][0])
     hub.get("scheduled", "running", "running", "completed")
     assert watched(caller, hub, clock) == ["scheduled", "running", "running", "completed"]
-    times = [asked.received_at for asked in hub.requests if asked.route == "GET /campaigns/c1"]
+    times = [
+        request.received_at for request in hub.requests if request.route == "GET /campaigns/c1"
+    ]
     assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([10.0] * 3)
 
 
@@ -225,7 +227,7 @@ def test_without_the_fallback_it_raises(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("scripted", "error"),
     [
         (response(401), AuthenticationError),
         (response(403), PermissionDeniedError),
@@ -235,9 +237,9 @@ def test_without_the_fallback_it_raises(
     ids=["401", "403", "410", "cost cap"],
 )
 def test_a_refusal_that_polling_would_get_too_raises(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock, answer: Any, error: type[KatavenError]
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, scripted: Any, error: type[KatavenError]
 ) -> None:
-    hub.events(answer)
+    hub.events(scripted)
     with pytest.raises(error):
         watched(caller, hub, clock)
     assert hub.routes == [EVENTS]
@@ -275,7 +277,7 @@ def test_the_stream_is_retried_every_five_minutes(
     statuses = watched(caller, hub, clock)
     assert set(statuses[:-1]) == {"running"}
     assert statuses[-1] == "completed"
-    times = [asked.received_at for asked in hub.streams()]
+    times = [request.received_at for request in hub.streams()]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert len(gaps) == 3
     assert all(300 <= gap <= 312 for gap in gaps)
@@ -303,7 +305,7 @@ def test_polling_respects_the_rate_limiter(
     hub.get(*["running"] * 20, "completed")
     client = caller.client(hub, clock=clock, rate_limits=RateLimits(per_minute=5))
     assert len(caller.rest(client.campaigns.watch("c1", poll_interval=1.0))) == 21
-    times = [asked.received_at for asked in hub.requests]
+    times = [request.received_at for request in hub.requests]
     assert all(b - a >= 60 for a, b in zip(times, times[5:], strict=False))
 
 

@@ -16,22 +16,22 @@ from tests.support.tables import table
 MIB = 1024 * 1024
 
 
-def _pack(data: bytes, encoding: str) -> bytes:
+def _compress(data: bytes, encoding: str) -> bytes:
     return zlib.compress(data) if encoding == "deflate" else gzip.compress(data, mtime=0)
 
 
-def _unpack(encodings: str, packed: bytes, cuts: list[int]) -> bytes:
+def _decompress(encodings: str, compressed: bytes, cuts: list[int]) -> bytes:
     body = Body(encodings)
     last = 0
-    for cut in sorted({min(cut, len(packed)) for cut in cuts}):
-        body.feed(packed[last:cut])
+    for cut in sorted({min(cut, len(compressed)) for cut in cuts}):
+        body.feed(compressed[last:cut])
         last = cut
-    body.feed(packed[last:])
+    body.feed(compressed[last:])
     return body.whole()
 
 
 contents = st.binary(max_size=2000) | st.builds(
-    lambda piece, times: piece * times, st.binary(min_size=1, max_size=8), st.integers(1, 60_000)
+    lambda chunk, times: chunk * times, st.binary(min_size=1, max_size=8), st.integers(1, 60_000)
 )
 chains = st.lists(st.sampled_from(["gzip", "x-gzip", "deflate", "GZIP", "identity"]), max_size=3)
 cuts = st.lists(st.integers(0, 5000), max_size=12)
@@ -41,21 +41,21 @@ cuts = st.lists(st.integers(0, 5000), max_size=12)
 def test_any_encoding_in_any_chunks_gives_the_content(
     content: bytes, chain: list[str], at: list[int]
 ) -> None:
-    packed = content
+    compressed = content
     for encoding in chain:
         if encoding != "identity":
-            packed = _pack(packed, encoding)
-    assert _unpack(", ".join(chain), packed, at) == content
+            compressed = _compress(compressed, encoding)
+    assert _decompress(", ".join(chain), compressed, at) == content
 
 
 @given(st.binary(min_size=1, max_size=2000), st.data())
 def test_a_truncated_compressed_body_is_a_transient_error(
     content: bytes, data: st.DataObject
 ) -> None:
-    packed = gzip.compress(content, mtime=0)
-    end = data.draw(st.integers(1, len(packed) - 1))
+    compressed = gzip.compress(content, mtime=0)
+    end = data.draw(st.integers(1, len(compressed) - 1))
     body = Body("gzip")
-    body.feed(packed[:end])
+    body.feed(compressed[:end])
     with pytest.raises(BodyError) as caught:
         body.whole()
     assert caught.value.final is False
@@ -73,10 +73,10 @@ def test_rubbish_instead_of_compressed_data_is_a_body_error(rubbish: bytes) -> N
 
 
 def test_one_byte_at_a_time_is_the_same_as_all_at_once() -> None:
-    packed = gzip.compress(gzip.compress(b"0" * 100_000))
+    compressed = gzip.compress(gzip.compress(b"0" * 100_000))
     body = Body("gzip, gzip")
-    for at in range(len(packed)):
-        body.feed(packed[at : at + 1])
+    for at in range(len(compressed)):
+        body.feed(compressed[at : at + 1])
     assert body.whole() == b"0" * 100_000
 
 
@@ -89,16 +89,16 @@ def test_an_empty_body_is_empty_with_any_encoding() -> None:
 def test_the_limit_is_exactly_sixteen_mib(encodings: str) -> None:
     assert LONGEST_BODY == 16 * MIB
     for size, taken in [(LONGEST_BODY, True), (LONGEST_BODY + 1, False)]:
-        packed = b"\0" * size
+        compressed = b"\0" * size
         for encoding in filter(None, encodings.split(", ")):
-            packed = _pack(packed, encoding)
+            compressed = _compress(compressed, encoding)
         body = Body(encodings)
         if taken:
-            body.feed(packed)
+            body.feed(compressed)
             assert len(body.whole()) == size
         else:
             with pytest.raises(BodyError) as caught:
-                body.feed(packed)
+                body.feed(compressed)
             assert caught.value.final is True
 
 
@@ -109,12 +109,12 @@ def test_an_unknown_or_too_deep_encoding_is_final(encodings: str) -> None:
     assert caught.value.final is True
 
 
-def _peak(body: Body, pieces: list[bytes]) -> int:
+def _peak(body: Body, chunks: list[bytes]) -> int:
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for piece in pieces:
-            body.feed(piece)
+        for chunk in chunks:
+            body.feed(chunk)
         body.whole()
         return tracemalloc.get_traced_memory()[1] - before
     finally:
