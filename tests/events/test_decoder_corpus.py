@@ -87,7 +87,14 @@ def test_every_case_yields_its_items_in_chunks_of_a_few_bytes(
     assert wrong == []
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(b"\n", id="LF"),
+        pytest.param(b"\r\n", id="CRLF", marks=pytest.mark.slow),
+        pytest.param(b"\r", id="CR", marks=pytest.mark.slow),
+    ],
+)
 def test_a_case_among_many_plain_frames_yields_its_items(end: bytes) -> None:
     """A chunk of that size is decoded in place, which must notice where that is wrong."""
     plain = (b'data: {"plain":true}' + end + end) * 500

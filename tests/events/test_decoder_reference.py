@@ -188,7 +188,7 @@ def test_a_random_stream_cut_at_random_is_decoded_as_the_standard_says(
 
 
 @given(streams, places, st.integers(3, 40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_frame_over_the_limit_is_refused_at_the_same_place_however_the_stream_is_cut(
     stream: bytes, at: list[int], limit: int
 ) -> None:
