@@ -6,19 +6,20 @@ tests marked ``slow`` raise at all of them, the others at a part.
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import functools
 import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kataven import KatavenError, RateLimits
+from kataven import KatavenError
 from tests.support.interrupting import (
     Tracer,
     expect_interruption,
     interrupt_at_every_line,
-    within_ten_seconds,
+    strides,
+    unharmed_client,
 )
 from tests.support.paged import contact
 
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from tests.support.paged import PagedHub
 
 SIZE = 3
-
-strides = pytest.mark.parametrize(
-    "stride", [pytest.param(13, id="some"), pytest.param(1, id="every", marks=pytest.mark.slow)]
-)
 
 
 @pytest.fixture
@@ -46,22 +43,8 @@ def hub(hub: PagedHub) -> PagedHub:
 
 @pytest.fixture
 def fresh(blocking: Blocking, hub: PagedHub) -> Any:
-    """Make a client for one interruption, and check at the end that it is unharmed."""
-
-    @contextlib.contextmanager
-    def client() -> Any:
-        limits = RateLimits(per_minute=10_000, concurrent=3, headroom=0)
-        client = blocking.client(hub, rate_limits=limits, timeout=5, deadline=5)
-        try:
-            yield client
-            assert client.rate_limits.concurrent == 3, "a lease was lost"
-            assert within_ten_seconds(lambda: client.campaigns.get("c1"))["id"] == "c1"
-        finally:
-            within_ten_seconds(blocking.reset)
-            hub.wait_until_disconnected()
-            hub.requests.clear()
-
-    return client
+    """Make a client for each interruption."""
+    return functools.partial(unharmed_client, blocking, hub)
 
 
 def numbers(table: bytes) -> list[str]:

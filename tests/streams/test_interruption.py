@@ -7,7 +7,7 @@ tests marked ``slow`` raise at all of them, the others at a part.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ from tests.support.interrupting import (
     expect_interruption,
     interrupt_at_every_line,
     notes_of,
-    within_ten_seconds,
+    strides,
+    unharmed_client,
 )
 from tests.support.server import stream
 
@@ -36,11 +37,6 @@ if TYPE_CHECKING:
 RUNNING = data({"status": "running", "total": 2, "completed": 1})
 COMPLETED = data({"status": "completed", "total": 2, "completed": 2})
 ITEMS = [{"n": 1}, ": heartbeat", {"n": 2}, {"n": 3}, "event: end"]
-
-# Every line is slow; a part of them runs in every test run.
-strides = pytest.mark.parametrize(
-    "stride", [pytest.param(13, id="some"), pytest.param(1, id="every", marks=pytest.mark.slow)]
-)
 
 
 @pytest.fixture
@@ -58,23 +54,8 @@ def hub(hub: LoopbackHub) -> LoopbackHub:
 
 @pytest.fixture
 def fresh(blocking: Blocking, hub: LoopbackHub) -> Any:
-    """Make a client for one interruption, and check at the end that it is unharmed."""
-
-    @contextlib.contextmanager
-    def client() -> Any:
-        limits = RateLimits(per_minute=10_000, concurrent=3, headroom=0)
-        # A call that hangs after an interruption ends in an error of its own.
-        client = blocking.client(hub, rate_limits=limits, timeout=5, deadline=5)
-        try:
-            yield client
-            assert client.rate_limits.concurrent == 3, "a lease was lost"
-            assert within_ten_seconds(lambda: client.campaigns.get("c1"))["id"] == "c1"
-        finally:
-            within_ten_seconds(blocking.reset)
-            hub.wait_until_disconnected()
-            hub.requests.clear()
-
-    return client
+    """Make a client for each interruption."""
+    return functools.partial(unharmed_client, blocking, hub)
 
 
 @strides

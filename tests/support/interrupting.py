@@ -15,11 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 import kataven
+from kataven import RateLimits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
     from types import FrameType
+
+    from tests.support.clients import Blocking
+    from tests.support.server import LoopbackHub
 
 PACKAGE = str(Path(kataven.__file__).parent)
 
@@ -134,6 +140,35 @@ def interrupt_at_every_line(
         raised += tracer.where is not None
     assert not failures, "interrupted at\n" + "\n".join(failures)
     return raised
+
+
+# A part of the lines runs in every test run, all of them where slow tests run.
+strides = pytest.mark.parametrize(
+    "stride",
+    [
+        pytest.param(61, id="some"),
+        pytest.param(1, id="every", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+)
+
+
+@contextmanager
+def unharmed_client(blocking: Blocking, hub: LoopbackHub) -> Iterator[Any]:
+    """Make a client for one interruption, and check afterwards that it is unharmed.
+
+    Every lease is released, the next call returns, and no connection outlives the client.
+    """
+    limits = RateLimits(per_minute=10_000, concurrent=3, headroom=0)
+    # A call that waits for a lost lease ends in an error of its own.
+    client = blocking.client(hub, rate_limits=limits, timeout=5, deadline=5)
+    try:
+        yield client
+        assert client.rate_limits.concurrent == 3, "a lease was lost"
+        assert within_ten_seconds(lambda: client.campaigns.get("c1"))["id"] == "c1"
+    finally:
+        within_ten_seconds(blocking.reset)
+        hub.wait_until_disconnected()
+        hub.requests.clear()
 
 
 @contextmanager
