@@ -216,7 +216,7 @@ class LoopbackHub:
         self._lock = threading.Lock()
         self._disconnected = threading.Condition(self._lock)
         self._sockets: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self._threads: set[threading.Thread] = set()
         self._begin()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=128)
@@ -322,7 +322,8 @@ class LoopbackHub:
             for sock in self._sockets:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
 
@@ -372,7 +373,7 @@ class LoopbackHub:
                 thread = threading.Thread(
                     target=self._serve, args=(connection,), name="loopback-hub", daemon=True
                 )
-                self._threads.append(thread)
+                self._threads.add(thread)
             thread.start()
 
     def _serve(self, connection: Connection) -> None:
@@ -394,6 +395,7 @@ class LoopbackHub:
             with self._lock:
                 self._sockets.discard(connection.sock)
                 self._sockets.discard(plain)
+                self._threads.discard(threading.current_thread())
                 self._disconnected.notify_all()
 
     def _exchange(self, connection: Connection) -> None:
