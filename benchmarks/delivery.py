@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from kataven import KatavenClient, RateLimits
-from kataven._core.stores import open_store
+from kataven._http.stores import open_store
 
 KEY = "sk_live_bench_0123456789abcdef"
 GETS = 200
@@ -237,7 +237,7 @@ def print_store_costs(folder: Path) -> None:
             for _ in range(STORE_STEPS):
                 now = time.time()
                 begun = time.perf_counter()
-                opened.give_back(opened.take(now, control=False))
+                opened.release(opened.take(now, control=False))
                 spent.append(time.perf_counter() - begun)
             opened.close()
             print(f"  budget in {name}: {statistics.median(spent) * 1e6:.0f} us a call")

@@ -2,8 +2,8 @@
 
 >>> from kataven import KatavenClient
 
-Importing this package loads no HTTP library, no command line and no server: its names are found
-when they are first used.
+Importing this package loads no HTTP library, no command line and no server: each name is loaded
+when it is first used.
 """
 
 from __future__ import annotations
@@ -12,22 +12,29 @@ from importlib import import_module
 
 from kataven._version import __version__
 
-# Type checkers take this name for true; importing it from typing would cost most of the time that
-# importing kataven takes.
+# Type checkers assume that this name is true. Importing it from typing would take most of the time
+# that importing kataven takes.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from kataven._core.budget import RateLimits
-    from kataven._core.observe import CallEvent
-    from kataven._core.operation import Timeout
+    from kataven._flow.observe import CallEvent, CallHook
+    from kataven._flow.operation import Timeout
+    from kataven._flow.ratelimit import RateLimits, RateLimitStatus
+    from kataven.async_client import AsyncKatavenClient
     from kataven.campaigns.async_client import AsyncCampaignsClient
     from kataven.campaigns.client import CampaignsClient
+    from kataven.campaigns.export import ExportProgress
+    from kataven.campaigns.iterators import (
+        AsyncContactIterator,
+        AsyncProgressIterator,
+        ContactIterator,
+        ProgressIterator,
+    )
     from kataven.campaigns.progress import CampaignProgress
     from kataven.campaigns.responses import ApiResponse
-    from kataven.campaigns.tables import ExportProgress
-    from kataven.client import AsyncKatavenClient, KatavenClient
+    from kataven.client import KatavenClient
     from kataven.clock import Clock
     from kataven.errors import (
         APIConnectionError,
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
         StreamError,
         WaitTimeoutError,
     )
+    from kataven.events.stream import AsyncEventStream, EventStream
 
 __all__ = [
     "APIConnectionError",
@@ -55,23 +63,31 @@ __all__ = [
     "APITimeoutError",
     "ApiResponse",
     "AsyncCampaignsClient",
+    "AsyncContactIterator",
+    "AsyncEventStream",
     "AsyncKatavenClient",
+    "AsyncProgressIterator",
     "AuthenticationError",
     "BadRequestError",
     "CallEvent",
+    "CallHook",
     "CampaignProgress",
     "CampaignRunError",
     "CampaignsClient",
     "Clock",
     "ConfigurationError",
     "ConflictError",
+    "ContactIterator",
     "ContactsError",
+    "EventStream",
     "ExportProgress",
     "KatavenClient",
     "KatavenError",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProgressIterator",
     "RateLimitError",
+    "RateLimitStatus",
     "RateLimits",
     "ResponseFormatError",
     "ServerError",
@@ -81,20 +97,29 @@ __all__ = [
     "__version__",
 ]
 
-# Reachable as attributes without an import of their own.
+# Available as attributes without an import of their own.
 _SUBMODULES: Final = frozenset({"clock", "contacts", "errors", "events", "models", "types"})
+# Where each name is defined; those not listed are errors.
 _HOMES: Final = {
     "ApiResponse": "kataven.campaigns.responses",
-    "CampaignProgress": "kataven.campaigns.progress",
-    "ExportProgress": "kataven.campaigns.tables",
     "AsyncCampaignsClient": "kataven.campaigns.async_client",
-    "AsyncKatavenClient": "kataven.client",
-    "CallEvent": "kataven._core.observe",
+    "AsyncContactIterator": "kataven.campaigns.iterators",
+    "AsyncEventStream": "kataven.events.stream",
+    "AsyncKatavenClient": "kataven.async_client",
+    "AsyncProgressIterator": "kataven.campaigns.iterators",
+    "CallEvent": "kataven._flow.observe",
+    "CallHook": "kataven._flow.observe",
+    "CampaignProgress": "kataven.campaigns.progress",
     "CampaignsClient": "kataven.campaigns.client",
     "Clock": "kataven.clock",
+    "ContactIterator": "kataven.campaigns.iterators",
+    "EventStream": "kataven.events.stream",
+    "ExportProgress": "kataven.campaigns.export",
     "KatavenClient": "kataven.client",
-    "RateLimits": "kataven._core.budget",
-    "Timeout": "kataven._core.operation",
+    "ProgressIterator": "kataven.campaigns.iterators",
+    "RateLimitStatus": "kataven._flow.ratelimit",
+    "RateLimits": "kataven._flow.ratelimit",
+    "Timeout": "kataven._flow.operation",
 }
 
 

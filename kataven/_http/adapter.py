@@ -132,6 +132,13 @@ def _failure(error: Exception) -> TransportError:
     return transport_error(error)
 
 
+def _check_client(client: object, expected: type[httpx.Client | httpx.AsyncClient]) -> None:
+    if not isinstance(client, expected):
+        raise TypeError(
+            f"http_client must be an httpx.{expected.__name__} here, not {type(client).__name__}"
+        )
+
+
 class _Body(httpx.SyncByteStream):
     def __init__(self, request: Request) -> None:
         self._chunks = request.body or ()
@@ -250,9 +257,13 @@ class HttpxTransport:
     Args:
         client: The client.
         base: The base URL.
+
+    Raises:
+        TypeError: If it is not an ``httpx.Client``.
     """
 
     def __init__(self, client: httpx.Client, base: BaseUrl) -> None:
+        _check_client(client, httpx.Client)
         self._client = client
         origin = read_origin(base)
         self._url = f"{origin.scheme}://{origin.host_header}{origin.path}"
@@ -324,9 +335,13 @@ class AsyncHttpxTransport:
     Args:
         client: The client.
         base: The base URL.
+
+    Raises:
+        TypeError: If it is not an ``httpx.AsyncClient``.
     """
 
     def __init__(self, client: httpx.AsyncClient, base: BaseUrl) -> None:
+        _check_client(client, httpx.AsyncClient)
         self._client = client
         origin = read_origin(base)
         self._url = f"{origin.scheme}://{origin.host_header}{origin.path}"

@@ -81,7 +81,7 @@ class Body:
         except zlib.error as error:
             raise BodyError(f"the response body cannot be decoded ({error})", final=True) from None
 
-    def whole(self) -> bytes:
+    def complete(self) -> bytes:
         """Return the decoded body.
 
         Raises:

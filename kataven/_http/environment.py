@@ -1,6 +1,6 @@
 """Proxies and certificates of the environment, decided once for one origin.
 
-Knows the variables and what they mean. It makes no connection and knows no HTTP library.
+Knows the variables and what they mean. It makes no connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-import certifi
+import httpcore
 
 from kataven.errors import ConfigurationError
 
@@ -106,7 +106,7 @@ def _tls_context() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=file)
     if folder:
         return ssl.create_default_context(capath=folder)
-    return ssl.create_default_context(cafile=certifi.where())
+    return httpcore.default_ssl_context()
 
 
 def _proxy_for(origin: Origin) -> Proxy | None:

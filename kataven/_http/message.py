@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from kataven._core.operation import Timeout
+    from kataven._flow.operation import Timeout
 
 # Both libraries give the same names to the same errors, so one table serves the SDK's transport and
 # a caller's httpx client. The first name found among an error's base classes decides.
@@ -133,6 +133,11 @@ class Sending:
     def left(self) -> float | None:
         """Return the seconds that the deadline leaves, at least 0, or None without a deadline."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Whether the Hub may have seen a byte of the request."""
+        return self.sent or self.handed_over
 
     def within(self, seconds: float) -> float:
         """Shorten a timeout to what the deadline leaves.

@@ -201,14 +201,19 @@ class Backend(httpcore.NetworkBackend):
                 break
             # An address that never responds must not use up the time of the others.
             share = min(left, max(_LEAST_SHARE, left / (len(found) - tried)))
+            inner: httpcore.NetworkStream | None = None
             try:
                 inner = self._inner.connect_tcp(
                     str(address[0]), port, share, local_address, socket_options or ()
                 )
+                return Stream(inner, self, sending, self.tls_layers)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
-            else:
-                return Stream(inner, self, sending, self.tls_layers)
+            except BaseException:
+                # Interrupted before anything else knows of the socket.
+                if inner is not None:
+                    inner.close()
+                raise
         raise failure or httpcore.ConnectTimeout("timed out")
 
 

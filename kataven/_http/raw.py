@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, cast
 
 import httpx
+import kataven_hub
 
 from kataven._http.body import Body
 from kataven._http.message import Request, Sending, TransportError
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
-    from kataven._core.operation import Timeout
-    from kataven._core.tokens import AsyncTokenSource, Token, TokenSource
-    from kataven._http.message import (
-        AsyncIncomingResponse,
-        BlockingTransport,
-        IncomingResponse,
-        NonBlockingTransport,
-    )
+    from kataven._flow.operation import Timeout
+    from kataven._http.credentials import Token
+    from kataven._http.driver import AsyncDriver, Driver
+    from kataven._http.message import AsyncIncomingResponse, IncomingResponse
     from kataven._http.request import RequestWriter
+    from kataven.config import BaseUrl
 
 _ENCODED: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
@@ -81,7 +79,7 @@ def _sending(method: str, timeout: Timeout, *, streams: bool) -> Sending:
 def _decoded(
     incoming: IncomingResponse | AsyncIncomingResponse, body: Body, request: httpx.Request
 ) -> httpx.Response:
-    content = body.whole()
+    content = body.complete()
     headers = [(name, value) for name, value in incoming.headers if name.lower() not in _ENCODED]
     return httpx.Response(incoming.status, headers=headers, content=content, request=request)
 
@@ -172,26 +170,32 @@ class OtherKind(_Limited):
     stream = request
 
 
+def raw_client(driver: Driver, base: BaseUrl, timeout: Timeout) -> kataven_hub.Client:
+    """Return the generated client over the connections of a blocking client."""
+    raw = kataven_hub.Client(base_url=base.url)
+    http = RawHttp(driver, timeout)
+    raw.set_async_httpx_client(cast("httpx.AsyncClient", OtherKind("an AsyncKatavenClient")))
+    return raw.set_httpx_client(cast("httpx.Client", http))
+
+
+def async_raw_client(driver: AsyncDriver, base: BaseUrl, timeout: Timeout) -> kataven_hub.Client:
+    """Return the generated client over the connections of an async client."""
+    raw = kataven_hub.Client(base_url=base.url)
+    http = AsyncRawHttp(driver, timeout)
+    raw.set_httpx_client(cast("httpx.Client", OtherKind("a KatavenClient")))
+    return raw.set_async_httpx_client(cast("httpx.AsyncClient", http))
+
+
 class RawHttp(_Limited):
     """What the generated client calls in the blocking client.
 
     Args:
-        transport: Returns the transport; raises ConfigurationError if the client is closed.
-        writer: Writes the headers.
-        tokens: The token to send.
+        driver: The driver of the client, with its transport and credentials.
         timeout: The limits of each request.
     """
 
-    def __init__(
-        self,
-        transport: Callable[[], BlockingTransport],
-        writer: RequestWriter,
-        tokens: TokenSource,
-        timeout: Timeout,
-    ) -> None:
-        self._transport = transport
-        self._writer = writer
-        self._tokens = tokens
+    def __init__(self, driver: Driver, timeout: Timeout) -> None:
+        self._driver = driver
         self._timeout = timeout
 
     def __enter__(self) -> Self:
@@ -248,12 +252,13 @@ class RawHttp(_Limited):
     def _open(
         self, method: str, url: str, options: dict[str, Any], *, streams: bool
     ) -> Iterator[tuple[IncomingResponse, httpx.Request]]:
-        transport = self._transport()
-        token = self._tokens.current()
-        request = _request(self._writer, token, method, url, options)
+        driver = self._driver
+        driver.check_usable()
+        token = driver.credentials.current()
+        request = _request(driver.writer, token, method, url, options)
         try:
-            incoming = transport.open(
-                _ours(self._writer, request), _sending(method, self._timeout, streams=streams)
+            incoming = driver.transport.open(
+                _ours(driver.writer, request), _sending(method, self._timeout, streams=streams)
             )
         except TransportError as error:
             _raise_as_httpx(error, request)
@@ -262,29 +267,19 @@ class RawHttp(_Limited):
         finally:
             incoming.close()
         if incoming.status == 401:
-            self._tokens.renew(token.number)
+            driver.credentials.refresh(token.number)
 
 
 class AsyncRawHttp(_Limited):
     """What the generated client calls in the async client.
 
     Args:
-        transport: Returns the transport; raises ConfigurationError if the client is closed.
-        writer: Writes the headers.
-        tokens: The token to send.
+        driver: The driver of the client, with its transport and credentials.
         timeout: The limits of each request.
     """
 
-    def __init__(
-        self,
-        transport: Callable[[], NonBlockingTransport],
-        writer: RequestWriter,
-        tokens: AsyncTokenSource,
-        timeout: Timeout,
-    ) -> None:
-        self._transport = transport
-        self._writer = writer
-        self._tokens = tokens
+    def __init__(self, driver: AsyncDriver, timeout: Timeout) -> None:
+        self._driver = driver
         self._timeout = timeout
 
     async def __aenter__(self) -> Self:
@@ -341,15 +336,18 @@ class AsyncRawHttp(_Limited):
     async def _open(
         self, method: str, url: str, options: dict[str, Any], *, streams: bool
     ) -> AsyncIterator[tuple[AsyncIncomingResponse, httpx.Request]]:
-        transport = self._transport()
-        token = await self._tokens.current()
-        request = _request(self._writer, token, method, url, options)
-        ours = _ours(self._writer, request)
+        driver = self._driver
+        driver.check_usable()
+        token = await driver.credentials.current()
+        request = _request(driver.writer, token, method, url, options)
+        ours = _ours(driver.writer, request)
         if ours.body is not None and "files" in options:
             # In a thread: a slow disk must not hold up the event loop.
             ours.body = await asyncio.to_thread(list, ours.body)
         try:
-            incoming = await transport.open(ours, _sending(method, self._timeout, streams=streams))
+            incoming = await driver.transport.open(
+                ours, _sending(method, self._timeout, streams=streams)
+            )
         except TransportError as error:
             _raise_as_httpx(error, request)
         try:
@@ -357,4 +355,4 @@ class AsyncRawHttp(_Limited):
         finally:
             await incoming.aclose()
         if incoming.status == 401:
-            await self._tokens.renew(token.number)
+            await driver.credentials.refresh(token.number)

@@ -16,11 +16,12 @@ from kataven._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kataven._core.tokens import Token
+    from kataven._flow.operation import FormPart
+    from kataven._http.credentials import Token
     from kataven.config import BaseUrl
 
     Header = tuple[bytes, bytes]
-    Fields = Sequence[tuple[str, Any]]
+    Fields = Sequence[tuple[str, FormPart]]
 
 USER_AGENT: Final = (
     f"kataven-python/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"

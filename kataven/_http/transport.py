@@ -178,13 +178,15 @@ class _Pool:
             self._free.put(None)
 
     def take(self, sending: Sending) -> httpcore.ConnectionInterface:
-        """Take an idle connection or make one; raises PoolTimeout or TimeoutError."""
+        """Take an idle connection or make one; raises PoolTimeout or TransportError."""
         if sending.own_connection:
             return self._factory.create_connection(self._origin)
         try:
             self._free.get(timeout=sending.within(sending.timeout.pool))
         except Empty:
             raise httpcore.PoolTimeout from None
+        except TimeoutError as error:
+            raise out_of_time() from error
         # The newest is used first. The oldest is looked at as well: those of a burst would never
         # be used and never be closed.
         oldest = _pop(self._idle.popleft)
@@ -284,25 +286,23 @@ class Transport:
         )
         # Not through the constructor, which would copy and check what is ours.
         ours.headers = request.headers
+        context = current.set(sending)
+        connection: httpcore.ConnectionInterface | None = None
         try:
             connection = pool.take(sending)
-        except TimeoutError as error:
-            raise out_of_time() from error
-        except httpcore.PoolTimeout as error:
-            raise transport_error(error) from error
-        context = current.set(sending)
-        try:
             response = connection.handle_request(ours)
             check_order(sending)
+            return Response(response, sending, connection, pool)
         except pool.errors as error:
-            pool.discard(connection, sending)
+            if connection is not None:
+                pool.discard(connection, sending)
             raise transport_error(error) from error
         except BaseException:
-            pool.discard(connection, sending)
+            if connection is not None:
+                pool.discard(connection, sending)
             raise
         finally:
             current.reset(context)
-        return Response(response, sending, connection, pool)
 
     def close(self) -> None:
         """Close all connections; a request in another thread fails."""

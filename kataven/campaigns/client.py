@@ -1,18 +1,25 @@
-"""``client.campaigns``, blocking: the documented methods and what is built on them.
+"""``client.campaigns``: the documented methods and what is built on them.
 
 Knows what people do with campaigns beyond single requests: read every contact, export, watch, wait,
-run. Hands each to a recipe and decides nothing; the async client is the same methods, awaited.
+run. Passes each to a flow and decides nothing.
+
+Written by ``scripts/make_blocking.py`` from ``async_client.py``: change that file.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
-from kataven._core.iteration import FlowIterator
-from kataven.campaigns import operations, recipes, tables, watching
-from kataven.campaigns.iterators import ContactIterator
+from kataven import _validate
+from kataven.campaigns.create import creation
+from kataven.campaigns.export import export, retry_list
+from kataven.campaigns.iterators import ContactIterator, ProgressIterator
 from kataven.campaigns.methods import CampaignMethods
-from kataven.events.ports import BlockingPort
+from kataven.campaigns.operations import campaign_form
+from kataven.campaigns.pages import every_page, page_query
+from kataven.campaigns.run import RunState, add_campaign_id, run
+from kataven.campaigns.watch import wait, watch, watch_settings
 
 if TYPE_CHECKING:
     import os
@@ -20,25 +27,24 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import IO, BinaryIO
 
-    from kataven._core.operation import Flow
+    from kataven.campaigns.export import ExportProgress
     from kataven.campaigns.progress import CampaignProgress
     from kataven.campaigns.responses import CampaignsWithResponse
-    from kataven.campaigns.tables import ExportProgress
+    from kataven.contacts import ContactsSource
     from kataven.contacts.export import ExportFormat
-    from kataven.contacts.source.open import ContactsSource
     from kataven.types import Campaign
 
 
 class CampaignsClient(CampaignMethods):
     """Outbound campaigns, as ``client.campaigns``.
 
-    Every documented method answers with the Hub's JSON, untouched: a plain ``dict``, typed as a
-    TypedDict of ``kataven.types``. Made by a client, not by you.
+    Every documented method returns the Hub's JSON unchanged: a plain ``dict``, typed as a TypedDict
+    of ``kataven.types``. Created by a client, not by you.
     """
 
     @property
     def with_response(self) -> CampaignsWithResponse:
-        """The same methods, each answering with status, headers and request id beside the data."""
+        """The same methods, each returning status, headers and request id beside the data."""
         from kataven.campaigns.responses import CampaignsWithResponse  # noqa: PLC0415 - rare
 
         return CampaignsWithResponse(self._driver, self._options)
@@ -48,7 +54,7 @@ class CampaignsClient(CampaignMethods):
     ) -> ContactIterator:
         """Iterate over every contact of a campaign, page by page, in constant memory.
 
-        Each page of 100 is one request. With ``status`` on a campaign that is still dialling the
+        Each page of 100 is one request. With ``status`` on a campaign that is still dialling, the
         pages shift while they are read: a contact may be missed or come twice.
 
         Args:
@@ -57,18 +63,19 @@ class CampaignsClient(CampaignMethods):
             start_page: The page to begin with, counted from 0.
 
         Returns:
-            An iterator of contacts (dicts). Its ``page`` is the page that would be read next, and
-            so is ``page`` on an error: reading can go on there later.
+            An iterator of contacts (dicts). Its ``page`` is the page that would be read next; the
+            ``page`` of an error is where reading can continue later without a gap.
 
         Raises:
-            NotFoundError: No such campaign in this account.
-            APIStatusError: The Hub refused; the class names the status.
-            APIConnectionError: No answer, after the repeats that each page is given.
-            ResponseFormatError: The answer is no JSON object, or nobody can tell its rows.
+            NotFoundError: The account has no such campaign.
+            APIStatusError: The Hub refused; the class depends on the status.
+            APIConnectionError: No response, after the retries of each page.
+            ResponseFormatError: The response is not a JSON object, or its rows are unclear.
+            KatavenError: The iterator was interrupted; ``page`` is where to continue.
             ValueError: The id is empty or dots, or the page negative; nothing is sent.
         """
-        state = recipes.page_state(campaign_id, status, start_page)
-        flow = recipes.every_page(campaign_id, status, self._options, self._driver.clock, state)
+        query, state = page_query(campaign_id, status, start_page)
+        flow = every_page(query, self._options, self._clock, state)
         return ContactIterator(self._driver, flow, state)
 
     def export_contacts(
@@ -82,76 +89,73 @@ class CampaignsClient(CampaignMethods):
     ) -> None:
         """Write every contact of a campaign to a table: CSV, JSON lines or Parquet.
 
-        The pages are kept beside the target while they are read, so that an export that was
-        interrupted goes on behind its last whole page; the table is then written in one pass and
-        renamed into place. Columns are the contact's fields and all custom fields, under the names
-        of the uploaded file. In CSV, cells that a spreadsheet would run as a formula get a ``'``
-        before them, but for phone numbers.
+        While the pages are read they are kept beside the target, so that an interrupted export
+        continues after its last complete page. The table is then written in one pass and renamed
+        into place. Columns are the contact's fields and all custom fields, under the names of the
+        uploaded file. In CSV, cells that a spreadsheet would run as a formula get a ``'`` in front,
+        except phone numbers.
 
         Args:
             campaign_id: The campaign's id.
-            path_or_file: Where to write; a file gets the finished table, stays open and is not
-                resumed.
-            format: ``"csv"``, ``"jsonl"`` or ``"parquet"`` (extra ``parquet``); by the path's
-                ending if not given.
+            path_or_file: Where to write. A file receives the finished table, stays open, and cannot
+                be continued.
+            format: ``"csv"``, ``"jsonl"`` or ``"parquet"`` (extra ``parquet``). Default: by the
+                suffix of the path.
             status: Only contacts of this status; None for all.
             on_progress: Called with an ``ExportProgress`` after each page.
 
         Raises:
-            KatavenError: Reading failed; ``page`` is where it stood. Call again to go on.
+            KatavenError: Reading failed; ``page`` is where it stopped. Call again to continue.
             ValueError: The format is unknown, or the id empty or dots; nothing is sent.
             OSError: The target cannot be written.
         """
-        watching.check_progress_function(on_progress, awaited=False)
-        flow = tables.export(
-            campaign_id, path_or_file, format, status, self._options, self._driver.clock
-        )
-        self._finish(flow, on_progress)
+        _validate.progress_function(on_progress, "a kataven.ExportProgress", awaited=False)
+        flow = export(campaign_id, path_or_file, format, status, self._options, self._clock)
+        self._driver.run(flow, on_progress)
 
     def retry_list(self, campaign_id: str, *, status: str = "failed") -> BinaryIO:
         """Make a list of a campaign's contacts for the next ``create``.
 
         Args:
             campaign_id: The campaign's id.
-            status: Which contacts; those that failed unless said otherwise.
+            status: Which contacts; by default those that failed.
 
         Returns:
             A binary CSV file at its start, spooled to disk: ``phone_number`` and the custom fields,
-            each number once. Close it when it was uploaded.
+            each number once. Close it after the upload.
 
         Raises:
-            ValueError: For any status but ``failed`` the campaign must be over: its contacts may
-                still be dialled. ``in_progress`` and an empty status are refused in any case: such
-                a list would hold people who are on the phone.
+            ValueError: For any status but ``failed`` the campaign must be over, because its
+                contacts may still be dialled. ``in_progress`` and an empty status are always
+                refused: such a list would hold people who are in a call.
             KatavenError: Reading failed.
         """
-        flow = tables.retry_list(campaign_id, status, self._options, self._driver.clock)
-        file: BinaryIO = self._finish(flow, None)
-        return file
+        flow = retry_list(campaign_id, status, self._options, self._clock)
+        return self._driver.run(flow)
 
     def watch(
         self, campaign_id: str, *, poll_fallback: bool = True, poll_interval: float = 10.0
-    ) -> FlowIterator[CampaignProgress]:
+    ) -> ProgressIterator:
         """Follow a campaign, in any state, until it is over for certain.
 
         Args:
             campaign_id: The campaign's id.
-            poll_fallback: Whether ``get`` is asked where no event stream can be had.
-            poll_interval: Seconds between two of these.
+            poll_fallback: Whether to poll with ``get`` where there is no event stream.
+            poll_interval: Seconds between two polls.
 
         Returns:
-            An iterator of ``CampaignProgress``; the last one carries the terminal status. Close it,
-            or use it as a context manager.
+            An iterator of ``CampaignProgress``; the last one has the terminal status. Close it, or
+            use it as a context manager.
 
         Raises:
-            APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
-                not be followed.
+            APIStatusError, APIConnectionError, ResponseFormatError: The campaign could not be
+                followed.
+            StreamError: The campaign could not be followed, or the iterator was interrupted.
             ValueError: The id is empty or dots; nothing is sent.
         """
-        settings = watching.watch_settings(poll_fallback, poll_interval)
-        clock = self._driver.clock
-        flow = watching.Watching(campaign_id, settings, self._options, clock).flow()
-        return FlowIterator(self._driver, flow, BlockingPort(self._driver))
+        settings = watch_settings(poll_fallback, poll_interval)
+        flow = watch(_validate.campaign_id(campaign_id), settings, self._options, self._clock)
+        return ProgressIterator(self._driver, flow)
 
     def wait(
         self,
@@ -164,23 +168,22 @@ class CampaignsClient(CampaignMethods):
 
         Args:
             campaign_id: The campaign's id.
-            timeout: For at most so many seconds, everything counted; None for as long as it takes.
+            timeout: Maximum seconds for everything; None for as long as it takes.
             on_progress: Called with each ``CampaignProgress``.
 
         Returns:
             The final campaign.
 
         Raises:
-            WaitTimeoutError: It was not over in time; it goes on.
+            WaitTimeoutError: It did not finish before the timeout expired; it continues.
             APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
                 not be followed.
             ValueError: The id is empty or dots; nothing is sent.
         """
-        watching.check_wait(campaign_id, timeout)
-        watching.check_progress_function(on_progress, awaited=False)
-        flow = watching.wait(campaign_id, timeout, self._options, self._driver.clock)
-        campaign: Campaign = self._finish(flow, on_progress)
-        return campaign
+        _validate.optional_seconds("timeout", timeout, zero=True)
+        _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=False)
+        flow = wait(_validate.campaign_id(campaign_id), timeout, self._options, self._clock)
+        return self._driver.run(flow, on_progress)
 
     def run(
         self,
@@ -201,8 +204,8 @@ class CampaignsClient(CampaignMethods):
     ) -> Campaign:
         """Create a campaign, start it, and wait until it is over.
 
-        With ``scheduled_at`` it is not started, for that would dial at once; whether the Hub begins
-        by itself then is not known. Nothing is ever undone: what was made goes on.
+        With ``scheduled_at`` it is not started, because that would dial at once; whether the Hub
+        then begins by itself is not known. Nothing is ever undone: what was created continues.
 
         Args:
             name: As for ``create``, and so are all up to ``find_timeout``.
@@ -216,19 +219,20 @@ class CampaignsClient(CampaignMethods):
             check: See ``create``.
             on_ambiguous: See ``create``.
             find_timeout: See ``create``.
-            timeout: Seconds to wait for the end once the campaign is made and started, or None.
+            timeout: Maximum seconds to wait once the campaign was created and started, or None.
             on_progress: Called with each ``CampaignProgress``.
 
         Returns:
             The final campaign.
 
         Raises:
-            CampaignRunError: Something failed after the campaign was made; ``campaign_id``,
-                ``step`` and the cause tell what.
-            KatavenError: The create failed, as ``create`` says it.
-            KeyboardInterrupt: Passed on, with a note and ``campaign_id`` where one was made.
+            CampaignRunError: Something failed after the campaign was created; see ``campaign_id``,
+                ``step`` and the cause.
+            KatavenError: The create failed, as described there.
+            KeyboardInterrupt: Passed on, with a note, and with ``campaign_id`` if a campaign was
+                created.
         """
-        form = operations.campaign_form(
+        form = campaign_form(
             name,
             agent_id,
             phone_number_id,
@@ -237,23 +241,9 @@ class CampaignsClient(CampaignMethods):
             retry_delay_seconds,
             scheduled_at,
         )
-        wish = recipes.creation(form, contacts, check, on_ambiguous, find_timeout)
-        watching.check_wait("-", timeout)
-        watching.check_progress_function(on_progress, awaited=False)
-        state = watching.RunState()
-        flow = watching.run(wish, timeout, self._options, self._driver.clock, state)
-        try:
-            campaign: Campaign = self._finish(flow, on_progress)
-        except BaseException as interruption:
-            watching.say_what_runs(interruption, state)
-            raise
-        return campaign
-
-    def _finish(self, flow: Flow[Any], on_progress: Callable[[Any], object] | None) -> Any:
-        """Run a flow to its end, handing what it gives to the caller's function."""
-        port = BlockingPort(self._driver)
-        with FlowIterator[Any](self._driver, flow, port, resumes=False) as steps:
-            for item in steps:
-                if on_progress is not None:
-                    on_progress(item)
-            return steps.result
+        plan = creation(form, contacts, check, on_ambiguous, find_timeout)
+        _validate.optional_seconds("timeout", timeout, zero=True)
+        _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=False)
+        state = RunState()
+        flow = run(plan, timeout, self._options, self._clock, state)
+        return self._driver.run(flow, on_progress, partial(add_campaign_id, state=state))

@@ -1,19 +1,20 @@
-"""The iterators over a campaign's contacts, blocking and awaited.
+"""The iterators over contacts and over progress, blocking and awaited.
 
-Know what a reader may ask beside the contacts: which page would be read next.
+Know what a reader may ask beside the items. How they run and end is the HTTP layer's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from kataven._core.iteration import AsyncFlowIterator, FlowIterator
-from kataven.events.ports import AsyncPort, BlockingPort
+from kataven._http.iterator import AsyncFlowIterator, FlowIterator
+from kataven.campaigns.progress import CampaignProgress
+from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
-    from kataven._core.operation import Flow
-    from kataven._core.senders import AsyncDriver, BlockingDriver
-    from kataven.campaigns.recipes import PageState
+    from kataven._flow.effects import Flow
+    from kataven._http.driver import AsyncDriver, Driver
+    from kataven.campaigns.pages import PageState
     from kataven.types import Contact
 
     _Contact: TypeAlias = Contact
@@ -22,27 +23,57 @@ else:
     _Contact = dict
 
 
-class ContactIterator(FlowIterator[_Contact]):
-    """Every contact of a campaign, one by one."""
+def _interrupted(state: PageState) -> KatavenError:
+    page = state.resume_page
+    error = KatavenError(
+        "reading the contacts was interrupted, so this iterator is closed; continue with "
+        f"iter_contacts(..., start_page={page}), which repeats the contacts of page {page}"
+    )
+    error.page = page
+    return error
 
-    def __init__(self, driver: BlockingDriver, flow: Flow[Any], state: PageState) -> None:
-        super().__init__(driver, flow, BlockingPort(driver))
-        self._state = state
+
+class ContactIterator(FlowIterator[_Contact]):
+    """Every contact of a campaign, one by one; what ``iter_contacts`` returns."""
+
+    def __init__(self, driver: Driver, flow: Flow[None], state: PageState) -> None:
+        super().__init__(driver, flow)
+        self._pages = state
 
     @property
     def page(self) -> int:
-        """The page that would be read next, counted from 0."""
-        return self._state.page
+        """The page that would be read next, counted from 0.
+
+        After an interruption it is the page at which to continue without a gap.
+        """
+        return self._pages.resume_page if self.interrupted else self._pages.page
+
+    def _interrupted_error(self) -> KatavenError:
+        return _interrupted(self._pages)
 
 
 class AsyncContactIterator(AsyncFlowIterator[_Contact]):
-    """Every contact of a campaign, one by one."""
+    """Every contact of a campaign, one by one; what ``iter_contacts`` returns."""
 
-    def __init__(self, driver: AsyncDriver, flow: Flow[Any], state: PageState) -> None:
-        super().__init__(driver, flow, AsyncPort(driver))
-        self._state = state
+    def __init__(self, driver: AsyncDriver, flow: Flow[None], state: PageState) -> None:
+        super().__init__(driver, flow)
+        self._pages = state
 
     @property
     def page(self) -> int:
-        """The page that would be read next, counted from 0."""
-        return self._state.page
+        """The page that would be read next, counted from 0.
+
+        After an interruption it is the page at which to continue without a gap.
+        """
+        return self._pages.resume_page if self.interrupted else self._pages.page
+
+    def _interrupted_error(self) -> KatavenError:
+        return _interrupted(self._pages)
+
+
+class ProgressIterator(FlowIterator[CampaignProgress]):
+    """The progress of a campaign until its end; what ``watch`` returns."""
+
+
+class AsyncProgressIterator(AsyncFlowIterator[CampaignProgress]):
+    """The progress of a campaign until its end; what ``watch`` returns."""

@@ -1,24 +1,25 @@
-"""One pure function for each Hub operation: from arguments to a request that can read its answer.
+"""One pure function for each operation of the Hub: from arguments to a request.
 
-The only reader of the generated endpoint modules: method, path, query and form come from their
-request half, so that a change of the specification changes what is sent. It refuses what could
-reach another path or could not be written, passes on what is the Hub's to judge, and does no I/O.
+The only reader of the generated endpoint modules. Method, path, query and form come from their
+request half, so that a change of ``openapi.yaml`` changes what is sent. Does no I/O, and passes on
+what is the Hub's to judge.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from kataven._core import answers
-from kataven._core.operation import Operation
+from kataven import _validate
+from kataven._flow import responses
+from kataven._flow.operation import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
+    from kataven._flow.operation import Failure, FormPart, Response
     from kataven.types import (
         CallLimits,
         Campaign,
@@ -27,37 +28,33 @@ if TYPE_CHECKING:
         ContactPage,
     )
 
-# RFC 3339 by its grammar; datetime.fromisoformat takes week dates and refuses a lower-case "t".
-_RFC_3339: Final = re.compile(
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
-    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
+T = TypeVar("T")
 
 
 def _operation(
     name: str,
     request: Mapping[str, Any],
-    answer: Callable[[Any], Any],
+    parse: Callable[[Response], T],
     *,
-    broken_answer: Callable[[int, Any], Any] | None = None,
+    parse_truncated: Callable[[int, Failure], T] | None = None,
     control: bool = False,
-) -> Operation[Any]:
-    """Take over what the generated module built, whole: an unknown part is a mistake of ours."""
-    known = {"method", "url", "params", "files", "headers"}
-    if not request.keys() <= known or request.get("headers"):
-        raise TypeError(f"{name} builds {sorted(request.keys() - known)}, which nobody sends")
+    form: Sequence[tuple[str, FormPart]] | None = None,
+) -> Operation[T]:
+    """Adopt everything that the generated module built; an unknown part is our mistake."""
+    known = {"method", "url", "params"} if form is None else {"method", "url", "params", "files"}
+    if not request.keys() <= known:
+        raise TypeError(f"{name} builds {sorted(request.keys() - known)}, which is not sent")
     query = urlencode(request.get("params") or {}, quote_via=quote)
     method = request["method"].upper()
     return Operation(
         name=name,
         method=method,
         target=f"{request['url']}?{query}" if query else request["url"],
-        answer=answer,
-        broken_answer=broken_answer,
+        parse=parse,
+        parse_truncated=parse_truncated,
         writes=method != "GET",
         control=control,
-        files=request.get("files"),
+        form=form,
     )
 
 
@@ -65,20 +62,20 @@ def list_campaigns() -> Operation[CampaignList]:
     """``GET /campaigns``."""
     from kataven_hub.api.campaigns import list_campaigns as endpoint
 
-    return _operation("listCampaigns", endpoint.build_request(), answers.object_answer)
+    return _operation("listCampaigns", endpoint.build_request(), responses.parse_object)
 
 
 def get_campaign(campaign_id: str) -> Operation[Campaign]:
     """``GET /campaigns/{id}``."""
     from kataven_hub.api.campaigns import get_campaign as endpoint
 
-    request = endpoint.build_request(_campaign_id(campaign_id))
-    return _operation("getCampaign", request, answers.object_answer)
+    request = endpoint.build_request(_validate.campaign_id(campaign_id))
+    return _operation("getCampaign", request, responses.parse_object)
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignForm:
-    """The fields of a create, checked, but for the file."""
+    """The checked fields of a create, without the file."""
 
     name: str
     agent_id: str
@@ -98,20 +95,20 @@ def campaign_form(
     retry_delay_seconds: int,
     scheduled_at: str | datetime | None,
 ) -> CampaignForm:
-    """Check the fields of a create; bounds are the Hub's to enforce.
+    """Check the fields of a create; their limits are the Hub's to enforce.
 
     Raises:
-        TypeError: If a field has a wrong type.
-        ValueError: If ``scheduled_at`` is naive or no RFC 3339 time.
+        TypeError: If a field has the wrong type.
+        ValueError: If ``scheduled_at`` is naive or not an RFC 3339 time.
     """
     return CampaignForm(
-        _text("name", name),
-        _text("agent_id", agent_id),
-        _text("phone_number_id", phone_number_id),
-        _whole_number("max_concurrent_calls", max_concurrent_calls),
-        _whole_number("retries_per_contact", retries_per_contact),
-        _whole_number("retry_delay_seconds", retry_delay_seconds),
-        _moment("scheduled_at", scheduled_at),
+        _validate.text("name", name),
+        _validate.text("agent_id", agent_id),
+        _validate.text("phone_number_id", phone_number_id),
+        _validate.whole_number("max_concurrent_calls", max_concurrent_calls),
+        _validate.whole_number("retries_per_contact", retries_per_contact),
+        _validate.whole_number("retry_delay_seconds", retry_delay_seconds),
+        _validate.timestamp("scheduled_at", scheduled_at),
     )
 
 
@@ -121,7 +118,7 @@ def create_campaign(form: CampaignForm, contacts: BinaryIO, filename: str) -> Op
     from kataven_hub.models.campaign_create import CampaignCreate
     from kataven_hub.types import UNSET, File
 
-    # A name on disk need not be text; only the Hub's eyes read it.
+    # A name on disk need not be text, but a form field must be.
     shown_name = filename.encode("utf-8", "replace").decode()
     body = CampaignCreate(
         name=form.name,
@@ -136,8 +133,9 @@ def create_campaign(form: CampaignForm, contacts: BinaryIO, filename: str) -> Op
     return _operation(
         "createCampaign",
         endpoint.build_request(body=body),
-        answers.created_answer,
-        broken_answer=answers.broken_created_answer,
+        responses.parse_created,
+        parse_truncated=responses.parse_created_truncated,
+        form=body.to_multipart(),
     )
 
 
@@ -145,14 +143,14 @@ def start_campaign(campaign_id: str) -> Operation[CampaignTransition]:
     """``POST /campaigns/{id}/start``."""
     from kataven_hub.api.campaigns import start_campaign as endpoint
 
-    return _transition("startCampaign", endpoint.build_request(_campaign_id(campaign_id)))
+    return _transition("startCampaign", endpoint.build_request(_validate.campaign_id(campaign_id)))
 
 
 def pause_campaign(campaign_id: str) -> Operation[CampaignTransition]:
     """``POST /campaigns/{id}/pause``."""
     from kataven_hub.api.campaigns import pause_campaign as endpoint
 
-    request = endpoint.build_request(_campaign_id(campaign_id))
+    request = endpoint.build_request(_validate.campaign_id(campaign_id))
     return _transition("pauseCampaign", request, control=True)
 
 
@@ -160,14 +158,14 @@ def resume_campaign(campaign_id: str) -> Operation[CampaignTransition]:
     """``POST /campaigns/{id}/resume``."""
     from kataven_hub.api.campaigns import resume_campaign as endpoint
 
-    return _transition("resumeCampaign", endpoint.build_request(_campaign_id(campaign_id)))
+    return _transition("resumeCampaign", endpoint.build_request(_validate.campaign_id(campaign_id)))
 
 
 def stop_campaign(campaign_id: str) -> Operation[CampaignTransition]:
     """``POST /campaigns/{id}/stop``."""
     from kataven_hub.api.campaigns import stop_campaign as endpoint
 
-    request = endpoint.build_request(_campaign_id(campaign_id))
+    request = endpoint.build_request(_validate.campaign_id(campaign_id))
     return _transition("stopCampaign", request, control=True)
 
 
@@ -177,8 +175,8 @@ def _transition(
     return _operation(
         name,
         request,
-        answers.transition_answer,
-        broken_answer=answers.broken_transition_answer,
+        responses.parse_transition,
+        parse_truncated=responses.parse_transition_truncated,
         control=control,
     )
 
@@ -189,9 +187,9 @@ def delete_campaign(campaign_id: str) -> Operation[None]:
 
     return _operation(
         "deleteCampaign",
-        endpoint.build_request(_campaign_id(campaign_id)),
-        answers.no_answer,
-        broken_answer=answers.broken_no_answer,
+        endpoint.build_request(_validate.campaign_id(campaign_id)),
+        responses.parse_nothing,
+        parse_truncated=responses.parse_nothing_truncated,
     )
 
 
@@ -203,26 +201,28 @@ def list_campaign_contacts(
     from kataven_hub.types import UNSET
 
     request = endpoint.build_request(
-        _campaign_id(campaign_id),
-        status=UNSET if status is None else _text("status", status),
-        page=_whole_number("page", page),
+        _validate.campaign_id(campaign_id),
+        status=UNSET if status is None else _validate.text("status", status),
+        page=_validate.whole_number("page", page),
     )
-    return _operation("listCampaignContacts", request, answers.object_answer)
+    return _operation("listCampaignContacts", request, responses.parse_object)
 
 
 def stream_campaign_events(campaign_id: str) -> Operation[None]:
-    """``GET /campaigns/{id}/events``; its answer is read frame by frame, not by the operation."""
+    """``GET /campaigns/{id}/events``; its response is read frame by frame, not parsed here."""
     from kataven_hub.api.campaigns import stream_campaign_events as endpoint
 
-    request = {**endpoint.build_request(_campaign_id(campaign_id)), "headers": None}
-    return _operation("streamCampaignEvents", request, answers.no_answer)
+    request = endpoint.build_request(_validate.campaign_id(campaign_id))
+    # The generated Accept header is the transport's to send.
+    request.pop("headers", None)
+    return _operation("streamCampaignEvents", request, responses.parse_nothing)
 
 
 def get_call_limits() -> Operation[CallLimits]:
     """``GET /call-limits``."""
     from kataven_hub.api.account import get_call_limits as endpoint
 
-    return _operation("getCallLimits", endpoint.build_request(), answers.object_answer)
+    return _operation("getCallLimits", endpoint.build_request(), responses.parse_object)
 
 
 OPERATIONS: Final[Mapping[str, Callable[..., Operation[Any]]]] = {
@@ -238,59 +238,3 @@ OPERATIONS: Final[Mapping[str, Callable[..., Operation[Any]]]] = {
     "streamCampaignEvents": stream_campaign_events,
     "getCallLimits": get_call_limits,
 }
-
-
-def plain(value: str) -> str:
-    """A str of no subclass: a member of an enum that is a str would be written as its name."""
-    return str.__str__(value)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return plain(value)
-
-
-def _campaign_id(value: object) -> str:
-    """An id that stays one segment of the path: an empty one or dots would reach another path."""
-    campaign_id = _text("campaign_id", value)
-    if campaign_id in {"", ".", ".."}:
-        raise ValueError(
-            f"{campaign_id!r} is no campaign id; it would reach another path of the Hub"
-        )
-    return campaign_id
-
-
-def _whole_number(name: str, value: object) -> int:
-    # bool is an int to Python, and True concurrent calls is a mistake.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    # Of no subclass: a member of an enum that is an int would be written as its name.
-    return int.__int__(value)
-
-
-def _moment(name: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        offset = value.utcoffset()
-        if offset is None:
-            raise ValueError(
-                f"{name} is a naive datetime, {value.isoformat()}: nobody knows which hour that "
-                "is; give it a time zone, for example .astimezone()"
-            )
-        if offset.seconds % 60 or offset.microseconds:
-            # RFC 3339 writes offsets in minutes; some historic zones have seconds.
-            value = value.astimezone(UTC)
-        return value.isoformat()
-    if not isinstance(value, str):
-        raise TypeError(
-            f"{name} must be an RFC 3339 str or an aware datetime, not {type(value).__name__}"
-        )
-    value = plain(value)
-    if not _RFC_3339.fullmatch(value):
-        raise ValueError(
-            f"{name}={value!r} is no RFC 3339 time with an offset, like 2030-01-31T09:00:00Z or "
-            "2030-01-31T10:00:00+01:00"
-        )
-    return value

@@ -1,7 +1,7 @@
-"""How far a campaign is, from what its stream shows.
+"""How far a campaign is, from the snapshots of its stream.
 
-Knows snapshots, whose keys are not documented: whatever is missing or odd leaves a field empty and
-never raises. It reads no clock; the moment of each look is handed in.
+Knows snapshots, whose keys are not documented: a missing or odd value leaves a field empty and
+never raises. Reads no clock; the time of each snapshot is an argument.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
 # Documented: a campaign in one of these is over.
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
-# Documented: a campaign in one of these may go on.
+# Documented: a campaign in one of these may continue.
 LIVE_STATUSES: Final = frozenset({"draft", "scheduled", "running", "paused"})
 
 _OPEN_WORDS: Final = ("pending", "in_progress")
 _DONE_WORDS: Final = ("completed", "failed", "cancelled")
-# The rate is that of the last minutes: it follows a pause or a cap soon, and is steady enough.
+# The rate covers the last minutes: it soon follows a pause or a cap, and is steady enough.
 _RATE_SECONDS: Final = 300.0
-# Two looks closer together than this say nothing of a rate.
+# Two snapshots closer together than this do not give a rate.
 _LEAST_SECONDS: Final = 1.0
-# Beyond, a count is no count of contacts, and would overflow a rate.
+# Beyond this a number is not a count of contacts, and would overflow a rate.
 _MOST: Final = 10**15
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """How far a campaign is, at one look.
+    """How far a campaign is, at one moment.
 
     Attributes:
-        status: The campaign's status; words that the SDK does not know survive.
-        total: Contacts in all, or None where the Hub does not say.
+        status: The campaign's status; statuses that the SDK does not know are kept.
+        total: The number of contacts, or None if the Hub does not send it.
         counts: Contacts by status (``pending``, ``in_progress``, ``completed``, ``failed``,
-            ``cancelled``), those that the Hub names.
-        fraction_done: From 0 to 1, or None where it cannot be told.
+            ``cancelled``), as far as the Hub sends them.
+        fraction_done: From 0 to 1, or None if unknown.
         active_calls: Calls in flight, or None.
-        calls_per_minute: Contacts done with in a minute, as seen over the last five minutes, or
-            None until something was seen.
+        calls_per_minute: Contacts finished per minute, measured over the last five minutes; None
+            until there is enough to measure.
         eta_seconds: Seconds until the end at that rate, or None.
-        elapsed_seconds: Seconds since the first look.
-        snapshot: What the Hub sent: a snapshot of the stream, or the campaign where it was polled.
+        elapsed_seconds: Seconds since the first snapshot.
+        snapshot: What the Hub sent: a snapshot of the stream, or the campaign if it was polled.
     """
 
     status: str
@@ -63,7 +63,7 @@ class CampaignProgress:
 
 
 class ProgressMeter:
-    """Makes progress of snapshots, and remembers what rate and ETA need."""
+    """Turns snapshots into progress, and remembers what rate and ETA need."""
 
     def __init__(self) -> None:
         self._begun: float | None = None
@@ -71,14 +71,14 @@ class ProgressMeter:
         self.last: CampaignProgress | None = None
 
     def take(self, snapshot: Mapping[str, Any], now: float) -> CampaignProgress:
-        """The progress that a snapshot or a campaign shows.
+        """Return the progress that a snapshot or a campaign shows.
 
         Args:
             snapshot: What the Hub sent.
-            now: The moment it came, in seconds.
+            now: When it arrived, in seconds since the epoch.
 
         Returns:
-            The progress; counts that a polled campaign lacks are those of the last snapshot.
+            The progress. A polled campaign has no counts; those of the last snapshot are kept.
         """
         last = self.last
         if self._begun is None:
@@ -91,7 +91,7 @@ class ProgressMeter:
         total = _count(snapshot.get("total"))
         if counts:
             if total is None and len(counts) == len(_OPEN_WORDS) + len(_DONE_WORDS):
-                # With one of them missing their sum would be less than all.
+                # If one of them were missing, their sum would be too small.
                 total = sum(counts.values())
         elif last is not None:
             counts, total = dict(last.counts), last.total if total is None else total

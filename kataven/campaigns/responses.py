@@ -1,7 +1,7 @@
 """The documented methods with status, headers and request id beside their data.
 
-For those who debug. Each method is the client's own, run with a recorder of the last answer; its
-name, parameters and types are taken over, not written again.
+For debugging. Each method is the client's own, run with a recorder of the last response; its name,
+parameters and types are taken over, not written again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from kataven.campaigns.methods import CampaignMethods
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from kataven._core.exchange import Options
-    from kataven._core.operation import Reply
-    from kataven._core.senders import AsyncDriver, BlockingDriver
+    from kataven._flow.operation import Response
+    from kataven._flow.options import Options
+    from kataven._http.driver import AsyncDriver, Driver
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse(Generic[T]):
-    """What a call answered, with the head of the answer it was read from.
+    """What a call returned, with status and headers of its response.
 
     Attributes:
         data: What the method itself returns.
         status_code: The HTTP status.
         headers: The headers, names in lower case.
-        request_id: What ``X-Request-ID`` names, or None.
+        request_id: The value of ``X-Request-ID``, or None.
     """
 
     data: T
@@ -41,10 +41,10 @@ class ApiResponse(Generic[T]):
     request_id: str | None
 
 
-def _response(data: T, replies: list[Reply]) -> ApiResponse[T]:
-    reply = replies[-1]
-    headers = reply.headers
-    return ApiResponse(data, reply.status, headers, headers.get("x-request-id"))
+def _response(data: T, recorded: list[Response]) -> ApiResponse[T]:
+    response = recorded[-1]
+    headers = response.headers
+    return ApiResponse(data, response.status, headers, headers.get("x-request-id"))
 
 
 def _blocking(
@@ -52,9 +52,9 @@ def _blocking(
 ) -> Callable[Concatenate[CampaignsWithResponse, P], ApiResponse[T]]:
     @functools.wraps(method)
     def call(self: CampaignsWithResponse, *args: P.args, **kwargs: P.kwargs) -> ApiResponse[T]:
-        replies: list[Reply] = []
-        recording = CampaignMethods(self._driver, replace(self._options, record=replies.append))
-        return _response(method(recording, *args, **kwargs), replies)
+        recorded: list[Response] = []
+        recording = CampaignMethods(self._driver, replace(self._options, record=recorded.append))
+        return _response(method(recording, *args, **kwargs), recorded)
 
     return call  # type: ignore[return-value]
 
@@ -66,19 +66,19 @@ def _awaited(
     async def call(
         self: AsyncCampaignsWithResponse, *args: P.args, **kwargs: P.kwargs
     ) -> ApiResponse[T]:
-        replies: list[Reply] = []
+        recorded: list[Response] = []
         recording = AsyncCampaignMethods(
-            self._driver, replace(self._options, record=replies.append)
+            self._driver, replace(self._options, record=recorded.append)
         )
-        return _response(await method(recording, *args, **kwargs), replies)
+        return _response(await method(recording, *args, **kwargs), recorded)
 
     return call  # type: ignore[return-value]
 
 
 class CampaignsWithResponse:
-    """The documented methods, each answering with an ``ApiResponse``."""
+    """The documented methods, each returning an ``ApiResponse``."""
 
-    def __init__(self, driver: BlockingDriver, options: Options) -> None:
+    def __init__(self, driver: Driver, options: Options) -> None:
         self._driver = driver
         self._options = options
 
@@ -94,7 +94,7 @@ class CampaignsWithResponse:
 
 
 class AsyncCampaignsWithResponse:
-    """The documented methods, each answering with an ``ApiResponse``, awaited."""
+    """The documented methods, each returning an ``ApiResponse``, awaited."""
 
     def __init__(self, driver: AsyncDriver, options: Options) -> None:
         self._driver = driver

@@ -1,28 +1,28 @@
-"""From the bytes of an event stream to its items, exactly as the WHATWG rules cut them.
+"""From the bytes of an event stream to its items, exactly as the WHATWG rules split them.
 
-1. Bytes in, items out. The decoder knows no connection, no clock and no campaign; whoever reads the
-   bytes feeds them in pieces of any size, and any cutting of the same bytes gives the same items.
-2. Lines are cut as bytes and decoded one by one: CR and LF never occur inside a UTF-8 sequence,
-   and in bytes, not in text, ``splitlines`` knows no line end but CR, LF and CRLF.
-3. A frame of one ``data`` line with an object, as nearly all are, is parsed when its line comes
-   and given when its blank line is; any other line is held or noted until its frame ends. In a
-   large piece whole runs of such frames are parsed where they stand, each when it is asked for.
-   All ways give the same items, the plainer the cheaper.
-4. Each byte is looked at a bounded number of times and held at most once: an unfinished line and
-   the data lines of an unfinished frame wait in buffers that grow in place.
-5. Nothing the other side sends raises, but a frame over the bound. What is not a JSON object comes
-   out as its raw lines.
+1. Bytes in, items out. The decoder knows no connection, no clock and no campaign. It is fed chunks
+   of any size, and any split of the same bytes gives the same items.
+2. Lines are split as bytes and decoded one by one. CR and LF never occur inside a UTF-8 sequence,
+   and ``bytes.splitlines`` splits only at CR, LF and CRLF, unlike ``str.splitlines``.
+3. A frame of one ``data`` line with an object, as nearly all are, is parsed when its line arrives
+   and emitted when its blank line does; any other line is buffered or noted until its frame ends.
+   In a large chunk, entire runs of such frames are parsed in place, each when it is requested. All
+   ways give the same items; the simpler the frame, the cheaper.
+4. Each byte is looked at a bounded number of times and buffered at most once: an unfinished line
+   and the data lines of an unfinished frame are kept in buffers that grow in place.
+5. Nothing that the other side sends raises, except a frame over the limit. What is not a JSON
+   object is returned as its raw lines.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar, Final, NoReturn
 
-from kataven.events.marks import EventItem, is_end
+from kataven.events.items import EventItem, is_end
 from kataven.events.payloads import JSON_SPACE, NO_VALUE, json_object, payload_of, scan
 
 DEFAULT_MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-"""The bound on a frame where none is given: 64 MiB (our choice)."""
+"""The default limit of a frame: 64 MiB (our choice)."""
 
 _LF: Final = 0x0A
 _CR: Final = 0x0D
@@ -33,48 +33,44 @@ _OBJECT_START: Final = _OBJECT_LINE.decode()
 _OBJECT_LENGTH: Final = len(_OBJECT_LINE)
 _OBJECT_AT: Final = len("data: ")
 
-# A `retry` of more digits counts as this (some 31,000 years): nobody waits that long, and a float
-# of seconds can still be made of it.
+# A longer `retry` counts as this (some 31,000 years): more than enough for any wait, and still a
+# number of seconds that fits a float.
 _RETRY_CEILING_MS: Final = 10**15
 
 
 class FrameTooLargeError(ValueError):
-    """A frame, or one comment line, was longer than the decoder's bound.
+    """A frame, or one comment line, was longer than the decoder's limit.
 
     Attributes:
-        limit: The bound, in bytes.
+        limit: The limit, in bytes.
     """
 
     def __init__(self, limit: int) -> None:
-        """Keep the bound.
-
-        Args:
-            limit: The bound, in bytes.
-        """
+        """Store the limit, in bytes."""
         super().__init__(limit)
         self.limit = limit
 
     def __str__(self) -> str:
-        """Say what was too large, and what to do about it."""
+        """Return what was too large, and what to do about it."""
         return (
-            f"an event frame is larger than {self.limit} bytes, so the stream was not read on; "
-            "open it again, or raise max_frame_bytes if frames of that size are expected"
+            f"an event frame is larger than {self.limit} bytes, so the stream was not read "
+            "further; reopen it, or raise max_frame_bytes if frames of that size are expected"
         )
 
 
 class EventDecoder:
     """Decodes one event stream; a reconnection needs a new decoder.
 
-    A frame's size is the bytes of its lines without their ends. Comments are given at once and are
-    no part of it; one comment line alone is under the same bound.
+    A frame's size is the bytes of its lines without their line ends. Comments are emitted at once
+    and do not count; a single comment line has the same limit.
 
     Attributes:
         last_event_id: The id in force when the last frame ended, ``""`` until a frame had one. It
-            stays until another comes, and an id that contains NUL is ignored (WHATWG).
+            lasts until the next one, and an id that contains NUL is ignored (WHATWG).
         retry: The server's latest valid ``retry`` in milliseconds, at most 10**15, else None.
-        ended: True once an end marker was yielded; the stream may go on nevertheless.
-        in_place_from: A piece of at least so many bytes is decoded in place. Below that the way
-            there costs more than it saves.
+        ended: True once an end marker was emitted; the stream may continue nevertheless.
+        in_place_from: A chunk of at least so many bytes is decoded in place. For a smaller one the
+            preparation costs more than it saves.
     """
 
     in_place_from: ClassVar[int] = 8 * 1024
@@ -98,14 +94,14 @@ class EventDecoder:
     def __init__(
         self, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES, last_event_id: str = ""
     ) -> None:
-        """Start at the first byte of a stream.
+        """Begin at the first byte of a stream.
 
         Args:
-            max_frame_bytes: The most bytes that one frame may have; 64 MiB by default.
-            last_event_id: The id in force from the connection before; none by default.
+            max_frame_bytes: Maximum bytes of one frame; 64 MiB by default.
+            last_event_id: The id in force from the previous connection; none by default.
 
         Raises:
-            ValueError: The bound is not positive.
+            ValueError: The limit is not positive.
         """
         if max_frame_bytes < 1:
             message = f"max_frame_bytes must be at least 1, not {max_frame_bytes}"
@@ -130,26 +126,26 @@ class EventDecoder:
 
     @property
     def pending(self) -> bool:
-        """Whether bytes of an unfinished line or frame wait; the end of a stream discards them."""
+        """Whether bytes of an unfinished line or frame are buffered; the end discards them."""
         return bool(self._line) or self._size > 0
 
-    # One long loop on purpose: a method call would be paid for each line.
+    # One long loop on purpose: a method call per line would cost too much.
     def feed(self, chunk: bytes, *, in_place: bool = True) -> Iterable[EventItem]:
         """Take the next bytes of the stream.
 
-        The items of a large piece are decoded as they are taken, so take them all before the next
-        piece is fed.
+        The items of a large chunk are decoded while they are taken, so take them all before the
+        next chunk is fed.
 
         Args:
-            chunk: Bytes as they came, cut anywhere; empty is allowed.
-            in_place: Whether a large piece may be decoded in place, which is the default.
+            chunk: Bytes as they arrived, split anywhere; may be empty.
+            in_place: Whether a large chunk may be decoded in place, which is the default.
 
         Returns:
             The items that these bytes completed, in order, often none, to be iterated once: a dict
             for each data frame, comment lines, end markers, and the raw ``data`` lines, joined with
-            LF, of a frame whose data is not a JSON object. Where a frame is larger than the bound,
-            the iteration raises FrameTooLargeError behind the items before it; the decoder is of no
-            use after that, and each further piece raises the same.
+            LF, of a frame whose data is not a JSON object. If a frame is larger than the limit, the
+            iteration raises FrameTooLargeError after the items before it; the decoder is unusable
+            after that, and each further chunk raises the same error.
         """
         if len(chunk) >= self.in_place_from and in_place and len(chunk) <= self._limit:
             return self._in_place(chunk)
@@ -161,10 +157,10 @@ class EventDecoder:
                 return items
             lines = chunk.splitlines()
             tail = b""
-            # Whether a line, if it is next, opens a frame and surely fits.
+            # Whether the next line, if it opens a frame, is certain to fit.
             fits = len(chunk) <= self._limit
             if self._line or chunk[-1] != _LF:
-                tail = self._mend(lines, chunk[-1])
+                tail = self._join(lines, chunk[-1])
                 fits = fits and (not lines or len(lines[0]) <= self._limit)
             opens = fits and not self._size
             if (
@@ -174,8 +170,8 @@ class EventDecoder:
                 and not lines[1]
                 and lines[0][:_OBJECT_LENGTH] == _OBJECT_LINE
             ):
-                # Perhaps one plain frame, as a live stream brings it: the loop, and so would
-                # suppress(), costs a tenth more.
+                # Perhaps one plain frame, as a live stream brings it. The loop would cost a tenth
+                # more, and so would suppress().
                 try:
                     text = lines[0].decode()
                     alone, end = scan(text, _OBJECT_AT)
@@ -183,7 +179,7 @@ class EventDecoder:
                         return (alone,)
                 except NO_VALUE:
                     pass
-            # A frame's first line and the object in it, until the frame shows no other field line.
+            # A frame's first line and the object in it, as long as it is the only field line.
             first = b""
             value: Any = None
             for line in lines:
@@ -228,12 +224,13 @@ class EventDecoder:
         return items
 
     def _in_place(self, chunk: bytes) -> Iterator[EventItem]:
-        """Decode a run of plain frames, one data line with an object each, without cutting lines.
+        """Decode a run of plain frames, one data line with an object each, without splitting lines.
 
-        Line ends are made characters that JSON has no place for, so an object with two of them
-        behind it stood on one line and is a frame. A frame that has begun before goes by lines, and
-        so does all from the first that is not plain. Each object is parsed when it is asked for:
-        its parts are then still in the processor's cache, and the memory of the last one is free.
+        Line ends become characters that JSON does not allow anywhere, so an object followed by two
+        of them was on one line and is a frame. A frame that began in an earlier chunk is decoded
+        line by line, and so is everything from the first frame that is not plain. Each object is
+        parsed when it is requested: its parts are then still in the processor's cache, and the
+        memory of the previous one is free.
         """
         returns = b"\r" in chunk
         blank = b"\r\n\r\n" if returns else b"\n\n"
@@ -253,7 +250,7 @@ class EventDecoder:
         ends = "\1\0\1\0" if returns else "\0\0"
         opening = ends + _OBJECT_START
         length = len(opening)
-        # Where the object begins that is not given yet, once one was.
+        # Where the first object begins that was not emitted yet, once one was.
         at = 0
         with suppress(*NO_VALUE):
             if text.startswith(_OBJECT_START):
@@ -269,8 +266,8 @@ class EventDecoder:
             begin = end - len(text[at - _OBJECT_AT :].encode())
         yield from self.feed(chunk[begin:], in_place=False)
 
-    def _mend(self, lines: list[bytes], last: int) -> bytes:
-        """Give the first line what came of it before, and take off a last one without its end."""
+    def _join(self, lines: list[bytes], last: int) -> bytes:
+        """Prefix the first line with its earlier bytes, and return a last one without its end."""
         tail = b""
         if last == _CR:
             self._special = self._after_cr = True
@@ -283,7 +280,7 @@ class EventDecoder:
         return tail
 
     def _without_remainders(self, chunk: bytes) -> bytes:
-        """Drop the stream's byte order mark, and the LF of a CRLF whose CR has ended its line."""
+        """Drop the byte order mark of the stream, and the LF of a CRLF whose CR ended its line."""
         if self._failed:
             raise FrameTooLargeError(self._limit)
         if not chunk:
@@ -302,7 +299,7 @@ class EventDecoder:
         return chunk
 
     def _take(self, line: bytes) -> None:
-        """Note a field line of the frame; one without a colon has an empty value."""
+        """Record a field line of the frame; one without a colon has an empty value."""
         self._size += len(line)
         if self._size > self._limit:
             self._fail()
@@ -323,7 +320,7 @@ class EventDecoder:
                 self.retry = min(int(digits), _RETRY_CEILING_MS) if short else _RETRY_CEILING_MS
 
     def _end_frame(self, items: list[EventItem]) -> None:
-        """Add what a frame yields when its blank line is in, and begin the next."""
+        """Add what a frame emits when its blank line has arrived, and begin the next."""
         marker = self._event if is_end(self._event) else ""
         if self._data:
             raw = self._data[:-1].decode(errors="replace")
@@ -343,7 +340,7 @@ class EventDecoder:
         self._size = 0
 
     def _fail(self) -> NoReturn:
-        """Give up on the stream, and let go of what is held of it."""
+        """Give up on the stream, and free what is buffered of it."""
         self._failed = self._special = True
         self._line.clear()
         self._data.clear()

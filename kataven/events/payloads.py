@@ -1,7 +1,7 @@
 """What the data lines of a frame say: their payload, and the JSON object in it.
 
-Knows the two ways of reading JSON, whole and from a place in a text. It must not know frames,
-pieces or the order in which lines came.
+Knows two ways of reading JSON: a complete text, and from a position in a text. Knows neither frames
+nor chunks nor the order in which lines arrived.
 """
 
 import json
@@ -12,32 +12,32 @@ JSON_SPACE: Final = " \t\n\r"
 """The white space of JSON."""
 
 scan: Final[Callable[[str, int], tuple[Any, int]]] = cast("Any", json.JSONDecoder()).scan_once
-"""Reads the JSON value at a place of a text: the value, and where it ends.
+"""Reads the JSON value at a position of a text: the value, and where it ends.
 
 It is what ``raw_decode`` calls; without that wrapper a frame takes 3 % less time.
 """
 
 NO_VALUE: Final = (ValueError, StopIteration, RecursionError)
-"""What `scan` raises: no JSON or an over-long integer, nothing at all, nested too deeply."""
+"""What `scan` raises: not JSON or an integer with too many digits, empty, nested too deeply."""
 
 
 def payload_of(raw: str) -> str:
-    """Take the field name, the colon and one space off each of a frame's data lines."""
+    """Remove the field name, the colon and one space from each of a frame's data lines."""
     if "\n" not in raw:
         return raw[5:].removeprefix(" ")
-    # CR cannot occur in a line, so it can stand for a line start that was dealt with. This needs no
-    # list of lines, which for short ones would take many times the memory of the text.
+    # CR cannot occur in a line, so it can mark a line start that was handled. This needs no list of
+    # lines, which for short ones would take many times the memory of the text.
     marked = f"\n{raw}".replace("\ndata: ", "\r").replace("\ndata:", "\r").replace("\ndata", "\r")
     return marked[1:].replace("\r", "\n")
 
 
 def json_object(payload: str) -> dict[str, object] | None:
-    """Read a JSON object as ``json.loads`` does; None for all else."""
-    # An array can be long too, and would be parsed for nothing.
+    """Read a JSON object as ``json.loads`` does; None for anything else."""
+    # An array may be long, and would be parsed in vain.
     if not payload.lstrip(JSON_SPACE).startswith("{"):
         return None
     try:
         value = json.loads(payload)
-    except (ValueError, RecursionError):  # no JSON or an over-long integer; nested too deeply
+    except (ValueError, RecursionError):  # not JSON or too many digits; nested too deeply
         return None
     return value if isinstance(value, dict) else None

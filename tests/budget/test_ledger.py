@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from kataven import RateLimits
-from kataven._core.budget import DAY, HOUR, MINUTE, Ledger, Left, Wait, Window
+from kataven._flow.ratelimit import DAY, HOUR, MINUTE, Ledger, RateLimitStatus, Wait, Window
 from tests.support.clients import START
+from tests.support.leases import take
 from tests.support.measure import max_in_window
 from tests.support.tables import table
 
@@ -17,11 +18,11 @@ def spend(ledger: Ledger, now: float, until: float, *, control: bool = False) ->
     """Acquire as soon as the ledger allows, and release at once; the time of each request."""
     admitted = []
     while now < until:
-        taken = ledger.take(now, control=control)
+        taken = take(ledger, now, control=control)
         if isinstance(taken, Wait):
             now += taken.seconds
         else:
-            ledger.give_back(taken)
+            ledger.release(taken)
             admitted.append(now)
     return admitted
 
@@ -63,53 +64,53 @@ def test_windows_are_a_margin_longer_than_the_hubs(scale: float, seconds: float)
 def test_a_control_call_has_the_last_of_every_window_and_of_the_leases() -> None:
     ledger = Ledger(RateLimits(per_minute=60, concurrent=60))
     for _ in range(57):
-        assert isinstance(ledger.take(START, control=False), int)
-    assert ledger.take(START, control=False) == Wait(0.0, busy=True)
+        assert isinstance(take(ledger, START, control=False), str)
+    assert take(ledger, START, control=False) == Wait(0.0, busy=True)
     for _ in range(3):
-        assert isinstance(ledger.take(START, control=True), int)
-    assert ledger.take(START, control=True) == Wait(0.0, busy=True)
+        assert isinstance(take(ledger, START, control=True), str)
+    assert take(ledger, START, control=True) == Wait(0.0, busy=True)
 
     ledger = Ledger(RateLimits(per_minute=60))
     for _ in range(59):
-        assert isinstance(ledger.take(START, control=False), int)
-    assert ledger.take(START, control=False) == Wait(61.0)
-    assert isinstance(ledger.take(START, control=True), int)
-    assert ledger.take(START + 1, control=True) == Wait(60.0)
+        assert isinstance(take(ledger, START, control=False), str)
+    assert take(ledger, START, control=False) == Wait(61.0)
+    assert isinstance(take(ledger, START, control=True), str)
+    assert take(ledger, START + 1, control=True) == Wait(60.0)
 
 
 def test_a_pause_holds_back_all_but_control_calls() -> None:
     ledger = Ledger(RateLimits(per_minute=60))
     ledger.pause(START + 66)
     ledger.pause(START + 6)
-    assert ledger.take(START, control=False) == Wait(66.0)
-    assert isinstance(ledger.take(START, control=True), int)
-    assert ledger.take(START + 65.5, control=False) == Wait(0.5)
-    assert isinstance(ledger.take(START + 66, control=False), int)
+    assert take(ledger, START, control=False) == Wait(66.0)
+    assert isinstance(take(ledger, START, control=True), str)
+    assert take(ledger, START + 65.5, control=False) == Wait(0.5)
+    assert isinstance(take(ledger, START + 66, control=False), str)
 
 
 def test_a_lease_makes_room_only_when_it_is_released() -> None:
     ledger = Ledger(RateLimits(concurrent=2))
-    first = ledger.take(START, control=False)
-    assert isinstance(first, int)
-    ledger.take(START, control=False)
-    assert ledger.take(START + DAY, control=False) == Wait(0.0, busy=True)
-    ledger.give_back(first)
-    ledger.give_back(first)
-    assert isinstance(ledger.take(START, control=False), int)
-    assert ledger.take(START, control=False) == Wait(0.0, busy=True)
+    first = take(ledger, START, control=False)
+    assert isinstance(first, str)
+    take(ledger, START, control=False)
+    assert take(ledger, START + DAY, control=False) == Wait(0.0, busy=True)
+    ledger.release(first)
+    ledger.release(first)
+    assert isinstance(take(ledger, START, control=False), str)
+    assert take(ledger, START, control=False) == Wait(0.0, busy=True)
 
 
 def test_what_is_left_is_shown_for_ordinary_calls() -> None:
     ledger = Ledger(RateLimits(per_minute=60, per_day=10_000, concurrent=20))
-    assert ledger.left(START) == Left(59, None, 9900, 19, 0.0)
-    lease = ledger.take(START, control=False)
-    ledger.take(START, control=True)
+    assert ledger.status(START) == RateLimitStatus(59, None, 9900, 19, 0.0)
+    lease = take(ledger, START, control=False)
+    take(ledger, START, control=True)
     ledger.pause(START + 5)
-    assert isinstance(lease, int)
-    assert ledger.left(START) == Left(57, None, 9898, 17, 5.0)
-    ledger.give_back(lease)
-    assert ledger.left(START + 62) == Left(59, None, 9898, 18, 0.0)
-    assert Ledger(RateLimits()).left(START) == Left(None, None, None, None, 0.0)
+    assert isinstance(lease, str)
+    assert ledger.status(START) == RateLimitStatus(57, None, 9898, 17, 5.0)
+    ledger.release(lease)
+    assert ledger.status(START + 62) == RateLimitStatus(59, None, 9898, 18, 0.0)
+    assert Ledger(RateLimits()).status(START) == RateLimitStatus(None, None, None, None, 0.0)
 
 
 @table(

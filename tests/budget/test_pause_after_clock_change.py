@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from kataven import RateLimits
-from kataven._core.budget import DAY, Wait
-from kataven._core.stores.sqlite import SQLiteStore
+from kataven._flow.ratelimit import DAY, Wait
+from kataven._http.stores.sqlite import SQLiteStore
 from tests.support.clients import START
+from tests.support.leases import take
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def path(tmp_path: Path) -> str:
 def test_a_pause_from_the_future_restarts_and_ends(path: str, ahead: float) -> None:
     store = SQLiteStore(RateLimits(per_minute=60, store=path))
     store.pause(START + ahead, 60)
-    assert store.left(START).paused_for == 60
-    assert store.take(START + 20, control=False) == Wait(40.0)
-    assert not isinstance(store.take(START + 60, control=False), Wait)
+    assert store.status(START).paused_for == 60
+    assert take(store, START + 20, control=False) == Wait(40.0)
+    assert not isinstance(take(store, START + 60, control=False), Wait)
     store.close()
 
 
@@ -30,10 +31,10 @@ def test_a_new_pause_coexists_with_one_from_the_future(path: str) -> None:
     store = SQLiteStore(RateLimits(per_minute=60, store=path))
     store.pause(START + 3 * DAY, 10)
     store.pause(START, 30)
-    assert store.take(START, control=False) == Wait(30.0)
+    assert take(store, START, control=False) == Wait(30.0)
     # A shorter one does not cut it.
     store.pause(START + 1, 5)
-    assert store.take(START + 20, control=False) == Wait(10.0)
+    assert take(store, START + 20, control=False) == Wait(10.0)
     store.close()
 
 
@@ -48,9 +49,9 @@ def test_a_file_of_an_older_version_opens_and_the_older_version_still_writes_to_
     )
     older.execute(statement, (START + 50,))
     store = SQLiteStore(RateLimits(per_minute=60, store=path))
-    assert store.take(START, control=False) == Wait(50.0)
+    assert take(store, START, control=False) == Wait(50.0)
     store.pause(START, 60)
     older.execute(statement, (START + 70,))
     older.close()
-    assert store.take(START, control=False) == Wait(70.0)
+    assert take(store, START, control=False) == Wait(70.0)
     store.close()

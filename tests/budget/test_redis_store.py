@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
-from kataven._core.budget import DAY, HOUR, MINUTE, Wait
-from kataven._core.stores.redis import RedisStore
+from kataven._flow.ratelimit import DAY, HOUR, MINUTE, Wait
+from kataven._http.stores.redis import RedisStore
 from tests.support.clients import KEY
 from tests.support.http import Request
+from tests.support.leases import take
 from tests.support.measure import max_in_window, redis_server
 from tests.support.server import LoopbackHub, wait_for
 
@@ -74,9 +75,9 @@ def test_nothing_is_ever_admitted_over_a_limit(
     held: list[object] = []
     begun = time.monotonic()
     for control in controls:
-        while isinstance(taken := store.take(0.0, control=control), Wait):
+        while isinstance(taken := take(store, 0.0, control=control), Wait):
             if taken.busy:
-                store.give_back(held.pop(0))
+                store.release(held.pop(0))
             else:
                 time.sleep(taken.seconds)
         held.append(taken)
@@ -97,23 +98,23 @@ def test_nothing_is_ever_admitted_over_a_limit(
 def test_what_is_left_counts_windows_leases_and_the_pause(redis_url: str, name: str) -> None:
     limits = RateLimits(per_minute=60, per_day=10_000, concurrent=20, store=redis_url, name=name)
     store = RedisStore(limits)
-    left = store.left(0.0)
+    left = store.status(0.0)
     assert (left.per_minute, left.per_hour, left.per_day) == (59, None, 9900)
     assert (left.concurrent, left.paused_for) == (19, 0.0)
-    lease = store.take(0.0, control=False)
-    store.take(0.0, control=True)
+    lease = take(store, 0.0, control=False)
+    take(store, 0.0, control=True)
     store.pause(0.0, 500)
     store.pause(0.0, 5)
-    left = store.left(0.0)
+    left = store.status(0.0)
     assert (left.per_minute, left.per_day, left.concurrent) == (57, 9898, 17)
     assert 400 < left.paused_for <= 500
-    waits = store.take(0.0, control=False)
+    waits = take(store, 0.0, control=False)
     assert isinstance(waits, Wait)
     assert 400 < waits.seconds <= 500
-    assert not isinstance(store.take(0.0, control=True), Wait)
-    store.give_back(lease)
-    store.give_back(lease)
-    assert store.left(0.0).concurrent == 17
+    assert not isinstance(take(store, 0.0, control=True), Wait)
+    store.release(lease)
+    store.release(lease)
+    assert store.status(0.0).concurrent == 17
     store.close()
 
 
@@ -121,35 +122,35 @@ def test_a_control_call_has_the_last_of_a_window_and_of_the_leases(
     redis_url: str, name: str
 ) -> None:
     store = RedisStore(RateLimits(per_minute=60, concurrent=20, store=redis_url, name=name))
-    held = [store.take(0.0, control=False) for _ in range(19)]
-    assert store.take(0.0, control=False) == Wait(0.0, busy=True)
-    held.append(store.take(0.0, control=True))
-    assert store.take(0.0, control=True) == Wait(0.0, busy=True)
+    held = [take(store, 0.0, control=False) for _ in range(19)]
+    assert take(store, 0.0, control=False) == Wait(0.0, busy=True)
+    held.append(take(store, 0.0, control=True))
+    assert take(store, 0.0, control=True) == Wait(0.0, busy=True)
     for lease in held:
-        store.give_back(lease)
+        store.release(lease)
     for _ in range(39):
-        store.give_back(store.take(0.0, control=False))
-    wait = store.take(0.0, control=False)
+        store.release(take(store, 0.0, control=False))
+    wait = take(store, 0.0, control=False)
     assert isinstance(wait, Wait)
     assert 30 < wait.seconds <= 61
-    assert not isinstance(store.take(0.0, control=True), Wait)
-    assert isinstance(store.take(0.0, control=True), Wait)
+    assert not isinstance(take(store, 0.0, control=True), Wait)
+    assert isinstance(take(store, 0.0, control=True), Wait)
     store.close()
 
 
 def test_names_separate_quotas(redis_url: str, name: str) -> None:
     one = RedisStore(RateLimits(per_hour=1, store=redis_url, name=name))
     other = RedisStore(RateLimits(per_hour=1, store=redis_url, name=f"{name} of another account"))
-    assert not isinstance(one.take(0.0, control=False), Wait)
-    assert isinstance(one.take(0.0, control=False), Wait)
-    assert not isinstance(other.take(0.0, control=False), Wait)
+    assert not isinstance(take(one, 0.0, control=False), Wait)
+    assert isinstance(take(one, 0.0, control=False), Wait)
+    assert not isinstance(take(other, 0.0, control=False), Wait)
     one.close()
     other.close()
 
 
 def test_every_redis_key_expires(redis_url: str, server: redis.Redis, name: str) -> None:
     store = RedisStore(RateLimits(per_day=5, concurrent=5, store=redis_url, name=name))
-    store.take(0.0, control=False)
+    take(store, 0.0, control=False)
     store.pause(0.0, 60)
     store.close()
     lives = {what: server.ttl(key(name, what)) for what in ("stamps", "leases", "pause")}
@@ -162,15 +163,15 @@ def test_the_lease_of_a_killed_process_expires(
     redis_url: str, server: redis.Redis, name: str
 ) -> None:
     store = RedisStore(RateLimits(concurrent=1, store=redis_url, name=name))
-    lease = store.take(0.0, control=False)
+    lease = take(store, 0.0, control=False)
     assert isinstance(lease, str)
-    assert store.take(0.0, control=False) == Wait(0.0, busy=True)
+    assert take(store, 0.0, control=False) == Wait(0.0, busy=True)
     # As if its 150 s had expired but for a second, and it was renewed; then as if expired.
     server.zadd(key(name, "leases"), {lease: time.time() + 1})
-    store.keep(lease, 0.0)
+    store.renew(lease, 0.0)
     assert server.zscore(key(name, "leases"), lease) > time.time() + 100
     server.zadd(key(name, "leases"), {lease: time.time() - 1})
-    assert not isinstance(store.take(0.0, control=False), Wait)
+    assert not isinstance(take(store, 0.0, control=False), Wait)
     store.close()
 
 
@@ -178,9 +179,9 @@ def test_a_lease_whose_response_was_lost_is_taken_once(redis_url: str, name: str
     limits = RateLimits(per_hour=50, concurrent=1, headroom=0, store=redis_url, name=name)
     store = RedisStore(limits)
     # What the connection's own retry sends: the same step, with the same lease.
-    assert store._run("take", "lease")[0] == "ok"
-    assert store._run("take", "lease")[0] == "ok"
-    left = store.left(0.0)
+    assert store._run("acquire", "lease")[0] == "ok"
+    assert store._run("acquire", "lease")[0] == "ok"
+    left = store.status(0.0)
     assert (left.per_hour, left.concurrent) == (49, 0)
     store.close()
 
@@ -285,6 +286,6 @@ def test_without_its_extra_a_redis_store_names_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.delitem(sys.modules, "kataven._core.stores.redis", raising=False)
+    monkeypatch.delitem(sys.modules, "kataven._http.stores.redis", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'kataven\[redis\]'"):
         KatavenClient(KEY, rate_limits=RateLimits(store="redis://127.0.0.1/0"))

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from kataven import APITimeoutError, ConfigurationError, KatavenClient, RateLimits
-from kataven._core.budget import LEASE_SECONDS, Wait
-from kataven._core.stores.sqlite import SQLiteStore
+from kataven._flow.ratelimit import LEASE_SECONDS, Wait
+from kataven._http.stores.sqlite import SQLiteStore
 from tests.support.clients import KEY, START, DrivenClock
+from tests.support.leases import take
 from tests.support.measure import open_files
 from tests.support.server import LoopbackHub, wait_for
 
@@ -27,7 +28,7 @@ def test_the_file_and_its_companions_are_readable_by_the_owner_only(path: str) -
     before = os.umask(0)
     try:
         store = SQLiteStore(RateLimits(per_minute=2, store=path))
-        store.take(START, control=False)
+        take(store, START, control=False)
         modes = {
             entry.name: stat.S_IMODE(entry.stat().st_mode)
             for entry in os.scandir(Path(path).parent)
@@ -42,39 +43,39 @@ def test_used_quota_stays_used_in_the_next_process(path: str) -> None:
     limits = RateLimits(per_minute=3, store=path)
     for _ in range(3):
         store = SQLiteStore(limits)
-        assert not isinstance(store.take(START, control=False), Wait)
+        assert not isinstance(take(store, START, control=False), Wait)
         store.close()
     store = SQLiteStore(limits)
-    assert store.take(START + 1, control=False) == Wait(60.0)
+    assert take(store, START + 1, control=False) == Wait(60.0)
     store.close()
 
 
 def test_the_lease_of_a_killed_process_expires(path: str) -> None:
     limits = RateLimits(concurrent=1, store=path)
     dying = SQLiteStore(limits)
-    dying.take(START, control=False)
+    take(dying, START, control=False)
     dying.close()
     store = SQLiteStore(limits)
-    assert store.take(START + LEASE_SECONDS - 1, control=False) == Wait(0.0, busy=True)
-    lease = store.take(START + LEASE_SECONDS, control=False)
+    assert take(store, START + LEASE_SECONDS - 1, control=False) == Wait(0.0, busy=True)
+    lease = take(store, START + LEASE_SECONDS, control=False)
     assert not isinstance(lease, Wait)
     # One that is renewed does not.
-    store.keep(lease, START + 2 * LEASE_SECONDS - 1)
+    store.renew(lease, START + 2 * LEASE_SECONDS - 1)
     later = START + 3 * LEASE_SECONDS - 2
-    assert store.take(later, control=False) == Wait(0.0, busy=True)
+    assert take(store, later, control=False) == Wait(0.0, busy=True)
     store.close()
 
 
 def test_a_corrected_clock_delays_calls_only_briefly(path: str) -> None:
     store = SQLiteStore(RateLimits(per_minute=2, concurrent=1, store=path))
-    store.take(START + 1e8, control=False)
-    store.give_back(store.take(START + 2e8, control=False))
-    lease = store.take(START, control=False)
+    take(store, START + 1e8, control=False)
+    store.release(take(store, START + 2e8, control=False))
+    lease = take(store, START, control=False)
     assert not isinstance(lease, Wait)
-    store.give_back(lease)
+    store.release(lease)
     # The two timestamps in the future count as of now, once.
-    assert store.take(START, control=False) == Wait(61.0)
-    assert not isinstance(store.take(START + 61, control=False), Wait)
+    assert take(store, START, control=False) == Wait(61.0)
+    assert not isinstance(take(store, START + 61, control=False), Wait)
     store.close()
 
 
@@ -116,21 +117,19 @@ def test_a_file_that_breaks_later_is_a_clear_error_and_nothing_is_sent(
 def test_an_interrupted_transaction_leaves_no_lock(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import secrets
-
     store = SQLiteStore(RateLimits(per_minute=5, concurrent=1, store=path))
 
-    def interrupted(_size: int) -> str:
-        raise KeyboardInterrupt
+    class Interrupting(float):
+        """A moment whose use in the middle of the transaction is interrupted, as by Ctrl-C."""
 
-    with monkeypatch.context() as patched:
-        # In the middle of the transaction, as Ctrl-C may.
-        patched.setattr(secrets, "token_hex", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            store.take(START, control=False)
-    lease = store.take(START, control=False)
+        def __add__(self, _seconds: float) -> float:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(store, Interrupting(START), control=False)
+    lease = take(store, START, control=False)
     assert not isinstance(lease, Wait)
-    assert store.left(START).per_minute == 4
+    assert store.status(START).per_minute == 4
     store.close()
 
 
@@ -203,14 +202,14 @@ def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
 TOGETHER = """
 import multiprocessing, sys
 from kataven import RateLimits
-from kataven._core.stores.sqlite import SQLiteStore
+from kataven._http.stores.sqlite import SQLiteStore
 
 def take_from_each(barrier):
     for number in range(30):
         limits = RateLimits(per_minute=100, headroom=0, store=f"{sys.argv[1]}/{number}.db")
         barrier.wait(60)
         store = SQLiteStore(limits)
-        store.take(1.0, control=False)
+        store.acquire(1.0, f"{multiprocessing.current_process().pid}", control=False)
         store.close()
 
 if __name__ == "__main__":
@@ -233,7 +232,7 @@ def test_processes_can_create_one_file_at_the_same_time(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     for number in range(30):
         store = SQLiteStore(RateLimits(per_minute=100, headroom=0, store=f"{tmp_path}/{number}.db"))
-        assert store.left(1.0).per_minute == 100 - 6
+        assert store.status(1.0).per_minute == 100 - 6
         store.close()
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from kataven import RateLimits
-from kataven._core.budget import DAY, HOUR, LEASE_SECONDS, MINUTE, Wait
-from kataven._core.stores import Store, open_store
+from kataven._flow.ratelimit import DAY, HOUR, LEASE_SECONDS, MINUTE, Wait
+from kataven._http.stores import Store, open_store
 from tests.support.clients import START
+from tests.support.leases import take
 
 STORES = ["memory", "sqlite"]
 
@@ -73,14 +74,14 @@ def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, ca
             now += gap
             while True:
                 for flight in [flight for flight in in_flight if flight[0] <= now]:
-                    store.give_back(flight[1])
+                    store.release(flight[1])
                     in_flight.remove(flight)
-                taken = store.take(now, control=control)
+                taken = take(store, now, control=control)
                 if not isinstance(taken, Wait):
                     break
                 # The wait is never too long: just before its end, it still refuses.
                 if not taken.busy and taken.seconds > 1e-3:
-                    before = store.take(now + taken.seconds - 1e-3, control=control)
+                    before = take(store, now + taken.seconds - 1e-3, control=control)
                     assert isinstance(before, Wait)
                 now = min(ends for ends, _ in in_flight) if taken.busy else now + taken.seconds
             admitted.append(now)
@@ -115,10 +116,10 @@ def test_each_request_is_sent_within_two_percent_of_the_earliest_time(
         # The earliest time that exact windows, less the headroom, allow for each.
         earliest: list[float] = []
         for number in range(600):
-            while isinstance(taken := store.take(now, control=False), Wait):
+            while isinstance(taken := take(store, now, control=False), Wait):
                 assert not taken.busy
                 now += taken.seconds
-            store.give_back(taken)
+            store.release(taken)
             best = 0.0
             for length, window in zip(lengths(limits), limits.windows(), strict=True):
                 if number >= window.bulk_limit:
@@ -147,25 +148,25 @@ def test_pyrate_limiter_admits_the_same_requests(
         for gap in gaps:
             now += gap
             oracle.leak(now)
-            admitted = not isinstance(store.take(now / 1000, control=False), Wait)
+            admitted = not isinstance(take(store, now / 1000, control=False), Wait)
             assert oracle.put(RateItem("call", now)) is admitted
 
 
 @pytest.mark.parametrize("kind", STORES)
 def test_what_is_left_counts_windows_leases_and_the_pause(kind: str) -> None:
     with opened(kind, RateLimits(per_minute=60, per_day=10_000, concurrent=20)) as store:
-        left = store.left(START)
+        left = store.status(START)
         assert (left.per_minute, left.per_hour, left.per_day) == (59, None, 9900)
         assert (left.concurrent, left.paused_for) == (19, 0.0)
-        lease = store.take(START, control=False)
-        store.take(START, control=True)
+        lease = take(store, START, control=False)
+        take(store, START, control=True)
         store.pause(START, 5)
-        left = store.left(START + 1)
+        left = store.status(START + 1)
         assert (left.per_minute, left.per_day, left.concurrent) == (57, 9898, 17)
         assert left.paused_for == pytest.approx(4.0)
-        store.give_back(lease)
-        store.give_back(lease)
-        left = store.left(START + 62)
+        store.release(lease)
+        store.release(lease)
+        left = store.status(START + 62)
         assert (left.per_minute, left.per_day, left.concurrent) == (59, 9898, 18)
         assert left.paused_for == 0.0
 
@@ -175,17 +176,17 @@ def test_a_shorter_pause_does_not_end_a_longer_one(kind: str) -> None:
     with opened(kind, RateLimits(per_minute=60)) as store:
         store.pause(START, 66)
         store.pause(START, 6)
-        wait = store.take(START + 60, control=False)
+        wait = take(store, START + 60, control=False)
         assert isinstance(wait, Wait)
         assert wait.seconds == pytest.approx(6)
-        assert not isinstance(store.take(START + 60, control=True), Wait)
+        assert not isinstance(take(store, START + 60, control=True), Wait)
 
 
 @pytest.mark.parametrize("kind", STORES)
 def test_a_store_without_limits_admits_everything(kind: str) -> None:
     with opened(kind, RateLimits()) as store:
-        leases = [store.take(START, control=False) for _ in range(200)]
+        leases = [take(store, START, control=False) for _ in range(200)]
         assert not any(isinstance(lease, Wait) for lease in leases)
         for lease in leases:
-            store.keep(lease, START + LEASE_SECONDS)
-            store.give_back(lease)
+            store.renew(lease, START + LEASE_SECONDS)
+            store.release(lease)

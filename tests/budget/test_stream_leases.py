@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kataven import APITimeoutError, AsyncKatavenClient, KatavenClient, RateLimits
-from kataven._core.budget import LEASE_SECONDS
-from kataven._core.stores.sqlite import SQLiteStore
+from kataven._flow.ratelimit import LEASE_SECONDS
+from kataven._http.stores.sqlite import SQLiteStore
 from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import Blocking, DrivenClock
 
@@ -133,9 +133,9 @@ def test_a_lease_in_a_file_is_renewed_while_the_stream_is_open(
         clock.advance(LEASE_SECONDS / 2)
         sandbox.advance(2)
         caller.next(stream)
-        assert other.left(clock.now()).concurrent == 4
+        assert other.status(clock.now()).concurrent == 4
     caller.close(stream)
-    assert other.left(clock.now()).concurrent == 5
+    assert other.status(clock.now()).concurrent == 5
     other.close()
 
 

@@ -143,7 +143,7 @@ def test_without_its_extra_tracing_names_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    monkeypatch.delitem(sys.modules, "kataven._core.tracing", raising=False)
+    monkeypatch.delitem(sys.modules, "kataven._flow.tracing", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'kataven\[otel\]'"):
         KatavenClient(KEY, tracing=True)
     KatavenClient(KEY).close()

@@ -205,24 +205,6 @@ def test_a_body_that_arrives_in_small_chunks_in_time_is_read(
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
-def test_a_slow_read_is_measured_by_the_clients_own_clock(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
-) -> None:
-    """The first chunk comes in time, the second a minute later by the driven clock."""
-    seen: list[int] = []
-
-    def a_minute_later(_connection: Any) -> None:
-        # The clock is read as each chunk arrives: wait until the first one has arrived.
-        clock.wait_until_read(seen[0] + 2)
-        clock.advance(60)
-
-    hub.on_request = lambda _request: seen.append(clock.read)
-    hub.always = (response(200, b'{"id": ', length=12), a_minute_later, b'"c1"}')
-    client = caller.client(hub, clock=clock, max_retries=0)
-    with pytest.raises(kataven.APITimeoutError, match="timeout"):
-        caller.call(client.campaigns.get, "c1")
-
-
 def test_the_deadline_does_not_bound_an_entire_stream(caller: Blocking, hub: LoopbackHub) -> None:
     def pause(connection: Any) -> None:
         connection.hub.over.wait(0.5)

@@ -251,4 +251,4 @@ def test_a_closed_client_has_a_closed_raw_client(caller: Blocking, hub: Loopback
 
 def test_its_docstring_says_that_it_does_not_retry(caller: Blocking) -> None:
     doc = " ".join(str(type(caller.client()).raw.__doc__).split())
-    assert "no repeats" in doc
+    assert "no retries" in doc

@@ -262,12 +262,14 @@ def test_a_stream_requests_events_and_sends_nothing_before_its_first_item(
     assert request.header("x-account-id") is None
 
 
-def test_calls_share_one_connection_that_is_kept_open(caller: Blocking, hub: LoopbackHub) -> None:
+def test_reads_share_one_connection_and_each_write_has_its_own(
+    caller: Blocking, hub: LoopbackHub
+) -> None:
     client = caller.client(hub)
     for operation in OPERATIONS.values():
         caller.call(operation, client)
     assert len(hub.requests) == len(OPERATIONS)
-    assert hub.connections == 1
+    assert hub.connections == 1 + len(WRITES)
 
 
 def test_a_cookie_that_the_hub_sets_is_not_sent_back(caller: Blocking, hub: LoopbackHub) -> None:

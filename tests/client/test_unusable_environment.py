@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -21,6 +22,8 @@ from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient
 def test_an_unusable_environment_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
+    # As where the package for SOCKS proxies is not installed.
+    monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
     options = {"api_key": "sk_live_acme_0123456789", "base_url": "https://kataven.invalid"}
 

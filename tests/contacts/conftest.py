@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.fixtures import bare_environment, clock, hub
+
+__all__ = ["bare_environment", "clock", "exports", "hub", "pipe"]
+
 settings.register_profile("contacts", deadline=None, max_examples=60)
 settings.load_profile("contacts")
 

@@ -18,13 +18,11 @@ import pytest
 
 from kataven import AsyncKatavenClient, ContactsError, KatavenClient
 from kataven.contacts.source.upload import read_upload
+from tests.support.clients import KEY, DrivenClock
+from tests.support.http import response
+from tests.support.server import LoopbackHub
+from tests.support.tables import table
 
-# The test folders are not packages; the loopback Hub that keeps every byte is in this one.
-sys.path.append(str(Path(__file__).parent.parent / "client"))
-
-from loopback_hub import LoopbackHub, reply
-
-KEY = "sk_live_acme_0123456789abcdef"
 LIST = b"phone_number,n\n" + b"".join(b"+1555%07d,%d\n" % (n, n) for n in range(100_000))
 SHORT = b"phone_number,n\n+15550100001,1\n"
 MIB = 1024 * 1024
@@ -159,8 +157,10 @@ def test_a_forked_child_does_not_inherit_its_parents_calls() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(forking.child, 0)[1]) == 0
 
 
-@pytest.mark.parametrize("check", [False, True])
-def test_creates_of_the_blocking_client_send_all_of_a_shared_file_or_nothing(check: bool) -> None:
+@table("check", [False, True])
+def test_creates_of_the_blocking_client_send_all_of_a_shared_file_or_nothing(
+    hub: LoopbackHub, check: bool
+) -> None:
     file = io.BytesIO(LIST)
 
     def create(number: int) -> object:
@@ -169,15 +169,16 @@ def test_creates_of_the_blocking_client_send_all_of_a_shared_file_or_nothing(che
         except ContactsError as refused:
             return refused
 
-    with LoopbackHub() as hub, KatavenClient(KEY, base_url=hub.url) as client:
-        with ThreadPoolExecutor(MANY) as pool:
-            results = list(pool.map(create, range(MANY)))
-        created = [result for result in results if isinstance(result, dict)]
-        assert len(created) == len(hub.requests) == 1
-        assert hub.requests[0].file.content == LIST
+    with KatavenClient(KEY, base_url=hub.url) as client, ThreadPoolExecutor(MANY) as pool:
+        results = list(pool.map(create, range(MANY)))
+    created = [result for result in results if isinstance(result, dict)]
+    assert len(created) == len(hub.requests) == 1
+    assert hub.only.file.content == LIST
 
 
-def test_creates_of_the_async_client_send_all_of_a_shared_file_or_nothing() -> None:
+def test_creates_of_the_async_client_send_all_of_a_shared_file_or_nothing(
+    hub: LoopbackHub,
+) -> None:
     file = io.BytesIO(LIST)
 
     async def main() -> None:
@@ -189,25 +190,21 @@ def test_creates_of_the_async_client_send_all_of_a_shared_file_or_nothing() -> N
         assert all(isinstance(result, ContactsError) for result in others)
         assert len(created) == len(hub.requests) == 1
 
-    with LoopbackHub() as hub:
-        asyncio.run(main())
-        assert hub.requests[0].file.content == LIST
+    asyncio.run(main())
+    assert hub.only.file.content == LIST
 
 
 def _gzip(path: Path) -> Any:
     return gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(path.read_bytes())))
 
 
-@pytest.mark.parametrize(
-    "open_list",
-    [str, lambda path: path.open("rb"), _gzip],
-    ids=["path", "file", "gzip"],
-)
+@table("open_list", [str, lambda path: path.open("rb"), _gzip])
 def test_a_retry_sends_the_same_bytes_even_if_the_file_has_changed(
-    tmp_path: Path, open_list: Callable[[Path], Any]
+    hub: LoopbackHub, clock: DrivenClock, tmp_path: Path, open_list: Callable[[Path], Any]
 ) -> None:
     path = tmp_path / "list.csv"
-    path.write_bytes(LIST)
+    content = LIST[:200_000]
+    path.write_bytes(content)
     source = open_list(path)
     changed: list[object] = []
 
@@ -215,12 +212,12 @@ def test_a_retry_sends_the_same_bytes_even_if_the_file_has_changed(
         path.write_bytes(b"changed")
         changed.append(retry)
 
-    with LoopbackHub() as hub:
-        hub.will(reply(429, "rate_limited: x", [("Retry-After", "0")]), reply(201, {"id": "c1"}))
-        with KatavenClient(KEY, base_url=hub.url, on_retry=on_retry) as client:
-            client.campaigns.create("n", "a", "p", source)
-        assert len(changed) == 1
-        assert [request.file.content == LIST for request in hub.requests] == [True, True]
+    limited = response(429, "rate_limited: x", [("Retry-After", "1")])
+    hub.respond(limited, response(201, {"id": "c1"}))
+    with KatavenClient(KEY, base_url=hub.url, clock=clock, on_retry=on_retry) as client:
+        client.campaigns.create("n", "a", "p", source)
+    assert len(changed) == 1
+    assert [request.file.content == content for request in hub.requests] == [True, True]
     if source != str(path):
         source.close()
 
@@ -287,7 +284,7 @@ class SlowPath:
         return str(self._path)
 
 
-def test_a_cancelled_create_leaves_no_file_open(tmp_path: Path) -> None:
+def test_a_cancelled_create_leaves_no_file_open(hub: LoopbackHub, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(LIST)
     slow = SlowPath(path)
@@ -302,9 +299,9 @@ def test_a_cancelled_create_leaves_no_file_open(tmp_path: Path) -> None:
                 await task
             slow.go.set()
 
-    with LoopbackHub() as hub, warnings.catch_warnings(record=True) as seen:
+    with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         asyncio.run(main())
         gc.collect()
-        assert [str(found.message) for found in seen if "list.csv" in str(found.message)] == []
-        assert hub.requests == []
+    assert [str(found.message) for found in seen if "list.csv" in str(found.message)] == []
+    assert hub.requests == []

@@ -10,7 +10,7 @@ import socket
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpcore
 import pytest
 
 from kataven import (
@@ -95,7 +95,7 @@ def test_the_first_opening_counts_like_any_other(
     with pytest.raises(StreamError) as caught:
         caller.next(campaigns.stream_events("c1", max_reconnects=most))
     assert isinstance(caught.value.__cause__, APIConnectionError)
-    assert isinstance(caught.value.__cause__.__cause__, httpx.TransportError)
+    assert isinstance(caught.value.__cause__.__cause__, httpcore.NetworkError)
     assert len(hub.requests) == most + 1
 
 
@@ -108,7 +108,7 @@ def test_the_last_failure_may_be_a_stream_that_broke(
         caller.next(events)
     cause = caught.value.__cause__
     assert isinstance(cause, StreamError)
-    assert isinstance(cause.__cause__, httpx.RemoteProtocolError)
+    assert isinstance(cause.__cause__, httpcore.RemoteProtocolError)
 
 
 def test_no_retries_of_calls_leave_a_stream_its_own(

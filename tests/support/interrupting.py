@@ -7,6 +7,7 @@ between any two of its steps. Knows nothing of what the tests prove.
 from __future__ import annotations
 
 import asyncio
+import linecache
 import sys
 import threading
 from concurrent.futures import Future
@@ -22,7 +23,7 @@ from kataven import RateLimits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from tests.support.clients import Blocking
     from tests.support.server import LoopbackHub
@@ -63,8 +64,8 @@ class Tracer:
         lines: How many lines were executed.
         where: File, line and function where it raised, or None.
         lost: Whether the interpreter swallowed it, as it does in a finaliser.
-        before_it_began: Whether it raised at the first line of ``__next__``: the iterator cannot
-            know of that, and must go on as if nothing had been called.
+        in_next: Whether it raised at a line of ``__next__`` itself. Before its first step the
+            iterator cannot know of that, and may go on as if nothing had been called.
     """
 
     def __init__(self, at: int | None = None, packages: tuple[str, ...] = (PACKAGE,)) -> None:
@@ -72,22 +73,35 @@ class Tracer:
         self.lines = 0
         self.where: str | None = None
         self.lost = False
-        self.before_it_began = False
+        self.in_next = False
+        self._last: dict[CodeType, int] = {}
         self._packages = packages
 
     def _call(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         return self._line if frame.f_code.co_filename.startswith(self._packages) else None
 
     def _line(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "line":
+        if event == "line" and not self._leaves_with(frame):
             number, self.lines = self.lines, self.lines + 1
             if number == self.at:
                 code = frame.f_code
-                self.before_it_began = code.co_name == "__next__"
+                self.in_next = code.co_name == "__next__"
                 self.where = f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
                 # Python takes the trace function away as it raises: this happens once.
                 raise Interruption
         return self._line
+
+    def _leaves_with(self, frame: FrameType) -> bool:
+        """Whether the next step leaves a ``with`` block.
+
+        CPython delivers a signal after a call and in a loop, never between the end of a block and
+        the call that leaves it, where a trace function can raise: that would leave every lock.
+        """
+        line = frame.f_lineno
+        code = frame.f_code
+        before, self._last[code] = self._last.get(code, 0), line
+        source = linecache.getline(code.co_filename, line).lstrip()
+        return before > line and source.startswith(("with ", "async with "))
 
     def __enter__(self) -> Self:
         self._before = sys.gettrace(), sys.unraisablehook
@@ -97,6 +111,7 @@ class Tracer:
 
     def __exit__(self, *_exc: object) -> None:
         sys.settrace(self._before[0])
+        self._last.clear()
         sys.unraisablehook = self._before[1]
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:

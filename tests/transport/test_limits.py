@@ -4,107 +4,119 @@ from __future__ import annotations
 
 import io
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from loopback_hub import Answer, LoopbackHub, close, hang, reply, trickle, wait_for
-from sending import Side, new_sending
 
-from kataven._core.operation import Timeout
+from kataven._flow.operation import Timeout
 from kataven._http.message import TransportError
+from tests.support.http import response
+from tests.support.server import Early, LoopbackHub, close, silence, trickle, wait_for
+from tests.support.tables import table
+from tests.transport.sending import Sender, new_sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEAD = reply(200, b"", length=400)
+HEAD = response(200, b"", length=400)
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
-def _fails(side: Side, hub: LoopbackHub, sending: Any, **options: Any) -> TransportError:
-    transport = options.pop("transport", None) or side.transport(hub.url)
+def _fails(caller: Sender, hub: LoopbackHub, sending: Any, **options: Any) -> TransportError:
+    transport = options.pop("transport", None) or caller.transport(hub.url)
     with pytest.raises(TransportError) as caught:
-        side.send(transport, hub.url, sending, **options)
+        caller.send(transport, hub.url, sending, **options)
     return caught.value
 
 
 STALLS: dict[str, Any] = {
-    "silence": (hang,),
+    "silence": (silence,),
     "headers that trickle": (trickle(HEAD),),
     "a body that trickles": (HEAD, trickle(b"x" * 400)),
-    "a body that stops": (HEAD, hang),
+    "a body that stops": (HEAD, silence),
 }
 # httpx has no limit for headers that trickle.
 ADAPTER_STALLS = [name for name in STALLS if name != "headers that trickle"]
 
 
-def _stalls(side: Side, hub: LoopbackHub, transport: Any, sending: Any) -> None:
-    error = _fails(side, hub, sending, transport=transport)
-    assert error.timed_out
-    assert not error.never_sent
-    assert sending.sent
-    assert not hub.trickled_whole
+def _stall_together(
+    caller: Sender, hub: LoopbackHub, transport: Any, stalls: list[str], limits: list[Any]
+) -> None:
+    """Each stall with each limit, all at once: none may wait for longer than its own limit."""
+    rows = [(stall, new_sending(*limit)) for stall in stalls for limit in limits]
+    for number, (stall, _) in enumerate(rows):
+        hub.on(f"GET /campaigns/{number}", STALLS[stall])
+    results = caller.together(
+        [
+            partial(caller.exchange, transport, hub.url, sending, target=f"/campaigns/{number}")
+            for number, (_, sending) in enumerate(rows)
+        ]
+    )
+    for (stall, sending), result in zip(rows, results, strict=True):
+        assert isinstance(result, TransportError), (stall, result)
+        assert result.timed_out
+        assert not result.never_sent
+        assert sending.sent
+    assert not hub.trickled_to_the_end
 
 
-@pytest.mark.parametrize("limit", [(0.3, None), (60, 0.3)], ids=["timeout", "deadline"])
-@pytest.mark.parametrize("stall", STALLS)
 def test_no_server_holds_a_request_for_longer_than_its_limits(
-    side: Side, hub: LoopbackHub, stall: str, limit: tuple[float, float | None]
+    caller: Sender, hub: LoopbackHub
 ) -> None:
-    hub.always = STALLS[stall]
-    _stalls(side, hub, side.transport(hub.url), new_sending(*limit))
+    limits = [(Timeout(read=0.5), None), (60, 0.5)]
+    _stall_together(caller, hub, caller.transport(hub.url), list(STALLS), limits)
 
 
-@pytest.mark.parametrize("limit", [(0.3, None), (1, 0.3)], ids=["timeout", "deadline"])
-@pytest.mark.parametrize("stall", ADAPTER_STALLS)
 def test_a_callers_client_keeps_the_limits_that_httpx_can_keep(
-    side: Side, hub: LoopbackHub, stall: str, limit: tuple[float, float | None]
+    caller: Sender, hub: LoopbackHub
 ) -> None:
-    hub.always = STALLS[stall]
-    _stalls(side, hub, side.adapter(hub.url), new_sending(*limit))
+    limits = [(Timeout(read=0.5), None), (Timeout(read=1), 0.5)]
+    _stall_together(caller, hub, caller.adapter(hub.url), ADAPTER_STALLS, limits)
 
 
-def test_a_followed_body_may_take_longer_than_the_timeout(side: Side, hub: LoopbackHub) -> None:
-    hub.always = (ENDLESS, trickle(b"x" * 30), close)
-    received = side.send(side.transport(hub.url), hub.url, new_sending(0.4), follow=5)
-    assert received.body == b"x" * 30
+def test_a_followed_body_may_take_longer_than_the_timeout(caller: Sender, hub: LoopbackHub) -> None:
+    hub.always = (ENDLESS, trickle(b"x" * 20), close)
+    received = caller.send(caller.transport(hub.url), hub.url, new_sending(0.4), follow=5)
+    assert received.body == b"x" * 20
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
+@table("own", [True, False])
 def test_a_followed_body_that_falls_silent_times_out(
-    side: Side, hub: LoopbackHub, own: bool
+    caller: Sender, hub: LoopbackHub, own: bool
 ) -> None:
-    hub.always = (ENDLESS + b"x", hang)
-    transport = side.transport(hub.url) if own else side.adapter(hub.url)
-    error = _fails(side, hub, new_sending(60), transport=transport, follow=0.2)
+    hub.always = (ENDLESS + b"x", silence)
+    transport = caller.either(hub.url, own=own)
+    error = _fails(caller, hub, new_sending(60), transport=transport, follow=0.2)
     assert error.timed_out
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["ours", "callers"])
-def test_the_deadline_ends_a_followed_body(side: Side, hub: LoopbackHub, own: bool) -> None:
+@table("own", [True, False])
+def test_the_deadline_ends_a_followed_body(caller: Sender, hub: LoopbackHub, own: bool) -> None:
     hub.always = (ENDLESS, trickle(b"x" * 400))
-    transport = side.transport(hub.url) if own else side.adapter(hub.url)
-    _fails(side, hub, new_sending(60, 0.4), transport=transport, follow=60)
-    assert not hub.trickled_whole
+    transport = caller.either(hub.url, own=own)
+    _fails(caller, hub, new_sending(60, 0.4), transport=transport, follow=60)
+    assert not hub.trickled_to_the_end
 
 
-def _sip(connection: Any) -> None:
+def _read_slowly(connection: Any) -> None:
     """Take a few bytes at a time, so that each write of the client makes some progress."""
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     while not connection.hub.over.wait(0.02):
-        connection.exactly(2048)
+        connection.read_exactly(2048)
 
 
-def test_the_deadline_ends_an_upload_that_is_taken_in_sips(side: Side, hub: LoopbackHub) -> None:
-    hub.always = Answer((_sip,), after=0)
+def test_the_deadline_ends_an_upload_that_is_read_slowly(caller: Sender, hub: LoopbackHub) -> None:
+    hub.always = Early((_read_slowly,), after=0)
     files = [("contacts", ("list.csv", io.BytesIO(b"x" * 10_000_000), "text/csv"))]
     sending = new_sending(60, 0.5, own_connection=True)
-    error = _fails(side, hub, sending, method="POST", files=files)
+    error = _fails(caller, hub, sending, method="POST", files=files)
     assert error.timed_out
     assert sending.sent
 
 
-def test_a_deadline_that_has_passed_sends_nothing(side: Side, hub: LoopbackHub) -> None:
-    error = _fails(side, hub, new_sending(10, 0.0))
+def test_a_deadline_that_has_passed_sends_nothing(caller: Sender, hub: LoopbackHub) -> None:
+    error = _fails(caller, hub, new_sending(10, 0.0))
     assert error.timed_out
     assert error.never_sent
     assert hub.connections == 0
@@ -149,7 +161,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_one_timeout_is_for_all_addresses_of_a_host(
-    side: Side, hub: LoopbackHub, swallows: Any, resolves: Any
+    caller: Sender, hub: LoopbackHub, swallows: Any, resolves: Any
 ) -> None:
     silent = [f"127.0.0.{last}" for last in (2, 3, 4)]
     for host in silent:
@@ -158,7 +170,7 @@ def test_one_timeout_is_for_all_addresses_of_a_host(
     url = f"http://localhost:{hub.port}"
     sending = new_sending(Timeout(connect=0.3), own_connection=True)
     with pytest.raises(TransportError, match="no connection") as caught:
-        side.send(side.transport(url), url, sending)
+        caller.send(caller.transport(url), url, sending)
     assert hub.connections == 0
     assert caught.value.timed_out
     assert caught.value.never_sent
@@ -166,23 +178,23 @@ def test_one_timeout_is_for_all_addresses_of_a_host(
 
 
 def test_an_address_that_ignores_connections_leaves_time_for_the_next(
-    side: Side, hub: LoopbackHub, swallows: Any, resolves: Any
+    caller: Sender, hub: LoopbackHub, swallows: Any, resolves: Any
 ) -> None:
     swallows("127.0.0.2", hub.port)
     resolves(hub.port, "127.0.0.2", "127.0.0.1")
     url = f"http://localhost:{hub.port}"
-    assert side.send(side.transport(url), url, new_sending(4.2)).status == 200
+    assert caller.send(caller.transport(url), url, new_sending(4.2)).status == 200
 
 
 def test_an_address_that_refuses_is_followed_by_the_next(
-    side: Side, hub: LoopbackHub, resolves: Any
+    caller: Sender, hub: LoopbackHub, resolves: Any
 ) -> None:
     resolves(hub.port, "127.0.0.2", "127.0.0.1")
     url = f"http://localhost:{hub.port}"
-    assert side.send(side.transport(url), url).status == 200
+    assert caller.send(caller.transport(url), url).status == 200
 
 
-@pytest.mark.parametrize(
+@table(
     "raised",
     [
         socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
@@ -190,7 +202,7 @@ def test_an_address_that_refuses_is_followed_by_the_next(
     ],
 )
 def test_a_name_that_cannot_be_resolved_is_a_connection_error(
-    side: Side, monkeypatch: pytest.MonkeyPatch, raised: Exception
+    caller: Sender, monkeypatch: pytest.MonkeyPatch, raised: Exception
 ) -> None:
     def unknown(*_args: Any, **_options: Any) -> Any:
         raise raised
@@ -198,7 +210,7 @@ def test_a_name_that_cannot_be_resolved_is_a_connection_error(
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     url = "http://localhost:1"
     with pytest.raises(TransportError, match="no connection to the Hub") as caught:
-        side.send(side.transport(url), url)
+        caller.send(caller.transport(url), url)
     assert caught.value.never_sent
     assert not caught.value.timed_out
 
@@ -206,17 +218,15 @@ def test_a_name_that_cannot_be_resolved_is_a_connection_error(
 # Ending a request from elsewhere.
 
 
-@pytest.mark.parametrize(
-    "steps", [(hang,), (ENDLESS + b"x", hang)], ids=["before the head", "in the body"]
-)
-def test_shut_wakes_a_read(blocking: Side, hub: LoopbackHub, steps: Any) -> None:
+@table("steps", [(silence,), (ENDLESS + b"x", silence)])
+def test_shut_wakes_a_read(blocking: Sender, hub: LoopbackHub, steps: Any) -> None:
     hub.always = steps
     sending = new_sending(60, own_connection=True)
     transport = blocking.transport(hub.url)
     failing = [lambda: blocking.send(transport, hub.url, sending, follow=60)]
 
     def shut() -> None:
-        assert hub.hanging.wait(10)
+        hub.wait_until_silent()
         sending.shut()
 
     error, _ = blocking.together([*failing, shut])
@@ -225,20 +235,20 @@ def test_shut_wakes_a_read(blocking: Side, hub: LoopbackHub, steps: Any) -> None
     wait_for(lambda: hub.open_connections == 0)
 
 
-def test_what_was_shut_before_is_not_sent(side: Side, hub: LoopbackHub) -> None:
+def test_what_was_shut_before_is_not_sent(caller: Sender, hub: LoopbackHub) -> None:
     sending = new_sending(own_connection=True)
     sending.shut()
     with pytest.raises(TransportError, match="closed by this client"):
-        side.send(side.transport(hub.url), hub.url, sending)
+        caller.send(caller.transport(hub.url), hub.url, sending)
     assert hub.connections == 0
 
 
 def test_shut_does_not_touch_a_connection_that_serves_another_request(
-    side: Side, hub: LoopbackHub
+    caller: Sender, hub: LoopbackHub
 ) -> None:
-    transport = side.transport(hub.url)
+    transport = caller.transport(hub.url)
     over = new_sending()
-    side.send(transport, hub.url, over)
+    caller.send(transport, hub.url, over)
     over.shut()
-    side.send(transport, hub.url)
+    caller.send(transport, hub.url)
     assert hub.connections == 1

@@ -8,18 +8,21 @@ import socket
 import ssl
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from loopback_hub import LoopbackHub, close, hang, refused_port, reply, reset
-from sending import KEY, PREFIX, Side, new_sending
 
 from kataven._http.environment import Proxy, Route, read_route
 from kataven._http.message import TransportError
 from kataven._http.origin import read_origin
 from kataven.config import read_base_url
 from kataven.errors import ConfigurationError
+from tests.support.clients import KEY
+from tests.support.http import PREFIX, response
+from tests.support.server import LoopbackHub, close, refused_port, reset, silence, trickle
+from tests.support.tables import table
+from tests.transport.sending import Sender, new_sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,65 +72,87 @@ def tls_hub(certificate: Path) -> Iterator[LoopbackHub]:
         yield hub
 
 
-def _fails(side: Side, url: str, **options: Any) -> tuple[TransportError, Any]:
+def _fails(caller: Sender, url: str, **options: Any) -> tuple[TransportError, Any]:
     sending = new_sending(own_connection=True)
     with pytest.raises(TransportError) as caught:
-        side.send(side.transport(url), url, sending, **options)
+        caller.send(caller.transport(url), url, sending, **options)
     return caught.value, sending
 
 
 # What was sent.
 
 
-def test_a_refused_connection_sent_nothing(side: Side) -> None:
+def test_a_refused_connection_sent_nothing(caller: Sender) -> None:
     held, port = refused_port()
     with held:
-        error, sending = _fails(side, f"http://127.0.0.1:{port}")
+        error, sending = _fails(caller, f"http://127.0.0.1:{port}")
     assert error.never_sent
     assert not sending.sent
     assert error.text.startswith("no connection to the Hub (")
 
 
-@pytest.mark.parametrize("steps", [(reset,), (close,)])
+@table("steps", [(reset,), (close,)])
 def test_a_request_that_was_written_may_have_arrived(
-    side: Side, hub: LoopbackHub, steps: Any
+    caller: Sender, hub: LoopbackHub, steps: Any
 ) -> None:
     hub.always = steps
-    error, sending = _fails(side, hub.url)
+    error, sending = _fails(caller, hub.url)
     assert sending.sent
     assert not error.never_sent
 
 
 def test_a_certificate_that_is_not_trusted_ends_a_request_before_it_is_sent(
-    side: Side, tls_hub: LoopbackHub
+    caller: Sender, tls_hub: LoopbackHub
 ) -> None:
-    error, sending = _fails(side, tls_hub.url, method="POST")
+    error, sending = _fails(caller, tls_hub.url, method="POST")
     assert "certificate" in error.text
     assert error.never_sent
     assert not sending.sent
     assert tls_hub.requests == []
 
 
-def test_a_server_that_does_not_speak_tls_was_sent_nothing(side: Side, hub: LoopbackHub) -> None:
-    # Its address has to be one that TLS is used for.
-    error, sending = _fails(side, hub.url.replace("http:", "https:"))
+@contextmanager
+def _server_that_sends(data: bytes) -> Iterator[int]:
+    """A port whose server reads once from its one client, sends some bytes and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                sock.recv(4096)
+                sock.sendall(data)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield listener.getsockname()[1]
+        serving.join(10)
+        assert not serving.is_alive()
+
+
+@table("sent_back", [response(400, "plain HTTP"), b""])
+def test_a_server_that_does_not_speak_tls_was_sent_nothing(
+    caller: Sender, sent_back: bytes
+) -> None:
+    with _server_that_sends(sent_back) as port:
+        error, sending = _fails(caller, f"https://127.0.0.1:{port}")
     assert error.never_sent
+    assert not error.timed_out
     assert not sending.sent
 
 
-def test_a_handshake_that_stalls_ends_within_the_time_to_connect(side: Side) -> None:
+def test_a_handshake_that_stalls_ends_within_the_time_to_connect(caller: Sender) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         sending = new_sending(0.2)
         with pytest.raises(TransportError, match="no connection to the Hub within") as caught:
-            side.send(side.transport(url), url, sending)
+            caller.send(caller.transport(url), url, sending)
     assert caught.value.timed_out
     assert not sending.sent
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 def test_certificates_of_the_environment_are_trusted(
-    side: Side,
+    caller: Sender,
     tls_hub: LoopbackHub,
     certificate: Path,
     tmp_path: Path,
@@ -145,34 +170,32 @@ def test_certificates_of_the_environment_are_trusted(
         (tmp_path / f"{hashed.stdout.strip()}.0").write_bytes(certificate.read_bytes())
         value = tmp_path
     monkeypatch.setenv(variable, str(value))
-    transport = side.transport(tls_hub.url)
+    transport = caller.transport(tls_hub.url)
     sending = new_sending()
-    assert side.send(transport, tls_hub.url, sending).status == 200
+    assert caller.send(transport, tls_hub.url, sending).status == 200
     assert sending.sent
-    assert side.send(transport, tls_hub.url).status == 200
+    assert caller.send(transport, tls_hub.url).status == 200
     assert tls_hub.connections == 1
     assert tls_hub.requests[0].header("authorization") == f"Bearer {KEY}"
 
 
 def test_an_upload_over_tls_arrives(
-    side: Side, tls_hub: LoopbackHub, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    caller: Sender, tls_hub: LoopbackHub, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     content = b"0123456789" * 100_000
     files = [("contacts", ("list.csv", io.BytesIO(content), "text/csv"))]
-    side.send(side.transport(tls_hub.url), tls_hub.url, method="POST", files=files)
+    caller.send(caller.transport(tls_hub.url), tls_hub.url, method="POST", files=files)
     assert tls_hub.only.file.content == content
 
 
 def test_a_read_over_tls_that_trickles_is_bounded(
-    side: Side, tls_hub: LoopbackHub, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    caller: Sender, tls_hub: LoopbackHub, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from loopback_hub import trickle
-
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    tls_hub.always = (trickle(reply(200, b"x" * 400)),)
+    tls_hub.always = (trickle(response(200, b"x" * 400)),)
     with pytest.raises(TransportError) as caught:
-        side.send(side.transport(tls_hub.url), tls_hub.url, new_sending(5, 0.5))
+        caller.send(caller.transport(tls_hub.url), tls_hub.url, new_sending(5, 0.5))
     assert caught.value.timed_out
 
 
@@ -289,14 +312,18 @@ def far_hub(name_certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_requests_go_through_the_proxy_of_the_environment(
-    side: Side, far_hub: LoopbackHub, tunnel: Any, monkeypatch: pytest.MonkeyPatch, variable: str
+    caller: Sender,
+    far_hub: LoopbackHub,
+    tunnel: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
 ) -> None:
     proxy = tunnel(far_hub.port)
     monkeypatch.setenv(variable, f"http://us%40er:p%3Ass@127.0.0.1:{proxy.port}")
-    transport = side.transport(ELSEWHERE)
+    transport = caller.transport(ELSEWHERE)
     for _ in range(2):
-        assert side.send(transport, ELSEWHERE).status == 200
-    assert side.send(transport, ELSEWHERE, method="POST").status == 200
+        assert caller.send(transport, ELSEWHERE).status == 200
+    assert caller.send(transport, ELSEWHERE, method="POST").status == 200
     assert [request.target for request in far_hub.requests] == ["/v1/campaigns/c1"] * 3
     assert len(proxy.asked) == far_hub.connections == 2
     assert proxy.asked[0].startswith(b"CONNECT hub.example.invalid:443 HTTP/1.1\r\n")
@@ -307,7 +334,7 @@ def test_requests_go_through_the_proxy_of_the_environment(
 
 
 def test_requests_go_through_an_https_proxy_that_the_environment_trusts(
-    side: Side,
+    caller: Sender,
     far_hub: LoopbackHub,
     tunnel: Any,
     certificate: Path,
@@ -321,12 +348,12 @@ def test_requests_go_through_an_https_proxy_that_the_environment_trusts(
     proxy = tunnel(far_hub.port, tls=_server_context(certificate))
     monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
     sending = new_sending()
-    assert side.send(side.transport(ELSEWHERE), ELSEWHERE, sending).status == 200
+    assert caller.send(caller.transport(ELSEWHERE), ELSEWHERE, sending).status == 200
     assert sending.sent
 
 
 def test_an_https_proxy_that_is_not_trusted_gets_nothing(
-    side: Side,
+    caller: Sender,
     far_hub: LoopbackHub,
     tunnel: Any,
     certificate: Path,
@@ -334,27 +361,26 @@ def test_an_https_proxy_that_is_not_trusted_gets_nothing(
 ) -> None:
     proxy = tunnel(far_hub.port, tls=_server_context(certificate))
     monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
-    error, sending = _fails(side, ELSEWHERE)
+    error, sending = _fails(caller, ELSEWHERE)
     assert error.never_sent
     assert not sending.sent
     assert proxy.asked == []
 
 
-@pytest.mark.parametrize(
+@table(
     "steps",
-    [(reply(403, "no"), close), (b"not HTTP\r\n\r\n", close), (close,), (reset,), (hang,)],
-    ids=["refuses", "not HTTP", "closes", "resets", "silent"],
+    [(response(403, "no"), close), (b"not HTTP\r\n\r\n", close), (close,), (reset,), (silence,)],
 )
 def test_what_a_proxy_does_not_pass_on_was_not_sent(
-    side: Side, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, steps: Any
+    caller: Sender, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, steps: Any
 ) -> None:
     hub.always = steps
     monkeypatch.setenv("HTTPS_PROXY", hub.url)
     sending = new_sending(0.5, own_connection=True)
     with pytest.raises(TransportError) as caught:
-        side.send(side.transport(ELSEWHERE), ELSEWHERE, sending, method="POST")
+        caller.send(caller.transport(ELSEWHERE), ELSEWHERE, sending, method="POST")
     assert not sending.sent
-    assert caught.value.timed_out == (steps == (hang,))
+    assert caught.value.timed_out == (steps == (silence,))
     assert [request.method for request in hub.requests] == ["CONNECT"]
     assert KEY.encode() not in hub.requests[0].raw
 
@@ -367,35 +393,25 @@ needs_socks = pytest.mark.skipif(
 @needs_socks
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 def test_requests_go_through_a_socks_proxy(
-    side: Side, far_hub: LoopbackHub, tunnel: Any, monkeypatch: pytest.MonkeyPatch, scheme: str
+    caller: Sender, far_hub: LoopbackHub, tunnel: Any, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     proxy = tunnel(far_hub.port, socks=True)
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
-    transport = side.transport(ELSEWHERE)
-    assert side.send(transport, ELSEWHERE).status == 200
-    assert side.send(transport, ELSEWHERE).status == 200
+    transport = caller.transport(ELSEWHERE)
+    assert caller.send(transport, ELSEWHERE).status == 200
+    assert caller.send(transport, ELSEWHERE).status == 200
     assert far_hub.connections == 1
     assert b"hub.example.invalid" in proxy.asked[0]
 
 
 @needs_socks
-@pytest.mark.parametrize("response", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x05\xff"])
+@table("sent_back", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x05\xff"])
 def test_a_socks_proxy_that_does_not_speak_socks_was_sent_nothing(
-    side: Side, monkeypatch: pytest.MonkeyPatch, response: bytes
+    caller: Sender, monkeypatch: pytest.MonkeyPatch, sent_back: bytes
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            sock, _ = listener.accept()
-            with sock:
-                sock.recv(4096)
-                sock.sendall(response)
-
-        serving = threading.Thread(target=serve)
-        serving.start()
-        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{listener.getsockname()[1]}")
-        error, sending = _fails(side, ELSEWHERE)
-        serving.join(10)
+    with _server_that_sends(sent_back) as port:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
+        error, sending = _fails(caller, ELSEWHERE)
     assert error.never_sent
     assert not sending.sent
 
@@ -403,13 +419,20 @@ def test_a_socks_proxy_that_does_not_speak_socks_was_sent_nothing(
 # What the environment says.
 
 
+@pytest.fixture
+def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Trust no authority: to load them all would take most of the time of a test of routes."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+
+
 def _route(url: str = ELSEWHERE) -> Route:
     base = read_base_url(url)
     return read_route(read_origin(base), loopback=base.loopback)
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "127.0.0.2", "LOCALHOST", "[::1]"])
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.usefixtures("no_certificates")
+@table("name", ["127.0.0.1", "localhost", "127.0.0.2", "LOCALHOST", "[::1]"])
+@table("scheme", ["http", "https"])
 def test_this_machine_is_never_reached_through_a_proxy(
     monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
 ) -> None:
@@ -419,8 +442,9 @@ def test_this_machine_is_never_reached_through_a_proxy(
     assert _route().proxy is not None
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
+@pytest.mark.usefixtures("no_certificates")
+@table(
+    "value, expected",
     [
         ("http://proxy.example:3128", Proxy("http", "proxy.example", 3128, None)),
         ("proxy.example:3128", Proxy("http", "proxy.example", 3128, None)),
@@ -436,6 +460,7 @@ def test_a_proxy_url_is_read(monkeypatch: pytest.MonkeyPatch, value: str, expect
     assert "b'b'" not in repr(_route())
 
 
+@pytest.mark.usefixtures("no_certificates")
 def test_the_proxy_for_https_takes_precedence_over_the_one_for_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -499,8 +524,9 @@ NOT_NAMED_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("host", "no_proxy", "direct"),
+@pytest.mark.usefixtures("no_certificates")
+@table(
+    "host, no_proxy, direct",
     [
         *(("hub.example.invalid", value, True) for value in NAMED),
         *(("hub.example.invalid", value, False) for value in NOT_NAMED),
@@ -516,8 +542,8 @@ def test_no_proxy_names_hosts_that_are_reached_directly(
     assert (_route(f"https://{host}/v1").proxy is None) == direct
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
+@table(
+    "variable, value",
     [
         ("HTTPS_PROXY", "foo://user:hush@proxy"),
         ("HTTPS_PROXY", "http://user:hush@proxy:notaport"),
@@ -528,31 +554,32 @@ def test_no_proxy_names_hosts_that_are_reached_directly(
     ],
 )
 def test_what_cannot_be_used_is_a_configuration_error_at_the_first_request(
-    side: Side, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    caller: Sender, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    monkeypatch.setenv(variable, value)
-    transport = side.transport(ELSEWHERE)
-    for _ in range(2):
-        with pytest.raises(ConfigurationError, match=variable) as caught:
-            side.send(transport, ELSEWHERE)
-        assert "user:hush" not in str(caught.value)
+    with monkeypatch.context() as environment:
+        environment.setenv(variable, value)
+        transport = caller.transport(ELSEWHERE)
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=variable) as caught:
+                caller.send(transport, ELSEWHERE)
+            assert "user:hush" not in str(caught.value)
 
 
 def test_a_socks_proxy_without_socksio_is_a_configuration_error(
-    side: Side, monkeypatch: pytest.MonkeyPatch
+    caller: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("HTTPS_PROXY", "socks5://user:hush@proxy:1")
     with pytest.raises(ConfigurationError, match="socksio") as caught:
-        side.send(side.transport(ELSEWHERE), ELSEWHERE)
+        caller.send(caller.transport(ELSEWHERE), ELSEWHERE)
     assert "hush" not in str(caught.value)
 
 
 def test_a_base_on_this_machine_needs_no_certificates(
-    side: Side, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+    caller: Sender, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
-    assert side.send(side.transport(hub.url), hub.url).status == 200
+    assert caller.send(caller.transport(hub.url), hub.url).status == 200
     assert hub.only.target == f"{PREFIX}/campaigns/c1"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kataven._core.body import LONGEST_BODY, Body, BodyError
+from kataven._http.body import LONGEST_BODY, Body, BodyError
 from tests.support.tables import table
 
 MIB = 1024 * 1024
@@ -27,7 +27,7 @@ def _decompress(encodings: str, compressed: bytes, cuts: list[int]) -> bytes:
         body.feed(compressed[last:cut])
         last = cut
     body.feed(compressed[last:])
-    return body.whole()
+    return body.complete()
 
 
 contents = st.binary(max_size=2000) | st.builds(
@@ -57,7 +57,7 @@ def test_a_truncated_compressed_body_is_a_transient_error(
     body = Body("gzip")
     body.feed(compressed[:end])
     with pytest.raises(BodyError) as caught:
-        body.whole()
+        body.complete()
     assert caught.value.final is False
 
 
@@ -66,7 +66,7 @@ def test_rubbish_instead_of_compressed_data_is_a_body_error(rubbish: bytes) -> N
     body = Body("gzip")
     try:
         body.feed(rubbish)
-        body.whole()
+        body.complete()
     except BodyError:
         return
     assert rubbish.startswith(b"\x1f\x8b")
@@ -77,12 +77,12 @@ def test_one_byte_at_a_time_is_the_same_as_all_at_once() -> None:
     body = Body("gzip, gzip")
     for at in range(len(compressed)):
         body.feed(compressed[at : at + 1])
-    assert body.whole() == b"0" * 100_000
+    assert body.complete() == b"0" * 100_000
 
 
 def test_an_empty_body_is_empty_with_any_encoding() -> None:
     for encodings in ("", "gzip", "gzip, gzip", "deflate"):
-        assert Body(encodings).whole() == b""
+        assert Body(encodings).complete() == b""
 
 
 @pytest.mark.parametrize("encodings", ["", "gzip", "gzip, gzip"])
@@ -95,7 +95,7 @@ def test_the_limit_is_exactly_sixteen_mib(encodings: str) -> None:
         body = Body(encodings)
         if taken:
             body.feed(compressed)
-            assert len(body.whole()) == size
+            assert len(body.complete()) == size
         else:
             with pytest.raises(BodyError) as caught:
                 body.feed(compressed)
@@ -115,7 +115,7 @@ def _peak(body: Body, chunks: list[bytes]) -> int:
         before = tracemalloc.get_traced_memory()[0]
         for chunk in chunks:
             body.feed(chunk)
-        body.whole()
+        body.complete()
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
@@ -134,4 +134,4 @@ def test_bytes_after_the_compressed_end_take_no_memory() -> None:
     body = Body("gzip")
     body.feed(gzip.compress(b"x"))
     assert _peak(body, [b"y" * 65536] * 200) < MIB
-    assert body.whole() == b"x"
+    assert body.complete() == b"x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,14 +19,23 @@ from kataven import (
     ServerError,
     Timeout,
 )
-from kataven._core.exchange import Options, exchange
-from kataven._core.operation import Admit, Denied, Failure, Pause, Renew, Reply, Send, Sleep
+from kataven._flow.call import call
+from kataven._flow.effects import Acquire, PauseLimiter, RefreshToken, Rejected, Send, Sleep
+from kataven._flow.operation import Failure, Response
+from kataven._flow.options import Options
 from kataven.campaigns import operations
 from tests.support.clients import DID_NOT_ACT, MAY_HAVE_ACTED
 from tests.support.tables import table
 
 START = 1_800_000_000.0
-OK = Reply(200, (), b'{"id": "c1"}')
+OK = Response(200, (), b'{"id": "c1"}')
+
+
+@dataclass
+class Progress:
+    """What a transport says of a request in progress."""
+
+    may_have_been_sent: bool
 
 
 class HandClock:
@@ -55,8 +65,10 @@ WRITES = {
 }
 
 
-def limited(retry_after: bytes = b"60") -> Reply:
-    return Reply(429, ((b"Retry-After", retry_after),), b"rate_limited: per-minute (60) exceeded")
+def limited(retry_after: bytes = b"60") -> Response:
+    return Response(
+        429, ((b"Retry-After", retry_after),), b"rate_limited: per-minute (60) exceeded"
+    )
 
 
 def lost(*, sent: bool, timed_out: bool = False) -> Failure:
@@ -68,7 +80,7 @@ def drive(
 ) -> tuple[Any, list[Any]]:
     """Run a flow on these outcomes; its result or error, and every effect it yielded."""
     clock = clock or HandClock()
-    flow = exchange(operation, options or Options(), clock)
+    flow = call(operation, options or Options(), clock)
     effects: list[Any] = []
     waiting = list(outcomes)
     answer: Any = None
@@ -95,10 +107,10 @@ def test_a_success_sends_one_request_and_nothing_else() -> None:
     result, effects = drive(GET, [OK])
     assert result == {"id": "c1"}
     assert kinds(effects) == ["Send"]
-    assert effects[0].operation is GET
+    assert effects[0].attempt.operation is GET
     assert effects[0].timeout == Timeout()
-    assert effects[0].limit is None
-    assert effects[0].attempt.sent is False
+    assert effects[0].deadline is None
+    assert effects[0].attempt.progress is None
 
 
 def test_each_attempt_has_a_record_of_its_own() -> None:
@@ -130,7 +142,7 @@ def test_a_write_that_was_not_sent_is_retried(name: str) -> None:
 @table("name", WRITES)
 @table("status", [500, 502, 503, 504, 520])
 def test_a_write_that_failed_at_the_server_is_not_retried(name: str, status: int) -> None:
-    result, effects = drive(WRITES[name], [Reply(status, (), b"x")])
+    result, effects = drive(WRITES[name], [Response(status, (), b"x")])
     assert type(result) is ServerError
     assert result.request_sent is True
     assert kinds(effects) == ["Send"]
@@ -170,24 +182,24 @@ def test_the_status_of_a_write_counts_though_its_body_is_truncated(status: int) 
 def test_no_deadline_leaves_the_timeouts_as_they_are_and_a_deadline_shortens_them() -> None:
     clock = HandClock()
     options = Options(deadline=12.0)
-    result, effects = drive(GET, [Reply(503, (), b""), OK], options, clock)
+    result, effects = drive(GET, [Response(503, (), b""), OK], options, clock)
     assert result == {"id": "c1"}
     first, sleep, second = effects
     assert first.timeout == Timeout(10, 12, 12, 12)
-    assert first.limit == second.limit == START + 12
+    assert first.deadline == second.deadline == START + 12
     assert sleep.seconds == 0.25
     assert second.timeout == Timeout(10, 11.75, 11.75, 11.75)
 
 
 def test_a_limit_of_the_caller_and_the_deadline_both_apply() -> None:
     for deadline, limit in [(5.0, 9.0), (9.0, 5.0), (None, 5.0)]:
-        flow = exchange(GET, Options(deadline=deadline), HandClock(), START + limit)
-        assert next(flow).limit == START + 5
+        flow = call(GET, Options(deadline=deadline), HandClock(), START + limit)
+        assert next(flow).deadline == START + 5
         flow.close()
 
 
 def test_an_expired_limit_sends_nothing() -> None:
-    flow = exchange(WRITES["start"], Options(), HandClock(), START - 1)
+    flow = call(WRITES["start"], Options(), HandClock(), START - 1)
     with pytest.raises(APITimeoutError) as caught:
         next(flow)
     assert caught.value.request_sent is False
@@ -202,16 +214,16 @@ def test_a_wait_beyond_the_deadline_ends_at_once_with_the_last_error_as_cause() 
 
 
 def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
-    options = Options(renewable=True, max_retries=0)
-    refused = Reply(401, (), b"expired", token=7)
+    options = Options(refreshable=True, max_retries=0)
+    refused = Response(401, (), b"expired", token=7)
     result, effects = drive(WRITES["start"], [refused, OK], options)
     assert result == {"id": "c1"}
-    assert kinds(effects) == ["Send", "Renew", "Send"]
-    assert effects[1] == Renew(7)
-    result, effects = drive(GET, [refused, Reply(401, (), b"no", token=8)], options)
+    assert kinds(effects) == ["Send", "RefreshToken", "Send"]
+    assert effects[1] == RefreshToken(7)
+    result, effects = drive(GET, [refused, Response(401, (), b"no", token=8)], options)
     assert type(result) is AuthenticationError
-    assert kinds(effects) == ["Send", "Renew", "Send"]
-    result, effects = drive(GET, [refused], Options(renewable=False))
+    assert kinds(effects) == ["Send", "RefreshToken", "Send"]
+    result, effects = drive(GET, [refused], Options(refreshable=False))
     assert type(result) is AuthenticationError
     assert kinds(effects) == ["Send"]
 
@@ -219,26 +231,30 @@ def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
 @table("name", WRITES)
 def test_an_interruption_of_a_write_gets_a_note_of_what_is_known(name: str) -> None:
     for sent, known in [(True, MAY_HAVE_ACTED), (False, DID_NOT_ACT)]:
-        flow = exchange(WRITES[name], Options(), HandClock())
-        effect = next(flow)
-        effect.attempt.sent = sent
-        with pytest.raises(KeyboardInterrupt) as caught:
-            flow.throw(KeyboardInterrupt())
-        (note,) = caught.value.__notes__
+        attempt = next(call(WRITES[name], Options(), HandClock())).attempt
+        attempt.progress = Progress(may_have_been_sent=sent)
+        note = attempt.interrupted_note()
         assert known in note
         assert WRITES[name].path in note
 
 
 def test_an_interruption_of_a_read_gets_no_note() -> None:
-    flow = exchange(GET, Options(), HandClock())
-    next(flow).attempt.sent = True
-    with pytest.raises(KeyboardInterrupt) as caught:
-        flow.throw(KeyboardInterrupt())
-    assert not hasattr(caught.value, "__notes__")
+    attempt = next(call(GET, Options(), HandClock())).attempt
+    attempt.progress = Progress(may_have_been_sent=True)
+    assert attempt.interrupted_note() is None
+
+
+@table("name", WRITES)
+def test_an_interruption_between_two_attempts_says_that_the_hub_did_not_act(name: str) -> None:
+    flow = call(WRITES[name], Options(), HandClock())
+    attempt = next(flow).attempt
+    attempt.progress = Progress(may_have_been_sent=True)
+    assert isinstance(flow.send(lost(sent=False)), Sleep)
+    assert DID_NOT_ACT in attempt.interrupted_note()
 
 
 def test_an_error_of_a_driver_is_passed_on_unchanged() -> None:
-    flow = exchange(WRITES["start"], Options(), HandClock())
+    flow = call(WRITES["start"], Options(), HandClock())
     next(flow)
     with pytest.raises(LookupError, match="mine"):
         flow.throw(LookupError("mine"))
@@ -246,9 +262,9 @@ def test_an_error_of_a_driver_is_passed_on_unchanged() -> None:
 
 def test_a_limited_call_acquires_a_lease_before_every_attempt() -> None:
     clock = HandClock()
-    result, effects = drive(GET, [Reply(503, (), b""), OK], Options(budgeted=True), clock)
+    result, effects = drive(GET, [Response(503, (), b""), OK], Options(rate_limited=True), clock)
     assert result == {"id": "c1"}
-    assert kinds(effects) == ["Admit", "Send", "Sleep", "Admit", "Send"]
+    assert kinds(effects) == ["Acquire", "Send", "Sleep", "Acquire", "Send"]
 
 
 @table(
@@ -256,28 +272,28 @@ def test_a_limited_call_acquires_a_lease_before_every_attempt() -> None:
     [("start", False), ("resume", False), ("delete", False), ("pause", True), ("stop", True)],
 )
 def test_pause_and_stop_are_control_calls(operation: str, control: bool) -> None:
-    flow = exchange(WRITES[operation], Options(budgeted=True), HandClock())
+    flow = call(WRITES[operation], Options(rate_limited=True), HandClock())
     effect = next(flow)
-    assert isinstance(effect, Admit)
-    assert effect.control is control
+    assert isinstance(effect, Acquire)
+    assert effect.attempt.operation.control is control
     flow.close()
 
 
 def test_a_rate_limit_pauses_the_rate_limiter() -> None:
-    _, effects = drive(GET, [limited(), OK], Options(budgeted=True))
-    (pause,) = [effect for effect in effects if isinstance(effect, Pause)]
+    _, effects = drive(GET, [limited(), OK], Options(rate_limited=True))
+    (pause,) = [effect for effect in effects if isinstance(effect, PauseLimiter)]
     assert pause.seconds == pytest.approx(63)
-    _, effects = drive(GET, [Reply(503, (), b""), OK], Options(budgeted=True))
-    assert not [effect for effect in effects if isinstance(effect, Pause)]
+    _, effects = drive(GET, [Response(503, (), b""), OK], Options(rate_limited=True))
+    assert not [effect for effect in effects if isinstance(effect, PauseLimiter)]
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
 def test_no_quota_before_the_deadline_means_that_nothing_was_sent(name: str) -> None:
-    flow = exchange(WRITES[name], Options(budgeted=True, deadline=5.0), HandClock())
+    flow = call(WRITES[name], Options(rate_limited=True, deadline=5.0), HandClock())
     effect = next(flow)
-    assert effect.limit == START + 5
+    assert effect.deadline == START + 5
     with pytest.raises(APITimeoutError) as caught:
-        flow.send(Denied(31.0))
+        flow.send(Rejected(31.0))
     assert caught.value.request_sent is False
 
 
@@ -286,7 +302,7 @@ def test_no_quota_before_the_deadline_means_that_nothing_was_sent(name: str) -> 
 statuses = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 409, 429, 500, 502, 503, 504, 520])
 headers = st.sampled_from([(), ((b"retry-after", b"1"),), ((b"retry-after", b"rubbish"),)])
 bodies = st.sampled_from([b"", b"{}", b"rate_limited: x", b"daily call limit reached", b"[]"])
-replies = st.builds(Reply, statuses, headers, bodies)
+replies = st.builds(Response, statuses, headers, bodies)
 failures = st.builds(
     Failure,
     st.just(OSError("x")),
@@ -305,11 +321,11 @@ options_ = st.builds(
     Options,
     max_retries=st.integers(0, 5),
     deadline=st.none() | st.floats(0.1, 100),
-    renewable=st.booleans(),
+    refreshable=st.booleans(),
 )
 
 
-def _surely_not_acted_upon(outcome: Reply | Failure) -> bool:
+def _surely_not_acted_upon(outcome: Response | Failure) -> bool:
     if isinstance(outcome, Failure) and outcome.status is None:
         return not outcome.sent
     return outcome.status in {401, 429}
@@ -321,9 +337,9 @@ def test_a_write_is_retried_only_if_the_hub_is_known_not_to_have_acted(
 ) -> None:
     result, effects = drive(WRITES[name], happens, options, HandClock(jitter))
     sends = kinds(effects).count("Send")
-    renewals = kinds(effects).count("Renew")
+    renewals = kinds(effects).count("RefreshToken")
     assert 1 <= sends <= options.max_retries + 1 + renewals
-    assert renewals <= (1 if options.renewable else 0)
+    assert renewals <= (1 if options.refreshable else 0)
     assert all(_surely_not_acted_upon(outcome) for outcome in happens[: sends - 1])
     last = happens[sends - 1]
     status = last.status
@@ -344,7 +360,9 @@ def test_a_read_ends_and_never_says_that_it_was_sent(
     clock = HandClock(jitter)
     result, effects = drive(GET, happens, options, clock)
     assert (
-        1 <= kinds(effects).count("Send") <= options.max_retries + 1 + kinds(effects).count("Renew")
+        1
+        <= kinds(effects).count("Send")
+        <= options.max_retries + 1 + kinds(effects).count("RefreshToken")
     )
     assert getattr(result, "request_sent", None) is None
     if options.deadline is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kataven._core.retry import read_retry_after
+from kataven._flow.retry import read_retry_after
 
 NOW = 1_800_000_000.0
 

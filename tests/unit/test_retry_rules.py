@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kataven._core.operation import Failure, Reply
-from kataven._core.retry import backoff, limit_reason, read_retry_after, wait_before_repeat
+from kataven._flow.operation import Failure, Response
+from kataven._flow.retry import backoff, limit_reason, read_retry_after, retry_delay
 from kataven.campaigns import operations
 from tests.support.tables import table
 
@@ -112,12 +112,12 @@ def test_without_a_time_to_wait_nothing_else_is_a_rate_limit(body: bytes) -> Non
 
 
 def _wait(
-    operation: object, outcome: Reply | Failure, repeats: int = 0, most: int = 3
+    operation: object, outcome: Response | Failure, repeats: int = 0, most: int = 3
 ) -> float | None:
-    return wait_before_repeat(
+    return retry_delay(
         operation,  # type: ignore[arg-type]
         outcome,
-        repeats=repeats,
+        retries=repeats,
         max_retries=most,
         max_retry_wait=120,
         now=NOW,
@@ -128,13 +128,13 @@ def _wait(
 @table("status", range(100, 600))
 def test_only_transient_statuses_are_retried(status: int) -> None:
     passing = {500, 502, 503, 504, *range(520, 530)}
-    assert (_wait(GET, Reply(status, (), b"")) is not None) is (status in passing)
-    assert _wait(START, Reply(status, (), b"")) is None
+    assert (_wait(GET, Response(status, (), b"")) is not None) is (status in passing)
+    assert _wait(START, Response(status, (), b"")) is None
 
 
 @table("most", range(5))
 def test_the_number_of_retries_is_limited(most: int) -> None:
-    for outcome in (Reply(503, (), b""), Failure(OSError(), "x", sent=False)):
+    for outcome in (Response(503, (), b""), Failure(OSError(), "x", sent=False)):
         waits = [_wait(GET, outcome, repeats, most) for repeats in range(10)]
         assert [wait is not None for wait in waits] == [repeats < most for repeats in range(10)]
 
@@ -144,9 +144,9 @@ def test_the_wait_after_a_rate_limit_is_retry_after_and_up_to_a_tenth_more(
     seconds: float, jitter: float
 ) -> None:
     text = f"{seconds:.4f}"
-    reply = Reply(429, ((b"retry-after", text.encode()),), b"rate_limited")
-    wait = wait_before_repeat(
-        START, reply, repeats=0, max_retries=3, max_retry_wait=120, now=NOW, jitter=jitter
+    reply = Response(429, ((b"retry-after", text.encode()),), b"rate_limited")
+    wait = retry_delay(
+        START, reply, retries=0, max_retries=3, max_retry_wait=120, now=NOW, jitter=jitter
     )
     if float(text) == 0:
         return

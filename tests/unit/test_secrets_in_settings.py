@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kataven import AsyncKatavenClient, ConfigurationError, KatavenClient, RateLimits
-from kataven._core.settings import _travels
+from kataven._settings import _is_portable
 from kataven.config import read_account_id, read_base_url
 from tests.support.tables import table
 
@@ -92,7 +92,7 @@ def test_a_url_of_another_kind_is_not_a_path_and_is_not_shown(url: str) -> None:
 def test_a_path_is_still_a_path() -> None:
     for path in ("budget.db", "/a/b@c?d.db", r"C:\budget.db", "C:/budget.db", "a:b.db"):
         assert RateLimits(store=path).store == path
-        assert _travels(path)
+        assert _is_portable(path)
 
 
 def test_sqlites_memory_name_is_refused_and_ours_named() -> None:
@@ -110,7 +110,7 @@ def test_sqlites_memory_name_is_refused_and_ours_named() -> None:
     ],
 )
 def test_a_store_whose_url_may_hold_a_password_is_not_pickled(store: str) -> None:
-    assert not _travels(store)
+    assert not _is_portable(store)
 
 
 @BOTH

@@ -1,0 +1,149 @@
+"""How one operation becomes one result: attempts, waits, the deadline, an expired token.
+
+A flow: it decides and yields effects. It does no I/O and reads no clock of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from kataven._flow.attempts import Attempts
+from kataven._flow.effects import Send
+from kataven._flow.operation import NOT_ACTED, Failure, Response
+from kataven._flow.responses import body_error, failure_error, status_error
+from kataven._flow.retry import FIRST_BACKOFF, retry_delay
+from kataven.errors import APITimeoutError, RateLimitError
+
+if TYPE_CHECKING:
+    from kataven._flow.effects import Flow, Rejected
+    from kataven._flow.operation import Operation
+    from kataven._flow.options import Options
+    from kataven.clock import Clock
+    from kataven.errors import APIConnectionError, KatavenError
+
+T = TypeVar("T")
+
+# Of these the status says everything, and a body that broke off changes nothing.
+_DECISIVE_STATUSES: Final = frozenset({401, 429})
+
+
+def call(
+    operation: Operation[T], options: Options, clock: Clock, deadline: float | None = None
+) -> Flow[T]:
+    """Send the operation until there is a result, or an error that says what happened.
+
+    Args:
+        operation: What to send.
+        options: How.
+        clock: Where now and jitter come from.
+        deadline: A moment that the call must not pass, in seconds since the epoch, beside the
+            deadline of the options.
+
+    Returns:
+        The operation's result.
+
+    Raises:
+        APIConnectionError, APIStatusError, ResponseFormatError: As the last attempt ended.
+    """
+    flow = _call(operation, options, clock, deadline)
+    return flow if options.tracing is None else options.tracing.trace(operation, flow)
+
+
+def _call(
+    operation: Operation[T], options: Options, clock: Clock, deadline: float | None
+) -> Flow[T]:
+    attempts = Attempts(operation, options, clock, deadline, options.deadline)
+    error: KatavenError | None = None
+    retries = 0
+    while True:
+        attempts.begin(retries + 1)
+        outcome = _settled(operation, (yield from _send(attempts, error)))
+        if isinstance(outcome, Response):
+            if options.record is not None:
+                options.record(outcome)
+            if outcome.is_success:
+                return operation.parse(outcome)
+            error = status_error(operation, outcome, clock.now(), options.not_found_hint)
+            if (yield from attempts.refresh_token(outcome)):
+                continue
+        else:
+            if outcome.is_success:
+                if options.record is not None:
+                    options.record(Response(outcome.status or 0, outcome.raw_headers, b""))
+                if operation.parse_truncated is not None:
+                    return operation.parse_truncated(outcome.status or 0, outcome)
+                if outcome.final:
+                    raise body_error(operation, outcome) from outcome.cause
+            if outcome.timed_out and attempts.deadline_reached():
+                outcome = replace(outcome, deadline_passed=True)
+            error = failure_error(operation, outcome)
+        delay = retry_delay(
+            operation,
+            outcome,
+            retries=retries,
+            max_retries=options.max_retries,
+            max_retry_wait=options.max_retry_wait,
+            now=clock.now(),
+            jitter=clock.jitter(),
+        )
+        if isinstance(error, RateLimitError) and error.reason == "rate_limit":
+            # Every call waits, whether this one is retried or not.
+            pause = error.retry_after or FIRST_BACKOFF if delay is None else delay
+            yield from attempts.pause_limiter(min(pause, options.max_retry_wait))
+        if delay is None:
+            raise error from (outcome.cause if isinstance(outcome, Failure) else None)
+        # A write comes here only if the Hub did not act on it.
+        attempts.attempt.progress = None
+        left = attempts.remaining()
+        if left is not None and delay > left:
+            raise _deadline_error(operation, f"the next attempt would be in {delay:.1f} s", error)
+        yield from attempts.back_off(delay, outcome.status)
+        retries += 1
+
+
+def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Failure]:
+    """Make one attempt within the rate limits and the deadline."""
+    operation, options = attempts.operation, attempts.options
+    rejected = yield from attempts.acquire()
+    if rejected is not None:
+        raise _deadline_error(operation, _why(rejected), error)
+    timeout = options.timeout
+    left = attempts.remaining()
+    if left is not None:
+        if left <= 0:
+            raise _deadline_error(operation, "no time is left for another attempt", error)
+        timeout = timeout.within(left)
+    attempts.report_request()
+    outcome = yield from Send(attempts.attempt, timeout, attempts.deadline)
+    attempts.report_response(outcome.status)
+    return outcome
+
+
+def _why(rejected: Rejected) -> str:
+    if rejected.retry_in <= 0:
+        return "too many requests are in flight for the rate limiter to start another in time"
+    return f"the rate limiter would delay the next attempt by {rejected.retry_in:.1f} s"
+
+
+def _settled(operation: Operation[object], outcome: Response | Failure) -> Response | Failure:
+    """Return a response where the status alone decides, although the body did not arrive."""
+    if isinstance(outcome, Response) or outcome.status is None or outcome.is_success:
+        return outcome
+    if operation.writes or outcome.final or outcome.status in _DECISIVE_STATUSES:
+        return Response(outcome.status, outcome.raw_headers, b"", outcome.token)
+    return outcome
+
+
+def _deadline_error(
+    operation: Operation[object], why: str, last: KatavenError | None
+) -> APIConnectionError:
+    # A write that the Hub may have acted on is never retried, so it never comes here.
+    error = APITimeoutError(
+        f"{operation.method} {operation.path}: deadline exceeded: {why}."
+        f"{' ' + NOT_ACTED if operation.writes else ''}",
+        request_sent=False if operation.writes else None,
+    )
+    error.deadline_passed = True
+    error.__cause__ = last
+    return error

@@ -1,0 +1,644 @@
+"""The two drivers: they run flows, one blocking, one awaited.
+
+A driver performs each effect that a flow yields and sends its result back into the flow. It decides
+nothing: whether to retry, to wait or to give up is the flow's decision. What the caller's own
+function raises for an emitted item never reaches the flow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
+from weakref import WeakSet
+
+from kataven._flow.effects import (
+    Acquire,
+    Emit,
+    OpenStream,
+    PauseLimiter,
+    ReadStream,
+    RefreshToken,
+    RunInThread,
+    Send,
+    Sleep,
+)
+from kataven._http.body import Body, BodyError
+from kataven._http.connection import AsyncStreamConnection, StreamConnection
+from kataven._http.limiter import new_lease
+from kataven._http.message import Sending, TransportError
+from kataven._http.outcomes import (
+    deadline_failure,
+    failure_from_body_error,
+    failure_from_send_error,
+    response_from,
+    token_deadline_failure,
+)
+from kataven._http.threads import run_in_thread
+from kataven.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven._flow.effects import AnyEffect, Flow, Rejected
+    from kataven._flow.operation import Attempt, Failure, RawHeaders, Response
+    from kataven._http.adapter import AsyncHttpxTransport, HttpxTransport
+    from kataven._http.async_transport import AsyncTransport
+    from kataven._http.credentials import AsyncCredentials, Credentials, Token
+    from kataven._http.limiter import AsyncLimiter, Limiter
+    from kataven._http.request import RequestWriter
+    from kataven._http.transport import Transport
+    from kataven.clock import Clock
+
+T = TypeVar("T")
+ConnectionT = TypeVar("ConnectionT")
+
+
+class _Usable:
+    """What both drivers know about their own life."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._pid = os.getpid()
+
+    def check_usable(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ConfigurationError: If the client is closed, or was made before a fork.
+        """
+        if self.closed:
+            raise ConfigurationError("this client is closed; create a new one")
+        if self._pid != os.getpid():
+            raise ConfigurationError(
+                "this client was created before a fork: its connections belong to the parent "
+                "process, and two processes on one connection mix up their responses; create a "
+                "client in the child process"
+            )
+
+
+class _RunState(Generic[ConnectionT]):
+    """What one flow holds while it runs.
+
+    Attributes:
+        connection: Its event stream.
+        attempt: What it sent last, or is about to send.
+        lease: The lease of a call, until its response has arrived.
+    """
+
+    __slots__ = ("attempt", "connection", "lease", "on_error")
+
+    def __init__(
+        self, connection: ConnectionT, on_error: Callable[[BaseException], None] | None
+    ) -> None:
+        self.connection = connection
+        self.on_error = on_error
+        self.attempt: Attempt | None = None
+        self.lease: str | None = None
+
+    def note(self, interruption: BaseException) -> None:
+        """Say on an interruption whether the Hub may have acted on a write."""
+        note = None if self.attempt is None else self.attempt.interrupted_note()
+        if note is not None and note not in getattr(interruption, "__notes__", ()):
+            interruption.add_note(note)
+
+    def report(self, error: BaseException) -> None:
+        """Call ``on_error``."""
+        if self.on_error is not None:
+            self.on_error(error)
+
+
+class Driver(_Usable):
+    """Runs flows in the calling thread.
+
+    Args:
+        writer: Writes requests for the base URL.
+        credentials: The token to send.
+        clock: How to wait.
+        transport: Sends requests.
+        limiter: The rate limiter, or None.
+    """
+
+    def __init__(
+        self,
+        writer: RequestWriter,
+        credentials: Credentials,
+        clock: Clock,
+        transport: Transport | HttpxTransport,
+        limiter: Limiter | None,
+    ) -> None:
+        super().__init__()
+        self.writer = writer
+        self.credentials = credentials
+        self.clock = clock
+        self.transport = transport
+        self.limiter = limiter
+        # The event streams that may be open.
+        self.connections: WeakSet[StreamConnection] = WeakSet()
+
+    def close(self) -> None:
+        """Close the connections, except those of a caller's own client."""
+        self.closed = True
+        # A thread that waits for an item wakes up, and finds that the client is closed.
+        for connection in tuple(self.connections):
+            connection.wake()
+        self.transport.close()
+        if self.limiter is not None:
+            self.limiter.store.close()
+
+    def run(
+        self,
+        flow: Flow[T],
+        on_item: Callable[[Any], object] | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> T:
+        """Run a flow to its end.
+
+        Args:
+            flow: The flow.
+            on_item: Called with each item that the flow emits, or None.
+            on_error: Called with whatever ends it early, before that is raised, or None.
+
+        Returns:
+            What the flow returned.
+        """
+        run = Run(self, None, on_error)
+        try:
+            result = self._run(flow, run, on_item)
+            run.end()
+            return result
+        except BaseException as error:
+            # No "finally": an interruption can come at any line, and this one runs after all.
+            try:
+                run.interrupted(error)
+            finally:
+                flow.close()
+                run.end()
+            raise
+
+    def _run(self, flow: Flow[T], run: Run, on_item: Callable[[Any], object] | None) -> T:
+        outcome: Any = None
+        raised: BaseException | None = None
+        while True:
+            try:
+                effect = flow.send(outcome) if raised is None else flow.throw(raised)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome, raised = None, None
+            if isinstance(effect, Emit):
+                outcome, raised = _pass_on(effect, on_item)
+                continue
+            try:
+                outcome = run.perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
+                raised = error
+
+    def release(self, lease: str | None) -> None:
+        """Release a lease."""
+        if lease is not None and self.limiter is not None:
+            self.limiter.release(lease)
+
+    def renew(self, lease: str | None) -> None:
+        """Renew a lease that is held for long."""
+        if lease is not None and self.limiter is not None:
+            self.limiter.renew(lease)
+
+    def send(self, effect: Send) -> Response | Failure:
+        """Send a request once and read its response."""
+        self.check_usable()
+        token = self.credentials.current()
+        remaining: float | None = None
+        if effect.deadline is not None:
+            remaining = effect.deadline - self.clock.now()
+            if remaining <= 0:
+                return token_deadline_failure()
+        operation = effect.attempt.operation
+        request = self.writer.write(operation.method, operation.target, token, files=operation.form)
+        sending = Sending(effect.timeout, remaining, own_connection=operation.writes)
+        effect.attempt.progress = sending
+        try:
+            response = self.transport.open(request, sending)
+        except TransportError as error:
+            return failure_from_send_error(error, sending)
+        try:
+            body = Body(response.content_encoding)
+            for chunk in response:
+                body.feed(chunk)
+            return response_from(response.status, response.headers, body.complete(), token)
+        except (TransportError, BodyError) as error:
+            return failure_from_body_error(error, response.status, response.headers, token)
+        finally:
+            response.close()
+
+
+def _pass_on(
+    effect: Emit, on_item: Callable[[Any], object] | None
+) -> tuple[bool, Exception | None]:
+    """Pass items on; return whether there was any, and what producing them raised."""
+    emitted = False
+    items = iter(effect.items)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return emitted, None
+        except Exception as error:  # noqa: BLE001 - the flow knows what its items raise
+            return emitted, error
+        emitted = True
+        if on_item is not None:
+            on_item(item)
+
+
+class Run(_RunState[StreamConnection | None]):
+    """One flow that a blocking driver runs, and what it holds.
+
+    Args:
+        driver: Performs what the flow yields.
+        connection: The flow's event stream, or None to make one when it is needed.
+        on_error: Called with whatever ends the flow early, or None.
+    """
+
+    __slots__ = ("driver",)
+
+    def __init__(
+        self,
+        driver: Driver,
+        connection: StreamConnection | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        super().__init__(connection, on_error)
+        self.driver = driver
+
+    def perform(self, effect: AnyEffect) -> Any:
+        """Perform one effect; the type of the result is the effect's own."""
+        driver = self.driver
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, ReadStream):
+            return None if self.connection is None else self.connection.read()
+        if isinstance(effect, OpenStream):
+            if self.connection is None:
+                self.connection = StreamConnection(driver)
+            self.attempt = None
+            return self.connection.open(effect)
+        # A flow that asks for anything else has finished with its stream.
+        self._close_connection()
+        if isinstance(effect, Acquire):
+            return self._acquire(effect)
+        if isinstance(effect, Sleep):
+            driver.clock.sleep(effect.seconds)
+            return None
+        if isinstance(effect, RunInThread):
+            return effect.function()
+        if isinstance(effect, RefreshToken):
+            return driver.credentials.refresh(effect.refused)
+        if isinstance(effect, PauseLimiter):
+            return None if driver.limiter is None else driver.limiter.pause(effect.seconds)
+        if isinstance(effect, Emit):
+            raise TypeError("only the code that runs the flow can hand out its items")
+        assert_never(effect)
+
+    def _send(self, effect: Send) -> Response | Failure:
+        self._close_connection()
+        self.attempt = effect.attempt
+        try:
+            return self.driver.send(effect)
+        finally:
+            self._release()
+
+    def _acquire(self, effect: Acquire) -> Rejected | None:
+        driver = self.driver
+        self.attempt = effect.attempt
+        # Before the limiter: its store belongs to the process that made it.
+        driver.check_usable()
+        if driver.limiter is None:
+            return None
+        if effect.stream:
+            if self.connection is None:
+                self.connection = StreamConnection(driver)
+            lease = self.connection.lease = new_lease()
+        else:
+            lease = self.lease = new_lease()
+        rejected = driver.limiter.acquire(effect, lease)
+        if rejected is not None:
+            self._release()
+            self._close_connection()
+        return rejected
+
+    def _release(self) -> None:
+        if self.lease is not None:
+            self.driver.release(self.lease)
+            self.lease = None
+
+    def _close_connection(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+    def interrupted(self, error: BaseException) -> None:
+        """Do what must be done after an exception, which may have come at any line."""
+        self.report(error)
+        if isinstance(error, Exception):
+            return
+        self.note(error)
+        # Nothing continues what was interrupted in the middle, so its connection is ended, and the
+        # pool is left, which may have been in the middle of a step.
+        if self.attempt is not None and self.attempt.progress is not None:
+            self.attempt.progress.shut()
+        if self.connection is not None:
+            self.connection.wake()
+        self.driver.transport.forget()
+
+    def end(self) -> None:
+        """Release everything that the flow still holds."""
+        try:
+            self._release()
+        finally:
+            self._close_connection()
+
+
+class AsyncDriver(_Usable):
+    """Runs flows in the running event loop.
+
+    Args:
+        writer: Writes requests for the base URL.
+        credentials: The token to send.
+        clock: How to wait.
+        transport: Sends requests.
+        limiter: The rate limiter, or None.
+    """
+
+    def __init__(
+        self,
+        writer: RequestWriter,
+        credentials: AsyncCredentials,
+        clock: Clock,
+        transport: AsyncTransport | AsyncHttpxTransport,
+        limiter: AsyncLimiter | None,
+    ) -> None:
+        super().__init__()
+        self.writer = writer
+        self.credentials = credentials
+        self.clock = clock
+        self.transport = transport
+        self.limiter = limiter
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, except those of a caller's own client."""
+        self.closed = True
+        await self.transport.aclose()
+        if self.limiter is not None:
+            self.limiter.store.close()
+
+    async def run(
+        self,
+        flow: Flow[T],
+        on_item: Callable[[Any], object] | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> T:
+        """Run a flow to its end.
+
+        Args:
+            flow: The flow.
+            on_item: Called with each item that the flow emits, or None; what it returns is awaited
+                if it is awaitable.
+            on_error: Called with whatever ends it early, before that is raised, or None.
+
+        Returns:
+            What the flow returned.
+        """
+        run = AsyncRun(self, None, on_error)
+        try:
+            outcome: Any = None
+            raised: BaseException | None = None
+            while True:
+                try:
+                    effect = flow.send(outcome) if raised is None else flow.throw(raised)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                outcome, raised = None, None
+                if isinstance(effect, Emit):
+                    outcome, raised = await _pass_on_awaited(effect, on_item)
+                    continue
+                try:
+                    outcome = await run.perform(effect)
+                except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
+                    raised = error
+        except BaseException as error:
+            run.interrupted(error)
+            raise
+        finally:
+            try:
+                flow.close()
+                await run.end()
+            except BaseException as error:
+                run.interrupted(error)
+                run.drop()
+                raise
+
+    async def release(self, lease: str | None) -> None:
+        """Release a lease."""
+        if lease is not None and self.limiter is not None:
+            await self.limiter.release(lease)
+
+    def drop(self, lease: str | None) -> None:
+        """Release a lease where nothing can be awaited any more."""
+        if lease is not None and self.limiter is not None:
+            self.limiter.drop(lease)
+
+    async def renew(self, lease: str | None) -> None:
+        """Renew a lease that is held for long."""
+        if lease is not None and self.limiter is not None:
+            await self.limiter.renew(lease)
+
+    async def refresh(self, effect: RefreshToken) -> None:
+        """Get a new token; past the deadline it is no longer waited for."""
+        import asyncio  # noqa: PLC0415 - loaded already wherever a loop runs
+
+        left = None if effect.deadline is None else max(0.0, effect.deadline - self.clock.now())
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:
+                await self.credentials.refresh(effect.refused)
+        except TimeoutError:
+            # The flow looks at the time itself, and says so.
+            if not limit.expired():
+                raise
+
+    async def send(self, effect: Send) -> Response | Failure:
+        """Send a request once and read its response."""
+        import asyncio  # noqa: PLC0415 - loaded already wherever a loop runs
+
+        self.check_usable()
+        sending = Sending(effect.timeout, None, own_connection=effect.attempt.operation.writes)
+        effect.attempt.progress = sending
+        if effect.deadline is None:
+            return await self._send(effect, sending, _Known())
+        known = _Known()
+        limit = asyncio.timeout(max(0.0, effect.deadline - self.clock.now()))
+        try:
+            async with limit:
+                return await self._send(effect, sending, known)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            sent = sending.may_have_been_sent
+            return deadline_failure(error, sent=sent, head=known.head, token=known.token)
+
+    async def _send(self, effect: Send, sending: Sending, known: _Known) -> Response | Failure:
+        token = known.token = await self.credentials.current()
+        if effect.deadline is not None and self.clock.now() >= effect.deadline:
+            return token_deadline_failure()
+        operation = effect.attempt.operation
+        request = self.writer.write(operation.method, operation.target, token, files=operation.form)
+        try:
+            response = await self.transport.open(request, sending)
+        except TransportError as error:
+            return failure_from_send_error(error, sending)
+        known.head = (response.status, response.headers)
+        try:
+            body = Body(response.content_encoding)
+            async for chunk in response:
+                body.feed(chunk)
+            return response_from(response.status, response.headers, body.complete(), token)
+        except (TransportError, BodyError) as error:
+            return failure_from_body_error(error, response.status, response.headers, token)
+        finally:
+            await response.aclose()
+
+
+class _Known:
+    """What is known of a request when its deadline cuts it off."""
+
+    __slots__ = ("head", "token")
+
+    def __init__(self) -> None:
+        self.head: tuple[int, RawHeaders] | None = None
+        self.token: Token | None = None
+
+
+async def _pass_on_awaited(
+    effect: Emit, on_item: Callable[[Any], object] | None
+) -> tuple[bool, Exception | None]:
+    """Pass items on; return whether there was any, and what producing them raised."""
+    emitted = False
+    items = iter(effect.items)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return emitted, None
+        except Exception as error:  # noqa: BLE001 - the flow knows what its items raise
+            return emitted, error
+        emitted = True
+        if on_item is not None:
+            returned = on_item(item)
+            if isinstance(returned, Awaitable):
+                await returned
+
+
+class AsyncRun(_RunState["AsyncStreamConnection | None"]):
+    """One flow that an async driver runs, and what it holds.
+
+    Args:
+        driver: Performs what the flow yields.
+        connection: The flow's event stream, or None to make one when it is needed.
+        on_error: Called with whatever ends the flow early, or None.
+    """
+
+    __slots__ = ("driver",)
+
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        connection: AsyncStreamConnection | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        super().__init__(connection, on_error)
+        self.driver = driver
+
+    async def perform(self, effect: AnyEffect) -> Any:
+        """Perform one effect; the type of the result is the effect's own."""
+        driver = self.driver
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, ReadStream):
+            return None if self.connection is None else await self.connection.read()
+        if isinstance(effect, OpenStream):
+            if self.connection is None:
+                self.connection = AsyncStreamConnection(driver)
+            self.attempt = None
+            return await self.connection.open(effect)
+        # A flow that asks for anything else has finished with its stream.
+        await self._close_connection()
+        if isinstance(effect, Acquire):
+            return await self._acquire(effect)
+        if isinstance(effect, Sleep):
+            sleeping = driver.clock.sleep(effect.seconds)
+            return await sleeping if isinstance(sleeping, Awaitable) else None
+        if isinstance(effect, RunInThread):
+            return await run_in_thread(effect.function)
+        if isinstance(effect, RefreshToken):
+            return await driver.refresh(effect)
+        if isinstance(effect, PauseLimiter):
+            return None if driver.limiter is None else await driver.limiter.pause(effect.seconds)
+        if isinstance(effect, Emit):
+            raise TypeError("only the code that runs the flow can hand out its items")
+        assert_never(effect)
+
+    async def _send(self, effect: Send) -> Response | Failure:
+        await self._close_connection()
+        self.attempt = effect.attempt
+        try:
+            return await self.driver.send(effect)
+        finally:
+            await self._release()
+
+    async def _acquire(self, effect: Acquire) -> Rejected | None:
+        driver = self.driver
+        self.attempt = effect.attempt
+        # Before the limiter: its store belongs to the process that made it.
+        driver.check_usable()
+        if driver.limiter is None:
+            return None
+        if effect.stream:
+            if self.connection is None:
+                self.connection = AsyncStreamConnection(driver)
+            lease = self.connection.lease = new_lease()
+        else:
+            lease = self.lease = new_lease()
+        rejected = await driver.limiter.acquire(effect, lease)
+        if rejected is not None:
+            await self._release()
+            await self._close_connection()
+        return rejected
+
+    async def _release(self) -> None:
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            await self.driver.release(lease)
+
+    async def _close_connection(self) -> None:
+        if self.connection is not None:
+            await self.connection.close()
+
+    def interrupted(self, error: BaseException) -> None:
+        """Do what must be done after an exception, which may have come at any line."""
+        self.report(error)
+        if not isinstance(error, Exception):
+            self.note(error)
+
+    async def end(self) -> None:
+        """Release everything that the flow still holds."""
+        try:
+            await self._release()
+        finally:
+            await self._close_connection()
+
+    def drop(self) -> None:
+        """Release leases and shut the connection where nothing can be awaited any more."""
+        lease, self.lease = self.lease, None
+        self.driver.drop(lease)
+        if self.connection is not None:
+            self.connection.drop()

@@ -1,0 +1,435 @@
+"""The iterators over what a flow emits: blocking and awaited.
+
+They run a flow and own the event stream that it may open: closing, dropping or interrupting an
+iterator ends the connection. They decide nothing.
+
+An iterator must never look finished when it was interrupted. An exception that the SDK did not
+raise itself (Ctrl-C, an error of a hook) can come out of any line below. So the state is "busy"
+before anything happens, "ready" only when an item is returned, "ended" only after the flow has
+returned, and everything else counts as interrupted.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
+
+from kataven._flow.effects import (
+    Acquire,
+    AnyEffect,
+    Emit,
+    Interrupted,
+    OpenStream,
+    ReadStream,
+    Send,
+    Sleep,
+)
+from kataven._http.connection import AsyncStreamConnection, StreamConnection
+from kataven._http.driver import AsyncRun, Run
+from kataven.errors import KatavenError, StreamError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from kataven._flow.effects import Flow
+    from kataven._http.driver import AsyncDriver, Driver
+
+T = TypeVar("T")
+
+READY: Final = 0
+# Taking one of the items that arrived, or running the flow.
+BUSY: Final = 1
+ENDED: Final = 2
+INTERRUPTED: Final = 3
+RUNNING: Final = 4
+
+NOTHING: Final[Any] = object()
+"""Stands for "no item", which None cannot: an item may be anything."""
+
+# How long a blocking pause sleeps before it checks whether the iterator was closed meanwhile.
+_NAP: Final = 0.25
+
+
+class _Shared(Generic[T]):
+    """What both iterators share: the flow, the items that arrived, and the state."""
+
+    def __init__(self, flow: Flow[Any]) -> None:
+        self._flow = flow
+        # Items that were emitted and not taken yet. They may be decoded only while they are taken.
+        self._items: Iterator[Any] = iter(())
+        # Whether the flow waits for its items to be taken.
+        self._emitting = False
+        self._state = READY
+        self._closed = False
+        # The thread that was last inside the flow.
+        self._user = 0
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an exception that the SDK did not raise itself has closed this iterator."""
+        return self._state == INTERRUPTED
+
+    def _interrupted_error(self) -> KatavenError:
+        """Return what the next request for an item raises after an interruption."""
+        return StreamError(
+            "this iterator was interrupted and is closed, so items may be missing after the last "
+            "one; create a new iterator to continue"
+        )
+
+    def _refusal(self, end: type[Exception]) -> Exception:
+        """Return what to raise where there is no next item to wait for."""
+        busy = self._state in {BUSY, RUNNING}
+        if busy and self._user != threading.get_ident():
+            return RuntimeError(
+                "another thread or task is waiting for the next item of this iterator; use one "
+                "iterator for each"
+            )
+        if busy:
+            # This thread itself was inside, so it was interrupted, even before it could say so.
+            self._state = INTERRUPTED
+        return self._interrupted_error() if self._state == INTERRUPTED else end()
+
+    def _resume(self, outcome: object, raised: BaseException | None) -> AnyEffect | None:
+        """Run the flow up to its next effect; None at its end."""
+        try:
+            return self._flow.send(outcome) if raised is None else self._flow.throw(raised)
+        except StopIteration:
+            return None
+        except Exception:
+            # After close() in another thread, a broken connection is the end that was asked for.
+            if self._closed:
+                return None
+            raise
+
+    def _first(self, effect: Emit) -> Any:
+        """Return the first of the emitted items, or NOTHING; keep the others."""
+        items = iter(effect.items)
+        for item in items:
+            self._items = items
+            self._emitting = True
+            return item
+        return NOTHING
+
+
+class FlowIterator(_Shared[T]):
+    """What a flow emits, as an iterator.
+
+    Lazy: nothing is sent before the first item is requested. Use it as a context manager, or close
+    it; dropping it closes it too. One thread uses it: a second one that asks for an item at the
+    same time gets a ``RuntimeError``. It may be closed from another thread while this one waits for
+    an item (on Windows the waiting thread may notice only at the next byte).
+
+    After an exception that the SDK did not raise itself, such as ``KeyboardInterrupt``, the
+    iterator is closed, and the next request for an item raises an error that says so.
+    """
+
+    def __init__(self, driver: Driver, flow: Flow[Any]) -> None:
+        super().__init__(flow)
+        self._driver = driver
+        self._connection = StreamConnection(driver)
+        self._run = Run(driver, self._connection)
+        # Held while the flow runs, so that close() in another thread knows who cleans up.
+        self._turn = threading.Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        """Return the next item.
+
+        Raises:
+            StopIteration: The flow has ended, or the iterator was closed.
+            KatavenError: As documented by the method that returned the iterator.
+            RuntimeError: Another thread is waiting for an item.
+        """
+        refusal: Exception | None = None
+        try:
+            # No other thread runs between these two steps: CPython switches threads at calls and
+            # loops only. A lock for each item would cost more than the rest of this method.
+            if self._state != READY:
+                refusal = self._refusal(StopIteration)
+                raise refusal  # noqa: TRY301 - every line of this method must be guarded
+            self._state = BUSY
+            # Nearly every item is here already. A `for` asks for it without a Python call.
+            for item in self._items:
+                self._state = READY
+                return item  # type: ignore[no-any-return]
+            return self._advance(None)
+        except BaseException as error:
+            if error is refusal:
+                raise
+            return self._recover(error)
+
+    def _recover(self, error: BaseException) -> T:
+        """Let the flow handle what its items raised; after anything else, close the iterator."""
+        try:
+            if self._state == BUSY and isinstance(error, Exception):
+                return self._advance(error)
+        except BaseException as raised:
+            self._fail(raised)
+            raise
+        self._fail(error)
+        raise error
+
+    def _advance(self, raised: Exception | None) -> T:
+        """Run the flow until it emits an item or ends."""
+        self._state = RUNNING
+        self._user = threading.get_ident()
+        with self._turn:
+            item = self._step(raised)
+        if item is NOTHING or self._closed:
+            self._clean_up()
+            if self._state == INTERRUPTED:
+                # Another thread was interrupted while it asked for an item.
+                raise self._interrupted_error()
+            raise StopIteration
+        self._state = READY
+        return item  # type: ignore[no-any-return]
+
+    def _step(self, raised: BaseException | None) -> Any:
+        outcome: Any = True if self._emitting else None
+        self._emitting = False
+        while not self._closed:
+            effect = self._resume(outcome, raised)
+            outcome, raised = None, None
+            if effect is None:
+                break
+            try:
+                if isinstance(effect, Emit):
+                    item = self._first(effect)
+                    if item is not NOTHING:
+                        return item
+                    outcome = False
+                elif isinstance(effect, Sleep):
+                    self._sleep(effect.seconds)
+                else:
+                    outcome = self._run.perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the flow may know what to do
+                raised = error
+        return NOTHING
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep in short steps, to notice that the iterator was closed."""
+        while seconds > 0 and not self._closed:
+            self._run.perform(Sleep(min(seconds, _NAP)))
+            seconds -= _NAP
+
+    def _fail(self, error: BaseException) -> None:
+        """Close the iterator after an exception; only an orderly one leaves it "ended"."""
+        # First of all, so that nothing below can leave it looking finished.
+        self._state = INTERRUPTED
+        orderly = isinstance(error, StopIteration | KatavenError)
+        if not orderly:
+            self._run.interrupted(error)
+        self._clean_up()
+        if orderly:
+            self._state = ENDED
+
+    def _clean_up(self) -> None:
+        """End the flow and its connection, unless another thread is in the flow and does it."""
+        self._closed = True
+        if self._turn.acquire(blocking=False):
+            try:
+                self._items = iter(())
+                self._flow.close()
+                self._run.end()
+            finally:
+                self._turn.release()
+
+    def close(self) -> None:
+        """End the iteration and the connection at once; nothing is reopened."""
+        self._closed = True
+        self._connection.shut()
+        self._clean_up()
+        if self._state == READY:
+            self._state = ENDED
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # An iterator whose __init__ failed has nothing to close.
+        if not getattr(self, "_closed", True):
+            self.close()
+
+
+class AsyncFlowIterator(_Shared[T]):
+    """What a flow emits, as an async iterator.
+
+    Lazy: nothing is sent before the first item is requested. Use it as an async context manager, or
+    close it with ``aclose()``; dropping it ends its connection too. One task uses it at a time: a
+    second one that asks for an item meanwhile gets a ``RuntimeError``.
+
+    A cancelled wait for an item ends the connection, not the iteration: the next request for an
+    item opens a new connection. After any other exception that the SDK did not raise itself, the
+    iterator is closed, and the next request for an item raises an error that says so.
+    """
+
+    def __init__(self, driver: AsyncDriver, flow: Flow[Any]) -> None:
+        super().__init__(flow)
+        self._driver = driver
+        self._connection = AsyncStreamConnection(driver)
+        self._run = AsyncRun(driver, self._connection)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # After a cancellation: the effects to perform before the flow continues, or its outcome.
+        self._pending: list[AnyEffect] = []
+        self._outcome: Interrupted | None = None
+        # What was asked of the rate limiter for the call in progress.
+        self._acquired: Acquire | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next item.
+
+        Raises:
+            StopAsyncIteration: The flow has ended, or the iterator was closed.
+            KatavenError: As documented by the method that returned the iterator.
+            RuntimeError: Another task is waiting for an item.
+        """
+        refusal: Exception | None = None
+        try:
+            if self._state != READY:
+                refusal = self._refusal(StopAsyncIteration)
+                raise refusal  # noqa: TRY301 - every line of this method must be guarded
+            self._state = BUSY
+            # Nearly every item is here already. A `for` asks for it without a Python call.
+            for item in self._items:
+                self._state = READY
+                return item  # type: ignore[no-any-return]
+            return await self._advance(None)
+        except BaseException as error:
+            if error is refusal:
+                raise
+            return await self._recover(error)
+
+    async def _recover(self, error: BaseException) -> T:
+        """Let the flow handle what its items raised; after anything else, close the iterator."""
+        try:
+            if self._state == BUSY and isinstance(error, Exception):
+                return await self._advance(error)
+        except BaseException as raised:
+            await self._fail(raised)
+            raise
+        await self._fail(error)
+        raise error
+
+    async def _advance(self, raised: Exception | None) -> T:
+        """Run the flow until it emits an item or ends."""
+        self._state = RUNNING
+        item = await self._step(raised)
+        if item is NOTHING or self._closed:
+            await self._clean_up()
+            self._end()
+        self._state = READY
+        return item  # type: ignore[no-any-return]
+
+    def _end(self) -> NoReturn:
+        raise StopAsyncIteration
+
+    async def _step(self, raised: BaseException | None) -> Any:
+        import asyncio  # noqa: PLC0415 - loaded already wherever a loop runs
+
+        self._loop = asyncio.get_running_loop()
+        outcome: Any = True if self._emitting else self._outcome
+        self._emitting = False
+        self._outcome = None
+        while not self._closed:
+            if self._pending:
+                effect: AnyEffect | None = self._pending.pop(0)
+            else:
+                effect = self._resume(outcome, raised)
+            outcome, raised = None, None
+            if effect is None:
+                break
+            begun = self._driver.clock.now()
+            try:
+                if isinstance(effect, Emit):
+                    item = self._first(effect)
+                    if item is not NOTHING:
+                        return item
+                    outcome = False
+                else:
+                    outcome = await self._run.perform(effect)
+                    self._remember(effect)
+            except asyncio.CancelledError:
+                await self._cancelled(effect, self._driver.clock.now() - begun)
+                raise
+            except BaseException as error:  # noqa: BLE001 - the flow may know what to do
+                raised = error
+        return NOTHING
+
+    def _remember(self, effect: AnyEffect) -> None:
+        """Remember what a call in progress asked of the rate limiter."""
+        if isinstance(effect, Acquire):
+            self._acquired = None if effect.stream else effect
+        elif isinstance(effect, Send):
+            self._acquired = None
+
+    async def _cancelled(self, effect: AnyEffect, elapsed: float) -> None:
+        """Prepare to continue at the next request for an item."""
+        if isinstance(effect, OpenStream | ReadStream):
+            self._outcome = Interrupted()
+        elif isinstance(effect, Sleep):
+            self._pending = [Sleep(max(0.0, effect.seconds - elapsed))]
+        elif isinstance(effect, Send) and self._acquired is not None:
+            # The cancellation released the lease. Without a deadline it is never rejected.
+            self._pending = [replace(self._acquired, deadline=None), effect]
+        else:
+            self._pending = [effect]
+        self._state = READY
+        await self._connection.close()
+
+    async def _fail(self, error: BaseException) -> None:
+        """Close the iterator after an exception, unless it continues after a cancellation."""
+        if self._state == READY:
+            # Only a cancellation that was prepared for ends so.
+            return
+        # First of all, so that nothing below can leave it looking finished.
+        self._state = INTERRUPTED
+        orderly = isinstance(error, StopAsyncIteration | KatavenError)
+        if not orderly:
+            self._run.interrupted(error)
+        await self._clean_up()
+        if orderly:
+            self._state = ENDED
+
+    async def _clean_up(self) -> None:
+        self._closed = True
+        self._items = iter(())
+        self._flow.close()
+        await self._run.end()
+
+    async def aclose(self) -> None:
+        """End the iteration and the connection at once; nothing is reopened."""
+        self._closed = True
+        self._connection.shut()
+        # While another task waits for an item, that task wakes up and cleans up.
+        if self._state not in {BUSY, RUNNING}:
+            if self._state == READY:
+                self._state = ENDED
+            await self._clean_up()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # An iterator whose __init__ failed has nothing to close.
+        if getattr(self, "_closed", True):
+            return
+        self._closed = True
+        # Leases at once: a loop that ends cancels what is scheduled here before it begins.
+        self._run.drop()
+        loop = self._loop
+        if loop is not None and not loop.is_closed() and loop.is_running():
+            closing = self._connection.close()
+            loop.call_soon_threadsafe(loop.create_task, closing)

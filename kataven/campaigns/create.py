@@ -1,0 +1,206 @@
+"""Creating a campaign: reading the list, sending it once, finding it again if the response is lost.
+
+A flow for both clients. It does no I/O; the list is read through ``RunInThread``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
+
+from kataven import _validate
+from kataven._flow.call import call
+from kataven._flow.effects import RunInThread, Sleep
+from kataven.campaigns import operations
+from kataven.campaigns.pages import rows_of
+from kataven.errors import APIConnectionError, KatavenError, ResponseFormatError, ServerError
+
+if TYPE_CHECKING:
+    from kataven._flow.effects import Flow
+    from kataven._flow.options import Options
+    from kataven.campaigns.operations import CampaignForm
+    from kataven.clock import Clock
+    from kataven.contacts import ContactsSource
+    from kataven.contacts.source.upload import Upload
+    from kataven.types import Campaign
+
+# Whether the Hub pages its list is not known, so a list of exactly so many may be incomplete.
+_POSSIBLE_PAGE: Final = 100
+_IDENTITY: Final = ("name", "agent_id", "phone_number_id")
+_SETTINGS: Final = ("max_concurrent_calls", "retries_per_contact", "retry_delay_seconds")
+_FIRST_POLL: Final = 0.5
+_LONGEST_POLL: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """How a campaign is to be created.
+
+    Attributes:
+        form: The fields of the form.
+        contacts: The contacts, in any supported form.
+        check: Whether the contacts are checked row by row first.
+        find: Whether to look for the campaign if the response is lost.
+        find_timeout: For how many seconds.
+    """
+
+    form: CampaignForm
+    contacts: ContactsSource
+    check: bool
+    find: bool
+    find_timeout: float
+
+
+def creation(
+    form: CampaignForm,
+    contacts: ContactsSource,
+    check: bool,  # noqa: FBT001 - checked here for both clients, passed on by position
+    on_ambiguous: Literal["raise", "find"],
+    find_timeout: float,
+) -> Creation:
+    """Check how a campaign is to be created.
+
+    Raises:
+        TypeError, ValueError: If an option has the wrong type or value.
+    """
+    _validate.choice("on_ambiguous", on_ambiguous, ("raise", "find"))
+    _validate.seconds("find_timeout", find_timeout, zero=True)
+    return Creation(form, contacts, bool(check), on_ambiguous == "find", find_timeout)
+
+
+def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]:
+    """Read the contacts, refuse what the Hub would refuse unread, and send the rest once."""
+    deadline = None if options.deadline is None else clock.now() + options.deadline
+    options = replace(options, deadline=None)
+    upload = yield from RunInThread(lambda: _read(creation))
+    before = _Listing([])
+    if creation.find:
+        before = yield from _listing(options, clock, deadline)
+    operation = operations.create_campaign(creation.form, upload.file, upload.filename)
+    try:
+        return (yield from call(operation, options, clock, deadline))
+    except (APIConnectionError, ServerError, ResponseFormatError) as lost:
+        if not creation.find or lost.request_sent is not True:
+            raise
+        try:
+            return (yield from _find(creation, before, lost, options, clock, deadline))
+        except BaseException as interruption:
+            if not isinstance(interruption, Exception):
+                interruption.add_note(f"interrupted while looking for the campaign after: {lost}")
+            raise
+
+
+def _read(creation: Creation) -> Upload:
+    # Loaded at the first create: a client that only reads does not need it.
+    from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
+
+    return read_upload(creation.contacts, check=creation.check)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A list of campaigns, and why it may be incomplete."""
+
+    campaigns: list[Campaign]
+    incomplete: str | None = None
+
+
+def _listing(options: Options, clock: Clock, deadline: float | None) -> Flow[_Listing]:
+    document = yield from call(operations.list_campaigns(), options, clock, deadline)
+    rows = rows_of(document, "campaigns")
+    campaigns = [row for row in rows if _is_object(row)]
+    total = document.get("total")
+    if type(total) is int and total > len(rows):
+        return _Listing(campaigns, f"{len(rows)} of {total}")
+    if len(rows) == _POSSIBLE_PAGE:
+        return _Listing(campaigns, f"exactly {_POSSIBLE_PAGE}")
+    return _Listing(campaigns)
+
+
+def _is_object(row: Any) -> TypeGuard[Campaign]:
+    return isinstance(row, dict)
+
+
+def _find(
+    creation: Creation,
+    before: _Listing,
+    lost: APIConnectionError | ServerError | ResponseFormatError,
+    options: Options,
+    clock: Clock,
+    deadline: float | None,
+) -> Flow[Campaign]:
+    """Look for the campaign whose response was lost; raise the original error without it.
+
+    Another create with the same form at the same time can be mistaken for it: a campaign does not
+    say who created it.
+    """
+    if before.incomplete is not None:
+        raise _not_found(lost, _incomplete("before the create", before.incomplete))
+    # A list and not a set, because an id may be any JSON value.
+    known = [campaign.get("id") for campaign in before.campaigns]
+    begun = clock.now()
+    until = begun + creation.find_timeout
+    if deadline is not None:
+        until = min(until, deadline)
+    pause = _FIRST_POLL
+    while True:
+        try:
+            present = yield from _listing(options, clock, until)
+        except KatavenError:
+            # A request that failed says nothing; keep looking until the time is up.
+            present = _Listing([])
+        if present.incomplete is not None:
+            raise _not_found(lost, _incomplete("after the create", present.incomplete))
+        new = [
+            campaign
+            for campaign in present.campaigns
+            if campaign.get("id") not in known and _matches(campaign, creation.form)
+        ]
+        if len(new) == 1:
+            return new[0]
+        if new:
+            ids = ", ".join(str(campaign.get("id")) for campaign in new)
+            raise _not_found(lost, f"Several new campaigns look like it: {ids}.")
+        if clock.now() + pause > until:
+            searched = max(0.0, clock.now() - begun)
+            raise _not_found(lost, f"No new campaign like it appeared within {searched:.1f} s.")
+        yield from Sleep(pause)
+        pause = min(_LONGEST_POLL, pause * 2)
+
+
+def _matches(campaign: Campaign, form: CampaignForm) -> bool:
+    """Return whether this form may just have made the campaign, by all that the Hub shows of it."""
+    # A campaign that was started already must not be returned to be started.
+    if campaign.get("status") not in (None, "draft", "scheduled") or campaign.get("started_at"):
+        return False
+    if any(campaign.get(key) != getattr(form, key) for key in _IDENTITY):
+        return False
+    if any(campaign.get(key) not in (None, getattr(form, key)) for key in _SETTINGS):
+        return False
+    shown = campaign.get("scheduled_at")
+    if not shown or form.scheduled_at is None:
+        return not shown
+    return _may_be_equal(shown, form.scheduled_at)
+
+
+def _may_be_equal(shown: Any, requested: str) -> bool:
+    """Return whether two times may be the same; a time that cannot be parsed proves nothing."""
+    try:
+        difference = datetime.fromisoformat(shown) - datetime.fromisoformat(requested)
+    except (TypeError, ValueError):
+        return True
+    # The Hub may keep whole seconds only.
+    return abs(difference.total_seconds()) < 1
+
+
+def _incomplete(when: str, shown: str) -> str:
+    return (
+        f"The list of campaigns {when} had {shown}, so it may be incomplete, and the search is "
+        "inconclusive."
+    )
+
+
+def _not_found(lost: KatavenError, found: str) -> KatavenError:
+    lost.args = (f"{lost.message} {found}",)
+    return lost
