@@ -1,15 +1,18 @@
-"""What a call costs beside bare httpx: CPU time of a `get`, time and memory of a 10 MB upload.
+"""What a call costs beside bare httpx: CPU of a `get`, time and memory of a 10 MB upload.
 
 The server is a process of its own, so that only the client's work is counted. All pairs are
-interleaved; ratios, not times, can be compared between machines. The cost of the budget's stores is
-printed: with a budget a call is admitted and its lease given back. Run as a script it prints all::
+interleaved; ratios, not times, can be compared between machines. Also printed, without a goal: what
+a `start` over TLS costs, which opens a connection of its own, and what the stores of the rate
+limiter cost. Run as a script it prints everything::
 
     python benchmarks/delivery.py
 """
 
 import asyncio
+import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -22,7 +25,7 @@ from pathlib import Path
 
 import httpx
 
-from kataven import KatavenClient, RateLimits
+from kataven import AsyncKatavenClient, KatavenClient, RateLimits
 from kataven._http.stores import open_store
 
 KEY = "sk_live_bench_0123456789abcdef"
@@ -73,22 +76,27 @@ class Answers(asyncio.Protocol):
             )
 
 
-async def serve() -> None:
-    """Serve until the starting process goes, and say on which port."""
+async def serve(certificate: str | None) -> None:
+    """Serve until the process that started this one ends, and print the port."""
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answers, "127.0.0.1", 0)
+    server = await loop.create_server(Answers, "127.0.0.1", 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The server, as a process; its URL."""
-    command = [sys.executable, __file__, "serve"]
+def server(certificate: Path | None = None) -> Iterator[str]:
+    """Run the server as a process of its own; its URL."""
+    scheme = "http" if certificate is None else "https"
+    command = [sys.executable, __file__, "serve", *([] if certificate is None else [certificate])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield f"{scheme}://localhost:{int(process.stdout.readline())}"
         assert process.stdin is not None
         process.stdin.close()
 
@@ -122,6 +130,37 @@ def get_ratio(url: str) -> float:
         cpu_of(get_ours, GETS)
         pairs = [(cpu_of(get_ours, GETS), cpu_of(get_bare, GETS)) for _ in range(GET_PAIRS)]
     return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
+
+
+def async_get_ratio(url: str) -> float:
+    """CPU time of an awaited `get` over that of a bare `httpx.AsyncClient.get(...)`."""
+
+    async def main() -> float:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        target = f"{url}/api/v1/campaigns/cmp_0123456789"
+        async with (
+            httpx.AsyncClient(headers=headers, trust_env=False) as bare,
+            AsyncKatavenClient(KEY, base_url=url) as ours,
+        ):
+
+            async def cpu_of_bare() -> float:
+                begun = time.process_time()
+                for _ in range(GETS):
+                    (await bare.get(target)).json()
+                return time.process_time() - begun
+
+            async def cpu_of_ours() -> float:
+                begun = time.process_time()
+                for _ in range(GETS):
+                    await ours.campaigns.get("cmp_0123456789")
+                return time.process_time() - begun
+
+            await cpu_of_bare()
+            await cpu_of_ours()
+            pairs = [(await cpu_of_ours(), await cpu_of_bare()) for _ in range(GET_PAIRS)]
+        return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
+
+    return asyncio.run(main())
 
 
 def csv_file(folder: Path) -> Path:
@@ -201,7 +240,7 @@ def upload_figures(url: str, path: Path) -> tuple[float, float]:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str | None]:
-    """A redis-server that keeps nothing, or None where there is none."""
+    """A redis-server that stores nothing on disk, or None if it is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         yield None
@@ -222,12 +261,12 @@ def redis_server(folder: Path) -> Iterator[str | None]:
 
 
 def print_store_costs(folder: Path) -> None:
-    """Print what each store costs a call: one admission and one lease given back."""
+    """Print what each store costs a call: one lease acquired and released."""
     with redis_server(folder) as redis:
         for store in ("memory", str(folder / "budget.db"), redis):
             name = "a file" if store and store.endswith(".db") else str(store).partition(":")[0]
             if store is None:
-                print("  budget in redis: not measured, there is no redis-server here")
+                print("  rate limiter in redis: not measured, there is no redis-server here")
                 continue
             limits = RateLimits(
                 per_minute=10**6, per_hour=10**6, per_day=10**6, concurrent=20, store=store
@@ -237,10 +276,36 @@ def print_store_costs(folder: Path) -> None:
             for _ in range(STORE_STEPS):
                 now = time.time()
                 begun = time.perf_counter()
-                opened.release(opened.take(now, control=False))
+                opened.acquire(now, "lease", control=False)
+                opened.release("lease")
                 spent.append(time.perf_counter() - begun)
             opened.close()
-            print(f"  budget in {name}: {statistics.median(spent) * 1e6:.0f} us a call")
+            print(f"  rate limiter in {name}: {statistics.median(spent) * 1e6:.0f} us a call")
+
+
+def print_start_over_tls(folder: Path) -> None:
+    """Print how long a `start` over TLS takes beside a `get`, which reuses its connection."""
+    if shutil.which("openssl") is None:
+        print("  start over TLS: not measured, openssl is not installed")
+        return
+    certificate = folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(certificate), "-out", str(folder / "only.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    certificate.write_bytes(certificate.read_bytes() + (folder / "only.pem").read_bytes())
+    os.environ["SSL_CERT_FILE"] = str(folder / "only.pem")
+    try:
+        with server(certificate) as url, KatavenClient(KEY, base_url=url) as client:
+            client.campaigns.get("c1")
+            client.campaigns.start("c1")
+            gets = [timed(lambda: client.campaigns.get("c1")) for _ in range(200)]
+            starts = [timed(lambda: client.campaigns.start("c1")) for _ in range(200)]
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+    shown = [f"{statistics.median(times) * 1e3:.1f} ms" for times in (starts, gets)]
+    print(f"  start over TLS on loopback: {shown[0]}; get on a kept connection: {shown[1]}")
 
 
 def measure() -> dict[str, tuple[float, float]]:
@@ -252,12 +317,15 @@ def measure() -> dict[str, tuple[float, float]]:
     with tempfile.TemporaryDirectory() as folder, server() as url:
         path = csv_file(Path(folder))
         get = get_ratio(url)
+        async_get = async_get_ratio(url)
         upload, memory = upload_figures(url, path)
         print_store_costs(Path(folder))
+        print_start_over_tls(Path(folder))
     return {
-        "CPU of get / bare httpx get and json": (get, 1.0),
+        "CPU of get / bare httpx get and json": (get, 0.70),
+        "CPU of async get / bare httpx get and json": (async_get, 0.85),
         "upload of 10 MB / bare httpx": (upload, 1.10),
-        "upload of 10 MB: extra memory, MiB": (memory, 4.0),
+        "upload of 10 MB: memory, MiB": (memory, 16.0),
     }
 
 
@@ -271,7 +339,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["serve"]:
-        asyncio.run(serve())
+    if sys.argv[1:2] == ["serve"]:
+        asyncio.run(serve(sys.argv[2] if len(sys.argv) > 2 else None))
     else:
         sys.exit(main())

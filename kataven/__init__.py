@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ProgressIterator,
     )
     from kataven.campaigns.progress import CampaignProgress
-    from kataven.campaigns.responses import ApiResponse
+    from kataven.campaigns.with_response import ApiResponse
     from kataven.client import KatavenClient
     from kataven.clock import Clock
     from kataven.errors import (
@@ -101,7 +101,7 @@ __all__ = [
 _SUBMODULES: Final = frozenset({"clock", "contacts", "errors", "events", "models", "types"})
 # Where each name is defined; those not listed are errors.
 _HOMES: Final = {
-    "ApiResponse": "kataven.campaigns.responses",
+    "ApiResponse": "kataven.campaigns.with_response",
     "AsyncCampaignsClient": "kataven.campaigns.async_client",
     "AsyncContactIterator": "kataven.campaigns.iterators",
     "AsyncEventStream": "kataven.events.stream",

@@ -1,7 +1,7 @@
-"""Reads the settings of a client: argument first, then environment, then default.
+"""The rules for base URLs, tokens and account names, and the environment they are read from.
 
-Knows the URL rule and the rules for tokens and account names. Must not do I/O, and must not show a
-token in a repr or an error.
+Must not do I/O, and must not show a token in a repr or an error. The other options of a client are
+read in ``_settings``.
 """
 
 from __future__ import annotations

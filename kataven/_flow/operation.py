@@ -1,7 +1,7 @@
 """The values that travel between flows and drivers.
 
-Knows what one request to the Hub is and what can come of it. Does no I/O, knows no HTTP library and
-decides nothing.
+Knows what one request to the Hub is, what can come of it, and what a caller is told whose write was
+interrupted. Does no I/O, knows no HTTP library and decides nothing.
 """
 
 from __future__ import annotations

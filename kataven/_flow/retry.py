@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 8.0
-# 52x is what proxies in front of the Hub send when the origin did not respond.
+# After these, reads are retried and event streams are reopened. 52x is what proxies in front of the
+# Hub send when the origin did not respond.
 TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504, *range(520, 530)})
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+", re.ASCII)

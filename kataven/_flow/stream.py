@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from kataven._flow.options import Options
     from kataven.clock import Clock
 
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+# Pauses before a stream that broke is reopened. Those after a stream that the Hub closed early are
+# in campaigns/watch.py.
+FIRST_RECONNECT_PAUSE: Final = 1.0
+LONGEST_RECONNECT_PAUSE: Final = 30.0
 # A server's own `retry` is the base of the pauses within these limits, in seconds.
 _LEAST_BASE: Final = 0.1
 # To a socket, a timeout of 0 means "do not wait at all".
@@ -123,7 +125,7 @@ class _Following:
         self._deadline = deadline
         # Connections in a row without an item.
         self._fruitless = 0
-        self._base = FIRST_PAUSE
+        self._base = FIRST_RECONNECT_PAUSE
 
     def flow(self) -> Flow[None]:
         # Here and not before: the total timeout begins when the first item is asked for.
@@ -251,7 +253,7 @@ class _Following:
                 f"gave up after {settings.max_reconnects} consecutive reconnects without an event; "
                 f"the last failure: {error} ({self._operation.path})"
             ) from error
-        step = min(LONGEST_PAUSE, self._base * 2.0 ** (self._fruitless - 1))
+        step = min(LONGEST_RECONNECT_PAUSE, self._base * 2.0 ** (self._fruitless - 1))
         pause = max(least, step * (0.5 + self._clock.jitter() / 2))
         left = attempts.remaining()
         if left is not None:
@@ -262,7 +264,7 @@ class _Following:
         """Return the error of a stream that broke, and adopt the pause that the server named."""
         retry = self._state.decoder.retry
         if retry is not None:
-            self._base = min(LONGEST_PAUSE, max(_LEAST_BASE, retry / 1000))
+            self._base = min(LONGEST_RECONNECT_PAUSE, max(_LEAST_BASE, retry / 1000))
         error = StreamError(f"the event stream broke: {broken.text} ({self._operation.path})")
         error.__cause__ = broken.cause
         return error

@@ -197,7 +197,9 @@ class FlowIterator(_Shared[T]):
             if effect is None:
                 break
             try:
-                if isinstance(effect, Emit):
+                if isinstance(effect, ReadStream):
+                    outcome = self._connection.read()
+                elif isinstance(effect, Emit):
                     item = self._first(effect)
                     if item is not NOTHING:
                         return item
@@ -350,7 +352,9 @@ class AsyncFlowIterator(_Shared[T]):
                 break
             begun = self._driver.clock.now()
             try:
-                if isinstance(effect, Emit):
+                if isinstance(effect, ReadStream):
+                    outcome = await self._connection.read()
+                elif isinstance(effect, Emit):
                     item = self._first(effect)
                     if item is not NOTHING:
                         return item

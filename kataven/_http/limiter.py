@@ -37,7 +37,7 @@ _POLL: Final = 0.05
 # A lease that is held for long is renewed so often.
 _RENEW_AFTER: Final = 30.0
 # A server may ask for any pause; it holds calls back for the longest window at most.
-_LONGEST_PAUSE: Final = DAY
+_LONGEST_SHARED_PAUSE: Final = DAY
 
 
 def new_lease() -> str:
@@ -106,7 +106,7 @@ class _Shared:
 
     def _pause(self, seconds: float) -> None:
         try:
-            self.store.pause(self.clock.now(), min(seconds, _LONGEST_PAUSE))
+            self.store.pause(self.clock.now(), min(seconds, _LONGEST_SHARED_PAUSE))
         except KatavenError as error:
             # The Hub's response counts; callers that do not know of the pause get their own 429.
             logger.warning("a pause could not be shared with other callers: %s", error)

@@ -1,7 +1,7 @@
 """The SDK's own transport for the blocking client.
 
 Knows httpcore's connections and which of them serves a request. It must not know operations, tokens
-or retries; ``async_transport`` is its twin.
+or retries. ``async_transport`` is its twin and shares the limits of connections that are set here.
 
 httpcore's connections are used, and not its pools. A pool of httpcore has a lock, and a Ctrl-C that
 arrives while a thread takes that lock leaves it taken: this call and all later ones would hang.

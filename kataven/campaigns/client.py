@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from kataven.campaigns.export import ExportProgress
     from kataven.campaigns.progress import CampaignProgress
-    from kataven.campaigns.responses import CampaignsWithResponse
+    from kataven.campaigns.with_response import CampaignsWithResponse
     from kataven.contacts import ContactsSource
     from kataven.contacts.export import ExportFormat
     from kataven.types import Campaign
@@ -45,7 +45,7 @@ class CampaignsClient(CampaignMethods):
     @property
     def with_response(self) -> CampaignsWithResponse:
         """The same methods, each returning status, headers and request id beside the data."""
-        from kataven.campaigns.responses import CampaignsWithResponse  # noqa: PLC0415 - rare
+        from kataven.campaigns.with_response import CampaignsWithResponse  # noqa: PLC0415 - rare
 
         return CampaignsWithResponse(self._driver, self._options)
 

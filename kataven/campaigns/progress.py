@@ -1,4 +1,4 @@
-"""How far a campaign is, from the snapshots of its stream.
+"""How far a campaign is, from the snapshots of its stream, and which statuses are an end.
 
 Knows snapshots, whose keys are not documented: a missing or odd value leaves a field empty and
 never raises. Reads no clock; the time of each snapshot is an argument.

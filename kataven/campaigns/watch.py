@@ -2,7 +2,7 @@
 
 Flows for both clients. The end is certain with the end marker, with a snapshot of a terminal
 status, or when ``get`` shows a terminal status after a clean close. Where there is no event stream
-they poll.
+they poll. Which statuses are terminal is said in ``progress.py``.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ logger = logging.getLogger("kataven")
 _NO_STREAM: Final = frozenset({404, 405, 406, 501})
 # How often a stream is tried again while polling.
 _STREAM_RETRY: Final = 300.0
-# A stream that closes early again and again is reopened with growing pauses.
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
+# A stream that closes early again and again is reopened with growing pauses. Those after a stream
+# that breaks are in _flow/stream.py.
+_FIRST_REOPEN_PAUSE: Final = 1.0
+_LONGEST_REOPEN_PAUSE: Final = 30.0
 _LASTING_STREAM: Final = 60.0
 # After the end marker it may take a moment until `get` shows the end.
 _SETTLING_POLLS: Final = 4
@@ -121,7 +122,7 @@ class Watching:
         Returns:
             The campaign, if it was requested at the end, else None.
         """
-        pause = _FIRST_PAUSE
+        pause = _FIRST_REOPEN_PAUSE
         while True:
             begun = self._clock.now()
             try:
@@ -136,7 +137,9 @@ class Watching:
             if over:
                 return campaign
             lasted = self._clock.now() - begun
-            pause = _FIRST_PAUSE if lasted > _LASTING_STREAM else min(_LONGEST_PAUSE, pause * 2)
+            pause = min(_LONGEST_REOPEN_PAUSE, pause * 2)
+            if lasted > _LASTING_STREAM:
+                pause = _FIRST_REOPEN_PAUSE
             yield from self._sleep(pause)
 
     def _by_stream(self) -> Flow[tuple[bool, Campaign | None]]:
@@ -184,7 +187,7 @@ class Watching:
         """Request the campaign after a stream that ended without a terminal snapshot."""
         for poll in range(_SETTLING_POLLS if marked else 1):
             if poll:
-                yield from self._sleep(_FIRST_PAUSE)
+                yield from self._sleep(_FIRST_REOPEN_PAUSE)
             campaign = yield from self._get()
             progress = self._take(campaign)
             # After an end marker, a status that we do not know is an end too.
@@ -213,7 +216,7 @@ class Watching:
             status = campaign.get("status")
             if not isinstance(status, str) or status not in LIVE_STATUSES:
                 return campaign
-            yield from self._sleep(_FIRST_PAUSE)
+            yield from self._sleep(_FIRST_REOPEN_PAUSE)
         return (yield from self._get())
 
     def out_of_time(self, error: APITimeoutError) -> bool:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._formats import other_format
+from kataven.contacts._not_csv import other_format
 from kataven.contacts._rules import PHONE_COLUMN
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, made into numbers in E.164.
+"""Phone numbers as people write them, made into numbers in E.164, and what is wrong with others.
 
 Uses phonenumbers, which it imports when the first number needs it. Never guesses a country.
 """

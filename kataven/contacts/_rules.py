@@ -1,7 +1,8 @@
 """What the Hub accepts: header, size, number of rows, and the form of a phone number.
 
-Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit and
-its wording is here and nowhere else. Reads no files.
+Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit is
+here and nowhere else, with its wording. The sentences about single numbers are in ``_phones``.
+Reads no files.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._formats import other_format
+from kataven.contacts._not_csv import other_format
 from kataven.contacts._problems import Kind, Problem, problem
 
 if TYPE_CHECKING:

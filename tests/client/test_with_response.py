@@ -88,7 +88,7 @@ def test_concurrent_calls_do_not_mix_their_headers(caller: Blocking, hub: Loopba
 def test_names_and_parameters_are_those_of_the_methods(cls: type[Any], name: str) -> None:
     import importlib
 
-    responses = importlib.import_module("kataven.campaigns.responses")
+    responses = importlib.import_module("kataven.campaigns.with_response")
     prefix = "Async" if cls is AsyncCampaignsClient else ""
     ours = getattr(getattr(responses, f"{prefix}CampaignsWithResponse"), name)
     assert list(inspect.signature(ours).parameters.values()) == list(

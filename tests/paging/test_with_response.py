@@ -9,7 +9,7 @@ import pytest
 from kataven import ApiResponse, NotFoundError
 from kataven.campaigns.async_client import AsyncCampaignsClient
 from kataven.campaigns.client import CampaignsClient
-from kataven.campaigns.responses import AsyncCampaignsWithResponse, CampaignsWithResponse
+from kataven.campaigns.with_response import AsyncCampaignsWithResponse, CampaignsWithResponse
 from tests.support.clients import Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, json_response

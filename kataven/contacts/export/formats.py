@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "TEXT_FORMATS",
     "ExportFormat",
     "load_pyarrow",
     "write_csv",
@@ -132,3 +133,9 @@ def load_pyarrow() -> tuple[Any, Any]:
             "Parquet needs pyarrow, which is not installed: pip install 'kataven[parquet]'"
         ) from missing
     return pa, pq
+
+
+TextWriter: TypeAlias = "Callable[[Callable[[str], object], list[str], Rows], None]"
+
+TEXT_FORMATS: Final[Mapping[ExportFormat, TextWriter]] = {"csv": write_csv, "jsonl": write_jsonl}
+"""What writes each format that is text; ``write_parquet`` is called by itself."""

@@ -16,10 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 from kataven.contacts.export.columns import Columns
 from kataven.contacts.export.formats import (
     FORMATS,
+    TEXT_FORMATS,
     ExportFormat,
     load_pyarrow,
-    write_csv,
-    write_jsonl,
     write_parquet,
 )
 from kataven.contacts.export.spool import PageSpool, spool_path
@@ -178,7 +177,7 @@ class ExportWriter:
             write_parquet(file, self._columns.types(), rows)
             return
         names = self._columns.names()
-        write_text = write_csv if self.format == "csv" else write_jsonl
+        write_text = TEXT_FORMATS[self.format]
         if _is_text(file):
             write_text(file.write, names, rows)
             return

@@ -1,6 +1,7 @@
 """Scripted faults: what goes wrong, for which requests, and how often.
 
-Knows patterns, counts and kinds of faults. Must not know how a fault is carried out. A request with
+Knows patterns, counts and kinds of faults; any status can be scripted. What the Hub itself refuses
+is in ``model/refusals.py``. Must not know how a fault is carried out. A request with
 an invalid token or over a limit is not affected. Any other request gets the first fault, in the
 order in which they were added, that matches it and is not used up.
 """
