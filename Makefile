@@ -55,8 +55,9 @@ types: $(VENV)/has-dev ## mypy --strict and pyright
 layers: $(VENV)/has-dev ## import-linter: the import rules between packages
 	$(VENV)/bin/lint-imports
 
-generated: $(VENV)/has-dev ## check that generated/ matches openapi.yaml
+generated: $(VENV)/has-dev ## are generated/ and the blocking clients what their sources give?
 	$(RUN) scripts/generate.py --check
+	$(RUN) scripts/make_blocking.py --check
 
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel

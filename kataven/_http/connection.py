@@ -6,7 +6,7 @@ Knows the transport's responses. Decides nothing: whether to reconnect is the fl
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kataven._flow.effects import Interrupted, Opened
 from kataven._flow.operation import Failure, Response
@@ -21,13 +21,20 @@ from kataven._http.outcomes import (
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Iterator
+    from weakref import WeakSet
 
     from kataven._flow.effects import OpenStream
     from kataven._flow.operation import RawHeaders
-    from kataven._http.credentials import Token
-    from kataven._http.driver import AsyncDriver, Driver
-    from kataven._http.message import AsyncIncomingResponse, IncomingResponse, Request
+    from kataven._http.credentials import AsyncCredentials, Credentials, Token
+    from kataven._http.message import (
+        AsyncIncomingResponse,
+        BlockingTransport,
+        IncomingResponse,
+        NonBlockingTransport,
+        Request,
+    )
     from kataven._http.request import RequestWriter
+    from kataven.clock import Clock
 
 _STREAM_HEADERS: Final = (
     (b"accept", b"text/event-stream"),
@@ -36,6 +43,87 @@ _STREAM_HEADERS: Final = (
 )
 # What the value of a header may consist of. Browsers send an id as UTF-8, and so do we.
 _HEADER_VALUE: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]+")
+
+
+class StreamHost(Protocol):
+    """What a stream needs of the driver that runs it."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where now comes from."""
+        ...
+
+    @property
+    def credentials(self) -> Credentials:
+        """The token to send."""
+        ...
+
+    @property
+    def writer(self) -> RequestWriter:
+        """Writes the request."""
+        ...
+
+    @property
+    def transport(self) -> BlockingTransport:
+        """Sends it."""
+        ...
+
+    @property
+    def connections(self) -> WeakSet[StreamConnection]:
+        """The event streams that may be open."""
+        ...
+
+    def check_usable(self) -> None:
+        """Raise if the client is closed."""
+        ...
+
+    def renew(self, lease: str | None) -> None:
+        """Renew a lease that is held for long."""
+        ...
+
+    def release(self, lease: str | None) -> None:
+        """Release a lease."""
+        ...
+
+
+class AsyncStreamHost(Protocol):
+    """What an async stream needs of the driver that runs it."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where now comes from."""
+        ...
+
+    @property
+    def credentials(self) -> AsyncCredentials:
+        """The token to send."""
+        ...
+
+    @property
+    def writer(self) -> RequestWriter:
+        """Writes the request."""
+        ...
+
+    @property
+    def transport(self) -> NonBlockingTransport:
+        """Sends it."""
+        ...
+
+    def check_usable(self) -> None:
+        """Raise if the client is closed."""
+        ...
+
+    async def renew(self, lease: str | None) -> None:
+        """Renew a lease that is held for long."""
+        ...
+
+    async def release(self, lease: str | None) -> None:
+        """Release a lease."""
+        ...
+
+    def drop(self, lease: str | None) -> None:
+        """Release a lease where nothing can be awaited any more."""
+        ...
 
 
 def _request(writer: RequestWriter, token: Token, effect: OpenStream) -> Request:
@@ -68,7 +156,7 @@ class StreamConnection:
         lease: The lease of the rate limiter, released when the connection closes.
     """
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: StreamHost) -> None:
         self._driver = driver
         self.lease: str | None = None
         self._response: IncomingResponse | None = None
@@ -176,7 +264,7 @@ class AsyncStreamConnection:
         lease: The lease of the rate limiter, released when the connection closes.
     """
 
-    def __init__(self, driver: AsyncDriver) -> None:
+    def __init__(self, driver: AsyncStreamHost) -> None:
         self._driver = driver
         self.lease: str | None = None
         self._response: AsyncIncomingResponse | None = None

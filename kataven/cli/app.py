@@ -7,6 +7,7 @@ extra that is missing.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ FAILED = 1
 INTERRUPTED = 130
 # Installed by the extra ``cli``; errors from other parts of kataven name their own extra.
 EXTRA = frozenset({"click", "rich"})
+# What writing to a full disk, a closed pipe or a closed file raises.
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,12 +98,8 @@ def _fail(message: str) -> int:
 
 
 def _comes_from_printing(error: OSError) -> bool:
-    """Whether click or rich raised this: they only touch files when they write the output."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    module = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
-    return error.filename is None and module.partition(".")[0] in EXTRA
+    """Whether this is an error of writing the output: one of a named file has its name."""
+    return error.filename is None and error.errno in _OUTPUT_ERRORS
 
 
 def _discard_stdout() -> None:
