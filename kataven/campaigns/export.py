@@ -64,6 +64,8 @@ def export(
     query, _ = page_query(campaign_id, status)
     writer = yield from RunInThread(lambda: _export_writer(query, target, format, options.origin))
     try:
+        # In here, so that an interruption while it opens closes it too.
+        yield from RunInThread(writer.open)
         state = PageState(writer.next_page)
         if state.page:
             logger.info("resuming the export of %s at page %d", query.campaign_id, state.page)

@@ -215,6 +215,7 @@ def test_a_killed_process_loses_no_complete_page(tmp_path: Path) -> None:
         "from kataven.contacts.export import ExportWriter\n"
         "pages = json.load(sys.stdin)\n"
         "writer = ExportWriter('camp', sys.argv[1])\n"
+        "writer.open()\n"
         "for page, found in enumerate(pages[:3]):\n"
         "    writer.add_page(page, found)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -259,7 +260,7 @@ def test_two_exports_at_once_into_one_folder_are_refused(tmp_path: Path) -> None
         ExportWriter("camp", tmp_path / "a.csv"),
         pytest.raises(BlockingIOError, match="another export"),
     ):
-        ExportWriter("camp", tmp_path / "b.csv")
+        ExportWriter("camp", tmp_path / "b.csv").open()
 
 
 def test_a_table_that_fails_leaves_target_and_pages(tmp_path: Path) -> None:
@@ -317,7 +318,7 @@ def test_invalid_arguments_are_refused_before_any_page_is_read(tmp_path: Path) -
     with pytest.raises(TypeError, match="binary mode"):
         ExportWriter("camp", io.StringIO(), format="parquet")
     with pytest.raises(FileNotFoundError):
-        ExportWriter("camp", tmp_path / "none" / "out.csv")
+        ExportWriter("camp", tmp_path / "none" / "out.csv").open()
     with (
         ExportWriter("camp", tmp_path / "out.csv") as writer,
         pytest.raises(ValueError, match="the next one is 0"),

@@ -70,12 +70,12 @@ def test_an_interrupted_iteration_raises_and_its_page_is_where_to_go_on(
             if not caught:
                 assert given == hub.contacts
                 return
+            if len(given) == len(hub.contacts):
+                return
             if tracer.in_next and not contacts.interrupted:
                 assert given + list(contacts) == hub.contacts
                 return
             assert contacts.page * SIZE <= len(given), "a page counts that was not given"
-            if len(given) == len(hub.contacts):
-                return
             for _ in range(2):
                 with pytest.raises(KatavenError) as raised:
                     next(contacts)

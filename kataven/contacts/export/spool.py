@@ -65,27 +65,38 @@ class PageSpool:
     def __init__(
         self, campaign_id: str, status: str | None, path: Path | None, origin: str = ""
     ) -> None:
+        """Prepare; nothing is opened before ``open``."""
+        self.path: Final = path
+        # Hashed, so that the file does not show whose contacts these are.
+        owner = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
+        self._key = [_VERSION, campaign_id, status, owner]
+        self.pages = 0
+        self._opened: BufferedRandom | None = None
+
+    def open(self) -> None:
         """Open the file, without reading its pages.
 
         Raises:
             BlockingIOError: Another export is writing this file.
             OSError: The file cannot be opened.
         """
-        self.path: Final = path
-        # Hashed, so that the file does not show whose contacts these are.
-        owner = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
-        self._key = [_VERSION, campaign_id, status, owner]
-        self.pages = 0
-        if path is None:
-            self._file: BufferedRandom = TempFile("export")
-        else:
-            # Contacts are personal data: only the owner may read the file.
-            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-            try:
-                _lock(self._file, path)
-            except BaseException:
-                self._file.close()
-                raise
+        if self.path is None:
+            self._opened = TempFile("export")
+            return
+        # Contacts are personal data: only the owner may read the file.
+        self._opened = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        try:
+            _lock(self._opened, self.path)
+        except BaseException:
+            # Closed, it is not deleted by close(): it may be the other export's.
+            self._opened.close()
+            raise
+
+    @property
+    def _file(self) -> BufferedRandom:
+        if self._opened is None:
+            raise ValueError("the pages are not open")
+        return self._opened
 
     def resume(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the contacts of each complete page, from page 0; remove what comes after them."""
@@ -126,9 +137,11 @@ class PageSpool:
 
     def close(self) -> None:
         """Close the file, and delete it if it has no pages."""
-        if self.pages == 0 and self.path is not None and not self._file.closed:
+        if self._opened is None or self._opened.closed:
+            return
+        if self.pages == 0 and self.path is not None:
             self.path.unlink(missing_ok=True)
-        self._file.close()
+        self._opened.close()
 
     def _write(self, value: object) -> None:
         self._file.write(json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n")

@@ -66,14 +66,13 @@ class ExportWriter:
         status: str | None = None,
         origin: str = "",
     ) -> None:
-        """Open the spool and read its pages.
+        """Check the target; nothing is opened before ``open``.
 
         Raises:
             ValueError: The format is unknown, or the ending does not determine it.
             TypeError: The target is neither a path nor a file, or a text file for Parquet.
             ImportError: Parquet, and pyarrow is not installed.
-            BlockingIOError: Another export of this campaign is writing into the same folder.
-            OSError: The folder does not exist or is not writable, or the target is a folder.
+            IsADirectoryError: The target is a folder.
         """
         self._path, self._file = _opened(target)
         self.format: Final = _format(format, self._path, self._file)
@@ -90,13 +89,18 @@ class ExportWriter:
         self._columns = Columns()
         self._spool = PageSpool(campaign_id, status, spool, origin)
         self._last_page: list[dict[str, Any]] = []
-        try:
-            for contacts in self._spool.resume():
-                self._columns.see(contacts)
-                self._last_page = contacts
-        except BaseException:
-            self._spool.close()
-            raise
+
+    def open(self) -> None:
+        """Open the spool and read its pages; call ``close`` afterwards, also if this fails.
+
+        Raises:
+            BlockingIOError: Another export of this campaign is writing into the same folder.
+            OSError: The folder does not exist or is not writable.
+        """
+        self._spool.open()
+        for contacts in self._spool.resume():
+            self._columns.see(contacts)
+            self._last_page = contacts
 
     @property
     def next_page(self) -> int:
@@ -161,6 +165,11 @@ class ExportWriter:
         self._spool.close()
 
     def __enter__(self) -> Self:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
