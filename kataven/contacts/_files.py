@@ -69,8 +69,13 @@ class TempFile(io.BufferedRandom):
 
     def __del__(self) -> None:
         # Close without a ResourceWarning: callers may rely on collection to delete the file.
-        if hasattr(self, "_name"):
+        try:
             self.close()
+        except ValueError:
+            # Interrupted before there was a buffer: only the file below it is open.
+            wrapper = getattr(self, "_wrapper", None)
+            if wrapper is not None:
+                wrapper.close()
 
 
 def position_of(file: object) -> int | None:

@@ -72,9 +72,11 @@ def test_an_interrupted_stream_raises_stream_error_and_never_looks_complete(
             assert items == ITEMS[: len(items)], "an item was lost or came twice"
             if not caught:
                 assert items == ITEMS
+            elif len(items) == len(ITEMS):
+                pass
             elif tracer.in_next and not events.interrupted:
                 assert items + list(events) == ITEMS
-            elif len(items) < len(ITEMS):
+            else:
                 for _ in range(2):
                     with pytest.raises(StreamError):
                         next(events)
@@ -96,9 +98,11 @@ def test_an_interrupted_watch_raises_stream_error_and_never_ends_as_running(
                     seen.append(progress.status)
             if not caught:
                 assert seen == ["running", "completed"]
+            elif seen[-1:] == ["completed"]:
+                pass
             elif tracer.in_next and not watch.interrupted:
                 assert seen + [progress.status for progress in watch] == ["running", "completed"]
-            elif seen[-1:] != ["completed"]:
+            else:
                 with pytest.raises(StreamError):
                     next(watch)
             watch.close()
