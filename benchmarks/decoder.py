@@ -1,6 +1,6 @@
 """What decoding an event stream costs, beside ``json.loads`` and beside other decoders.
 
-Each figure is a ratio of CPU times, the median of interleaved repeats: this machine's speed, and
+Each figure is a ratio of CPU times, the median of interleaved runs: this machine's speed, and
 whatever else runs on it, touch both sides alike. Run as a script it prints a table::
 
     python benchmarks/decoder.py
@@ -101,15 +101,15 @@ def timed(run: Run) -> float:
     return time.process_time() - start
 
 
-def ratio(run: Run, beside: Run, repeats: int = REPEATS) -> float:
+def ratio(run: Run, beside: Run, runs: int = REPEATS) -> float:
     """How many times the CPU of `beside` a run takes."""
-    times = [(timed(run), timed(beside)) for _ in range(repeats)]
+    times = [(timed(run), timed(beside)) for _ in range(runs)]
     return statistics.median(a for a, _ in times) / statistics.median(b for _, b in times)
 
 
 def growth(stream: Callable[[int], Iterator[bytes]], size: int) -> float:
     """How much more each unit costs in a stream of eight times the size; 1.0 is linear."""
-    return ratio(lambda: ours(stream(size)), lambda: ours(stream(size // 8)), repeats=7) / 8
+    return ratio(lambda: ours(stream(size)), lambda: ours(stream(size // 8)), runs=7) / 8
 
 
 def long_line(size: int) -> Iterator[bytes]:
@@ -151,9 +151,9 @@ def measure() -> dict[str, tuple[float, float]]:
                 ratio(partial(ours, chunks), partial(loads, bodies)),
                 most,
             )
-        whole = cut(stream, 64 * KIB)
+        chunked = cut(stream, 64 * KIB)
         figures[f"{name}, 64 KiB chunks / json.loads(str)"] = (
-            ratio(partial(ours, whole), partial(loads, texts)),
+            ratio(partial(ours, chunked), partial(loads, texts)),
             1.1,
         )
         others: dict[str, Callable[[Iterable[bytes]], None]] = {}
@@ -164,7 +164,7 @@ def measure() -> dict[str, tuple[float, float]]:
                 others[f"{package} + json.loads"] = vendor(package)
         for other, decode in others.items():
             figures[f"{name}, 64 KiB chunks / {other}"] = (
-                ratio(partial(ours, whole), partial(decode, whole), 9),
+                ratio(partial(ours, chunked), partial(decode, chunked), 9),
                 0.7,
             )
     figures["one line in 1 KiB chunks: a byte of 10 MB / of 1.25 MB"] = (

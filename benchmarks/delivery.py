@@ -43,8 +43,8 @@ CAMPAIGN = (
 )
 
 
-class Answers(asyncio.Protocol):
-    """One connection of a server that answers every request with a campaign."""
+class Responder(asyncio.Protocol):
+    """One connection of a server that responds to every request with a campaign."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -83,7 +83,7 @@ async def serve(certificate: str | None) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answers, "127.0.0.1", 0, ssl=context)
+    server = await loop.create_server(Responder, "127.0.0.1", 0, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
@@ -115,10 +115,10 @@ def get_ratio(url: str) -> float:
         headers = {"Authorization": f"Bearer {KEY}"}
         bare = stack.enter_context(httpx.Client(headers=headers, trust_env=False))
         ours = stack.enter_context(KatavenClient(KEY, base_url=url))
-        whole = f"{url}/api/v1/campaigns/cmp_0123456789"
+        target = f"{url}/api/v1/campaigns/cmp_0123456789"
 
         def get_bare() -> object:
-            return bare.get(whole).json()
+            return bare.get(target).json()
 
         campaigns = ours.campaigns
 

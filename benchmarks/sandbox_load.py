@@ -146,7 +146,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         many_contacts(report, f"{folder}/hub.db")
     many_clients(report)
-    assert threading.active_count() == 1, "a thread was left behind"
+    assert threading.active_count() == 1, "a thread was not ended"
     return int(report.exceeded)
 
 

@@ -1,13 +1,13 @@
 """What following an event stream costs through the client, over a loopback socket.
 
 The server is a process of its own, so that CPU time counts the client alone. Each figure is a ratio
-of CPU times, the median of interleaved repeats. The yardstick is ``json.loads`` on frames that a
+of CPU times, the median of interleaved runs. The yardstick is ``json.loads`` on frames that a
 perfect splitter would have handed over for nothing; the other one is httpx-sse on the same socket.
-What httpx needs to read the socket is in the figure, and told apart beside it.
+The figure includes what the HTTP library needs to read the socket; another one leaves it out.
 
 A server may put each frame into an HTTP chunk of its own, as one that flushes each frame does. Then
-the HTTP library's own work for each chunk is far more than the frame's, and the same for everybody;
-those figures are told beside bare httpx reading the same bytes.
+the HTTP library's own work for each chunk is far more than the frame's, and the same for everyone;
+those figures are relative to bare httpx reading the same bytes.
 
 Run as a script it prints a table, and how soon the server sees that a stream was closed::
 
@@ -45,20 +45,20 @@ KIB = 1024
 
 
 def stream_bytes(end: bytes) -> list[bytes]:
-    """The frames of a whole stream."""
+    """Return the frames of an entire stream."""
     frames = [b"data: " + body + end + end for body in payloads()]
     return frames * (STREAMED // FRAMES)
 
 
 def serve() -> None:
-    """Answer each connection by its path; says its port, and the moment each client left."""
+    """Respond to each connection by its path; print the port, and when each client left."""
     bodies: dict[str, list[bytes]] = {}
     for name, end in (("LF", b"\n"), ("CRLF", b"\r\n")):
         frames = stream_bytes(end)
-        whole = b"".join(frames)
+        stream = b"".join(frames)
         size = 64 * KIB
         bodies[f"{name}-64KiB"] = [
-            chunk(whole[at : at + size]) for at in range(0, len(whole), size)
+            chunk(stream[at : at + size]) for at in range(0, len(stream), size)
         ]
         # The chunks of frames are sent together, so that only their parsing costs more.
         bodies[f"{name}-frames"] = [
@@ -68,23 +68,23 @@ def serve() -> None:
         print(listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=answer, args=(connection, bodies), daemon=True).start()
+            threading.Thread(target=respond, args=(connection, bodies), daemon=True).start()
 
 
-def chunk(piece: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def answer(connection: socket.socket, bodies: dict[str, list[bytes]]) -> None:
+def respond(connection: socket.socket, bodies: dict[str, list[bytes]]) -> None:
     """Stream what the path names, or one frame and then nothing until the client leaves."""
     with connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         head = b""
         while b"\r\n\r\n" not in head:
-            piece = connection.recv(65536)
-            if not piece:
+            data = connection.recv(65536)
+            if not data:
                 return
-            head += piece
+            head += data
         name = head.split(b" ")[1].split(b"/")[4].decode()
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -99,8 +99,8 @@ def answer(connection: socket.socket, bodies: dict[str, list[bytes]]) -> None:
                 pass
             print(time.monotonic(), flush=True)
             return
-        for piece in bodies[name]:
-            connection.sendall(piece)
+        for data in bodies[name]:
+            connection.sendall(data)
         connection.sendall(b"0\r\n\r\n")
 
 
@@ -241,7 +241,7 @@ def measure() -> dict[str, tuple[float, float]]:
         for end, goal in (("LF", 0.8), ("CRLF", 1.0)):
             name = f"{end}-64KiB"
             url = f"{hub.url}/api/v1/campaigns/{name}/events"
-            whole, task, yardstick, reading = medians(
+            cost, task, yardstick, reading = medians(
                 partial(ours, client, name),
                 partial(ours_awaited, runner, awaiting, name),
                 perfect,
@@ -249,23 +249,23 @@ def measure() -> dict[str, tuple[float, float]]:
             )
             shown = f"stream of {end} frames"
             figures[f"{shown}, less httpx's reading / json.loads on split frames"] = (
-                (whole - reading) / yardstick,
+                (cost - reading) / yardstick,
                 goal,
             )
-            figures[f"{shown} / json.loads on split frames"] = (whole / yardstick, goal)
+            figures[f"{shown} / json.loads on split frames"] = (cost / yardstick, goal)
             figures[f"{shown}, async / json.loads on split frames"] = (
                 task / yardstick,
                 goal + 0.4,
             )
             if find_spec("httpx_sse"):
-                whole, other = medians(partial(ours, client, name), partial(httpx_sse, bare, url))
-                figures[f"{shown} / httpx-sse + json.loads"] = (whole / other, 0.75)
+                cost, other = medians(partial(ours, client, name), partial(httpx_sse, bare, url))
+                figures[f"{shown} / httpx-sse + json.loads"] = (cost / other, 0.75)
         name = "LF-frames"
         url = f"{hub.url}/api/v1/campaigns/{name}/events"
-        whole, reading, yardstick = medians(
+        cost, reading, yardstick = medians(
             partial(ours, client, name), partial(bare_httpx, bare, url), perfect
         )
-        figures["a frame a chunk / bare httpx + json.loads"] = (whole / (reading + yardstick), 1.5)
+        figures["a frame a chunk / bare httpx + json.loads"] = (cost / (reading + yardstick), 1.5)
         for how, seconds in close_latencies(hub).items():
             figures[f"seconds until the server sees a close, {how} / 0.2 s"] = (seconds / 0.2, 1.0)
         runner.run(awaiting.aclose())

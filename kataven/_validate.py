@@ -52,7 +52,7 @@ def optional_seconds(name: str, value: float | None, *, zero: bool = False) -> f
 
 
 def timeout(value: float | Timeout) -> Timeout:
-    """Return the timeouts of a request; one number stands for each phase."""
+    """Return the timeouts of a request; one number applies to each phase."""
     if isinstance(value, Timeout):
         phases = value
     elif isinstance(value, int | float) and not isinstance(value, bool):

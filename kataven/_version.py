@@ -1,3 +1,3 @@
-"""The version of kataven, the only place where it stands."""
+"""The version of kataven, defined only here."""
 
 __version__ = "0.1.0"

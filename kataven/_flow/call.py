@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Of these the status says everything, and a body that broke off changes nothing.
+# For these the status says everything, and a truncated body changes nothing.
 _DECISIVE_STATUSES: Final = frozenset({401, 429})
 
 

@@ -45,7 +45,7 @@ class Acquire(Effect[Rejected | None]):
 
     Attributes:
         attempt: What is about to be sent.
-        deadline: The moment, in seconds since the epoch, after which nobody waits; or None.
+        deadline: The moment, in seconds since the epoch, at which the wait ends; or None.
         on_wait: Called once with the expected seconds if there is a wait.
         stream: Whether the lease is for a stream.
     """

@@ -1,6 +1,6 @@
 """The values that travel between flows and drivers.
 
-Knows what one request to the Hub is, what can come of it, and what a caller is told whose write was
+Knows what one request to the Hub is, what can come of it, and the note for a caller whose write was
 interrupted. Does no I/O, knows no HTTP library and decides nothing.
 """
 

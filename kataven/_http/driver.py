@@ -453,7 +453,7 @@ class AsyncDriver(_Usable):
             await self.limiter.renew(lease)
 
     async def refresh(self, effect: RefreshToken) -> None:
-        """Get a new token; past the deadline it is no longer waited for."""
+        """Get a new token; wait for it until the deadline at most."""
         import asyncio  # noqa: PLC0415 - loaded already wherever a loop runs
 
         left = None if effect.deadline is None else max(0.0, effect.deadline - self.clock.now())
@@ -509,7 +509,7 @@ class AsyncDriver(_Usable):
 
 
 class _Known:
-    """What is known of a request when its deadline cuts it off."""
+    """What is known of a request when its deadline ends it."""
 
     __slots__ = ("head", "token")
 

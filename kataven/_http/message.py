@@ -38,7 +38,7 @@ _NEVER_SENT: Final = frozenset(
 
 
 class TransportError(Exception):
-    """A request that did not get a response, or a response body that broke off.
+    """A request that did not get a response, or a response body that was truncated.
 
     Its ``__cause__`` is the library's exception: httpcore's on the SDK's transport, httpx's with
     ``http_client=``.
@@ -268,7 +268,7 @@ class IncomingResponse(Protocol):
         """Iterate over the chunks of the body as received.
 
         Raises:
-            TransportError: If the body breaks off, or takes longer than it may.
+            TransportError: If the body is truncated, or takes longer than it may.
         """
         ...
 
@@ -276,8 +276,8 @@ class IncomingResponse(Protocol):
         """Read the body as one without end from now on.
 
         Args:
-            idle_timeout: Seconds that each read may take. The body as a whole is not bounded, but
-                for the deadline.
+            idle_timeout: Seconds that each read may take. The entire body is bounded
+                only by the deadline.
         """
 
     def close(self) -> None:
@@ -304,7 +304,7 @@ class AsyncIncomingResponse(Protocol):
         """Iterate over the chunks of the body as received.
 
         Raises:
-            TransportError: If the body breaks off, or takes longer than it may.
+            TransportError: If the body is truncated, or takes longer than it may.
         """
         ...
 

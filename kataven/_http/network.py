@@ -138,7 +138,7 @@ class Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002 - the limits of the request hold
     ) -> httpcore.NetworkStream:
-        """Start TLS; the connection goes on as the one that is returned."""
+        """Start TLS; the connection that is returned replaces this one."""
         sending = self.sending
         try:
             inner = self._inner.start_tls(
@@ -292,7 +292,7 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002 - the limits of the request hold
     ) -> httpcore.AsyncNetworkStream:
-        """Start TLS; the connection goes on as the one that is returned."""
+        """Start TLS; the connection that is returned replaces this one."""
         sending = self.sending
         try:
             inner = await self._inner.start_tls(

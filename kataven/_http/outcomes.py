@@ -52,7 +52,7 @@ def failure_from_body_error(
         text = f"the response ({status}) was not complete within the timeout"
         timed_out = True
     else:
-        text = f"the response ({status}) broke off ({cause_of(error)})"
+        text = f"the response ({status}) was truncated ({cause_of(error)})"
     return Failure(
         cause=cause_of(error),
         text=text,
@@ -83,7 +83,7 @@ def deadline_failure(
     head: tuple[int, RawHeaders] | None,
     token: Token | None,
 ) -> Failure:
-    """Return what became of a request that the deadline cut off.
+    """Return what became of a request that the deadline ended.
 
     Args:
         cause: The timeout.
@@ -107,6 +107,6 @@ def deadline_failure(
 
 
 def cause_of(error: Exception) -> Exception:
-    """Return the library's exception behind ours."""
+    """Return the HTTP library's exception that caused ours."""
     cause = error.__cause__
     return cause if isinstance(error, TransportError) and isinstance(cause, Exception) else error

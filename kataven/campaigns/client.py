@@ -125,7 +125,7 @@ class CampaignsClient(CampaignMethods):
             each number once. Close it after the upload.
 
         Raises:
-            ValueError: For any status but ``failed`` the campaign must be over, because its
+            ValueError: For any status but ``failed`` the campaign must have finished, because its
                 contacts may still be dialled. ``in_progress`` and an empty status are always
                 refused: such a list would hold people who are in a call.
             KatavenError: Reading failed.
@@ -136,7 +136,7 @@ class CampaignsClient(CampaignMethods):
     def watch(
         self, campaign_id: str, *, poll_fallback: bool = True, poll_interval: float = 10.0
     ) -> ProgressIterator:
-        """Follow a campaign, in any state, until it is over for certain.
+        """Follow a campaign, in any state, until it has certainly finished.
 
         Args:
             campaign_id: The campaign's id.
@@ -164,7 +164,7 @@ class CampaignsClient(CampaignMethods):
         timeout: float | None = None,
         on_progress: Callable[[CampaignProgress], object] | None = None,
     ) -> Campaign:
-        """Wait until a campaign, in any state, is over.
+        """Wait until a campaign, in any state, has finished.
 
         Args:
             campaign_id: The campaign's id.
@@ -202,7 +202,7 @@ class CampaignsClient(CampaignMethods):
         timeout: float | None = None,
         on_progress: Callable[[CampaignProgress], object] | None = None,
     ) -> Campaign:
-        """Create a campaign, start it, and wait until it is over.
+        """Create a campaign, start it, and wait until it has finished.
 
         With ``scheduled_at`` it is not started, because that would dial at once; whether the Hub
         then begins by itself is not known. Nothing is ever undone: what was created continues.

@@ -220,7 +220,7 @@ class CampaignMethods:
             that cannot be read.
 
         Raises:
-            ConflictError: The campaign is already over.
+            ConflictError: The campaign has already finished.
             APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
             ServerError: The Hub or a proxy failed; the campaign may have been stopped.
             ValueError: The id is empty or dots; nothing is sent.
@@ -295,7 +295,7 @@ class CampaignMethods:
             Close it, or use it as a context manager.
 
         Raises:
-            APIStatusError: The Hub refused the stream; raised before any item.
+            APIStatusError: The Hub refused the stream.
             APIConnectionError: It could not be opened, and ``reconnect`` is off.
             APITimeoutError: ``total_timeout`` expired.
             ResponseFormatError: The response is not an event stream.

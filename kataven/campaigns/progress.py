@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Documented: a campaign in one of these is over.
+# Documented: a campaign in one of these has finished.
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
 # Documented: a campaign in one of these may continue.
 LIVE_STATUSES: Final = frozenset({"draft", "scheduled", "running", "paused"})
@@ -58,7 +58,7 @@ class CampaignProgress:
 
     @property
     def terminal(self) -> bool:
-        """Whether the campaign is over."""
+        """Whether the campaign has finished."""
         return self.status in TERMINAL_STATUSES
 
 

@@ -2,7 +2,7 @@
 
 Flows for both clients. The end is certain with the end marker, with a snapshot of a terminal
 status, or when ``get`` shows a terminal status after a clean close. Where there is no event stream
-they poll. Which statuses are terminal is said in ``progress.py``.
+they poll. ``progress.py`` has the terminal statuses.
 """
 
 from __future__ import annotations
@@ -126,15 +126,15 @@ class Watching:
         while True:
             begun = self._clock.now()
             try:
-                over, campaign = yield from self._by_stream()
+                finished, campaign = yield from self._by_stream()
             except (APIStatusError, ResponseFormatError, StreamError) as error:
                 if isinstance(error, APIStatusError) and error.status_code not in _NO_STREAM:
                     raise
                 if not self._settings.poll_fallback:
                     raise
                 logger.info("no event stream (%s); polling instead", error)
-                over, campaign = yield from self._by_polling()
-            if over:
+                finished, campaign = yield from self._by_polling()
+            if finished:
                 return campaign
             lasted = self._clock.now() - begun
             pause = min(_LONGEST_REOPEN_PAUSE, pause * 2)
@@ -143,7 +143,7 @@ class Watching:
             yield from self._sleep(pause)
 
     def _by_stream(self) -> Flow[tuple[bool, Campaign | None]]:
-        """Follow the stream; return whether the campaign is over, and the campaign if known."""
+        """Follow the stream; return whether the campaign has finished, and it if known."""
         seen = _Seen()
 
         def handle(effect: AnyEffect) -> Flow[Any]:
@@ -197,7 +197,7 @@ class Watching:
         return False, None
 
     def _by_polling(self) -> Flow[tuple[bool, Campaign | None]]:
-        """Poll until the campaign is over or a stream is worth another attempt."""
+        """Poll until the campaign has finished, or until a stream is tried again."""
         until = self._clock.now() + _STREAM_RETRY
         while True:
             campaign = yield from self._get()
@@ -256,12 +256,12 @@ class Watching:
 def watch(
     campaign_id: str, settings: WatchSettings, options: Options, clock: Clock
 ) -> Flow[Campaign | None]:
-    """Emit progress until the campaign is over for certain."""
+    """Emit progress until the campaign has certainly finished."""
     return Watching(campaign_id, settings, options, clock).flow()
 
 
 def wait(campaign_id: str, timeout: float | None, options: Options, clock: Clock) -> Flow[Campaign]:
-    """Emit progress until the campaign is over; return the final campaign.
+    """Emit progress until the campaign has finished; return the final campaign.
 
     Raises:
         WaitTimeoutError: It did not finish before the timeout expired.
@@ -277,7 +277,7 @@ def wait(campaign_id: str, timeout: float | None, options: Options, clock: Clock
             raise
         last = watching.meter.last
         if last is not None and last.terminal:
-            text = f"is over ({last.status}), but get did not respond within {timeout:g} s"
+            text = f"has finished ({last.status}), but get did not respond within {timeout:g} s"
         else:
             shown = "no progress was seen" if last is None else f"it is {last.status}"
             text = f"did not finish within {timeout:g} s ({shown}); it continues"

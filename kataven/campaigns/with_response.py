@@ -1,7 +1,7 @@
 """The documented methods with status, headers and request id beside their data.
 
 For debugging. Each method is the client's own, run with a recorder of the last response; its name,
-parameters and types are taken over, not written again.
+parameters and types are reused, not written again.
 """
 
 from __future__ import annotations

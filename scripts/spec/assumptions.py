@@ -1,4 +1,4 @@
-"""Knows what ``x-assumed`` means: where it may stand, and how assumptions survive an import.
+"""Knows what ``x-assumed`` means: where it may be used, and how assumptions survive an import.
 
 An assumption is laid over the vendor's document only where that document leaves the place open.
 Where the document defines the place, the assumption gives way and a sentence names it.

@@ -80,7 +80,7 @@ def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(10)
-    assert results, "the call goes on"
+    assert results, "the call continues"
     return results[0]
 
 

@@ -24,7 +24,7 @@ LOST: dict[str, Any] = {
     "504": response(504, ""),
     "empty": response(201, b""),
     "html": response(200, "<html></html>"),
-    "broken off": (response(201, b'{"id"', length=90), reset),
+    "truncated": (response(201, b'{"id"', length=90), reset),
     "timeout": (silence,),
 }
 TWIN = {**MINE, "id": "twin"}

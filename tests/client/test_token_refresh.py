@@ -114,7 +114,7 @@ def test_all_calls_refused_with_one_token_share_one_refresh(
             everybody.wait(10)
         return issuer.decide(request)
 
-    def told(event: kataven.CallEvent) -> None:
+    def count(event: kataven.CallEvent) -> None:
         if event.status == 401:
             refused.append(1)
 
@@ -130,7 +130,7 @@ def test_all_calls_refused_with_one_token_share_one_refresh(
         return issuer()
 
     key = ask if caller.name == "sync" else ask_awaited
-    client = caller.client(hub, api_key=key, on_response=told)
+    client = caller.client(hub, api_key=key, on_response=count)
     caller.call(client.campaigns.list)
     refused.clear()
     hub.on_request = decide

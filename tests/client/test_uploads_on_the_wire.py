@@ -281,7 +281,7 @@ class Counted(io.RawIOBase):
 
     def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
         assert n is not None
-        assert n > 0, "the whole file was asked for at once"
+        assert n > 0, "the entire file was read at once"
         self.largest = max(self.largest, n)
         if not self.given:
             self.given = True

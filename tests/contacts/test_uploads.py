@@ -30,7 +30,7 @@ MANY = 4
 
 
 class Waiting:
-    """A source that does not go on until the test says so."""
+    """A source that does not continue until the test says so."""
 
     def __init__(self) -> None:
         self.reading = threading.Event()

@@ -46,7 +46,7 @@ def shows(hub: PagedHub, *rows: dict[str, Any]) -> None:
 NOT_MINE: dict[str, dict[str, Any]] = {
     "it is paused": {"status": "paused"},
     "it runs": {"status": "running"},
-    "it is over": {"status": "completed"},
+    "it has finished": {"status": "completed"},
     "an unknown status": {"status": ["draft"]},
     "it was started once": {"started_at": "2020-01-01T00:00:00Z"},
     "its calls at once": {"max_concurrent_calls": 50},
@@ -115,12 +115,12 @@ def test_times_are_compared_where_they_can_be(
 def test_a_list_shorter_than_its_total_proves_nothing(
     caller: Blocking, hub: PagedHub, when: str
 ) -> None:
-    cut = json_response({"campaigns": [*OTHERS[1:], MINE], "total": 51})
-    whole = json_response({"campaigns": OTHERS[1:], "total": 49})
+    incomplete = json_response({"campaigns": [*OTHERS[1:], MINE], "total": 51})
+    complete = json_response({"campaigns": OTHERS[1:], "total": 49})
     if when == "before":
-        hub.respond(json_response({"campaigns": OTHERS, "total": 51}), hang_up, cut)
+        hub.respond(json_response({"campaigns": OTHERS, "total": 51}), hang_up, incomplete)
     else:
-        hub.respond(whole, hang_up, cut)
+        hub.respond(complete, hang_up, incomplete)
     with pytest.raises(APIConnectionError, match=f"{when}.*50.*51"):
         create(caller, hub)
 

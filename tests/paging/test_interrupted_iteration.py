@@ -1,4 +1,4 @@
-"""An interruption anywhere in the SDK ends reading page by page, and says at which page to go on.
+"""An interruption anywhere in the SDK ends reading page by page, and says at which page to continue.
 
 Each proof raises at every line of ``kataven/`` that its calls execute, over a real socket. The
 tests marked ``slow`` raise at all of them, the others at a part.
@@ -56,7 +56,7 @@ def everyone(hub: PagedHub) -> list[str]:
 
 
 @strides
-def test_an_interrupted_iteration_raises_and_its_page_is_where_to_go_on(
+def test_an_interrupted_iteration_raises_and_its_page_is_where_to_continue(
     fresh: Any, hub: PagedHub, stride: int
 ) -> None:
     def scenario(tracer: Tracer) -> None:

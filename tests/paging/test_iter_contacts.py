@@ -144,7 +144,12 @@ def test_equal_pages_that_are_not_consecutive_do_not_end_it(
         lambda rows: {"contacts": {"of": "page"}, "data": rows},
         lambda rows: {"contacts": rows or None},
     ],
-    ids=["contacts beside another list", "the only list", "contacts is no list", "null at the end"],
+    ids=[
+        "contacts beside another list",
+        "the only list",
+        "contacts is not a list",
+        "null at the end",
+    ],
 )
 def test_the_rows_are_found_in_any_envelope(caller: Blocking, hub: PagedHub, envelope: Any) -> None:
     hub.page = lambda page: envelope(hub.contacts[page * 100 :][:100])
@@ -198,7 +203,7 @@ def test_an_error_names_the_page_to_resume_at(caller: Blocking, hub: PagedHub) -
         caller.next(contacts)
     assert caught.value.page == contacts.page == 2
     assert pickle.loads(pickle.dumps(caught.value)).page == 2
-    # The iterator is exhausted; a new one goes on.
+    # The iterator is exhausted; a new one continues.
     assert caller.items(contacts) == []
     rest = caller.items(client.campaigns.iter_contacts("c1", start_page=caught.value.page))
     assert read + rest == hub.contacts
@@ -248,7 +253,7 @@ def test_a_cancelled_wait_for_an_item_requests_its_page_again(hub: PagedHub) -> 
             assert read == hub.contacts
             left = client.rate_limits
             assert left is not None
-            # Each request was admitted, the repeated one too.
+            # Each request was admitted, the retried one too.
             assert len(hub.requests) == 5
             assert left.per_hour == 50 - 5
             assert left.concurrent == 1

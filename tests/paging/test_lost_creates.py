@@ -67,7 +67,7 @@ LOST: dict[str, tuple[Any, type[KatavenError]]] = {
     "a 520": (response(520, b""), ServerError),
     "a 201 without JSON": (response(201, b"<html>created"), ResponseFormatError),
     "a 201 with a list": (response(201, b"[]"), ResponseFormatError),
-    "a 200 cut in half": (response(200, b'{"id": "c'), ResponseFormatError),
+    "a truncated 200": (response(200, b'{"id": "c'), ResponseFormatError),
 }
 lost_answers = pytest.mark.parametrize("fault", LOST)
 

@@ -426,7 +426,7 @@ def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited
         return None
 
     assert awaited.call(read) == {"n": 1}
-    # Under load an opening may outlast one wait, and is then repeated.
+    # Under load an opening may outlast one wait, and is then retried.
     assert len(hub.requests) >= 2
 
 

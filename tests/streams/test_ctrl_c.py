@@ -1,4 +1,4 @@
-"""Ctrl-C in a separate process: the connection ends, and a run names the campaign that goes on."""
+"""Ctrl-C in a separate process: the connection ends, and a run names the campaign that continues."""
 
 from __future__ import annotations
 

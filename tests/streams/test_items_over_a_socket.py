@@ -162,10 +162,10 @@ def test_any_stream_cut_anywhere_yields_the_same_items(
     edges = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
     chunks = [raw[a:b] for a, b in itertools.pairwise(edges)]
     campaigns = caller.client(hub).campaigns
-    hub.events(stream(raw), campaign="whole")
+    hub.events(stream(raw), campaign="undivided")
     hub.events(stream(*chunks), campaign="cut")
-    whole = caller.rest(campaigns.stream_events("whole"))
-    assert caller.rest(campaigns.stream_events("cut")) == whole
+    undivided = caller.rest(campaigns.stream_events("undivided"))
+    assert caller.rest(campaigns.stream_events("cut")) == undivided
 
 
 def test_a_callers_hook_that_reads_the_response_loses_nothing(

@@ -41,7 +41,7 @@ def in_uvloop(hub: LoopbackHub, main: Callable[[Any], Coroutine[Any, Any, Any]])
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
             came = await main(client.campaigns)
             assert client.rate_limits is not None
-            assert client.rate_limits.concurrent == 2, "a lease was not given back"
+            assert client.rate_limits.concurrent == 2, "a lease was not released"
             return came
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -92,7 +92,7 @@ class Http2Hub:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.start_asked = threading.Event()
-        self.answer = threading.Event()
+        self.respond = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.1)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -102,7 +102,7 @@ class Http2Hub:
 
     def close(self) -> None:
         self._over.set()
-        self.answer.set()
+        self.respond.set()
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
@@ -137,7 +137,7 @@ class Http2Hub:
                 for event in connection.receive_data(chunk) if chunk else ():
                     if isinstance(event, h2.events.RequestReceived):
                         late = self._asked(connection, event) or late
-                if late is not None and self.answer.is_set():
+                if late is not None and self.respond.is_set():
                     connection.send_headers(
                         late, [(":status", "200"), ("content-type", "application/json")]
                     )
@@ -178,7 +178,7 @@ def test_closing_an_http_2_stream_leaves_other_calls_alone(http2_hub: Http2Hub) 
         starting.start()
         assert http2_hub.start_asked.wait(10)
         events.close()
-        http2_hub.answer.set()
+        http2_hub.respond.set()
         starting.join(10)
         assert list(events) == []
     assert results == [{"id": "c1", "status": "running"}]
@@ -303,10 +303,10 @@ def test_waiting_for_a_new_key_does_not_outlast_the_call(
     }
 
     async def bounded() -> None:
-        async with asyncio.timeout(10) as whole:
+        async with asyncio.timeout(10) as limit:
             with pytest.raises((APITimeoutError, WaitTimeoutError)):
                 await calls[what]()
-        assert not whole.expired()
+        assert not limit.expired()
 
     awaited.call(bounded)
     assert len(asked) == 2

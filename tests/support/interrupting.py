@@ -65,7 +65,7 @@ class Tracer:
         where: File, line and function where it raised, or None.
         lost: Whether the interpreter swallowed it, as it does in a finaliser.
         in_next: Whether it raised at a line of ``__next__`` itself. Before its first step the
-            iterator cannot know of that, and may go on as if nothing had been called.
+            iterator cannot know of that, and may continue as if nothing had been called.
     """
 
     def __init__(self, at: int | None = None, packages: tuple[str, ...] = (PACKAGE,)) -> None:

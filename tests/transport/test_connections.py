@@ -172,7 +172,7 @@ def test_idle_connections_that_the_server_closed_are_closed_here_too(
     newest = hub.requests[-1].connection
     for connection in accepted:
         if newest_too or connection.number != newest:
-            # The Hub goes on reading: it sees the end only when the client closes its side.
+            # The Hub continues to read: it sees the end only when the client closes its side.
             connection.sock.shutdown(socket.SHUT_WR)
     for _ in range(4):
         assert caller.send(transport, hub.url).status == 200

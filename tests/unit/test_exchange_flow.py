@@ -83,14 +83,14 @@ def drive(
     flow = call(operation, options or Options(), clock)
     effects: list[Any] = []
     waiting = list(outcomes)
-    answer: Any = None
+    result: Any = None
     try:
         while True:
-            effect = flow.send(answer)
+            effect = flow.send(result)
             effects.append(effect)
-            answer = None
+            result = None
             if isinstance(effect, Send):
-                answer = waiting.pop(0)
+                result = waiting.pop(0)
             elif isinstance(effect, Sleep):
                 clock.time += effect.seconds
     except StopIteration as end:
@@ -150,14 +150,14 @@ def test_a_write_that_failed_at_the_server_is_not_retried(name: str, status: int
 
 @table("name", WRITES)
 def test_a_2xx_with_a_truncated_body_is_a_success_of_a_write(name: str) -> None:
-    failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
+    failure = Failure(OSError("gone"), "it was truncated", sent=True, status=200)
     result, effects = drive(WRITES[name], [failure])
     assert result == (None if name == "delete" else {})
     assert kinds(effects) == ["Send"]
 
 
 def test_a_2xx_with_a_truncated_body_is_retried_for_a_read() -> None:
-    failure = Failure(OSError("gone"), "it broke off", sent=True, status=200)
+    failure = Failure(OSError("gone"), "it was truncated", sent=True, status=200)
     result, effects = drive(GET, [failure, OK])
     assert result == {"id": "c1"}
     assert kinds(effects) == ["Send", "Sleep", "Send"]
@@ -173,7 +173,7 @@ def test_a_body_that_must_not_be_decompressed_is_final_for_a_read() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 409, 503])
 def test_the_status_of_a_write_counts_though_its_body_is_truncated(status: int) -> None:
-    failure = Failure(OSError("gone"), "it broke off", sent=True, status=status)
+    failure = Failure(OSError("gone"), "it was truncated", sent=True, status=status)
     result, effects = drive(WRITES["start"], [failure])
     assert result.status_code == status
     assert kinds(effects) == ["Send"]
@@ -312,7 +312,9 @@ failures = st.builds(
     st.none(),
 )
 broken = st.builds(
-    lambda status, final: Failure(OSError("x"), "it broke off", True, status=status, final=final),
+    lambda status, final: Failure(
+        OSError("x"), "it was truncated", True, status=status, final=final
+    ),
     statuses,
     st.booleans(),
 )
@@ -325,7 +327,7 @@ options_ = st.builds(
 )
 
 
-def _surely_not_acted_upon(outcome: Response | Failure) -> bool:
+def _known_not_to_be_processed(outcome: Response | Failure) -> bool:
     if isinstance(outcome, Failure) and outcome.status is None:
         return not outcome.sent
     return outcome.status in {401, 429}
@@ -340,7 +342,7 @@ def test_a_write_is_retried_only_if_the_hub_is_known_not_to_have_acted(
     renewals = kinds(effects).count("RefreshToken")
     assert 1 <= sends <= options.max_retries + 1 + renewals
     assert renewals <= (1 if options.refreshable else 0)
-    assert all(_surely_not_acted_upon(outcome) for outcome in happens[: sends - 1])
+    assert all(_known_not_to_be_processed(outcome) for outcome in happens[: sends - 1])
     last = happens[sends - 1]
     status = last.status
     if status is not None and 200 <= status < 300:

@@ -26,10 +26,10 @@ def _read(value: str, now: float = NOW) -> float | None:
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_backoff_lies_between_zero_and_a_bound_that_doubles_from_a_half_to_eight(
-    repeats: int, jitter: float
+    retries: int, jitter: float
 ) -> None:
-    bound = 0.5 * 2 ** min(repeats, 4)
-    assert backoff(repeats, jitter) == pytest.approx(jitter * bound)
+    bound = 0.5 * 2 ** min(retries, 4)
+    assert backoff(retries, jitter) == pytest.approx(jitter * bound)
 
 
 @given(st.floats(0.001, 1e9))
@@ -50,10 +50,8 @@ def test_an_http_date_in_the_future_is_the_time_until_then(ahead: int) -> None:
 
 
 @given(st.integers(0, 10**9))
-def test_an_http_date_in_the_past_is_ignored(behind: int) -> None:
-    date = format_datetime(
-        datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=behind), usegmt=True
-    )
+def test_an_http_date_in_the_past_is_ignored(ago: int) -> None:
+    date = format_datetime(datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=ago), usegmt=True)
     assert _read(date) is None
 
 
@@ -87,10 +85,10 @@ CAPS = ["concurrent call limit reached", "call rate limit", "daily minute budget
     st.sampled_from(CAPS), st.text(max_size=5), st.text(max_size=5), st.none() | st.floats(1, 100)
 )
 def test_a_cost_cap_is_known_by_its_words_in_any_case_and_place(
-    words: str, before: str, behind: str, retry_after: float | None
+    words: str, before: str, after: str, retry_after: float | None
 ) -> None:
     for text in (words, words.upper(), words.title()):
-        said = f"{before}{text}{behind}".encode()
+        said = f"{before}{text}{after}".encode()
         assert limit_reason(said, retry_after) == "cost_cap"
 
 
@@ -112,12 +110,12 @@ def test_without_a_time_to_wait_nothing_else_is_a_rate_limit(body: bytes) -> Non
 
 
 def _wait(
-    operation: object, outcome: Response | Failure, repeats: int = 0, most: int = 3
+    operation: object, outcome: Response | Failure, retries: int = 0, most: int = 3
 ) -> float | None:
     return retry_delay(
         operation,  # type: ignore[arg-type]
         outcome,
-        retries=repeats,
+        retries=retries,
         max_retries=most,
         max_retry_wait=120,
         now=NOW,
@@ -135,8 +133,8 @@ def test_only_transient_statuses_are_retried(status: int) -> None:
 @table("most", range(5))
 def test_the_number_of_retries_is_limited(most: int) -> None:
     for outcome in (Response(503, (), b""), Failure(OSError(), "x", sent=False)):
-        waits = [_wait(GET, outcome, repeats, most) for repeats in range(10)]
-        assert [wait is not None for wait in waits] == [repeats < most for repeats in range(10)]
+        waits = [_wait(GET, outcome, retries, most) for retries in range(10)]
+        assert [wait is not None for wait in waits] == [retries < most for retries in range(10)]
 
 
 @given(st.floats(0.01, 120), st.floats(0, 1, exclude_max=True))
