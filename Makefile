@@ -55,7 +55,7 @@ types: $(VENV)/has-dev ## mypy --strict and pyright
 layers: $(VENV)/has-dev ## import-linter: the import rules between packages
 	$(VENV)/bin/lint-imports
 
-generated: $(VENV)/has-dev ## are generated/ and the blocking clients what their sources give?
+generated: $(VENV)/has-dev ## check that generated/ and the blocking clients match their sources
 	$(RUN) scripts/generate.py --check
 	$(RUN) scripts/make_blocking.py --check
 

@@ -1,4 +1,4 @@
-"""What decoding an event stream costs, beside ``json.loads`` and beside other decoders.
+"""What decoding an event stream costs, relative to ``json.loads`` and other decoders.
 
 Each figure is a ratio of CPU times, the median of interleaved runs: this machine's speed, and
 whatever else runs on it, touch both sides alike. Run as a script it prints a table::
@@ -101,9 +101,9 @@ def timed(run: Run) -> float:
     return time.process_time() - start
 
 
-def ratio(run: Run, beside: Run, runs: int = REPEATS) -> float:
-    """How many times the CPU of `beside` a run takes."""
-    times = [(timed(run), timed(beside)) for _ in range(runs)]
+def ratio(run: Run, baseline: Run, runs: int = REPEATS) -> float:
+    """Return the CPU time of a run, relative to that of ``baseline``."""
+    times = [(timed(run), timed(baseline)) for _ in range(runs)]
     return statistics.median(a for a, _ in times) / statistics.median(b for _, b in times)
 
 

@@ -1,4 +1,4 @@
-"""What a call costs beside bare httpx: CPU of a `get`, time and memory of a 10 MB upload.
+"""What a call costs, relative to bare httpx: CPU of a `get`, time and memory of a 10 MB upload.
 
 The server is a process of its own, so that only the client's work is counted. All pairs are
 interleaved; ratios, not times, can be compared between machines. Also printed, without a goal: what
@@ -284,7 +284,7 @@ def print_store_costs(folder: Path) -> None:
 
 
 def print_start_over_tls(folder: Path) -> None:
-    """Print how long a `start` over TLS takes beside a `get`, which reuses its connection."""
+    """Print how long a `start` over TLS takes, and a `get`, which reuses its connection."""
     if shutil.which("openssl") is None:
         print("  start over TLS: not measured, openssl is not installed")
         return

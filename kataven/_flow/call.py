@@ -37,8 +37,8 @@ def call(
         operation: What to send.
         options: How.
         clock: Where now and jitter come from.
-        deadline: A moment that the call must not pass, in seconds since the epoch, beside the
-            deadline of the options.
+        deadline: A moment that the call must not pass, in seconds since the epoch, in
+            addition to the deadline of the options.
 
     Returns:
         The operation's result.

@@ -67,14 +67,14 @@ class Send(Effect[Response | Failure]):
 
 @dataclass(frozen=True, slots=True)
 class PauseLimiter(Effect[None]):
-    """Hold back every call of the rate limiter for so many seconds, except control calls."""
+    """Hold back every call of the rate limiter for ``seconds``, except control calls."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep(Effect[None]):
-    """Wait so many seconds."""
+    """Wait for ``seconds``."""
 
     seconds: float
 

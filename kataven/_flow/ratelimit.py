@@ -26,7 +26,7 @@ _LEASE_SHARE: Final = 1 / 20
 PATIENCE: Final = 30.0
 # The same after a response: the result is there already, and a lease expires by itself.
 HURRY: Final = 1.0
-# A lease in a shared store expires after so many seconds, because a killed process releases none.
+# Seconds after which a lease in a shared store expires, because a killed process releases none.
 # Longer than any call with the default timeouts.
 LEASE_SECONDS: Final = 150.0
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
@@ -53,7 +53,7 @@ class RateLimits:
         store: Where the state is kept: ``"memory"`` (this client alone), the path of an SQLite file
             (all processes of this machine), or a ``redis://`` URL (several machines).
         name: The name of the state in a Redis store; use one for each account.
-        time_scale: For an embedded Hub that runs so many times as fast as the clock.
+        time_scale: How many times as fast as the clock an embedded Hub runs.
 
     Raises:
         TypeError: If a value has the wrong type.
@@ -136,7 +136,7 @@ def _reserved(limit: int, share: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One sliding window: so many requests in so many seconds."""
+    """One sliding window: at most ``limit`` requests in ``seconds``."""
 
     seconds: float
     limit: int
@@ -159,7 +159,8 @@ class RateLimitStatus:
         per_minute: Requests left in the current minute, or None if it has no limit.
         per_hour: The same for the hour.
         per_day: The same for the day.
-        concurrent: Requests that may be sent beside those in flight, or None if there is no limit.
+        concurrent: Requests that may be sent in addition to those in flight, or None if there is no
+            limit.
         paused_for: Seconds that a 429 of the Hub still holds back every call.
     """
 

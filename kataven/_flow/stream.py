@@ -41,7 +41,7 @@ LONGEST_RECONNECT_PAUSE: Final = 30.0
 _LEAST_BASE: Final = 0.1
 # To a socket, a timeout of 0 means "do not wait at all".
 _LEAST_TIMEOUT: Final = 0.001
-# A stream whose bytes never complete an item counts as silent after so many seconds.
+# Seconds after which a stream whose bytes never complete an item counts as silent.
 TRICKLE_TIMEOUT: Final = 60.0
 
 
@@ -91,8 +91,8 @@ def follow(
         options: How the client sends.
         clock: Where now and jitter come from.
         state: Updated for the reader.
-        deadline: A moment that nothing may pass, in seconds since the epoch, beside that of the
-            settings.
+        deadline: A moment that nothing may pass, in seconds since the epoch, in addition to
+            that of the settings.
 
     Raises:
         APIStatusError: The Hub refused the stream.

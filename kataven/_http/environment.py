@@ -36,7 +36,7 @@ class Proxy:
         host: Its host, without brackets.
         port: Its port, or None for the default of its scheme.
         auth: User name and password, or None.
-        errors: What is raised beside httpcore's errors if it does not speak its protocol.
+        errors: Exceptions other than httpcore's that mean that it does not speak its protocol.
     """
 
     scheme: str

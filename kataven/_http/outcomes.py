@@ -1,4 +1,4 @@
-"""What became of a request, as a value for the flow: a response or a failure.
+"""The outcome of a request, as a value for the flow: a response or a failure.
 
 Knows the transport's exceptions and the time limits of a request, and keeps the token out of what
 an error may show. Decides nothing.
@@ -30,7 +30,7 @@ def response_from(status: int, raw_headers: RawHeaders, body: bytes, token: Toke
 
 
 def failure_from_send_error(error: TransportError, sending: Sending) -> Failure:
-    """Return what became of a request whose response headers did not arrive."""
+    """Return the failure of a request whose response headers did not arrive."""
     return Failure(
         cause=cause_of(error),
         text=error.text,
@@ -42,7 +42,7 @@ def failure_from_send_error(error: TransportError, sending: Sending) -> Failure:
 def failure_from_body_error(
     error: Exception, status: int, raw_headers: RawHeaders, token: Token
 ) -> Failure:
-    """Return what became of a response whose headers arrived and whose body did not."""
+    """Return the failure of a request whose response headers arrived, but not the body."""
     final = False
     timed_out = False
     if isinstance(error, BodyError):
@@ -66,7 +66,7 @@ def failure_from_body_error(
 
 
 def token_deadline_failure() -> Failure:
-    """Return what became of a request whose token arrived only after the deadline."""
+    """Return the failure of a request whose token arrived after the deadline."""
     return Failure(
         TimeoutError(),
         "the deadline passed before api_key= returned a key",
@@ -83,7 +83,7 @@ def deadline_failure(
     head: tuple[int, RawHeaders] | None,
     token: Token | None,
 ) -> Failure:
-    """Return what became of a request that the deadline ended.
+    """Return the failure of a request that the deadline ended.
 
     Args:
         cause: The timeout.

@@ -44,7 +44,7 @@ class CampaignsClient(CampaignMethods):
 
     @property
     def with_response(self) -> CampaignsWithResponse:
-        """The same methods, each returning status, headers and request id beside the data."""
+        """The same methods, each returning the data with status, headers and request id."""
         from kataven.campaigns.with_response import CampaignsWithResponse  # noqa: PLC0415 - rare
 
         return CampaignsWithResponse(self._driver, self._options)
@@ -89,7 +89,7 @@ class CampaignsClient(CampaignMethods):
     ) -> None:
         """Write every contact of a campaign to a table: CSV, JSON lines or Parquet.
 
-        While the pages are read they are kept beside the target, so that an interrupted export
+        While the pages are read they are kept next to the target, so that an interrupted export
         continues after its last complete page. The table is then written in one pass and renamed
         into place. Columns are the contact's fields and all custom fields, under the names of the
         uploaded file. In CSV, cells that a spreadsheet would run as a formula get a ``'`` in front,

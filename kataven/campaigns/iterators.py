@@ -1,6 +1,6 @@
 """The iterators over contacts and over progress, blocking and awaited.
 
-Know what a reader may ask beside the items. How they run and end is the HTTP layer's.
+Knows what they offer in addition to the items. How they run and end is up to the HTTP layer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The documented methods with status, headers and request id beside their data.
+"""The documented methods with status, headers and request id together with their data.
 
 For debugging. Each method is the client's own, run with a recorder of the last response; its name,
 parameters and types are reused, not written again.

@@ -1,6 +1,6 @@
 """The items of an event stream, as an iterator, blocking and awaited.
 
-Knows what a reader may ask of a stream beside its items. When it is opened and reopened is the
+Knows what a stream offers in addition to its items. When it is opened and reopened is the
 flow's decision; how it runs and ends is the HTTP layer's.
 """
 

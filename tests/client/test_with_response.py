@@ -1,4 +1,4 @@
-"""``with_response``: the same methods, with status, headers and request id beside the data."""
+"""``with_response``: the same methods, with the data with status, headers and request id."""
 
 from __future__ import annotations
 

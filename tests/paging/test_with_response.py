@@ -1,4 +1,4 @@
-"""``with_response``: the documented methods, with status, headers and request id beside the data."""
+"""``with_response``: the documented methods, with the data with status, headers and request id."""
 
 import inspect
 import io
