@@ -2,6 +2,7 @@
 
 Knows statuses, JSON and what the contract promises. Decides nothing about retries. A 2xx to a write
 is a success regardless of its body: a started campaign that looks failed would be started again.
+Only a create, whose result is the body, raises an error that says that the campaign was created.
 """
 
 from __future__ import annotations
