@@ -164,8 +164,8 @@ class Progress(Protocol):
         """Whether the Hub may have seen a byte of it."""
         ...
 
-    def shut(self) -> None:
-        """End its connection, if it has one."""
+    def abandon(self) -> None:
+        """End its connection, if it has one; nothing continues on it."""
         ...
 
 

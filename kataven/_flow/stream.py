@@ -275,12 +275,12 @@ class _Following:
             hint = self._options.not_found_hint
             return status_error(operation, response, self._clock.now(), hint)
         kind = response.headers.get("content-type", "no content type")
-        text = one_line(response.body[:2400].decode("utf-8", "replace"), 200)
+        text = one_line(response.shown_body[:2400].decode("utf-8", "replace"), 200)
         return ResponseFormatError(
             f"{operation.method} {operation.path}: the Hub responded {response.status} with "
             f"{one_line(kind, 100)} instead of an event stream: {text!r}",
             status_code=response.status,
-            body=response.body[:SHOWN_BODY],
+            body=response.shown_body[:SHOWN_BODY],
         )
 
     def _check_time(self, attempts: Attempts) -> None:

@@ -122,7 +122,7 @@ def _prepare(
         stream=stream,
         extensions={"timeout": trace.timeouts, "trace": trace.awaited if awaited else trace},
     )
-    sending.handed_over = True
+    sending.foreign = sending.handed_over = True
     return prepared, trace
 
 
@@ -217,9 +217,15 @@ class _Common:
 class HttpxResponse(_Common):
     """A response of a caller's client; see ``message.IncomingResponse``."""
 
-    def __init__(self, response: httpx.Response, sending: Sending, trace: _Trace) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        sending: Sending,
+        trace: _Trace,
+        timer: threading.Timer | None,
+    ) -> None:
         super().__init__(response, sending, trace)
-        self._timer: threading.Timer | None = None
+        self._timer = timer
 
     def __iter__(self) -> Iterator[bytes]:
         if self.read_by_hook:
@@ -232,16 +238,6 @@ class HttpxResponse(_Common):
         except _ERRORS as error:
             raise _failure(error) from error
         self.check_end()
-
-    def follow(self, idle_timeout: float) -> None:
-        """Read the body as one without end from now on."""
-        super().follow(idle_timeout)
-        left = self._sending.left()
-        if left is not None and self._timer is None:
-            # httpcore read its timeout once: later reads could pass the deadline.
-            self._timer = threading.Timer(left, self._sending.shut)
-            self._timer.daemon = True
-            self._timer.start()
 
     def close(self) -> None:
         """End the response."""
@@ -273,16 +269,31 @@ class HttpxTransport:
         prepared, trace = _prepare(
             request, sending, self._url + request.target, _Body(request), awaited=False
         )
+        # httpx's timeouts begin again with each byte, and httpcore reads them once for each phase:
+        # only ending the connection keeps headers and bodies that trickle within the deadline.
+        timer: threading.Timer | None = None
+        left = sending.left()
+        if left is not None:
+            timer = threading.Timer(left, sending.shut)
+            timer.daemon = True
+            timer.start()
         try:
             response = self._client.send(
                 prepared, stream=True, auth=_NO_AUTH, follow_redirects=False
             )
-        except _ERRORS as error:
+            return HttpxResponse(response, sending, trace, timer)
+        except BaseException as error:
+            if timer is not None:
+                timer.cancel()
+            if not isinstance(error, _ERRORS):
+                raise
             redirect = trace.redirect(error)
-            if redirect is None:
-                raise _failure(error) from error
-            return _Head(redirect)
-        return HttpxResponse(response, sending, trace)
+            if redirect is not None:
+                return _Head(redirect)
+            if sending.shut_down and sending.left() == 0:
+                late = httpx.ReadTimeout("the deadline passed")
+                raise transport_error(late) from error
+            raise _failure(error) from error
 
     def close(self) -> None:
         """Do nothing: the caller closes the client."""

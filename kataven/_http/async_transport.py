@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -110,6 +111,9 @@ class AsyncResponse:
         if pool is None:
             return
         try:
+            # First, or the event loop would have to close the generator.
+            if isinstance(self._chunks, AsyncGenerator):
+                await self._chunks.aclose()
             await self._response.aclose()
         except BaseException:
             await pool.discard(self._connection, self._sending)

@@ -194,7 +194,7 @@ class StreamConnection:
         try:
             response = self._driver.transport.open(request, sending)
         except TransportError as error:
-            return failure_from_send_error(error, sending)
+            return failure_from_send_error(error, sending, token)
         self._response = response
         if _is_stream(response.status, response.headers):
             compressed = _compressed(response.content_encoding)
@@ -212,11 +212,11 @@ class StreamConnection:
             # Here the status decides, not the text.
             return Response(response.status, response.headers, b"", token.number)
 
-    def read(self) -> bytes | Failure | None:
-        """Read the next chunk; None at a clean close."""
+    def read(self) -> bytes | Failure | Interrupted | None:
+        """Read the next chunk; None at a clean close, Interrupted if nothing is open."""
         response, token = self._response, self._token
         if response is None or token is None:
-            return None
+            return Interrupted()
         try:
             self._driver.renew(self.lease)
             chunk = next(self._chunks, None)
@@ -311,7 +311,7 @@ class AsyncStreamConnection:
         try:
             response = await driver.transport.open(request, sending)
         except TransportError as error:
-            return failure_from_send_error(error, sending)
+            return failure_from_send_error(error, sending, token)
         self._response = response
         if _is_stream(response.status, response.headers):
             compressed = _compressed(response.content_encoding)

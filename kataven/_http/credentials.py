@@ -41,6 +41,10 @@ class Token:
             raw_headers = [(name, value.replace(token, _HIDDEN)) for name, value in raw_headers]
         return body, raw_headers
 
+    def is_in(self, text: str) -> bool:
+        """Return whether a text shows the token."""
+        return self.headers[0][1].removeprefix(b"Bearer ").decode("ascii") in text
+
     def __repr__(self) -> str:
         return f"<Token {self.number}>"
 

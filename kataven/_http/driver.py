@@ -171,8 +171,8 @@ class Driver(_Usable):
             # No "finally": an interruption can come at any line, and this one runs after all.
             try:
                 run.interrupted(error)
-            finally:
                 flow.close()
+            finally:
                 run.end()
             raise
 
@@ -220,7 +220,7 @@ class Driver(_Usable):
         try:
             response = self.transport.open(request, sending)
         except TransportError as error:
-            return failure_from_send_error(error, sending)
+            return failure_from_send_error(error, sending, token)
         try:
             body = Body(response.content_encoding)
             for chunk in response:
@@ -344,7 +344,7 @@ class Run(_RunState[StreamConnection | None]):
         # Nothing continues what was interrupted in the middle, so its connection is ended, and the
         # pool is left, which may have been in the middle of a step.
         if self.attempt is not None and self.attempt.progress is not None:
-            self.attempt.progress.shut()
+            self.attempt.progress.abandon()
         if self.connection is not None:
             self.connection.wake()
         self.driver.transport.forget()
@@ -409,33 +409,41 @@ class AsyncDriver(_Usable):
         """
         run = AsyncRun(self, None, on_error)
         try:
-            outcome: Any = None
-            raised: BaseException | None = None
-            while True:
-                try:
-                    effect = flow.send(outcome) if raised is None else flow.throw(raised)
-                except StopIteration as end:
-                    result: T = end.value
-                    return result
-                outcome, raised = None, None
-                if isinstance(effect, Emit):
-                    outcome, raised = await _pass_on_awaited(effect, on_item)
-                    continue
-                try:
-                    outcome = await run.perform(effect)
-                except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
-                    raised = error
+            result = await self._run(flow, run, on_item)
+            await run.end()
+            return result
         except BaseException as error:
-            run.interrupted(error)
-            raise
-        finally:
             try:
+                run.interrupted(error)
                 flow.close()
                 await run.end()
-            except BaseException as error:
-                run.interrupted(error)
-                run.drop()
+            except BaseException as second:
+                # A second cancellation: nothing more can be awaited.
+                run.interrupted(second)
                 raise
+            finally:
+                run.drop()
+            raise
+
+    async def _run(
+        self, flow: Flow[T], run: AsyncRun, on_item: Callable[[Any], object] | None
+    ) -> T:
+        outcome: Any = None
+        raised: BaseException | None = None
+        while True:
+            try:
+                effect = flow.send(outcome) if raised is None else flow.throw(raised)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome, raised = None, None
+            if isinstance(effect, Emit):
+                outcome, raised = await _pass_on_awaited(effect, on_item)
+                continue
+            try:
+                outcome = await run.perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the flow adds what it knows
+                raised = error
 
     async def release(self, lease: str | None) -> None:
         """Release a lease."""
@@ -495,7 +503,7 @@ class AsyncDriver(_Usable):
         try:
             response = await self.transport.open(request, sending)
         except TransportError as error:
-            return failure_from_send_error(error, sending)
+            return failure_from_send_error(error, sending, token)
         known.head = (response.status, response.headers)
         try:
             body = Body(response.content_encoding)

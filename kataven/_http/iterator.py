@@ -80,14 +80,13 @@ class _Shared(Generic[T]):
 
     def _refusal(self, end: type[Exception]) -> Exception:
         """Return what to raise where there is no next item to wait for."""
-        busy = self._state in {BUSY, RUNNING}
-        if busy and self._user != threading.get_ident():
+        if self._state == BUSY or (self._state == RUNNING and self._user != threading.get_ident()):
             return RuntimeError(
                 "another thread or task is waiting for the next item of this iterator; use one "
                 "iterator for each"
             )
-        if busy:
-            # This thread itself was inside, so it was interrupted, even before it could say so.
+        if self._state == RUNNING:
+            # This thread itself ran the flow, so it was interrupted before it could say so.
             self._state = INTERRUPTED
         return self._interrupted_error() if self._state == INTERRUPTED else end()
 
@@ -236,9 +235,11 @@ class FlowIterator(_Shared[T]):
             try:
                 self._items = iter(())
                 self._flow.close()
-                self._run.end()
             finally:
-                self._turn.release()
+                try:
+                    self._run.end()
+                finally:
+                    self._turn.release()
 
     def close(self) -> None:
         """End the iteration and the connection at once; nothing is reopened."""
@@ -283,6 +284,8 @@ class AsyncFlowIterator(_Shared[T]):
         self._outcome: Interrupted | None = None
         # What was asked of the rate limiter for the call in progress.
         self._acquired: Acquire | None = None
+        # Whether the exception on its way is a cancellation after which the iteration continues.
+        self._resumable = False
 
     def __aiter__(self) -> Self:
         return self
@@ -328,6 +331,8 @@ class AsyncFlowIterator(_Shared[T]):
         item = await self._step(raised)
         if item is NOTHING or self._closed:
             await self._clean_up()
+            if self._state == INTERRUPTED:
+                raise self._interrupted_error()
             self._end()
         self._state = READY
         return item  # type: ignore[no-any-return]
@@ -363,7 +368,12 @@ class AsyncFlowIterator(_Shared[T]):
                     outcome = await self._run.perform(effect)
                     self._remember(effect)
             except asyncio.CancelledError:
-                await self._cancelled(effect, self._driver.clock.now() - begun)
+                self._prepare(effect, self._driver.clock.now() - begun)
+                try:
+                    await self._connection.close()
+                finally:
+                    # Still running until here: another task must not enter meanwhile.
+                    self._resumable = True
                 raise
             except BaseException as error:  # noqa: BLE001 - the flow may know what to do
                 raised = error
@@ -376,24 +386,24 @@ class AsyncFlowIterator(_Shared[T]):
         elif isinstance(effect, Send):
             self._acquired = None
 
-    async def _cancelled(self, effect: AnyEffect, elapsed: float) -> None:
-        """Prepare to continue at the next request for an item."""
+    def _prepare(self, effect: AnyEffect, elapsed: float) -> None:
+        """Prepare to continue, after a cancellation, at the next request for an item."""
+        # Before what an earlier cancellation has left to do.
         if isinstance(effect, OpenStream | ReadStream):
             self._outcome = Interrupted()
         elif isinstance(effect, Sleep):
-            self._pending = [Sleep(max(0.0, effect.seconds - elapsed))]
+            self._pending.insert(0, Sleep(max(0.0, effect.seconds - elapsed)))
         elif isinstance(effect, Send) and self._acquired is not None:
             # The cancellation released the lease. Without a deadline it is never rejected.
-            self._pending = [replace(self._acquired, deadline=None), effect]
+            self._pending[:0] = [replace(self._acquired, deadline=None), effect]
         else:
-            self._pending = [effect]
-        self._state = READY
-        await self._connection.close()
+            self._pending.insert(0, effect)
 
     async def _fail(self, error: BaseException) -> None:
         """Close the iterator after an exception, unless it continues after a cancellation."""
-        if self._state == READY:
-            # Only a cancellation that was prepared for ends so.
+        if self._resumable:
+            self._resumable = False
+            self._state = READY
             return
         # First of all, so that nothing below can leave it looking finished.
         self._state = INTERRUPTED
@@ -407,8 +417,10 @@ class AsyncFlowIterator(_Shared[T]):
     async def _clean_up(self) -> None:
         self._closed = True
         self._items = iter(())
-        self._flow.close()
-        await self._run.end()
+        try:
+            self._flow.close()
+        finally:
+            await self._run.end()
 
     async def aclose(self) -> None:
         """End the iteration and the connection at once; nothing is reopened."""

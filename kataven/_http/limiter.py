@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections import deque
 from contextlib import asynccontextmanager
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kataven._flow.effects import Rejected
@@ -134,14 +135,17 @@ class Limiter(_Shared):
 
     def __init__(self, store: Store, clock: Clock) -> None:
         super().__init__(store, clock)
-        self._queues: dict[bool, deque[threading.Event]] = {True: deque(), False: deque()}
+        # A ticket is a SimpleQueue and not an Event or a Condition: it is a single step in C, so an
+        # interruption cannot leave a lock inside it taken.
+        self._queues: dict[bool, deque[SimpleQueue[None]]] = {True: deque(), False: deque()}
         self._lock = threading.Lock()
-        self._released = threading.Condition()
+        # Heads of queues that wait for a lease to be released.
+        self._heads: set[SimpleQueue[None]] = set()
 
     def acquire(self, effect: Acquire, lease: str) -> Rejected | None:
         """Wait until ``lease`` is granted; return Rejected if that would pass the deadline."""
         queue = self._queues[effect.attempt.operation.control]
-        ticket = threading.Event()
+        ticket: SimpleQueue[None] = SimpleQueue()
         try:
             rejected = self._acquire(effect, lease, queue, ticket)
             self._leave(queue, ticket)
@@ -152,17 +156,21 @@ class Limiter(_Shared):
             raise
 
     def _acquire(
-        self, effect: Acquire, lease: str, queue: deque[threading.Event], ticket: threading.Event
+        self,
+        effect: Acquire,
+        lease: str,
+        queue: deque[SimpleQueue[None]],
+        ticket: SimpleQueue[None],
     ) -> Rejected | None:
         report = _Once(effect.on_wait)
         with self._lock:
             queue.append(ticket)
             if queue[0] is ticket:
-                ticket.set()
-        if not ticket.is_set() and not ticket.wait(self._at_most(effect, _POLL)):
+                ticket.put(None)
+        if not _came(ticket, self._at_most(effect, _POLL)):
             report(self._ahead(effect))
-        if not ticket.wait(self._remaining(effect)):
-            return Rejected(self._ahead(effect))
+            if not _came(ticket, self._remaining(effect)):
+                return Rejected(self._ahead(effect))
         while True:
             wait = self._ask(effect, lease)
             if wait is None:
@@ -172,23 +180,25 @@ class Limiter(_Shared):
                 return rejected
             report(wait.seconds)
             if wait.busy:
-                with self._released:
-                    self._released.wait(_POLL)
+                self._heads.add(ticket)
+                _came(ticket, _POLL)
             else:
                 self.clock.sleep(wait.seconds)
 
-    def _leave(self, queue: deque[threading.Event], ticket: threading.Event) -> None:
+    def _leave(self, queue: deque[SimpleQueue[None]], ticket: SimpleQueue[None]) -> None:
+        self._heads.discard(ticket)
         with self._lock:
             if ticket in queue:
                 queue.remove(ticket)
             if queue:
-                queue[0].set()
+                queue[0].put(None)
 
     def release(self, lease: str) -> None:
         """Release a lease."""
         self._release(lease)
-        with self._released:
-            self._released.notify_all()
+        # A copy made in one step: other threads add and discard meanwhile.
+        for head in self._heads.copy():
+            head.put(None)
 
     def renew(self, lease: str) -> None:
         """Renew a lease that is held for long."""
@@ -338,6 +348,15 @@ class _Once:
         if not self._reported:
             self._reported = True
             self._on_wait(seconds)
+
+
+def _came(ticket: SimpleQueue[None], timeout: float | None) -> bool:
+    """Wait for a ticket to be called, at most so many seconds; return whether it was."""
+    try:
+        ticket.get(timeout=timeout)
+    except Empty:
+        return False
+    return True
 
 
 def _wake(future: asyncio.Future[bool]) -> None:

@@ -97,6 +97,8 @@ class Sending:
         own_connection: As given.
         sent: Whether a byte of the request may have reached the Hub. Set before the first write;
             what is written to a proxy or for TLS does not count.
+        foreign: Whether a caller's transport sends it. What that reports need not be all that it
+            does: it may try one address after another.
         handed_over: Whether a caller's transport has the request and has reported nothing yet.
         received: Whether anything was received since the last write.
         shut_down: Whether ``shut`` was called.
@@ -107,6 +109,7 @@ class Sending:
         "_connection",
         "_deadline",
         "_response_deadline",
+        "foreign",
         "handed_over",
         "idle_timeout",
         "own_connection",
@@ -122,6 +125,7 @@ class Sending:
         self.timeout = timeout
         self.own_connection = own_connection
         self.sent = False
+        self.foreign = False
         self.handed_over = False
         self.received = False
         self.shut_down = False
@@ -202,6 +206,14 @@ class Sending:
     def detach(self) -> None:
         """Forget the connection: it may serve another request from now on."""
         self._connection = None
+
+    def abandon(self) -> None:
+        """End and close the connection, from the thread that used it; nothing continues on it."""
+        connection = self._connection
+        self.shut()
+        close = getattr(connection, "close", None)
+        if close is not None:
+            close()
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that is blocked on it returns.

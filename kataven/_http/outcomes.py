@@ -29,12 +29,13 @@ def response_from(status: int, raw_headers: RawHeaders, body: bytes, token: Toke
     return Response(status, raw_headers, body, token.number, redacted)
 
 
-def failure_from_send_error(error: TransportError, sending: Sending) -> Failure:
+def failure_from_send_error(error: TransportError, sending: Sending, token: Token) -> Failure:
     """Return the failure of a request whose response headers did not arrive."""
+    text, cause = _shown(error.text, cause_of(error), token)
     return Failure(
-        cause=cause_of(error),
-        text=error.text,
-        sent=sending.sent or (sending.handed_over and not error.never_sent),
+        cause=cause,
+        text=text,
+        sent=sending.sent or (sending.foreign and not error.never_sent),
         timed_out=error.timed_out,
     )
 
@@ -53,8 +54,9 @@ def failure_from_body_error(
         timed_out = True
     else:
         text = f"the response ({status}) was truncated ({cause_of(error)})"
+    text, cause = _shown(text, cause_of(error), token)
     return Failure(
-        cause=cause_of(error),
+        cause=cause,
         text=text,
         sent=True,
         timed_out=timed_out,
@@ -110,3 +112,12 @@ def cause_of(error: Exception) -> Exception:
     """Return the HTTP library's exception that caused ours."""
     cause = error.__cause__
     return cause if isinstance(error, TransportError) and isinstance(cause, Exception) else error
+
+
+def _shown(text: str, cause: Exception, token: Token) -> tuple[str, Exception]:
+    """Return text and cause without the token: the library quotes what a server echoes."""
+    redacted = token.hidden_in(text.encode("utf-8", "replace"), ())[0].decode("utf-8", "replace")
+    if token.is_in(str(cause)):
+        # Its own text would show the key, so it is not chained.
+        cause = TransportError(redacted)
+    return (redacted if token.is_in(text) else text), cause

@@ -187,18 +187,26 @@ class _Pool:
             raise httpcore.PoolTimeout from None
         except TimeoutError as error:
             raise out_of_time() from error
-        # The newest is used first. The oldest is looked at as well: those of a burst would never
-        # be used and never be closed.
-        oldest = _pop(self._idle.popleft)
-        if oldest is not None and not oldest.has_expired():
-            self._idle.appendleft(oldest)
-        elif oldest is not None:
-            oldest.close()
-        while (newest := _pop(self._idle.pop)) is not None:
-            if not newest.has_expired():
-                return newest
-            newest.close()
-        return self._factory.create_connection(self._origin)
+        connection: httpcore.ConnectionInterface | None = None
+        try:
+            # The newest is used first. The oldest is looked at as well: those of a burst would
+            # never be used and never be closed.
+            connection = _pop(self._idle.popleft)
+            if connection is not None and not connection.has_expired():
+                self._idle.appendleft(connection)
+            elif connection is not None:
+                connection.close()
+            while (connection := _pop(self._idle.pop)) is not None:
+                if not connection.has_expired():
+                    return connection
+                connection.close()
+            return self._factory.create_connection(self._origin)
+        except BaseException:
+            # Interrupted: nothing else knows of this connection, or of the slot.
+            if connection is not None:
+                connection.close()
+            self._free.put(None)
+            raise
 
     def take_back(self, connection: httpcore.ConnectionInterface, sending: Sending) -> None:
         """Keep the connection of a response that is closed, or close it."""
@@ -286,8 +294,10 @@ class Transport:
         )
         # Not through the constructor, which would copy and check what is ours.
         ours.headers = request.headers
-        context = current.set(sending)
         connection: httpcore.ConnectionInterface | None = None
+        # Not reset afterwards: each request sets its own, and one more step here could be
+        # interrupted when the response is there and nothing holds it.
+        current.set(sending)
         try:
             connection = pool.take(sending)
             response = connection.handle_request(ours)
@@ -301,8 +311,6 @@ class Transport:
             if connection is not None:
                 pool.discard(connection, sending)
             raise
-        finally:
-            current.reset(context)
 
     def close(self) -> None:
         """Close all connections; a request in another thread fails."""

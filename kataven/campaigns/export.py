@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 from kataven import _validate
 from kataven._flow.call import call
 from kataven._flow.effects import Emit, RunInThread, through
-from kataven._flow.responses import SHOWN_BODY
 from kataven.campaigns import operations
 from kataven.campaigns.pages import PageState, every_page, page_query
 from kataven.campaigns.progress import TERMINAL_STATUSES
@@ -146,7 +145,6 @@ def _check_rows(rows: list[Any], page: int) -> None:
         f"page {page} of the contacts holds something that is not a JSON object; iter_contacts "
         "returns it unchanged",
         status_code=200,
-        body=repr(rows)[:SHOWN_BODY].encode("utf-8", "replace"),
     )
     error.page = page
     raise error
