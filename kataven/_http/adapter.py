@@ -126,7 +126,10 @@ def _prepare(
     return prepared, trace
 
 
-def _failure(error: Exception) -> TransportError:
+def _failure(error: Exception, sending: Sending | None = None) -> TransportError:
+    if sending is not None and sending.shut_down and sending.left() == 0:
+        # The timer ended the connection.
+        return transport_error(httpx.ReadTimeout("the deadline passed"))
     if isinstance(error, httpx.InvalidURL):
         return TransportError(f"the response redirects to an invalid URL ({error})")
     return transport_error(error)
@@ -236,7 +239,7 @@ class HttpxResponse(_Common):
                 yield chunk
                 self.check_time()
         except _ERRORS as error:
-            raise _failure(error) from error
+            raise _failure(error, self._sending) from error
         self.check_end()
 
     def close(self) -> None:
@@ -290,10 +293,7 @@ class HttpxTransport:
             redirect = trace.redirect(error)
             if redirect is not None:
                 return _Head(redirect)
-            if sending.shut_down and sending.left() == 0:
-                late = httpx.ReadTimeout("the deadline passed")
-                raise transport_error(late) from error
-            raise _failure(error) from error
+            raise _failure(error, sending) from error
 
     def close(self) -> None:
         """Do nothing: the caller closes the client."""

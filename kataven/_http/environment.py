@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kataven._http.origin import Origin
 
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
-_VARIABLES: Final = "SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY"
+_VARIABLES: Final = "SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, ALL_PROXY or NO_PROXY"
 # An address in brackets, or the address of a network.
 _BRACKETED = re.compile(r"\[([^\]]+)\](/[0-9]+)?")
 
