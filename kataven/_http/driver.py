@@ -616,11 +616,24 @@ class AsyncRun(_RunState["AsyncStreamConnection | None"]):
             lease = self.connection.lease = new_lease()
         else:
             lease = self.lease = new_lease()
-        rejected = await driver.limiter.acquire(effect, lease)
+        try:
+            rejected = await driver.limiter.acquire(effect, lease)
+        except BaseException:
+            # Without waiting: a store that stalls must not hold up a cancelled task. What it grants
+            # after all, the limiter releases.
+            self._forget(lease)
+            driver.drop(lease)
+            raise
         if rejected is not None:
             await self._release()
             await self._close_connection()
         return rejected
+
+    def _forget(self, lease: str) -> None:
+        if self.lease == lease:
+            self.lease = None
+        if self.connection is not None and self.connection.lease == lease:
+            self.connection.lease = None
 
     async def _release(self) -> None:
         lease, self.lease = self.lease, None
