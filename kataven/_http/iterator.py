@@ -11,6 +11,7 @@ returned, and everything else counts as interrupted.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
@@ -129,8 +130,9 @@ class FlowIterator(_Shared[T]):
         self._driver = driver
         self._connection = StreamConnection(driver)
         self._run = Run(driver, self._connection)
-        # Held while the flow runs, so that close() in another thread knows who cleans up.
-        self._turn = threading.Lock()
+        # Held while the flow runs, so that close() in another thread leaves the cleaning up to it.
+        # Reentrant, so that cleaning up that was interrupted can be done again.
+        self._turn = threading.RLock()
 
     def __iter__(self) -> Self:
         return self
@@ -231,7 +233,9 @@ class FlowIterator(_Shared[T]):
     def _clean_up(self) -> None:
         """End the flow and its connection, unless another thread is in the flow and does it."""
         self._closed = True
-        if self._turn.acquire(blocking=False):
+        # The flow itself runs where a signal handler or a finaliser of this thread calls close().
+        running = inspect.getgeneratorstate(self._flow) == inspect.GEN_RUNNING
+        if not running and self._turn.acquire(blocking=False):
             try:
                 self._items = iter(())
                 self._flow.close()

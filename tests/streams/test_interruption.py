@@ -177,6 +177,9 @@ def test_a_second_thread_inside_next_gets_runtime_error_and_harms_nothing(
     assert items == [{"n": 1}, "event: end"]
 
 
+# A socket that was interrupted inside httpcore before anything else knew of it is collected open.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @strides
 def test_a_client_works_after_an_interruption_anywhere_in_httpcore(fresh: Any, stride: int) -> None:
     """What is interrupted inside its locks leaves them taken for ever."""

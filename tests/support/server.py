@@ -304,6 +304,11 @@ class LoopbackHub:
     def wait_until_left(self) -> None:
         assert self.seen_leaving.acquire(timeout=10), "the Hub did not see the client leave"
 
+    def disconnected_within(self, seconds: float) -> bool:
+        """Wait until the clients hold no connection, or so many seconds."""
+        with self._disconnected:
+            return self._disconnected.wait_for(lambda: not self._sockets, seconds)
+
     def wait_until_disconnected(self) -> None:
         """Wait until the clients hold no connection."""
         with self._disconnected:
