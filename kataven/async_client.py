@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from kataven._flow.call import call
+from kataven._http.async_driver import AsyncDriver
 from kataven._http.async_transport import AsyncTransport
 from kataven._http.credentials import AsyncCredentials
-from kataven._http.driver import AsyncDriver
 from kataven._http.limiter import AsyncLimiter
 from kataven._http.request import RequestWriter
 from kataven._http.stores import open_store

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from kataven._flow.operation import Timeout
+    from kataven._http.async_driver import AsyncDriver
     from kataven._http.credentials import Token
-    from kataven._http.driver import AsyncDriver, Driver
+    from kataven._http.driver import Driver
     from kataven._http.message import AsyncIncomingResponse, IncomingResponse
     from kataven._http.request import RequestWriter
     from kataven.config import BaseUrl

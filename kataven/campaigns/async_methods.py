@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kataven._flow.operation import Operation
     from kataven._flow.options import Options
-    from kataven._http.driver import AsyncDriver
+    from kataven._http.async_driver import AsyncDriver
     from kataven.contacts import ContactsSource
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from kataven._http.iterator import AsyncFlowIterator, FlowIterator
+from kataven._http.async_iterator import AsyncFlowIterator
+from kataven._http.iterator import FlowIterator
 from kataven.campaigns.progress import CampaignProgress
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow
-    from kataven._http.driver import AsyncDriver, Driver
+    from kataven._http.async_driver import AsyncDriver
+    from kataven._http.driver import Driver
     from kataven.campaigns.pages import PageState
     from kataven.types import Contact
 

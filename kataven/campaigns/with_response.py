@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from kataven._flow.operation import Response
     from kataven._flow.options import Options
-    from kataven._http.driver import AsyncDriver, Driver
+    from kataven._http.async_driver import AsyncDriver
+    from kataven._http.driver import Driver
 
 P = ParamSpec("P")
 T = TypeVar("T")

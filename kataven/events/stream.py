@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from kataven import _validate
 from kataven._flow.stream import StreamSettings
-from kataven._http.iterator import AsyncFlowIterator, FlowIterator
+from kataven._http.async_iterator import AsyncFlowIterator
+from kataven._http.iterator import FlowIterator
 from kataven.events.items import EventItem
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow
     from kataven._flow.stream import StreamState
-    from kataven._http.driver import AsyncDriver, Driver
+    from kataven._http.async_driver import AsyncDriver
+    from kataven._http.driver import Driver
 
 
 def stream_settings(
