@@ -24,7 +24,7 @@ from tests.support.clients import (
     DrivenClock,
 )
 from tests.support.http import response
-from tests.support.server import LoopbackHub, close, silence, trickle
+from tests.support.server import LoopbackHub, close, hang_up, refused_port, silence, trickle
 from tests.support.tables import table
 
 if TYPE_CHECKING:
@@ -77,6 +77,48 @@ class SilentAsyncTransport(httpx.AsyncBaseTransport):
             writer.close()
 
 
+class FailoverTransport(httpx.BaseTransport):
+    """Sends to a second address, without reporting progress, where the first one refuses."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._first = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._first.handle_request(request)
+        except httpx.ConnectError:
+            request.url = request.url.copy_with(port=self._port)
+        try:
+            return SilentTransport().handle_request(request)
+        except OSError as error:
+            raise httpx.ReadError("lost", request=request) from error
+
+    def close(self) -> None:
+        self._first.close()
+
+
+class FailoverAsyncTransport(httpx.AsyncBaseTransport):
+    """The same for the async client."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._first = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._first.handle_async_request(request)
+        except httpx.ConnectError:
+            request.url = request.url.copy_with(port=self._port)
+        try:
+            return await SilentAsyncTransport().handle_async_request(request)
+        except (OSError, EOFError) as error:
+            raise httpx.ReadError("lost", request=request) from error
+
+    async def aclose(self) -> None:
+        await self._first.aclose()
+
+
 def _silent(caller: Blocking) -> Any:
     transport: Any = SilentTransport() if caller.name == "sync" else SilentAsyncTransport()
     return caller.http_client(transport=transport)
@@ -124,6 +166,22 @@ def test_a_transport_without_progress_works_like_any_other(
     hub.respond((response(200, {"id": "c1"}), close))
     client = caller.client(hub, http_client=_silent(caller), deadline=10)
     assert caller.call(client.campaigns.start, "c1") == {"id": "c1"}
+
+
+@pytest.mark.parametrize("operation", ["create", "start"])
+def test_a_write_that_a_callers_transport_sent_to_a_second_address_is_not_sent_again(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+) -> None:
+    """The transport reports that the first address refused, and nothing of the second."""
+    hub.always = (hang_up,)
+    failover: Any = FailoverTransport if caller.name == "sync" else FailoverAsyncTransport
+    http_client = caller.http_client(transport=failover(hub.port))
+    held, port = refused_port()
+    client = caller.client(f"http://127.0.0.1:{port}", http_client=http_client, clock=clock)
+    with held, pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_ACTED) as caught:
+        caller.call(WRITES[operation], client)
+    assert caught.value.request_sent is True
+    assert [request.method for request in hub.requests] == ["POST"]
 
 
 @table("first", ["get", "list", "start"])

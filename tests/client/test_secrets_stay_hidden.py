@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kataven
 from tests.support.clients import KEY, OPERATIONS, Blocking, DrivenClock
 from tests.support.http import response
-from tests.support.server import LoopbackHub, refused_port, reset, silence
+from tests.support.server import LoopbackHub, hang_up, refused_port, reset, silence
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"
 PHONE = "+15550100001"
@@ -206,3 +209,76 @@ def test_a_server_that_echoes_the_request_does_not_put_the_key_into_an_error(
     error = caught.value
     assert KEY not in str(error) + repr(error) + "".join(traceback.format_exception(error))
     assert KEY not in repr(vars(error))
+
+
+def _assert_the_key_is_hidden(error: BaseException) -> None:
+    texts = [str(getattr(error, "body", "")), "".join(traceback.format_exception(error))]
+    link: BaseException | None = error
+    while link is not None:
+        texts += [str(link), repr(link), repr(vars(link))]
+        link = link.__cause__
+    assert KEY not in "\n".join(texts)
+
+
+@pytest.mark.parametrize(
+    "iterate",
+    [
+        lambda campaigns: campaigns.stream_events("c1"),
+        lambda campaigns: campaigns.watch("c1", poll_fallback=False),
+        lambda campaigns: campaigns.iter_contacts("c1"),
+    ],
+    ids=["stream_events", "watch", "iter_contacts"],
+)
+def test_a_200_of_the_wrong_kind_that_echoes_the_key_does_not_show_it(
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, iterate: Any
+) -> None:
+    """Neither a stream nor a page with rows."""
+    hub.always = response(200, {"headers": {"Authorization": f"Bearer {KEY}"}, "url": "/"})
+    client = caller.client(hub, clock=clock, max_retries=0)
+    with pytest.raises(kataven.ResponseFormatError) as caught:
+        caller.next(iterate(client.campaigns))
+    _assert_the_key_is_hidden(caught.value)
+
+
+def test_an_export_of_rows_that_echo_the_key_does_not_show_it(
+    caller: Blocking, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    hub.always = response(200, {"contacts": [f"Bearer {KEY}"]})
+    client = caller.client(hub)
+    with pytest.raises(kataven.ResponseFormatError, match="page 0") as caught:
+        caller.call(client.campaigns.export_contacts, "c1", tmp_path / "contacts.csv")
+    _assert_the_key_is_hidden(caught.value)
+
+
+HEADER_LINE = f"HTTP/1.1 200 OK\r\nX-Echo Bearer {KEY}\r\n\r\n".encode()
+CHUNK_HEADER = (
+    f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    f"Transfer-Encoding: chunked\r\n\r\n{KEY}\r\n"
+).encode()
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
+@pytest.mark.parametrize(
+    ("broken", "operation"),
+    [
+        (HEADER_LINE, "get"),
+        (HEADER_LINE, "start"),
+        (HEADER_LINE, "stream"),
+        (CHUNK_HEADER, "get"),
+        (CHUNK_HEADER, "stream"),
+    ],
+    ids=["header get", "header start", "header stream", "chunk get", "chunk stream"],
+)
+def test_a_broken_response_that_echoes_the_key_does_not_show_it(
+    caller: Blocking, hub: LoopbackHub, own: bool, broken: bytes, operation: str
+) -> None:
+    """The HTTP library quotes the line that it cannot read."""
+    hub.always = (broken, hang_up)
+    http_client = None if own else caller.http_client()
+    client = caller.client(hub, http_client=http_client, max_retries=0)
+    with pytest.raises(kataven.KatavenError, match="<key>") as caught:
+        if operation == "stream":
+            caller.rest(client.campaigns.stream_events("c1", reconnect=False))
+        else:
+            caller.call(OPERATIONS[operation], client)
+    _assert_the_key_is_hidden(caught.value)
