@@ -16,10 +16,11 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
-from tests.support.clients import KEY, Blocking, DrivenClock
+from tests.support.clients import KEY, Awaited, Blocking, DrivenClock
 from tests.support.http import response
+from tests.support.interrupting import Interruption, raise_at
 from tests.support.paged import PagedHub, contact, json_response
-from tests.support.server import hang_up
+from tests.support.server import hang_up, silence
 from tests.support.tables import table
 
 LIMITED = response(429, b"rate_limited: per-minute (60) exceeded", {"Retry-After": "60"})
@@ -260,6 +261,56 @@ def test_a_cancelled_wait_for_an_item_requests_its_page_again(hub: PagedHub) -> 
 
     asyncio.run(main())
     assert hub.pages == [0, 1, 1, 2, 3]
+
+
+def test_two_cancelled_waits_in_a_row_lose_no_contact(hub: PagedHub) -> None:
+    """The first while the request is sent, the second while its retry waits for a lease."""
+    hub.respond(None, (silence,), (silence,))
+
+    async def main() -> None:
+        waits = asyncio.Event()
+        client = AsyncKatavenClient(
+            KEY,
+            base_url=hub.url,
+            rate_limits=RateLimits(concurrent=1),
+            on_wait=lambda _event: waits.set(),
+        )
+        async with client:
+            contacts = client.campaigns.iter_contacts("c1")
+            read = [await anext(contacts) for _ in range(100)]
+            sent = asyncio.ensure_future(anext(contacts))
+            await asyncio.to_thread(hub.wait_until_silent)
+            sent.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sent
+            other = asyncio.ensure_future(client.campaigns.get("other"))
+            await asyncio.to_thread(hub.wait_until_silent)
+            waiting = asyncio.ensure_future(anext(contacts))
+            async with asyncio.timeout(10):
+                await waits.wait()
+            waiting.cancel()
+            other.cancel()
+            results = await asyncio.gather(waiting, other, return_exceptions=True)
+            assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+            read += [contact async for contact in contacts]
+            assert read == hub.contacts
+
+    asyncio.run(main())
+    assert hub.pages == [0, 1, 1, 2, 3]
+
+
+def test_ctrl_c_as_an_async_iterator_returns_a_contact_is_not_the_end(
+    hub: PagedHub, awaited: Awaited
+) -> None:
+    contacts = awaited.client(hub).campaigns.iter_contacts("c1")
+    assert awaited.next(contacts) == hub.contacts[0]
+    with pytest.raises(Interruption), raise_at("return item", Interruption()):
+        awaited.next(contacts)
+    assert contacts.interrupted
+    for _ in range(2):
+        with pytest.raises(KatavenError, match="start_page=0"):
+            awaited.next(contacts)
+    assert hub.pages == [0]
 
 
 def test_closing_from_another_thread_ends_the_iteration(hub: PagedHub) -> None:

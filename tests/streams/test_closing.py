@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import threading
 import weakref
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
-from kataven import APITimeoutError, RateLimits
+from kataven import APITimeoutError, AsyncKatavenClient, RateLimits
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import END, data, response
 from tests.support.server import LoopbackHub, silence, stream, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ONE, TWO = data({"n": 1}), data({"n": 2})
 QUIET = stream(ONE, end="silent")
@@ -390,6 +393,56 @@ def test_cancelling_the_task_ends_the_connection(hub: LoopbackHub, awaited: Any)
     awaited.call(cancel_it)
     awaited.call(cancel_it)
     assert len(hub.requests) == 2
+
+
+def test_a_task_that_asks_while_a_cancelled_one_still_closes_gets_runtime_error(
+    hub: LoopbackHub, awaited: Any, tmp_path: Path
+) -> None:
+    hub.events(QUIET, stream(TWO))
+    store = str(tmp_path / "budget.db")
+    client = awaited.client(hub, rate_limits=RateLimits(concurrent=1, store=store))
+
+    async def read() -> list[Any]:
+        events = client.campaigns.stream_events("c1")
+        items = [await anext(events)]
+        cancelled = asyncio.ensure_future(anext(events))
+        await asyncio.to_thread(hub.wait_until_silent)
+        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+            # Another process is busy with the file, so the lease cannot be released yet.
+            other.execute("BEGIN IMMEDIATE")
+            cancelled.cancel()
+            await asyncio.to_thread(hub.wait_until_left)
+            with pytest.raises(RuntimeError, match="another thread or task"):
+                await anext(events)
+            assert not cancelled.done()
+            other.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        return items + [item async for item in events]
+
+    assert awaited.call(read) == [{"n": 1}, {"n": 2}]
+    assert client.rate_limits.concurrent == 1
+
+
+def test_closing_a_stream_leaves_no_async_generator_to_the_event_loop(hub: LoopbackHub) -> None:
+    """A loop that ends right after it would destroy the task that closes the generator."""
+    hub.events(QUIET)
+
+    async def item_and_close(client: AsyncKatavenClient) -> Any:
+        events = client.campaigns.stream_events("c1")
+        item = await anext(events)
+        await events.aclose()
+        return item
+
+    loop = asyncio.new_event_loop()
+    try:
+        client = AsyncKatavenClient(KEY, base_url=hub.url)
+        assert loop.run_until_complete(item_and_close(client)) == {"n": 1}
+        assert asyncio.all_tasks(loop) == set()
+        loop.run_until_complete(client.aclose())
+        assert asyncio.all_tasks(loop) == set()
+    finally:
+        loop.close()
 
 
 def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(

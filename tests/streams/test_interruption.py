@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,6 +176,38 @@ def test_a_second_thread_inside_next_gets_runtime_error_and_harms_nothing(
     release.set()
     reader.join(10)
     assert items == [{"n": 1}, "event: end"]
+
+
+def test_a_second_thread_while_one_decodes_gets_runtime_error_and_harms_nothing(
+    hub: LoopbackHub, blocking: Blocking
+) -> None:
+    """The second one ran the iterator before, and did not stop it."""
+    # So many that each is decoded only when it is requested.
+    hub.events(stream(b"".join(data({"n": n}) for n in range(1, 9001)), END))
+    events = blocking.client(hub).campaigns.stream_events("c1")
+    assert next(events) == {"n": 1}
+    decoding, resume = threading.Event(), threading.Event()
+    items: list[Any] = []
+
+    def pause(frame: Any, _event: str, _argument: Any) -> None:
+        if frame.f_code.co_filename.endswith("decoder.py"):
+            sys.settrace(None)
+            decoding.set()
+            resume.wait(10)
+
+    def decode() -> None:
+        sys.settrace(pause)
+        items.append(next(events))
+
+    reader = threading.Thread(target=decode)
+    reader.start()
+    assert decoding.wait(10)
+    with pytest.raises(RuntimeError):
+        next(events)
+    assert not events.interrupted
+    resume.set()
+    reader.join(10)
+    assert [*items, *events] == [*({"n": n} for n in range(2, 9001)), "event: end"]
 
 
 # A socket that was interrupted inside httpcore before anything else knew of it is collected open.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from kataven import (
 )
 from kataven.campaigns.progress import CampaignProgress
 from tests.support.http import END, HEARTBEAT, data, response
-from tests.support.server import LoopbackHub, reset, stream
+from tests.support.server import LoopbackHub, reset, silence, stream
 from tests.support.tables import table
 
 if TYPE_CHECKING:
@@ -341,3 +342,38 @@ def test_an_invalid_interval_is_refused(
 ) -> None:
     with pytest.raises((ValueError, TypeError), match="poll_interval"):
         caller.client(hub).campaigns.watch("c1", **option)
+
+
+def test_a_watch_that_polls_continues_after_two_cancelled_waits(
+    hub: LoopbackHub, awaited: Any, clock: DrivenClock
+) -> None:
+    hub.get(silence, "running", "completed")
+    hub.get(silence, campaign="other")
+
+    async def read() -> list[str]:
+        waits = asyncio.Event()
+        client = awaited.client(
+            hub,
+            clock=clock,
+            rate_limits=RateLimits(concurrent=1),
+            on_wait=lambda _event: waits.set(),
+        )
+        watch = client.campaigns.watch("c1")
+        sent = asyncio.ensure_future(anext(watch))
+        await asyncio.to_thread(hub.wait_until_silent)
+        sent.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sent
+        other = asyncio.ensure_future(client.campaigns.get("other"))
+        await asyncio.to_thread(hub.wait_until_silent)
+        waits.clear()
+        waiting = asyncio.ensure_future(anext(watch))
+        async with asyncio.timeout(10):
+            await waits.wait()
+        waiting.cancel()
+        other.cancel()
+        results = await asyncio.gather(waiting, other, return_exceptions=True)
+        assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+        return [progress.status async for progress in watch]
+
+    assert awaited.call(read) == ["running", "completed"]

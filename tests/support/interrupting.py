@@ -246,3 +246,31 @@ class CancelAt:
                 yield waiting
             except BaseException as error:
                 raised = error
+
+
+@contextmanager
+def raise_at(source: str, error: BaseException) -> Iterator[None]:
+    """Raise ``error``, once, at the first line of the SDK whose source contains ``source``.
+
+    Fails where the SDK executes no such line, so that a test cannot pass because it was reworded.
+    """
+    raised = False
+
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal raised
+        filename = frame.f_code.co_filename
+        if not filename.startswith(PACKAGE):
+            return None
+        if event == "line" and source in linecache.getline(filename, frame.f_lineno):
+            # Python takes the trace function away as it raises.
+            raised = True
+            raise error
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        assert raised, f"the SDK executes no line with {source!r}"
