@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from kataven import APIConnectionError, KatavenClient, NotFoundError, RateLimits, ServerError
 from kataven.sandbox import Clock, Sandbox
-from tests.support.clients import KEY, Blocking, DrivenClock
-from tests.support.http import response
-from tests.support.server import LoopbackHub
+from tests.support.clients import KEY, Awaited, Blocking, DrivenClock
+from tests.support.http import data, response
+from tests.support.server import LoopbackHub, stream
 from tests.support.spans import span_exporter
 
 EXPORTER = span_exporter()
@@ -147,3 +148,63 @@ def test_without_its_extra_tracing_names_the_install_command(
     with pytest.raises(ImportError, match=r"pip install 'kataven\[otel\]'"):
         KatavenClient(KEY, tracing=True)
     KatavenClient(KEY).close()
+
+
+class Raising(SpanProcessor):
+    """Raises at the end of the next span, as Ctrl-C in a slow exporter does."""
+
+    def __init__(self) -> None:
+        self.raises = False
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self.raises:
+            self.raises = False
+            raise KeyboardInterrupt("in the exporter")
+
+
+@pytest.fixture(scope="module")
+def raising() -> Raising:
+    """Add it to the provider, which keeps it for as long as the process runs."""
+    processor = Raising()
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.add_span_processor(processor)
+    return processor
+
+
+@pytest.mark.parametrize("what", ["stream", "wait"])
+def test_ctrl_c_at_the_end_of_a_span_loses_no_lease(
+    blocking: Blocking, hub: LoopbackHub, raising: Raising, what: str
+) -> None:
+    running = data({"status": "running", "total": 2, "completed": 1})
+    hub.on("GET /campaigns/c1/events", stream(running, end="silent"))
+    client = blocking.client(hub, tracing=True, rate_limits=RateLimits(concurrent=3))
+
+    def first(_progress: Any) -> None:
+        raising.raises = True
+        raise KeyboardInterrupt("the first")
+
+    with pytest.raises(KeyboardInterrupt, match="in the exporter"):
+        if what == "wait":
+            client.campaigns.wait("c1", on_progress=first)
+        else:
+            events = client.campaigns.stream_events("c1")
+            next(events)
+            raising.raises = True
+            events.close()
+    assert client.rate_limits.concurrent == 3
+    hub.wait_until_left()
+
+
+def test_ctrl_c_at_the_end_of_a_span_of_an_async_stream_loses_no_lease(
+    awaited: Awaited, hub: LoopbackHub, raising: Raising
+) -> None:
+    hub.on("GET /campaigns/c1/events", stream(data({"n": 1}), end="silent"))
+    client = awaited.client(hub, tracing=True, rate_limits=RateLimits(concurrent=3))
+    events = client.campaigns.stream_events("c1")
+    awaited.next(events)
+    raising.raises = True
+    with pytest.raises(KeyboardInterrupt, match="in the exporter"):
+        awaited.close(events)
+    assert client.rate_limits.concurrent == 3
+    hub.wait_until_left()

@@ -11,7 +11,7 @@ import pytest
 from kataven import APITimeoutError, KatavenError, RateLimits
 from tests.support.clients import DrivenClock
 from tests.support.http import END, data, response
-from tests.support.server import LoopbackHub, reset, silence, stream
+from tests.support.server import LoopbackHub, reset, silence, stream, trickle
 from tests.support.tables import table
 
 ONE = data({"n": 1})
@@ -143,3 +143,17 @@ def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
     # The refused stream, the cancelled call, and the call that replaced it.
     assert counted == [1, 1, 1]
     assert client.rate_limits.concurrent == 2
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
+def test_headers_that_trickle_do_not_outlast_the_total_timeout(
+    hub: LoopbackHub, caller: Any, own: bool
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + b"X-A: b\r\n" * 50
+    hub.events((trickle(head), silence))
+    client = caller.client(hub, http_client=None if own else caller.http_client())
+    with pytest.raises(APITimeoutError, match="time limit for following"):
+        caller.next(client.campaigns.stream_events("c1", total_timeout=0.5, reconnect=False))
+    hub.wait_until_disconnected()
+    assert not hub.trickled_to_the_end
+    assert len(hub.requests) == 1

@@ -14,14 +14,16 @@ from typing import Any
 import httpcore
 import pytest
 
-from kataven import _http
+import kataven
+from kataven import KatavenClient, _http
 from kataven._flow.operation import Timeout
 from kataven._http import transport as module
 from kataven._http.async_transport import AsyncTransport
 from kataven._http.message import Sending, TransportError
 from kataven.config import read_base_url
+from tests.support.clients import KEY
 from tests.support.http import chunked, response
-from tests.support.interrupting import Interruption, Tracer, interrupt_at_every_line
+from tests.support.interrupting import Interruption, Tracer, interrupt_at_every_line, raise_at
 from tests.support.server import (
     Connection,
     Disconnect,
@@ -367,6 +369,42 @@ def test_an_interruption_at_any_line_does_not_block_later_requests(
     transport.close()
     gc.collect()
     wait_for(lambda: hub.open_connections == 0)
+
+
+class SoftTimeLimitExceeded(Exception):  # noqa: N818 - as task queues name it
+    """What a signal handler may raise that is not a KeyboardInterrupt."""
+
+
+def test_an_exception_of_a_signal_handler_inside_the_pool_returns_the_slot(
+    hub: LoopbackHub,
+) -> None:
+    timeout = kataven.Timeout(pool=0.5)
+    with KatavenClient(KEY, base_url=hub.url, timeout=timeout, max_retries=0) as client:
+        for _ in range(module.MOST_CONNECTIONS):
+            error = SoftTimeLimitExceeded()
+            with (
+                pytest.raises(SoftTimeLimitExceeded),
+                raise_at("_pop(self._idle.popleft)", error),
+            ):
+                client.campaigns.get("c1")
+        assert client.campaigns.get("c1")["id"] == "c1"
+    assert len(hub.requests) == 1
+
+
+def test_an_interruption_at_any_line_of_the_transport_keeps_no_connection_of_a_write(
+    hub: LoopbackHub,
+) -> None:
+    hub.max_requests = 10**9
+    with KatavenClient(KEY, base_url=hub.url) as client:
+
+        def scenario(tracer: Tracer) -> None:
+            with suppress(Interruption), tracer:
+                client.campaigns.start("c1")
+            gc.collect()
+            # While the client is open.
+            hub.wait_until_disconnected()
+
+        assert interrupt_at_every_line(scenario, packages=(module.__file__,)) > 10
 
 
 def test_forgetting_closes_idle_connections_and_spares_those_of_other_threads(
