@@ -328,22 +328,27 @@ def test_closing_from_another_thread_ends_the_iteration(hub: PagedHub) -> None:
 # Memory.
 
 
+def count_contacts() -> int:
+    """Count the contacts in the memory of this process."""
+    gc.collect()
+    return sum(
+        1
+        for found in gc.get_objects()
+        if type(found) is dict and found.get("phone_number") and "id" in found
+    )
+
+
 def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: PagedHub) -> None:
     hub.contacts = [contact(number) for number in range(1500)]
     contacts = caller.client(hub).campaigns.iter_contacts("c1")
+    # The Hub's own, and what other tests of this process have left.
+    before = count_contacts()
     most = read = 0
 
     def look() -> None:
         nonlocal most, read
         if read % 500 == 150:
-            gc.collect()
-            rows = sum(
-                1
-                for found in gc.get_objects()
-                if type(found) is dict and found.get("phone_number") and "id" in found
-            )
-            # Without the Hub's own.
-            most = max(most, rows - len(hub.contacts))
+            most = max(most, count_contacts() - before)
         read += 1
 
     async def awaited() -> None:
@@ -356,4 +361,4 @@ def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: Pag
         for _ in contacts:
             look()
     assert read == 1500
-    assert most <= 201
+    assert 100 <= most <= 201
