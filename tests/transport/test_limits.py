@@ -75,15 +75,6 @@ def test_a_callers_client_keeps_the_limits_that_httpx_can_keep(
     _stall_together(caller, hub, caller.adapter(hub.url), ADAPTER_STALLS, limits)
 
 
-def test_the_deadline_ends_headers_that_trickle_through_a_callers_blocking_client(
-    blocking: Sender, hub: LoopbackHub
-) -> None:
-    """httpx's own timeouts begin again with each byte."""
-    _stall_together(
-        blocking, hub, blocking.adapter(hub.url), ["headers that trickle"], [(60, 0.5)] * 2
-    )
-
-
 def test_a_followed_body_may_take_longer_than_the_timeout(caller: Sender, hub: LoopbackHub) -> None:
     hub.always = (ENDLESS, trickle(b"x" * 20), close)
     received = caller.send(caller.transport(hub.url), hub.url, new_sending(0.4), follow=5)
