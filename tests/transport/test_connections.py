@@ -392,6 +392,7 @@ def test_an_exception_of_a_signal_handler_inside_the_pool_returns_the_slot(
     assert len(hub.requests) == 1
 
 
+@pytest.mark.slow
 def test_an_interruption_at_any_line_of_the_transport_keeps_no_socket_of_a_write(
     hub: LoopbackHub,
 ) -> None:
