@@ -84,7 +84,7 @@ class Tracer:
     def _line(self, frame: FrameType, event: str, _argument: Any) -> Any:
         if event == "line" and not self._leaves_with(frame):
             number, self.lines = self.lines, self.lines + 1
-            if number == self.at:
+            if number == self.at and not _in_finaliser(frame):
                 code = frame.f_code
                 self.in_next = code.co_name == "__next__"
                 self.where = f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
@@ -120,6 +120,15 @@ class Tracer:
             self.lost = True
         else:
             self._before[1](unraisable)
+
+
+def _in_finaliser(frame: FrameType | None) -> bool:
+    """Whether a finaliser runs, where the interpreter swallows whatever is raised."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def interrupt_at_every_line(
