@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READY: Final = 0
-# Taking one of the items that arrived, or running the flow.
+# Taking one of the items that arrived.
 BUSY: Final = 1
+# Running the flow for the next one.
+RUNNING: Final = 4
 ENDED: Final = 2
 INTERRUPTED: Final = 3
-RUNNING: Final = 4
 
 NOTHING: Final[Any] = object()
 """Stands for "no item", which None cannot: an item may be anything."""
