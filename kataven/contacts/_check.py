@@ -223,17 +223,15 @@ class _Check:
             self._findings.keep(kind, message, row=row, column=column, value=value)
         return False
 
-    def _doubtful(self, row: int, value: str) -> None:
-        """Add a problem if ``clean`` would drop a number in E.164."""
-        outcome = self._phones.read(value)
-        if isinstance(outcome, Refused):
-            self._findings.add(
-                "doubtful_number",
-                f"{_with_reason(outcome)}; kataven.contacts.clean() would drop the row",
-                row=row,
-                column=(self._columns or ())[self._phone or 0],
-                value=value,
-            )
+    def _doubtful(self, row: int, value: str, refused: Refused) -> None:
+        """Add a problem for a number in E.164 that ``clean`` would drop."""
+        self._findings.add(
+            "doubtful_number",
+            f"{_with_reason(refused)}; kataven.contacts.clean() would drop the row",
+            row=row,
+            column=(self._columns or ())[self._phone or 0],
+            value=value,
+        )
 
     def _ragged(self, row: int, cells: list[str]) -> None:
         width = len(self._columns or ())
@@ -273,8 +271,8 @@ class _Check:
 
     def _add_numbers(self, numbers: list[str], rows: range | list[int]) -> None:
         if self._phones.region is not None:
-            for row, number in zip(rows, numbers, strict=True):
-                self._doubtful(row, number)
+            for index, refused in self._phones.doubtful(numbers):
+                self._doubtful(rows[index], numbers[index], refused)
         keys = self._phones.keys(numbers)
         for index in self._first_rows.add(keys, rows):
             if self._findings.count("duplicate"):

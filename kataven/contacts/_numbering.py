@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from kataven.contacts._rules import E164
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "COUNTRY_CODE",
-    "MAY_CARRY_TRUNK",
     "Candidate",
     "Numbering",
+    "all_fit_their_countries",
+    "are_settled",
     "fits_country",
     "is_settled",
     "needs_phonenumbers",
@@ -35,7 +36,7 @@ COUNTRY_CODE: Final = re.compile(
 # it there too: +44 (0)20. A number that matches is looked at by phonenumbers. In Italy and some
 # other countries the 0 is part of the number. Poland, Greece, Mexico and others no longer have a
 # trunk prefix, but it is still written.
-_TRUNK: Final = rf"""(?:
+_TRUNK: Final = rf"""(?!1[2-9])(?:
     (?!39|225|229|241|242|378)(?:{COUNTRY_CODE.pattern})0
     |1[01]
     |44180020
@@ -50,8 +51,7 @@ _TRUNK: Final = rf"""(?:
     |3708(?=[0-9]{{8}})
     |(?:375|993)8
     )"""
-MAY_CARRY_TRUNK: Final = re.compile(rf"\+{_TRUNK}", re.VERBOSE)
-"""Matches the start of numbers in E.164 that may contain a trunk prefix."""
+_MAY_CARRY_TRUNK: Final = re.compile(rf"\+{_TRUNK}", re.VERBOSE)
 is_settled: Final = re.compile(rf"(?!\+{_TRUNK})\+[1-9][0-9]{{6,14}}", re.VERBOSE).fullmatch
 """Returns a match for a text that is in E.164 and cannot contain a trunk prefix."""
 
@@ -109,6 +109,21 @@ def fits_country(number: str) -> bool:
         What the metadata of phonenumbers says; True if it is not installed.
     """
     return len(number) in _lengths_with(number[:4])
+
+
+def are_settled(numbers: Sequence[str]) -> bool:
+    """Tell whether none of many numbers may contain a trunk prefix, without a loop over them.
+
+    Args:
+        numbers: Numbers of ``+`` and 7 to 15 digits.
+    """
+    return not _MAY_CARRY_TRUNK.search("".join(numbers))
+
+
+def all_fit_their_countries(numbers: Sequence[str]) -> bool:
+    """Tell whether ``fits_country`` is true of each of many numbers."""
+    kinds = {(number[:4], len(number)) for number in numbers}
+    return all(length in _lengths_with(start) for start, length in kinds)
 
 
 @cache

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from kataven.contacts._numbering import (
     COUNTRY_CODE,
-    MAY_CARRY_TRUNK,
     Candidate,
     Numbering,
+    all_fit_their_countries,
+    are_settled,
     fits_country,
     is_settled,
 )
@@ -169,9 +170,18 @@ class Phones:
             A number for each. Those that may contain a trunk prefix stay as they are if
             phonenumbers is not installed.
         """
-        if not MAY_CARRY_TRUNK.search("".join(numbers)):
-            return numbers
-        return list(map(self._key, numbers))
+        return numbers if are_settled(numbers) else list(map(self._key, numbers))
+
+    def doubtful(self, numbers: list[str]) -> list[tuple[int, Refused]]:
+        """Return the index of each number in E.164 that ``read`` refuses, and why.
+
+        Args:
+            numbers: Numbers of ``+`` and 7 to 15 digits.
+        """
+        if are_settled(numbers) and all_fit_their_countries(numbers):
+            return []
+        outcomes = enumerate(map(self.read, numbers))
+        return [(index, each) for index, each in outcomes if isinstance(each, Refused)]
 
     def _key(self, number: str) -> str:
         if is_settled(number):
