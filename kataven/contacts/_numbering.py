@@ -202,14 +202,16 @@ class Numbering:
             return
         yield from self._candidates(code, national)
         yield from self._parsed(f"+{digits}", None)
-        yield from self._former(code, national)
+        yield from self._former(code, national, zero=True)
 
-    def domestic(self, digits: str, region: str) -> Iterator[Candidate]:
+    def domestic(self, digits: str, region: str, *, zero: bool = False) -> Iterator[Candidate]:
         """Find the numbers that digits without a plus may mean inside a region.
 
         Args:
             digits: The digits.
             region: A region that ``knows`` accepts.
+            zero: Whether a 0 may be a trunk prefix where it is not one. Without a plus, such a
+                number may be one of another country: 020 7946 0018 is in London, not in Maine.
 
         Yields:
             The numbers of the region, and what phonenumbers makes of the digits there.
@@ -217,7 +219,7 @@ class Numbering:
         code = self.code_of(region)
         yield from self._candidates(code, digits)
         yield from self._parsed(digits, region)
-        yield from self._former(code, digits)
+        yield from self._former(code, digits, zero=zero)
 
     def national_groups(self, number: str) -> list[str]:
         """Return the groups of digits in which a number in E.164 is written in its country."""
@@ -276,14 +278,12 @@ class Numbering:
         national = library.national_significant_number(parsed)
         yield from self._candidates(str(parsed.country_code), national)
 
-    def _former(self, code: str, national: str) -> Iterator[Candidate]:
+    def _former(self, code: str, national: str, *, zero: bool) -> Iterator[Candidate]:
         """Yield numbers in use without a trunk prefix that the metadata does not have."""
-        found = [_FORMER.get(code, _ZERO).fullmatch(national)]
-        shorter = [each[1] for each in found if each]
-        if code == "54":
-            shorter += _without_15(national)
-        if code in _FORMER and (zero := _ZERO.fullmatch(national)):
-            shorter.append(zero[1])
+        shorter = _without_15(national) if code == "54" else []
+        for pattern in (_FORMER.get(code), _ZERO if zero else None):
+            if pattern is not None and (found := pattern.fullmatch(national)):
+                shorter.append(found[1])
         for each in shorter:
             yield from (one for one in self._candidates(code, each) if one.in_use)
 

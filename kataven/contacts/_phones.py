@@ -350,7 +350,7 @@ class Phones:
         found = [each for each in numbering.international(digits) if each.in_use]
         international: list[str] = []
         if self.region is not None:
-            found += numbering.domestic(digits, self.region)
+            found += numbering.domestic(digits, self.region, zero=True)
             international.append(numbering.abroad(digits, self.region) or "")
         for prefix in ("00", *_OTHER_PREFIXES):
             if digits.startswith(prefix):

@@ -158,7 +158,7 @@ _WORDS: Final = (
 )
 # One letter needs a colon or a dot: "p:" is how Facebook exports numbers.
 _LABEL: Final = re.compile(
-    rf"(?i)(?:{_WORDS}(?:\s+{_WORDS})?\s*[:.=-]?|[ptmchwo]\s*[:.])[/\s]*(?=[+(\d])"
+    rf"(?i)(?:{_WORDS}(?:\s+{_WORDS})?\s*[:.=-]*|[ptmchwo]\s*[:.]+)[/\s]*(?=[+(\d])"
 )
 _LABEL_AFTER: Final = re.compile(rf"(?i)\s*\(\s*(?:{_WORDS}(?:\s+{_WORDS})?|[pmchwo])[.:]?\s*\)$")
 # More digits after a comma or semicolon are another number.
@@ -236,17 +236,16 @@ def writing_of(value: str) -> Writing | Refused:
     body, extension = without_extension(_without_labels(text))
     body = body.strip(PUNCTUATION)
     plus = body.find("+", 1)
-    if plus > 0:
-        two = min(_digits(body[:plus]), _digits(body[plus:])) >= _FEWEST_DIGITS
-        return several_numbers() if two else odd_character("+")
+    if plus > 0 and min(_digits(body[:plus]), _digits(body[plus:])) >= _FEWEST_DIGITS:
+        return several_numbers()
     if any(map(str.isalpha, body)):
         return Refused(
             "letters",
             "there are letters in the number: write its digits, and put names, notes and a second "
             "number into columns of their own",
         )
-    for char in "#=":
-        if char in body:
+    for char in "+#=":
+        if char in body[1:]:
             return odd_character(char)
     return Writing(body, extension)
 

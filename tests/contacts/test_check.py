@@ -151,13 +151,13 @@ def test_an_unknown_encoding_is_a_lookup_error() -> None:
         contacts.check(LIST.encode(), encoding="klingon")
 
 
-def test_a_region_only_adds_the_number_that_clean_would_write() -> None:
+def test_with_a_region_messages_show_what_clean_would_write() -> None:
     data = (LIST + "(415) 555-0101,Eve\n99,Bo\n").encode()
     without, with_region = contacts.check(data), contacts.check(data, region="us")
     assert without.counts == with_region.counts
     assert "region=" in without.problems[0].message
     assert "+14155550101" in with_region.problems[0].message
-    assert "not a valid number in the region US" in with_region.problems[1].message
+    assert "(too_short)" in with_region.problems[1].message
 
 
 @pytest.mark.parametrize("region", ["USA", "U", "u5", ""])
