@@ -1,4 +1,4 @@
-"""Measures the cost of a check relative to a bare pass of ``csv.reader`` over the same file.
+"""Measures the cost of ``check`` and ``clean`` relative to a bare pass of ``csv.reader``.
 
 Run it as a script (``--long`` adds lists of up to five million rows), or call ``measure()``.
 """
@@ -17,6 +17,7 @@ from kataven import contacts
 ROWS = 100_000
 ROUNDS = 15
 MEBIBYTE = 1024 * 1024
+CLEAN_LIMIT = 12.0
 
 # The peak memory that one check allocates, in a process of its own.
 _PROGRAM = """
@@ -83,6 +84,12 @@ def memory(path: Path) -> float:
     return int(ran.stdout) / MEBIBYTE
 
 
+def clean(path: Path) -> None:
+    """Clean a list, and keep nothing."""
+    with contacts.clean(path):
+        pass
+
+
 def measure() -> dict[str, tuple[float, float]]:
     """Measure every figure that has a limit.
 
@@ -102,6 +109,10 @@ def measure() -> dict[str, tuple[float, float]]:
             contacts.check(path).raise_for_problems()
             figures[name] = (ratio(lambda: contacts.check(path), lambda: bare_pass(path)), limit)
             if name == cases[0][0]:
+                figures["contacts clean, 4 columns"] = (
+                    ratio(lambda: clean(path), lambda: bare_pass(path)),
+                    CLEAN_LIMIT,
+                )
                 figures["contacts check, MiB for 100,000 rows"] = (memory(path), 30.0)
     return figures
 
