@@ -48,6 +48,8 @@ _BRACKETED_ZERO: Final = re.compile(r"\(\s*0\s*\)")
 # that begin with it, and in whose place 00 and a North American number may be seen.
 _OTHER_PREFIXES: Final = ("001", "0011")
 _LONGEST: Final = 17
+# More parts than one number is ever written in.
+_MOST_PARTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Phones:
         if region is None and not text.startswith(("+", "00")):
             return missing_country_code()
         parts = parts_of(text)
-        for count in range(1, len(parts)):
+        for count in range(1, min(len(parts), _MOST_PARTS)):
             before = "/".join(parts[:count])
             if not too_few_digits(before) and self._in_use(before, region):
                 return several_numbers()

@@ -180,6 +180,12 @@ def _unwrapped(value: str) -> str:
     return text.removeprefix("'").strip()
 
 
+def _in_ascii(bare: str) -> str:
+    # Without long runs of spaces, which the patterns below would look at again and again.
+    text = bare.translate(_CHARACTERS).strip()
+    return re.sub("[ \n]+", lambda run: "\n" if "\n" in run[0] else " ", text)
+
+
 def _without_labels(text: str) -> str:
     if label := _LABEL.match(text):
         text = text[label.end() :]
@@ -219,7 +225,7 @@ def writing_of(value: str) -> Writing | Refused:
         The number in ASCII, or why the characters are not those of one number.
     """
     bare = _unwrapped(value)
-    text = bare.translate(_CHARACTERS).strip()
+    text = _in_ascii(bare)
     if not text:
         return Refused("empty_number", "there is no phone number: fill it in or delete the row")
     if SPREADSHEET_NUMBER.fullmatch(text):
@@ -277,7 +283,7 @@ def lenient_texts(value: str) -> list[str]:
         it has the value of a digit, that digit in another. Empty if there are no digits.
     """
     bare = _unwrapped(value)
-    text = bare.translate(_CHARACTERS).strip()
+    text = _in_ascii(bare)
     if SPREADSHEET_NUMBER.fullmatch(text) or "\0" in text:
         return []
     texts = [text]

@@ -39,6 +39,7 @@ def number_of(region: str, rng: random.Random) -> str:
     """Return a random valid number of a region in E.164."""
     while True:
         example = phonenumbers.example_number_for_type(region, rng.choice(TYPES))
+        assert example is not None, region
         digits = list(phonenumbers.national_significant_number(example))
         for index in range(rng.randint(0, 3), len(digits)):
             digits[index] = rng.choice("0123456789")
