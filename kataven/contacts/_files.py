@@ -36,7 +36,7 @@ __all__ = [
 Progress: TypeAlias = Callable[[int, int | None], object]
 """Called as ``on_progress(done, total)`` after each chunk of a list: the bytes read so far, and how
 many there are, None if that is unknown (a pipe, a compressed file). Rows and tables count as the
-CSV that they are written as. It is called in the thread that reads; what it raises ends the call."""
+CSV that they are written as. It is called in the thread that reads; its errors end the call."""
 
 _DEFAULT_NAME: Final = "contacts.csv"
 
