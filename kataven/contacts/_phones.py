@@ -8,14 +8,30 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kataven.contacts._rules import E164, NUMBER_FORM, SPREADSHEET_NUMBER
 
 if TYPE_CHECKING:
     from kataven.contacts._problems import Kind
 
-__all__ = ["Phone", "Phones", "number_message"]
+__all__ = ["NumberReason", "Phone", "Phones", "Refused", "number_message"]
+
+NumberReason = Literal[
+    "empty_number",
+    "spreadsheet_number",
+    "no_digits",
+    "letters",
+    "odd_character",
+    "too_short",
+    "too_long",
+    "several_numbers",
+    "ambiguous_number",
+    "not_in_use",
+    "missing_country_code",
+    "unknown_region",
+]
+"""Why a text is not read as a phone number."""
 
 _REGION: Final = re.compile(r"[A-Z]{2}")
 # Words in a number that introduce an extension. Other letters mean something else: a vanity
@@ -47,10 +63,25 @@ class Phone:
     Attributes:
         number: ``+`` and 7 to 15 digits.
         extension: The digits after ``ext.`` and the like, empty if there are none.
+        in_use: Whether the number is known to be in use; None if it was not parsed.
     """
 
     number: str
     extension: str
+    in_use: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a text is not read as a number.
+
+    Attributes:
+        reason: One of the fixed words.
+        message: A sentence that says what is wrong and what to do.
+    """
+
+    reason: NumberReason
+    message: str
 
 
 class Phones:
@@ -59,13 +90,16 @@ class Phones:
     Args:
         region: The two-letter country code (``US``, ``GB``) of numbers without a country code;
             None to reject such numbers.
+        numbers: ``valid`` to accept only numbers in use, ``possible`` for any of a possible length.
     """
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(
+        self, region: str | None = None, numbers: Literal["valid", "possible"] = "valid"
+    ) -> None:
         """Validate the form of the region.
 
         Raises:
-            ValueError: The region is not two letters.
+            ValueError: The region is not two letters, or ``numbers`` is another word.
             TypeError: The region is not a ``str``.
         """
         given: object = region
@@ -74,7 +108,40 @@ class Phones:
         self.region = region.upper() if region is not None else None
         if self.region is not None and not _REGION.fullmatch(self.region):
             raise ValueError(f"region must be two letters such as 'US' or 'GB', not {region!r:.80}")
+        if numbers not in ("valid", "possible"):
+            raise ValueError(f"numbers must be 'valid' or 'possible', not {numbers!r:.80}")
+        self.numbers = numbers
         self._library: Any = None
+
+    def read(self, value: str, region: str | None = None) -> Phone | Refused:
+        """Read the number in the text of a cell.
+
+        Args:
+            value: The text.
+            region: The region of this number, in place of that of the list.
+
+        Returns:
+            The number, or why the text is not one.
+        """
+        phones = self if region is None else Phones(region, self.numbers)
+        phone = phones.of(value)
+        if phone is not None:
+            return phone
+        text = value.strip()
+        if not text:
+            return Refused("empty_number", number_message(value, "empty_number", phones))
+        if SPREADSHEET_NUMBER.fullmatch(text):
+            message = number_message(value, "spreadsheet_number", phones)
+            return Refused("spreadsheet_number", message)
+        message = number_message(value, "bad_number", phones)
+        if phones.region is None and not text.startswith(("+", "00")):
+            return Refused("missing_country_code", message)
+        return Refused("not_in_use", message)
+
+    def readings(self, value: str) -> frozenset[str]:
+        """Return every number that a text may mean, in E.164; empty if there is none."""
+        phone = self.of(value)
+        return frozenset() if phone is None else frozenset({phone.number})
 
     def of(self, value: str) -> Phone | None:
         """Normalise the text of a cell.
