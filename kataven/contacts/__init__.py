@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kataven.contacts._check import check
-    from kataven.contacts._clean import CleanContacts, CleanReport, Dropped, clean
+    from kataven.contacts._clean import CleanContacts, clean
+    from kataven.contacts._clean_report import CleanReport, Dropped
     from kataven.contacts._estimate import Estimate, estimate
     from kataven.contacts._files import Progress
     from kataven.contacts._problems import Kind, Problem, Severity
@@ -42,10 +43,10 @@ __all__ = [
 
 _MODULES: Final = {
     "CleanContacts": "_clean",
-    "CleanReport": "_clean",
+    "CleanReport": "_clean_report",
     "ContactsReport": "_report",
     "ContactsSource": "source.open",
-    "Dropped": "_clean",
+    "Dropped": "_clean_report",
     "Estimate": "_estimate",
     "Kind": "_problems",
     "Part": "_split",

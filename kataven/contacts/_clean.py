@@ -6,118 +6,45 @@ Guesses neither the encoding of the list nor the country of a number.
 
 from __future__ import annotations
 
-from collections import Counter
+import warnings
 from dataclasses import dataclass, field
 from itertools import chain
+from numbers import Real
 from typing import TYPE_CHECKING, Final, Literal
 
+from kataven.contacts._clean_report import CleanReport, Dropped, DroppedCells, Reason
 from kataven.contacts._columns import (
     Renamed,
     clean_names,
+    column_index,
     not_csv_message,
     phone_index,
     unused_name,
 )
+from kataven.contacts._countries import Countries
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._exclusions import Exclusions, excluded_numbers
-from kataven.contacts._files import TempFile
-from kataven.contacts._phones import Phones, number_message
-from kataven.contacts._problems import Kind, counted, shortened
+from kataven.contacts._exclusions import ExcludedNumbers, Exclusions, excluded_numbers
+from kataven.contacts._files import Progress, TempFile, check_progress, replaced
+from kataven.contacts._phones import Phone, Phones, Refused
+from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
-from kataven.contacts._rules import (
-    BLANK_LIST,
-    EMPTY_LIST,
-    NUL_CHARACTER,
-    NUMBER_FORM,
-    missing_header_message,
-    number_problem,
-)
+from kataven.contacts._rules import BLANK_LIST, EMPTY_LIST, NUL_CHARACTER, missing_header_message
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks, check_encoding
 from kataven.contacts.source.open import ContactsSource, open_source
+from kataven.errors import ContactsError, ContactsWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["CleanContacts", "CleanReport", "Dropped", "Reason", "clean"]
+__all__ = ["CleanContacts", "clean"]
 
-# One damaged row in ten may be damage; more of them mean another encoding.
-_FEW: Final = 10
-_OTHER: Final = ("another encoding=", "encoding='cp1252' (files from Excel), or the right one")
-
-Reason = Kind | Literal["excluded"]
-"""Why a row was dropped: a kind of problem, or ``excluded``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A row that ``clean`` left out.
-
-    Attributes:
-        row: The row in the source, as a spreadsheet shows it.
-        reason: The kind of the problem, or ``excluded``.
-        value: The phone number cell, else the text of the row; cut to 80 characters.
-        message: A sentence that says why, and how to keep the row.
-    """
-
-    row: int
-    reason: Reason
-    value: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class CleanReport:
-    """What ``clean`` did with a list.
-
-    Attributes:
-        rows: The number of records below the header, including blank ones.
-        kept: How many of them were written; ``rows == kept + len(dropped)``.
-        dropped: The others, in order. The only part of the report that grows with the list.
-        renamed: The columns with a new name.
-        columns: The header that was written.
-        encoding: The encoding the source was read in.
-        delimiter: The character between the columns of the source.
-    """
-
-    rows: int
-    kept: int
-    dropped: tuple[Dropped, ...]
-    renamed: tuple[Renamed, ...]
-    columns: tuple[str, ...]
-    encoding: str
-    delimiter: str
-
-    @property
-    def counts(self) -> Mapping[Reason, int]:
-        """How many rows were dropped, for each reason that occurred."""
-        return Counter(row.reason for row in self.dropped)
-
-    def summary(self) -> str:
-        """Summarise the report for people.
-
-        Returns:
-            One line about the list, one about its encoding if that cost many rows, one for each
-            renamed column, one for each reason.
-        """
-        lines = [f"{counted(self.rows, 'row')}, {self.kept:,} kept, {len(self.dropped):,} dropped"]
-        misread = self.counts.get("bad_encoding", 0)
-        if misread * _FEW > self.rows:
-            lines.append(
-                f"{misread:,} of {counted(self.rows, 'row')} dropped because the list seems not to "
-                f"be {self.encoding.upper()}: clean it again with "
-                f"{_OTHER[self.encoding == 'utf-8']}"
-            )
-        lines += (
-            f"column {each.column}: {each.old!r} is now {each.new!r}" for each in self.renamed
-        )
-        for reason, count in self.counts.items():
-            first = next(row for row in self.dropped if row.reason == reason)
-            lines.append(
-                f"dropped {reason}: {count:,}; the first: row {first.row}, {first.message}"
-            )
-        return "\n".join(lines)
+# A list as long as this that loses more than this share is probably read in the wrong way.
+_MANY_ROWS: Final = 100
+_MANY_LOSSES: Final = 0.1
+_CHUNK: Final = 1024 * 1024
 
 
 class CleanContacts(TempFile):
@@ -131,6 +58,26 @@ class CleanContacts(TempFile):
 
     report: CleanReport
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the complete list to a file, wherever the position of this one is.
+
+        Args:
+            path: Where to write. An existing file is replaced when the new one is complete.
+
+        Raises:
+            FileNotFoundError: The folder does not exist.
+            OSError: The file could not be written; an existing one is unchanged.
+            ValueError: The list is closed.
+        """
+        position = self.tell()
+        try:
+            with replaced(path) as file:
+                self.seek(0)
+                while chunk := self.read(_CHUNK):
+                    file.write(chunk)
+        finally:
+            self.seek(position)
+
 
 def clean(
     source: ContactsSource,
@@ -139,6 +86,11 @@ def clean(
     drop_duplicates: bool = True,
     exclude: Exclusions | None = None,
     encoding: str | None = None,
+    exclude_columns: Iterable[str] | None = None,
+    numbers: Literal["valid", "possible"] = "valid",
+    region_column: str | None = None,
+    max_dropped: float | None = None,
+    on_progress: Progress | None = None,
 ) -> CleanContacts:
     """Write a contact list as the Hub accepts it: UTF-8, commas, numbers in E.164.
 
@@ -146,48 +98,86 @@ def clean(
     ``phone_number``, numbers are normalised, and an extension goes into a column ``extension``. A
     row that cannot be repaired is dropped with a reason. Other cells stay as they are.
 
+    If more than a tenth of at least 100 rows is dropped for reasons other than ``duplicate`` and
+    ``excluded``, a ``ContactsWarning`` says how many, and why.
+
     Args:
         source: A binary file (read from its current position), a path, bytes, an iterable of
             mappings, or a pandas, polars or Arrow table.
         region: The two-letter country code (``US``) of numbers without a country code. It is never
-            guessed: without it such numbers are dropped as ``bad_number``.
+            guessed: without it such numbers are dropped as ``missing_country_code``.
         drop_duplicates: Whether to drop rows whose number is in a row that was kept.
-        exclude: A do-not-call list; rows with its numbers are dropped as ``excluded``.
+        exclude: A do-not-call list; rows with its numbers are dropped as ``excluded``. Every column
+            whose name or content is of phone numbers is read, and each number that an entry may
+            mean is excluded.
         encoding: The encoding of the source if there is no byte order mark; None for UTF-8. It is
             never guessed.
+        exclude_columns: The names of the columns of the exclusion list to read, and no others; None
+            to find them.
+        numbers: ``valid`` to keep a number without ``+`` only if it is in use as far as
+            phonenumbers knows; ``possible`` to keep one of a possible length too.
+        region_column: The name of a column with the country of each row: a name in English or in a
+            language of the country, or an ISO code. ``region`` is used only where its cell is
+            empty. A row whose country is unknown or ambiguous (Congo, Korea) is dropped as
+            ``unknown_region``.
+        max_dropped: The greatest share of rows (0 to 1) that may be dropped for reasons other than
+            ``duplicate`` and ``excluded``, for a list of any length; None for any share.
+        on_progress: Called with the bytes of the source that were read and their total (None if
+            unknown), after each chunk.
 
     Returns:
         A seekable binary file at its start, with ``.report``.
 
     Raises:
-        ContactsError: There is no header with a phone number column, or the exclusion list has an
-            entry that is not a number.
+        ContactsError: There is no header with a phone number column or with ``region_column``, the
+            exclusion list has an entry that is not a number or lacks one of ``exclude_columns``, or
+            more rows were dropped than ``max_dropped`` allows.
         FileNotFoundError: The path does not exist.
-        ValueError: The file is closed, the region is invalid, or there is no such encoding.
+        ValueError: The file is closed, the region is invalid, ``max_dropped`` is not between 0 and
+            1, ``numbers`` is another word, or there is no such encoding.
         LookupError: There is no such encoding (the same error).
         TypeError: It is not a source, or an argument has the wrong type.
         ImportError: A number has to be normalised, or a table is given, and the extra ``contacts``
             is not installed.
     """
-    phones = Phones(region)
+    phones = Phones(region, numbers)
     check_encoding(encoding)
-    excluded = excluded_numbers(exclude, phones)
-    with open_source(source) as file:
+    _check_options(region_column, max_dropped)
+    check_progress(on_progress)
+    excluded = excluded_numbers(exclude, phones, exclude_columns)
+    with open_source(source, on_progress=on_progress) as file:
         out = CleanContacts()
         try:
-            cleaning = _Cleaning(TextBlocks(file, encoding), phones, excluded, drop_duplicates)
-            out.report = cleaning.write(out)
+            cleaning = _Cleaning(
+                TextBlocks(file, encoding), phones, excluded, drop_duplicates, region_column
+            )
+            report = out.report = cleaning.write(out)
             out.seek(0)
+            _refuse_losses(report, max_dropped)
+            if report.rows >= _MANY_ROWS and report.losses / report.rows > _MANY_LOSSES:
+                warnings.warn(report.losses_message(), ContactsWarning, stacklevel=2)
         except BaseException:
             out.close()
             raise
     return out
 
 
-_NOT_A_NUMBER: Final = (
-    f"this is not a valid number: a number is {NUMBER_FORM}; if there are several in the cell, "
-    "keep one"
-)
+def _check_options(region_column: object, max_dropped: object) -> None:
+    if not (region_column is None or isinstance(region_column, str)):
+        raise TypeError(f"region_column must be the name of a column, not {region_column!r:.80}")
+    if max_dropped is None:
+        return
+    if isinstance(max_dropped, bool) or not isinstance(max_dropped, Real):
+        raise TypeError(f"max_dropped must be a share between 0 and 1, not {max_dropped!r:.80}")
+    if not 0 <= float(max_dropped) <= 1:
+        raise ValueError(f"max_dropped must be a share between 0 and 1, not {max_dropped!r:.80}")
+
+
+def _refuse_losses(report: CleanReport, max_dropped: float | None) -> None:
+    if max_dropped is not None and report.rows and report.losses / report.rows > max_dropped:
+        raise ContactsError(report.losses_message(), problems=report.problems())
+
+
 _MESSAGES: Final[Mapping[Reason, str]] = {
     "blank_row": "the row is blank",
     "nul": NUL_CHARACTER,
@@ -204,13 +194,19 @@ class _Cleaning:
 
     text: TextBlocks
     phones: Phones
-    excluded: frozenset[str]
+    excluded: ExcludedNumbers
     drop_duplicates: bool
+    region_column: str | None
     columns: list[str] = field(default_factory=list)
     renamed: tuple[Renamed, ...] = ()
+    source_columns: tuple[str, ...] = ()
     phone: int = 0
+    country: int | None = None
+    countries: Countries = field(default_factory=Countries)
     rows: int = 0
     dropped: list[Dropped] = field(default_factory=list)
+    dropped_cells: DroppedCells = field(default_factory=DroppedCells)
+    unconfirmed: int = 0
     seen: set[str] = field(default_factory=set)
     extensions: dict[int, str] = field(default_factory=dict)
 
@@ -219,7 +215,7 @@ class _Cleaning:
         first = next(blocks, None)
         if first is None:
             raise refusal("empty_file", EMPTY_LIST)
-        delimiter = delimiter_of(first.text)
+        delimiter = self.text.separator or delimiter_of(first.text)
         if message := not_csv_message(first.text, delimiter):
             raise refusal("missing_header", message)
         writer = CsvWriter(out)
@@ -231,11 +227,12 @@ class _Cleaning:
                     writer.row(self.columns)
                     continue
                 self.rows += 1
-                cleaned = self._flawed(row, cells, batch) or self._normalised(row, cells, kept)
-                if isinstance(cleaned, Dropped):
-                    self.dropped.append(cleaned)
+                lost = self._flawed(row, cells, batch) or self._normalised(row, cells, kept)
+                if lost is not None:
+                    self.dropped.append(lost)
+                    self.dropped_cells.add(cells)
                     continue
-                writer.row(cleaned)
+                writer.row(cells)
                 kept += 1
         if not self.columns:
             raise refusal("empty_file", BLANK_LIST)
@@ -249,6 +246,10 @@ class _Cleaning:
             columns=tuple(self.columns),
             encoding=self.text.encoding,
             delimiter=delimiter,
+            source_columns=self.source_columns,
+            exclusions=self.excluded.columns,
+            unconfirmed=self.unconfirmed,
+            _cells=self.dropped_cells,
         )
 
     def _records(self, batch: Batch) -> Iterator[tuple[int, list[str]]]:
@@ -274,6 +275,9 @@ class _Cleaning:
         if phone is None:
             raise refusal("missing_header", missing_header_message(cells, cleaning=True), row=row)
         self.phone = phone
+        if self.region_column is not None:
+            self.country = column_index(cells, self.region_column)
+        self.source_columns = tuple(cells)
         self.columns, self.renamed = clean_names(cells)
 
     def _flawed(self, row: int, cells: list[str], batch: Batch) -> Dropped | None:
@@ -297,25 +301,32 @@ class _Cleaning:
             return _dropped(row, "nul", cells[self.phone])
         return None
 
-    def _normalised(self, row: int, cells: list[str], kept: int) -> list[str] | Dropped:
-        """Normalise the number of a row, or drop the row."""
+    def _normalised(self, row: int, cells: list[str], kept: int) -> Dropped | None:
+        """Normalise the number of a row in place, or drop the row."""
         value = cells[self.phone]
-        phone = self.phones.of(value)
-        if phone is None:
-            kind = number_problem(value) or "bad_number"
-            complete = kind == "bad_number" and value.strip().startswith(("+", "00"))
-            message = _NOT_A_NUMBER if complete else number_message(value, kind, self.phones)
-            return _dropped(row, kind, value, message)
-        if phone.number in self.excluded:
+        phone = self._phone(cells)
+        if isinstance(phone, Refused):
+            return _dropped(row, phone.reason, value, phone.message)
+        if phone.number in self.excluded.numbers:
             return _dropped(row, "excluded", value)
         if self.drop_duplicates:
             if phone.number in self.seen:
                 return _dropped(row, "duplicate", value)
             self.seen.add(phone.number)
+        if phone.in_use is False:
+            self.unconfirmed += 1
         if phone.extension:
             self.extensions[kept] = phone.extension
         cells[self.phone] = phone.number
-        return cells
+        return None
+
+    def _phone(self, cells: list[str]) -> Phone | Refused:
+        if self.country is None or not (country := cells[self.country].strip()):
+            return self.phones.read(cells[self.phone])
+        region = self.countries.region(country)
+        if isinstance(region, Refused):
+            return region
+        return self.phones.read(cells[self.phone], region)
 
     def _add_extensions(self, out: TempFile) -> None:
         """Write the list again with one more column; few lists have extensions."""

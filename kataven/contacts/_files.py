@@ -5,17 +5,21 @@ Knows positions, chunks, file names and progress. Knows nothing of CSV.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import stat
 import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
 from kataven.contacts._refusal import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from kataven.errors import ContactsError
@@ -30,6 +34,7 @@ __all__ = [
     "check_progress",
     "position_of",
     "read_chunk",
+    "replaced",
     "text_mode_error",
 ]
 
@@ -210,3 +215,58 @@ def base_name(file: object) -> str:
     if not isinstance(name, str):
         return _DEFAULT_NAME
     return re.split(r"[/\\]", name)[-1] or _DEFAULT_NAME
+
+
+@contextmanager
+def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Write a file that replaces ``path`` once it is complete; a link's target is replaced.
+
+    A pipe, a device or the system's name for an open file (``/dev/stdout``) is appended to.
+
+    Args:
+        path: The file.
+
+    Yields:
+        A binary file to write to.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        IsADirectoryError: The path is a folder.
+        OSError: The file could not be written; an existing one is unchanged.
+        TypeError: It is not a path.
+    """
+    given: object = path
+    if not isinstance(given, str | os.PathLike):
+        raise TypeError(f"the path must be a str or a Path, not {type(given).__name__}")
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "the path is a folder; name a file in it", os.fspath(path)
+        )
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "the folder of the file does not exist", os.fspath(path)
+        )
+    if _is_special(Path(path)):
+        with Path(path).open("ab") as file:
+            yield file
+        return
+    draft = target.with_name(f".{os.urandom(8).hex()}.kataven-draft")
+    try:
+        with draft.open("xb") as file:
+            if target.exists() and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            yield file
+        draft.replace(target)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+def _is_special(path: Path) -> bool:
+    given = str(path.absolute())
+    if given.startswith(("/dev/", "/proc/")) and given != os.path.realpath(path):
+        return True
+    return path.exists() and not path.is_file()

@@ -140,7 +140,7 @@ def test_each_dropped_row_has_a_reason() -> None:
     assert [(each.row, each.reason, each.value) for each in report.dropped] == [
         (3, "blank_row", ""),
         (4, "duplicate", "+1 415 555 0100"),
-        (5, "bad_number", "2079460000"),
+        (5, "missing_country_code", "2079460000"),
         (6, "empty_number", ""),
         (7, "spreadsheet_number", "1.4E+10"),
         (8, "ragged_row", "+14155550101"),
