@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kataven.contacts._cells import TextScan, is_formula, is_unprintable
 from kataven.contacts._columns import not_csv_message, phone_index
 from kataven.contacts._duplicates import FirstRows
-from kataven.contacts._phones import Phones, number_message
+from kataven.contacts._phones import Phones, Refused, missing_country_code
 from kataven.contacts._problems import counted
 from kataven.contacts._report import KEPT, ContactsReport, Findings
 from kataven.contacts._rules import (
@@ -20,6 +20,7 @@ from kataven.contacts._rules import (
     EMPTY_LIST,
     NO_ROWS,
     NUL_CHARACTER,
+    NUMBER_FORM,
     TOO_LARGE,
     TOO_MANY_ROWS,
     all_well_formed,
@@ -28,6 +29,7 @@ from kataven.contacts._rules import (
     is_too_long,
     number_problem,
 )
+from kataven.contacts._writing import writing_of
 from kataven.contacts.reader.delimiter import DELIMITER_NAMES, delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks, WrongByte, check_encoding
@@ -52,8 +54,9 @@ def check(
     Args:
         source: A binary file (read from its current position; one that can seek is set back to
             it), a path, bytes, an iterable of mappings, or a pandas, polars or Arrow table.
-        region: A two-letter country code (``US``), so that messages about numbers without a
-            country code show what ``clean`` would make of them. It changes nothing else.
+        region: A two-letter country code (``US``) of numbers without a country code, so that
+            messages show what ``clean`` would make of them, and numbers in E.164 that ``clean``
+            would drop are reported as ``doubtful_number`` (a warning).
         encoding: The encoding of the list if there is no byte order mark. The Hub accepts only
             UTF-8, so another encoding remains an error, but the rows are checked.
 
@@ -85,7 +88,8 @@ class _Check:
         self._phones = phones
         self._findings = Findings()
         self._first_rows = FirstRows()
-        self._duplicates: list[tuple[int, str]] = []
+        # The row, the number that it has in common with an earlier row, and the text of the cell.
+        self._duplicates: list[tuple[int, str, str]] = []
         self._columns: list[str] | None = None
         self._phone: int | None = None
         self._rows = 0
@@ -214,10 +218,22 @@ class _Check:
         if kind is None:
             return True
         if "\0" not in value and self._findings.count(kind):
-            message = number_message(value, kind, self._phones)
+            message = _number_message(value, self._phones)
             column = (self._columns or ())[self._phone or 0]
             self._findings.keep(kind, message, row=row, column=column, value=value)
         return False
+
+    def _doubtful(self, row: int, value: str) -> None:
+        """Add a problem if ``clean`` would drop a number in E.164."""
+        outcome = self._phones.read(value)
+        if isinstance(outcome, Refused):
+            self._findings.add(
+                "doubtful_number",
+                f"{_with_reason(outcome)}; kataven.contacts.clean() would drop the row",
+                row=row,
+                column=(self._columns or ())[self._phone or 0],
+                value=value,
+            )
 
     def _ragged(self, row: int, cells: list[str]) -> None:
         width = len(self._columns or ())
@@ -256,16 +272,20 @@ class _Check:
                 )
 
     def _add_numbers(self, numbers: list[str], rows: range | list[int]) -> None:
-        for index in self._first_rows.add(numbers, rows):
+        if self._phones.region is not None:
+            for row, number in zip(rows, numbers, strict=True):
+                self._doubtful(row, number)
+        keys = self._phones.keys(numbers)
+        for index in self._first_rows.add(keys, rows):
             if self._findings.count("duplicate"):
-                self._duplicates.append((rows[index], numbers[index]))
+                self._duplicates.append((rows[index], keys[index], numbers[index]))
 
     def _name_first_rows(self) -> None:
-        first = self._first_rows.rows_of(number for _, number in self._duplicates[:KEPT])
-        for row, number in self._duplicates:
+        first = self._first_rows.rows_of(key for _, key, _ in self._duplicates[:KEPT])
+        for row, key, number in self._duplicates:
             self._findings.keep(
                 "duplicate",
-                f"the number is also in row {first[number]} and would be called twice: delete one "
+                f"the number is also in row {first[key]} and would be called twice: delete one "
                 "of the rows, or let kataven.contacts.clean() do it",
                 row=row,
                 column=(self._columns or ())[self._phone or 0],
@@ -305,3 +325,28 @@ class _Check:
             findings.add("no_rows", NO_ROWS)
         elif self._columns is None and not findings.counts()["empty_file"]:
             findings.add("empty_file", BLANK_LIST)
+
+
+def _number_message(value: str, phones: Phones) -> str:
+    """Describe what is wrong with a cell that is not in E.164, and what ``clean`` would do."""
+    if phones.region is not None:
+        outcome = phones.read(value)
+        if not isinstance(outcome, Refused):
+            return (
+                f"a number is {NUMBER_FORM}, and nothing else: with region={phones.region!r} "
+                f"kataven.contacts.clean() changes it to {outcome.number}"
+            )
+        return _with_reason(outcome)
+    writing = writing_of(value)
+    if isinstance(writing, Refused):
+        return _with_reason(writing)
+    if writing.text.startswith("+"):
+        return (
+            f"a number is {NUMBER_FORM}, and nothing else: kataven.contacts.clean() removes "
+            "spaces, brackets and dashes"
+        )
+    return _with_reason(missing_country_code())
+
+
+def _with_reason(refused: Refused) -> str:
+    return f"{refused.message} ({refused.reason})"

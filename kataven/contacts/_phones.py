@@ -1,59 +1,52 @@
-"""Phone numbers as people write them, made into numbers in E.164, and what is wrong with others.
+"""Phone numbers as people write them, read as numbers in E.164 or refused with a reason.
 
-Uses phonenumbers, which it imports when the first number needs it. Never guesses a country.
+A number is rewritten only if the text has one reading. Never guesses a country. The characters are
+in ``_writing``, the numbering plans in ``_numbering``.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from kataven.contacts._rules import E164, NUMBER_FORM, SPREADSHEET_NUMBER
+from kataven.contacts._numbering import (
+    COUNTRY_CODE,
+    MAY_CARRY_TRUNK,
+    Candidate,
+    Numbering,
+    fits_country,
+    is_settled,
+)
+from kataven.contacts._writing import (
+    PUNCTUATION,
+    NumberReason,
+    Refused,
+    lenient_texts,
+    odd_character,
+    parts_of,
+    several_numbers,
+    too_few_digits,
+    without_extension,
+    writing_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from kataven.contacts._problems import Kind
 
-__all__ = ["NumberReason", "Phone", "Phones", "Refused", "number_message"]
-
-NumberReason = Literal[
-    "empty_number",
-    "spreadsheet_number",
-    "no_digits",
-    "letters",
-    "odd_character",
-    "too_short",
-    "too_long",
-    "several_numbers",
-    "ambiguous_number",
-    "not_in_use",
-    "missing_country_code",
-    "unknown_region",
-]
-"""Why a text is not read as a phone number."""
+__all__ = ["NumberReason", "Phone", "Phones", "Refused", "missing_country_code", "number_message"]
 
 _REGION: Final = re.compile(r"[A-Z]{2}")
-# Words in a number that introduce an extension. Other letters mean something else: a vanity
-# number, a name, two numbers in one cell.
-_WORDS: Final = re.compile(r"(?i)(?:;?ext(?:ension|n)?[.=:]?|\bint\.?|\bx\.?|[0-9)]\s?x)(?=\s?\d)")
-# Separates two numbers in a cell. A few digits after a comma or semicolon are an extension.
-_SEPARATOR: Final = re.compile(r"[/&|\r\n]|[,;](?=[\s(]*\d[\d\s().-]{4})")
-# An area code alone can be a valid number (German pagers have five digits).
-_FEWEST_DIGITS: Final = 7
-# Well-formed numbers that may contain the trunk prefix, the digit that starts a call inside the
-# country: the same person may be listed without it too. In Italy and some other countries the 0 is
-# part of the number.
-_TRUNK: Final = re.compile(
-    r"""\+(?:
-    (?:2[07]|3[1236]|4[013469]|5[134578]|6[0-46]|8[1246]|9[0-58]
-    |2(?:1[1238]|3[1-4]|4[139]|5[012456]|6[0-5]|91)
-    |3(?:5[3589]|7[03457]|8[01235679])|42[13]
-    |5(?:08|9[0134568])|6(?:72|86)|8(?:5[056]|80|86)
-    |9(?:6[1-467]|7[01267]|9[456]))0
-    |11|78[0-9]{10}\Z|3708[0-9]{8}\Z)""",
-    re.VERBOSE,
-)
+_DIGITS: Final = re.compile(r"[0-9]+")
+_NOT_WITHIN_A_NUMBER: Final = re.compile(r"[&|,;:\n]")
+# A zero in brackets is left out abroad, except where it is part of the number.
+_BRACKETED_ZERO: Final = re.compile(r"\(\s*0\s*\)")
+# Without a region, 00 is read as the international prefix. These are prefixes of other regions
+# that begin with it, and in whose place 00 and a North American number may be seen.
+_OTHER_PREFIXES: Final = ("001", "0011")
+_LONGEST: Final = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +54,10 @@ class Phone:
     """A number in E.164 and its extension.
 
     Attributes:
-        number: ``+`` and 7 to 15 digits.
+        number: ``+`` and 7 to 15 digits, without a trunk prefix.
         extension: The digits after ``ext.`` and the like, empty if there are none.
-        in_use: Whether the number is known to be in use; None if it was not parsed.
+        in_use: Whether the number is known to be in use. None if it was not looked up, because it
+            was written in E.164.
     """
 
     number: str
@@ -71,26 +65,14 @@ class Phone:
     in_use: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a text is not read as a number.
-
-    Attributes:
-        reason: One of the fixed words.
-        message: A sentence that says what is wrong and what to do.
-    """
-
-    reason: NumberReason
-    message: str
-
-
 class Phones:
-    """Normalises numbers.
+    """Reads numbers.
 
     Args:
         region: The two-letter country code (``US``, ``GB``) of numbers without a country code;
-            None to reject such numbers.
-        numbers: ``valid`` to accept only numbers in use, ``possible`` for any of a possible length.
+            None to refuse such numbers.
+        numbers: ``valid`` to read a number without ``+`` only if it is in use, ``possible`` if its
+            length is possible.
     """
 
     def __init__(
@@ -111,189 +93,337 @@ class Phones:
         if numbers not in ("valid", "possible"):
             raise ValueError(f"numbers must be 'valid' or 'possible', not {numbers!r:.80}")
         self.numbers = numbers
-        self._library: Any = None
+        self._numbering: Numbering | None = None
 
     def read(self, value: str, region: str | None = None) -> Phone | Refused:
         """Read the number in the text of a cell.
 
         Args:
             value: The text.
-            region: The region of this number, in place of that of the list.
+            region: The two-letter code of a region for this number, in place of that of the list.
 
         Returns:
-            The number, or why the text is not one.
-        """
-        phones = self if region is None else Phones(region, self.numbers)
-        phone = phones.of(value)
-        if phone is not None:
-            return phone
-        text = value.strip()
-        if not text:
-            return Refused("empty_number", number_message(value, "empty_number", phones))
-        if SPREADSHEET_NUMBER.fullmatch(text):
-            message = number_message(value, "spreadsheet_number", phones)
-            return Refused("spreadsheet_number", message)
-        message = number_message(value, "bad_number", phones)
-        if phones.region is None and not text.startswith(("+", "00")):
-            return Refused("missing_country_code", message)
-        return Refused("not_in_use", message)
-
-    def readings(self, value: str) -> frozenset[str]:
-        """Return every number that a text may mean, in E.164; empty if there is none."""
-        phone = self.of(value)
-        return frozenset() if phone is None else frozenset({phone.number})
-
-    def of(self, value: str) -> Phone | None:
-        """Normalise the text of a cell.
-
-        Args:
-            value: The text.
-
-        Returns:
-            The number, or None if the text is not a number, is ambiguous, or lacks a country code
-            and no region is given.
+            The number if the text has exactly one reading, else why it is refused.
 
         Raises:
             ValueError: phonenumbers does not know the region.
-            ImportError: phonenumbers is not installed, and the text is not in E.164 or contains a
-                trunk prefix (``+44020...``).
+            ImportError: phonenumbers is not installed, and the text is not in E.164 or may contain
+                a trunk prefix (``+44020...``).
         """
-        if _is_settled(value):
-            return Phone(value, "")
-        text = _unwrapped(value)
-        if _is_settled(text):
-            return Phone(text, "")
-        if not _plausible(text) or self._has_two(text):
-            return None
+        if is_settled(value):
+            return Phone(value, "") if fits_country(value) else self._impossible(value[1:])
+        writing = writing_of(value)
+        if isinstance(writing, Refused):
+            return writing
+        text = writing.text
+        if is_settled(text) and fits_country(text):
+            return Phone(text, writing.extension)
+        region = region or self.region
+        digits = "".join(_DIGITS.findall(text))
+        if region is None and not text.startswith(("+", "00")):
+            return missing_country_code()
+        parts = parts_of(text)
+        for count in range(1, len(parts)):
+            before = "/".join(parts[:count])
+            if not too_few_digits(before) and self._in_use(before, region):
+                return several_numbers()
+        if odd := _NOT_WITHIN_A_NUMBER.search(text):
+            return odd_character(odd[0])
         if text.startswith("+"):
-            return self._parsed(text, None)
-        if text.startswith("00"):
-            return self._international(text)
-        return self._parsed(text, self.region) if self.region else None
+            found = self._with_plus(digits)
+        else:
+            found = self._without_plus(text, digits, region)
+        if isinstance(found, Candidate):
+            return Phone(found.number, writing.extension, found.in_use)
+        if found.reason == "too_long" and any(self._spaced(text, region)):
+            return several_numbers()
+        return found
 
-    def _has_two(self, text: str) -> bool:
-        """Tell whether the text before a slash or the like is a complete number."""
-        if not _SEPARATOR.search(text):
-            return False
-        library = self._loaded()
-        for separator in _SEPARATOR.finditer(text):
-            before = text[: separator.start()]
-            if sum(map(str.isdigit, before)) < _FEWEST_DIGITS:
-                continue
-            try:
-                number = library.parse(before, self.region)
-            except library.NumberParseException:
-                continue
-            if library.is_valid_number(number):
-                return True
-        return False
+    def readings(self, value: str) -> frozenset[str]:
+        """Return every number that a text may mean, for a list of numbers not to be called.
 
-    def _international(self, text: str) -> Phone | None:
-        phone = self._parsed("+" + text[2:], None)
-        if phone is None or self.region is None:
-            return phone
-        # In a region where 00 is not the international prefix, it may be something else: accept
-        # only a number that is in use.
-        if self._parsed(text, self.region) == phone:
-            return phone
-        library = self._loaded()
-        return phone if library.is_valid_number(library.parse(phone.number, None)) else None
+        Args:
+            value: The text. It may contain several numbers, labels and trunk prefixes.
 
-    def _parsed(self, text: str, region: str | None) -> Phone | None:
-        library = self._loaded()
+        Returns:
+            The numbers in E.164, in use or of a possible length. Empty if there is none, or if
+            a part of the text may be a number that cannot be read.
+
+        Raises:
+            ValueError: phonenumbers does not know the region.
+            ImportError: As for ``read``.
+        """
+        if is_settled(value) and fits_country(value):
+            return frozenset({value})
+        return frozenset(
+            number for text in lenient_texts(value) for number in self._numbers_in(text)
+        )
+
+    def keys(self, numbers: list[str]) -> list[str]:
+        """Return what tells telephones apart: the numbers without trunk prefixes.
+
+        Args:
+            numbers: Numbers of ``+`` and 7 to 15 digits.
+
+        Returns:
+            A number for each. Those that may contain a trunk prefix stay as they are if
+            phonenumbers is not installed.
+        """
+        if not MAY_CARRY_TRUNK.search("".join(numbers)):
+            return numbers
+        return list(map(self._key, numbers))
+
+    def _key(self, number: str) -> str:
+        if is_settled(number):
+            return number
         try:
-            parsed = library.parse(text, region)
-        except library.NumberParseException:
-            return None
-        # Not is_possible_number, which accepts a number without its area code.
-        if library.is_possible_number_with_reason(parsed) != library.ValidationResult.IS_POSSIBLE:
-            return None
-        number = str(library.format_number(parsed, library.PhoneNumberFormat.E164))
-        if not E164.fullmatch(number):
-            return None
-        return Phone(number, str(parsed.extension or ""))
+            phone = self.read(number)
+        except ImportError:
+            return number
+        return phone.number if isinstance(phone, Phone) else number
 
-    def _loaded(self) -> Any:
-        if self._library is None:
-            self._library = _phonenumbers()
-            if self.region is not None and self.region not in self._library.SUPPORTED_REGIONS:
-                hint = ": the United Kingdom is 'GB'" if self.region == "UK" else ""
-                raise ValueError(f"phonenumbers does not know the region {self.region!r}{hint}")
-        return self._library
+    def of(self, value: str) -> Phone | None:
+        """Return the number that ``read`` returns, or None."""
+        phone = self.read(value)
+        return phone if isinstance(phone, Phone) else None
+
+    # One number.
+
+    def _with_plus(self, digits: str) -> Candidate | Refused:
+        found = _best(self._loaded().international(digits))
+        return self._impossible(digits) if found is None else found
+
+    def _without_plus(self, text: str, digits: str, region: str | None) -> Candidate | Refused:
+        domestic, international = self._meanings(digits, region)
+        certain = {each.number for each in (*domestic, *international) if each.in_use}
+        if len(certain) > 1 and region is not None:
+            certain = self._as_grouped(text, domestic) or certain
+        if not certain and self.numbers == "possible":
+            certain = {each.number for each in (*domestic, *international)}
+            if len(certain) == 1:
+                return Candidate(certain.pop(), in_use=False)
+        if len(certain) == 1:
+            return Candidate(certain.pop(), in_use=True)
+        if certain:
+            readings = " or ".join(sorted(certain))
+            return Refused(
+                "ambiguous_number",
+                f"the number can be read as {readings}: write it with '+' and country code",
+            )
+        return self._unused(digits, region, possible=bool(domestic or international))
+
+    def _meanings(self, digits: str, region: str | None) -> tuple[list[Candidate], list[Candidate]]:
+        """Return what digits without a plus may mean inside the region, and with a country code.
+
+        A lost plus counts only if the number is in use.
+        """
+        numbering = self._loaded(region)
+        domestic: list[Candidate] = []
+        after_prefix: str | None = None
+        if region is not None:
+            domestic += numbering.domestic(digits, region)
+            after_prefix = numbering.abroad(digits, region)
+        international = [] if after_prefix is None else self._abroad(after_prefix)
+        if digits.startswith("00"):
+            if not any(each.in_use for each in international) and not (
+                after_prefix is not None and digits.startswith("001")
+            ):
+                plain = self._abroad(digits[2:])
+                international += plain
+                if plain and after_prefix is None:
+                    international += self._with_other_prefixes(digits)
+        elif not digits.startswith("0") and region is not None:
+            international += (each for each in self._abroad(digits) if each.in_use)
+        return domestic, international
+
+    def _abroad(self, digits: str) -> list[Candidate]:
+        """Return what digits from the country code on mean, without a plus to confirm it."""
+        found = _best(self._loaded().international(digits))
+        # 0011 is a prefix too: do not read its last digit as the trunk prefix of North America.
+        if found is None or (digits.startswith("1") and found.number != f"+{digits}"):
+            return []
+        return [found]
+
+    def _with_other_prefixes(self, digits: str) -> Iterator[Candidate]:
+        for prefix in _OTHER_PREFIXES:
+            if digits.startswith(prefix):
+                yield from (each for each in self._abroad(digits[len(prefix) :]) if each.in_use)
+
+    def _as_grouped(self, text: str, domestic: list[Candidate]) -> set[str]:
+        """Return the only domestic number, if the text is grouped as its country groups it.
+
+        646-555-0100 is a number in New York, 64 6 555 0100 may have lost its plus.
+        """
+        groups = _DIGITS.findall(text)
+        if len(groups) == 1 or COUNTRY_CODE.fullmatch(groups[0]):
+            return set()
+        numbers = {each.number for each in domestic if each.in_use}
+        if len(numbers) != 1:
+            return set()
+        numbering = self._loaded()
+        return {each for each in numbers if numbering.national_groups(each) == groups}
+
+    # Several numbers.
+
+    def _in_use(self, text: str, region: str | None) -> set[str]:
+        """Return the numbers in use that a text may mean."""
+        digits = "".join(_DIGITS.findall(text))
+        if text.startswith("+"):
+            found: Iterable[Candidate] = self._loaded().international(digits)
+        else:
+            domestic, international = self._meanings(digits, region)
+            found = (*domestic, *international)
+        return {each.number for each in found if each.in_use}
+
+    def _spaced(self, text: str, region: str | None) -> Iterator[str]:
+        """Yield the numbers in use of a text that consists of two, with a space between."""
+        for space in re.finditer(r"\s+", text):
+            two = text[: space.start()], text[space.end() :]
+            if any(map(too_few_digits, two)):
+                continue
+            first, second = (self._in_use(each.strip(PUNCTUATION), region) for each in two)
+            if first and second:
+                yield from first | second
+
+    def _numbers_in(self, text: str) -> set[str]:
+        """Return the numbers in a text, however many; empty if one of them cannot be read."""
+        body, extension = without_extension(text)
+        if extension and re.fullmatch(r"\s*[,;][\s,;]*[0-9]+", text[len(body) :]):
+            # 020 7946 0018, 19 may be an extension or a second number.
+            parts = parts_of(text)
+        else:
+            parts = parts_of(body)
+        found = self._all_meanings(body)
+        complete = bool(found)
+        if len(parts) == 1 and not complete:
+            return self._all_meanings(parts[0]) or set(self._spaced(body, self.region))
+        before = ""
+        unread = False
+        for part in parts if len(parts) > 1 else ():
+            numbers = self._all_meanings(part)
+            digits = "".join(_DIGITS.findall(part))
+            if len(digits) < len(before.lstrip("+")):
+                # Only the last digits are written again: 020 7946 0018 / 19
+                numbers |= self._all_meanings(before[: -len(digits)] + digits)
+            if numbers:
+                plus = "+" if part.lstrip(PUNCTUATION).startswith("+") else ""
+                before = before if len(digits) < len(before.lstrip("+")) else plus + digits
+            elif not too_few_digits(part):
+                unread = True
+            found |= numbers
+        return set() if unread and not complete else found
+
+    def _all_meanings(self, text: str) -> set[str]:
+        """Return every number that the text of one number may mean, in use or not."""
+        found: set[str] = set()
+        for each in {text, _BRACKETED_ZERO.sub(" ", text)}:
+            bare = each.strip(PUNCTUATION)
+            digits = "".join(_DIGITS.findall(bare))
+            if not digits or _NOT_WITHIN_A_NUMBER.search(bare) or any(map(str.isalpha, bare)):
+                continue
+            if bare.startswith("+") and not digits.startswith("0"):
+                if is_settled(bare) and fits_country(bare):
+                    found.add(bare)
+                else:
+                    found.update(one.number for one in self._loaded().international(digits))
+            elif self.region is not None or digits.startswith("00"):
+                found |= self._all_without_plus(digits)
+        return found
+
+    def _all_without_plus(self, digits: str) -> set[str]:
+        numbering = self._loaded()
+        # A lost plus counts only if the number is in use: else a domestic number that cannot be
+        # read would seem to be one of another country.
+        found = [each for each in numbering.international(digits) if each.in_use]
+        international: list[str] = []
+        if self.region is not None:
+            found += numbering.domestic(digits, self.region)
+            international.append(numbering.abroad(digits, self.region) or "")
+        for prefix in ("00", *_OTHER_PREFIXES):
+            if digits.startswith(prefix):
+                international.append(digits[len(prefix) :])
+        for each in international:
+            found += numbering.international(each)
+        return {each.number for each in found}
+
+    # Refusals.
+
+    def _impossible(self, digits: str) -> Refused:
+        """Refuse a number with a country code whose length is not possible."""
+        numbering = self._loaded()
+        code, national = numbering.split(digits)
+        if not code:
+            return Refused(
+                "not_in_use",
+                f"there is no country code at the start of +{digits[:_LONGEST]}: correct it",
+            )
+        return _wrong_length(numbering, code, national)
+
+    def _unused(self, digits: str, region: str | None, *, possible: bool) -> Refused:
+        """Refuse digits without a plus that are not a number in use."""
+        numbering = self._loaded()
+        if possible:
+            where = "" if region is None else f" in the region {region}"
+            return Refused(
+                "not_in_use",
+                f"this is not a number in use{where}, with or without a country code: correct it, "
+                "or add its area code",
+            )
+        rest = numbering.abroad(digits, region) if region is not None else None
+        if rest is None and digits.startswith("00"):
+            rest = digits[2:]
+        if rest:
+            return self._impossible(rest)
+        if region is None:
+            return missing_country_code()
+        national = numbering.national_number(digits, region)
+        return _wrong_length(numbering, numbering.code_of(region), national)
+
+    def _loaded(self, region: str | None = None) -> Numbering:
+        if self._numbering is None:
+            self._numbering = Numbering()
+            _check_region(self._numbering, self.region)
+        if region != self.region:
+            _check_region(self._numbering, region)
+        return self._numbering
 
 
-def _phonenumbers() -> Any:
-    try:
-        import phonenumbers  # noqa: PLC0415 - optional, and slow to load
-    except ImportError as missing:
-        raise ImportError(
-            "numbers that are not in E.164 need phonenumbers, which is not installed: "
-            "pip install 'kataven[contacts]'"
-        ) from missing
-    return phonenumbers
+def _check_region(numbering: Numbering, region: str | None) -> None:
+    if region is not None and not numbering.knows(region):
+        hint = ": the United Kingdom is 'GB'" if region == "UK" else ""
+        raise ValueError(f"phonenumbers does not know the region {region!r}{hint}")
 
 
-def _is_settled(text: str) -> bool:
-    return E164.fullmatch(text) is not None and _TRUNK.match(text) is None
+def _best(candidates: Iterable[Candidate]) -> Candidate | None:
+    """Return the first number in use, or the first of a possible length."""
+    possible: Candidate | None = None
+    for each in candidates:
+        if each.in_use:
+            return each
+        possible = possible or each
+    return possible
 
 
-def _unwrapped(value: str) -> str:
-    """Remove ``tel:`` and what makes a spreadsheet keep a number as text: ="+1..." and '+1..."""
-    text = unicodedata.normalize("NFKC", value).strip()
-    if text.startswith('="') and text.endswith('"'):
-        text = text[2:-1].strip()
-    text = text.removeprefix("'").strip()
-    return text[4:].strip() if text[:4].lower() == "tel:" else text
-
-
-def _plausible(text: str) -> bool:
-    if SPREADSHEET_NUMBER.fullmatch(text) or "+" in text[1:] or "*" in text:
-        return False
-    if len(_WORDS.findall(text)) + text.count("#") > 1:
-        return False
-    return not any(map(str.isalpha, _WORDS.sub("", text)))
-
-
-def number_message(value: str, kind: Kind, phones: Phones) -> str:
-    """Describe what is wrong with a number, and how to fix it.
-
-    Args:
-        value: The text of the cell.
-        kind: The kind of the problem, from ``number_problem``.
-        phones: Knows the region, if one is given.
-
-    Returns:
-        A sentence.
-
-    Raises:
-        ValueError: phonenumbers does not know the region.
-        ImportError: A region is given, and phonenumbers is not installed.
-    """
-    if kind == "empty_number":
-        return "there is no phone number: fill it in or delete the row"
-    if kind == "spreadsheet_number":
-        return (
-            "a spreadsheet turned the number into a value and may have lost digits: format the "
-            "column as text in the spreadsheet, and export it again"
-        )
-    bare = value.strip()
-    if bare.startswith("+"):
-        return (
-            f"a number is {NUMBER_FORM}, and nothing else: kataven.contacts.clean() removes "
-            "spaces, brackets and dashes"
-        )
-    if phones.region is None:
-        return (
-            "the number has no '+' and country code: add them, or let kataven.contacts.clean("
-            "region=...) do it for the numbers of one country"
-        )
-    normalised = phones.of(value)
-    if normalised is None:
-        return (
-            "the number has no '+' and country code, and is not a valid number in the region "
-            f"{phones.region}: correct it"
-        )
-    return (
-        f"the number has no '+' and country code: with region={phones.region!r} "
-        f"kataven.contacts.clean() changes it to {normalised.number}"
+def _wrong_length(numbering: Numbering, code: str, national: str) -> Refused:
+    reason: NumberReason = "too_long" if numbering.is_too_long(code, national) else "too_short"
+    advice = "remove what is not part of it" if reason == "too_long" else "add its area code"
+    return Refused(
+        reason,
+        f"a number with country code +{code} has {numbering.expected_length(code)} digits after "
+        f"it, this one has {len(national)}: correct it, or {advice}",
     )
+
+
+def missing_country_code() -> Refused:
+    """Refuse a number without a country code, where no region is given."""
+    return Refused(
+        "missing_country_code",
+        "the number has no '+' and country code: add them, or name the country with region= of "
+        "kataven.contacts.clean()",
+    )
+
+
+def number_message(value: str, _kind: Kind, phones: Phones) -> str:
+    """Return the message of a text that ``read`` refuses."""
+    outcome = phones.read(value)
+    return outcome.message if isinstance(outcome, Refused) else ""

@@ -37,12 +37,13 @@ Kind = Literal[
     "empty_file",
     "too_large",
     "duplicate",
+    "doubtful_number",
     "unprintable",
     "formula",
     "blank_row",
     "too_many_rows",
 ]
-"""The kinds of problems. The last five are warnings, the others are errors."""
+"""The kinds of problems. The last six are warnings, the others are errors."""
 
 Severity = Literal["error", "warning"]
 """``error``: the Hub would refuse the file. ``warning``: the Hub accepts it, but look at it."""
@@ -62,6 +63,7 @@ SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "empty_file": "error",
     "too_large": "error",
     "duplicate": "warning",
+    "doubtful_number": "warning",
     "unprintable": "warning",
     "formula": "warning",
     "blank_row": "warning",

@@ -1,0 +1,300 @@
+"""The characters of a written phone number: what they mean, and which a number cannot contain.
+
+Turns the text of a cell into ASCII digits, a leading plus and punctuation, or refuses it. Does not
+know countries, lengths, or which numbers exist.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kataven.contacts._rules import SPREADSHEET_NUMBER
+
+__all__ = [
+    "PUNCTUATION",
+    "NumberReason",
+    "Refused",
+    "Writing",
+    "lenient_texts",
+    "odd_character",
+    "parts_of",
+    "several_numbers",
+    "too_few_digits",
+    "without_extension",
+    "writing_of",
+]
+
+NumberReason = Literal[
+    "empty_number",
+    "spreadsheet_number",
+    "no_digits",
+    "letters",
+    "odd_character",
+    "too_short",
+    "too_long",
+    "several_numbers",
+    "ambiguous_number",
+    "not_in_use",
+    "missing_country_code",
+    "unknown_region",
+]
+"""Why a text is not read as a phone number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a text is not read as a number.
+
+    Attributes:
+        reason: One of the fixed words.
+        message: A sentence that says what is wrong and what to do.
+    """
+
+    reason: NumberReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A number as it was written, in ASCII.
+
+    Attributes:
+        text: Digits, punctuation, and perhaps a plus in front.
+        extension: The digits after ``ext.`` and the like, empty if there are none.
+    """
+
+    text: str
+    extension: str
+
+
+# Characters.
+
+_ODD: Final = "\ufffd"
+# Keep their meaning. Square brackets are brackets too; a line end separates numbers.
+_KEPT: Final = "+()-./,;:#=&| "
+# Format characters that are visible, or that mean an operation.
+_VISIBLE_FORMAT: Final = re.compile(
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u2061-\u2064\U000110bd\U000110cd]"
+)
+# Invisible, but letters or combining marks by their category: fillers and variation selectors.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_FULL_WIDTH: Final = range(0xFF01, 0xFF5F)
+# A plus in another size or weight. Superscript and circled ones may be a footnote or an operator.
+_PLUSES: Final = "\u2795\ufe62"
+
+
+class _Characters(dict[int, str]):
+    """For ``str.translate``: what each character means in a number, found when it first occurs."""
+
+    def __missing__(self, code: int) -> str:
+        meaning = self[code] = _meaning(code)
+        return meaning
+
+
+def _meaning(code: int) -> str:
+    """Return what a character means, ``_ODD`` if it cannot be part of a number.
+
+    Decimal digits of all scripts are digits. Superscripts, circled digits and fractions are not:
+    they may be footnotes.
+    """
+    if code in _FULL_WIDTH:
+        code -= 0xFEE0
+    char = chr(code)
+    if char in _KEPT:
+        return char
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if _INVISIBLE.match(char) or (category == "Cf" and not _VISIBLE_FORMAT.match(char)):
+        return ""
+    if category[0] == "L":
+        return char
+    if category == "Zs":
+        return " "
+    if category == "Pd" or char == "\N{MINUS SIGN}":
+        return "-"
+    for meaning, chars in (
+        ("(", "["),
+        (")", "]"),
+        ("+", _PLUSES),
+        (".", "\u00b7\u2022\u2219"),
+        ("\n", "\t\n\v\f\r\x85\u2028\u2029"),
+    ):
+        if char in chars:
+            return meaning
+    return _ODD
+
+
+_CHARACTERS: Final = _Characters()
+
+
+def odd_character(char: str) -> Refused:
+    """Refuse a text because of one character, which the message names."""
+    name = unicodedata.name(char, "a control character")
+    shown = f"{char!r}, " if char.isprintable() and char.isascii() else ""
+    return Refused(
+        "odd_character",
+        f"the number contains U+{ord(char):04X} ({shown}{name}), which is not part of a number: "
+        "retype it",
+    )
+
+
+def several_numbers() -> Refused:
+    """Refuse a text that contains several numbers."""
+    return Refused("several_numbers", "there are several numbers in the cell: keep one")
+
+
+# Labels and extensions.
+
+_WORDS: Final = (
+    r"(?:tel(?:e(?:phone|fon|fono|fone))?|t[eé]l(?:[eé](?:phone|fono))?|phone|ph|mob(?:ile|il)?"
+    r"|m[oó]vil|cell?(?:phone|ular)?|handy|whatsapp|wa|home|work|office|business|private|personal"
+    r"|main|direct|landline|sms|callto|voice|number)"
+)
+# One letter needs a colon or a dot: "p:" is how Facebook exports numbers.
+_LABEL: Final = re.compile(
+    rf"(?i)(?:{_WORDS}(?:\s+{_WORDS})?\s*[:.=-]?|[ptmchwo]\s*[:.])[/\s]*(?=[+(\d])"
+)
+_LABEL_AFTER: Final = re.compile(rf"(?i)\s*\(\s*(?:{_WORDS}(?:\s+{_WORDS})?|[pmchwo])[.:]?\s*\)$")
+# More digits after a comma or semicolon are another number.
+_EXTENSION: Final = re.compile(
+    r"""(?ix)(?<=[\d)])[\s,;.(]*
+    (?:(?:ext(?:ension|n)?|\bint|(?<![a-z])x)[\s.:=]*(\d{1,9})|\#\s*(\d{1,7})|[,;]\s*(\d{1,5}))
+    \#?[\s)]*"""
+)
+_COMMA_DIGITS: Final = re.compile(r"[,;]\s*\d")
+
+
+def _unwrapped(value: str) -> str:
+    """Remove what makes a spreadsheet keep a number as text: ="+1..." and '+1..."""
+    text = (value if value.isascii() else unicodedata.normalize("NFC", value)).strip()
+    if text.startswith('="') and text.endswith('"'):
+        text = text[2:-1].strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    return text.removeprefix("'").strip()
+
+
+def _without_labels(text: str) -> str:
+    if label := _LABEL.match(text):
+        text = text[label.end() :]
+    return _LABEL_AFTER.sub("", text)
+
+
+def without_extension(text: str) -> tuple[str, str]:
+    """Split a text into the number and the digits of its extension, empty if there is none."""
+    start = 0
+    while found := _EXTENSION.search(text, start):
+        if found.end() == len(text):
+            return text[: found.start()], next(filter(None, found.groups()))
+        start = found.start() + 1
+    return text, ""
+
+
+# Texts.
+
+PUNCTUATION: Final = " ()-./"
+"""What can be around and within a number without a meaning of its own."""
+
+# An area code alone can be a valid number (German pagers have five digits).
+_FEWEST_DIGITS: Final = 7
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
+
+
+def writing_of(value: str) -> Writing | Refused:
+    """Read the characters of a cell that should contain one number.
+
+    Args:
+        value: The text of the cell.
+
+    Returns:
+        The number in ASCII, or why the characters are not those of one number.
+    """
+    bare = _unwrapped(value)
+    text = bare.translate(_CHARACTERS).strip()
+    if not text:
+        return Refused("empty_number", "there is no phone number: fill it in or delete the row")
+    if SPREADSHEET_NUMBER.fullmatch(text):
+        return Refused(
+            "spreadsheet_number",
+            "a spreadsheet turned the number into a value and may have lost digits: format the "
+            "column as text in the spreadsheet, and export it again",
+        )
+    if not any(map(str.isnumeric, bare)):
+        return Refused("no_digits", "there are no digits in the cell: fill in a phone number")
+    if _ODD in text:
+        odd = next(char for char in bare if _CHARACTERS[ord(char)] == _ODD)
+        return odd_character(odd)
+    body, extension = without_extension(_without_labels(text))
+    body = body.strip(PUNCTUATION)
+    plus = body.find("+", 1)
+    if plus > 0:
+        two = min(_digits(body[:plus]), _digits(body[plus:])) >= _FEWEST_DIGITS
+        return several_numbers() if two else odd_character("+")
+    if any(map(str.isalpha, body)):
+        return Refused(
+            "letters",
+            "there are letters in the number: write its digits, and put names, notes and a second "
+            "number into columns of their own",
+        )
+    for char in "#=":
+        if char in body:
+            return odd_character(char)
+    return Writing(body, extension)
+
+
+# Everything between two numbers. A slash can also be within one number.
+_BETWEEN: Final = re.compile(r"[/&|,;:\n]|(?<=\d)[\s(]*(?=\+)|[^\W\d_]+")
+
+
+def parts_of(text: str) -> list[str]:
+    """Split a text where one number may end and another begin.
+
+    Args:
+        text: A text in ASCII, without its extension.
+
+    Returns:
+        The parts that contain digits, at least one unless the text contains none.
+    """
+    return [part for part in _BETWEEN.split(text) if _digits(part)]
+
+
+def lenient_texts(value: str) -> list[str]:
+    """Return the texts in ASCII that a cell may mean, however it is written.
+
+    Args:
+        value: The text of the cell.
+
+    Returns:
+        Texts with digits. A character that is not part of a number is left out in one, and, where
+        it has the value of a digit, that digit in another. Empty if there are no digits.
+    """
+    bare = _unwrapped(value)
+    text = bare.translate(_CHARACTERS).strip()
+    if SPREADSHEET_NUMBER.fullmatch(text) or "\0" in text:
+        return []
+    texts = [text]
+    if _ODD in text:
+        texts = [
+            "".join(
+                str(unicodedata.digit(char, ""))[:as_digits]
+                if _CHARACTERS[ord(char)] == _ODD
+                else _CHARACTERS[ord(char)]
+                for char in bare
+            ).strip()
+            for as_digits in (0, 1)
+        ]
+    return [_without_labels(each) for each in dict.fromkeys(texts) if _digits(each)]
+
+
+def too_few_digits(text: str) -> bool:
+    """Tell whether a text has fewer digits than any complete number that people write."""
+    return _digits(text) < _FEWEST_DIGITS
