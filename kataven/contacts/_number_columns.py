@@ -93,7 +93,7 @@ def form_of(cell: str) -> Form:
     if not digits:
         return "words"
     letters = sum(map(str.isalpha, text))
-    if digits < _FEWEST_DIGITS or letters > _MOST_LETTERS or len(text) > _LONGEST:
+    if digits < _FEWEST_DIGITS or letters > _MOST_LETTERS or len(text) > _LONGEST or "@" in text:
         return "other"
     if _PLUS.match(text):
         return "international"
