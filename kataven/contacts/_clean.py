@@ -121,7 +121,8 @@ def clean(
             empty. A row whose country is unknown or ambiguous (Congo, Korea) is dropped as
             ``unknown_region``.
         max_dropped: The greatest share of rows (0 to 1) that may be dropped for reasons other than
-            ``duplicate`` and ``excluded``, for a list of any length; None for any share.
+            ``duplicate`` and ``excluded``, for a list of any length; None for any share, with the
+            warning above.
         on_progress: Called with the bytes of the source that were read and their total (None if
             unknown), after each chunk.
 
@@ -153,8 +154,7 @@ def clean(
             )
             report = out.report = cleaning.write(out)
             out.seek(0)
-            _refuse_losses(report, max_dropped)
-            if report.rows >= _MANY_ROWS and report.losses / report.rows > _MANY_LOSSES:
+            if _lost_too_many(report, max_dropped):
                 warnings.warn(report.losses_message(), ContactsWarning, stacklevel=2)
         except BaseException:
             out.close()
@@ -173,9 +173,14 @@ def _check_options(region_column: object, max_dropped: object) -> None:
         raise ValueError(f"max_dropped must be a share between 0 and 1, not {max_dropped!r:.80}")
 
 
-def _refuse_losses(report: CleanReport, max_dropped: float | None) -> None:
-    if max_dropped is not None and report.rows and report.losses / report.rows > max_dropped:
+def _lost_too_many(report: CleanReport, max_dropped: float | None) -> bool:
+    """Tell whether so many rows were lost that a warning is due; refuse more than were allowed."""
+    share = report.losses / report.rows if report.rows else 0.0
+    if max_dropped is None:
+        return report.rows >= _MANY_ROWS and share > _MANY_LOSSES
+    if share > max_dropped:
         raise ContactsError(report.losses_message(), problems=report.problems())
+    return False
 
 
 _MESSAGES: Final[Mapping[Reason, str]] = {

@@ -128,7 +128,7 @@ def _wanted(columns: object) -> tuple[str, ...] | None:
     if isinstance(columns, Iterable) and not isinstance(columns, str | bytes):
         names = tuple(columns)
         if names and all(isinstance(name, str) for name in names):
-            return names
+            return tuple(name.strip() for name in names)
     raise TypeError(f"exclude_columns must be a list of column names, not {columns!r:.80}")
 
 
@@ -228,7 +228,7 @@ class _Reading:
 
     def _kind(self, name: str) -> str:
         if self._wanted is not None:
-            return "numbers" if name in self._wanted else "ignored"
+            return "numbers" if name.strip() in self._wanted else "ignored"
         if phone_indexes([name]):
             return "numbers"
         return "named" if is_number_name(name) else "unknown"
