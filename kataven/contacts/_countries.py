@@ -46,7 +46,7 @@ class Countries:
     def _region(self, text: str) -> str | Refused:
         if not self._codes:
             self._load()
-        code = self._codes.get(text.strip().upper())
+        code = self._codes.get(text.strip().replace(".", "").upper())
         if code is not None:
             return code
         # "Germany (DE)", but also "Congo (Kinshasa)": with the brackets first.
