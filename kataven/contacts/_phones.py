@@ -110,8 +110,8 @@ class Phones:
             ImportError: phonenumbers is not installed, and the text is not in E.164 or may contain
                 a trunk prefix (``+44020...``).
         """
-        if is_settled(value):
-            return Phone(value, "") if fits_country(value) else self._impossible(value[1:])
+        if is_settled(value) and fits_country(value):
+            return Phone(value, "")
         writing = writing_of(value)
         if isinstance(writing, Refused):
             return writing
@@ -130,7 +130,7 @@ class Phones:
         if odd := _NOT_WITHIN_A_NUMBER.search(text):
             return odd_character(odd[0])
         if text.startswith("+"):
-            found = self._with_plus(digits)
+            found = self._with_plus(text, digits)
         else:
             found = self._without_plus(text, digits, region)
         if isinstance(found, Candidate):
@@ -189,9 +189,17 @@ class Phones:
 
     # One number.
 
-    def _with_plus(self, digits: str) -> Candidate | Refused:
-        found = _best(self._loaded().international(digits))
-        return self._impossible(digits) if found is None else found
+    def _with_plus(self, text: str, digits: str) -> Candidate | Refused:
+        numbering = self._loaded()
+        found = _best(numbering.international(digits))
+        if found is None:
+            return self._impossible(digits)
+        if found.in_use and (shorter := _BRACKETED_ZERO.sub(" ", text)) != text:
+            # Where 0 is part of the number, the zero in brackets may be or not.
+            other = _best(numbering.international("".join(_DIGITS.findall(shorter))))
+            if other is not None and other.in_use and other != found:
+                return _ambiguous({found.number, other.number})
+        return found
 
     def _without_plus(self, text: str, digits: str, region: str | None) -> Candidate | Refused:
         domestic, international = self._meanings(digits, region)
@@ -205,11 +213,7 @@ class Phones:
         if len(certain) == 1:
             return Candidate(certain.pop(), in_use=True)
         if certain:
-            readings = " or ".join(sorted(certain))
-            return Refused(
-                "ambiguous_number",
-                f"the number can be read as {readings}: write it with '+' and country code",
-            )
+            return _ambiguous(certain)
         return self._unused(digits, region, possible=bool(domestic or international))
 
     def _meanings(self, digits: str, region: str | None) -> tuple[list[Candidate], list[Candidate]]:
@@ -225,13 +229,12 @@ class Phones:
             after_prefix = numbering.abroad(digits, region)
         international = [] if after_prefix is None else self._abroad(after_prefix)
         if digits.startswith("00"):
-            if not any(each.in_use for each in international) and not (
-                after_prefix is not None and digits.startswith("001")
-            ):
-                plain = self._abroad(digits[2:])
-                international += plain
-                if plain and after_prefix is None:
-                    international += self._with_other_prefixes(digits)
+            # Many people write 00 for the plus, wherever they are. But 001 is the prefix itself
+            # where people dial it.
+            if after_prefix is None or not digits.startswith("001"):
+                international += self._abroad(digits[2:])
+            if after_prefix is None and international:
+                international += self._with_other_prefixes(digits)
         elif not digits.startswith("0") and region is not None:
             international += (each for each in self._abroad(digits) if each.in_use)
         return domestic, international
@@ -402,6 +405,14 @@ def _best(candidates: Iterable[Candidate]) -> Candidate | None:
             return each
         possible = possible or each
     return possible
+
+
+def _ambiguous(numbers: set[str]) -> Refused:
+    return Refused(
+        "ambiguous_number",
+        f"the number can be read as {' or '.join(sorted(numbers))}: write it with '+' and country "
+        "code",
+    )
 
 
 def _wrong_length(numbering: Numbering, code: str, national: str) -> Refused:
