@@ -169,6 +169,8 @@ class _Reading:
         self._problems: list[Problem] = []
         self._columns: list[_Column] = []
         self._advice = _ADVICE
+        # The number of cells of a row that reaches the first column known to have numbers.
+        self._shortest = 1
 
     def result(self) -> ExcludedNumbers:
         for column in self._columns:
@@ -258,6 +260,14 @@ class _Reading:
                     else:
                         header = cells
                         self._columns = self._named(cells)
+                        self._shortest = 1 + next(
+                            (
+                                i
+                                for i, each in enumerate(self._columns)
+                                if each.kind in _NAMED_KINDS
+                            ),
+                            len(header) - 1,
+                        )
             if header:
                 self._require_content()
 
@@ -289,12 +299,8 @@ class _Reading:
                 self._cell(self._columns[0], row, cell)
             return
         width = len(header)
-        numbered = [
-            index for index, column in enumerate(self._columns) if column.kind in _NAMED_KINDS
-        ]
-        short = len(cells) <= (min(numbered) if numbered else width - 1)
         # Spreadsheets add empty columns on the right, so no cell is in the wrong column.
-        if short or any(cells[width:]):
+        if len(cells) < self._shortest or any(cells[width:]):
             raise refusal(
                 "ragged_row",
                 f"the row of the exclusion list has {counted(len(cells), 'cell')}, the header "

@@ -46,6 +46,7 @@ _OTHER_WORD: Final = re.compile(
 )
 _PHONETIC: Final = re.compile(r"phonetic")
 
+_DIGIT: Final = re.compile(r"\d")
 _FEWEST_DIGITS: Final = 7
 # Longer texts than a number with an extension and a label, or two numbers, are prose.
 _MOST_LETTERS: Final = 12
@@ -88,12 +89,16 @@ def form_of(cell: str) -> Form:
     """
     if E164.fullmatch(cell):
         return "international"
-    text = "".join(char for char in cell if unicodedata.category(char) != "Cf").strip()
-    digits = sum(map(str.isdecimal, text))
+    digits = len(_DIGIT.findall(cell))
     if not digits:
         return "words"
+    if digits < _FEWEST_DIGITS:
+        return "other"
+    text = cell.strip()
+    if not text.isascii():
+        text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     letters = sum(map(str.isalpha, text))
-    if digits < _FEWEST_DIGITS or letters > _MOST_LETTERS or len(text) > _LONGEST or "@" in text:
+    if letters > _MOST_LETTERS or len(text) > _LONGEST or "@" in text:
         return "other"
     if _PLUS.match(text):
         return "international"
