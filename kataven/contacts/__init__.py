@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kataven.contacts._clean import CleanContacts, clean
     from kataven.contacts._clean_report import CleanReport, Dropped
     from kataven.contacts._estimate import Estimate, estimate
+    from kataven.contacts._exclusion_columns import ExclusionColumn
     from kataven.contacts._files import Progress
     from kataven.contacts._problems import Kind, Problem, Severity
     from kataven.contacts._report import ContactsReport
@@ -28,6 +29,7 @@ __all__ = [
     "ContactsSource",
     "Dropped",
     "Estimate",
+    "ExclusionColumn",
     "Kind",
     "Part",
     "Problem",
@@ -48,6 +50,7 @@ _MODULES: Final = {
     "ContactsSource": "source.open",
     "Dropped": "_clean_report",
     "Estimate": "_estimate",
+    "ExclusionColumn": "_exclusion_columns",
     "Kind": "_problems",
     "Part": "_split",
     "Problem": "_problems",

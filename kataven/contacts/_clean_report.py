@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    from kataven.contacts._exclusions import ExclusionColumn
+    from kataven.contacts._exclusion_columns import ExclusionColumn
 
 __all__ = ["CleanReport", "Dropped", "DroppedCells", "Reason"]
 
