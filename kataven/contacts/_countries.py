@@ -61,11 +61,11 @@ class Countries:
         )
 
     def _load(self) -> None:
-        table = resources.files("kataven.contacts").joinpath("countries.txt")
+        table = resources.files("kataven.contacts").joinpath("countries.csv")
         for line in table.read_text("utf-8").splitlines():
             if line.startswith("#"):
                 continue
-            two, three, names = line.split(" ", 2)
+            two, three, names = line.split(";", 2)
             self._codes[two] = self._codes[three] = two
             for name in names.split("|"):
                 regions = self._names.setdefault(_key(name), [])

@@ -124,7 +124,8 @@ class _Reading:
                 self._mapping(row, item, by_name)
                 continue
             # The values of an Arrow array are scalars of its own.
-            value: object = item.as_py() if hasattr(item, "as_py") else item
+            as_py: Any = getattr(item, "as_py", None)
+            value: object = item if as_py is None else as_py()
             if isinstance(value, str) and self._wanted is None:
                 self._cells.read(plain, row, value)
             elif cell_text(value):

@@ -39,7 +39,7 @@ _NUMBER_WORD: Final = re.compile(
 # decide.
 _OTHER_WORD: Final = re.compile(
     r"""app|at|calls|carrier|code|comments?|consent|cost|count|country|date|ext
-   |extension|ids?|in|kind|label|last|model|notes?|operator|opt|optin|optout|os
+   |extension|ids?|in|kind|label|last|model|notes?|operator|opt(?:in|out)?|os
    |out|plan|preferred|price|provider|status|time|type?|uuid|verification|verified
    |version""",
     re.VERBOSE,
