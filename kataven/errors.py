@@ -22,6 +22,7 @@ clocks or the Hub's routes, and never holds a token.
       StreamError                   an event stream that broke or was interrupted
       WaitTimeoutError (TimeoutError)  .campaign_id .progress
       CampaignRunError              .campaign_id .step .request_sent
+    ContactsWarning (UserWarning)   contacts are probably not those you meant
 
 Every error can be pickled and keeps its attributes.
 """
@@ -46,6 +47,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ContactsError",
+    "ContactsWarning",
     "KatavenError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -105,6 +107,14 @@ class ContactsError(KatavenError, ValueError):
     def __init__(self, message: str, *, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class ContactsWarning(UserWarning):
+    """Contacts are probably not those you meant, for example because ``clean`` dropped many rows.
+
+    Issued through ``warnings``, so it is shown by default, and
+    ``warnings.simplefilter("error", ContactsWarning)`` makes it an error.
+    """
 
 
 class APIConnectionError(KatavenError):

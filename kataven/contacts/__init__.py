@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kataven.contacts._check import check
-    from kataven.contacts._clean import CleanContacts, CleanReport, Dropped, clean
+    from kataven.contacts._clean import CleanContacts, clean
+    from kataven.contacts._clean_report import CleanReport, Dropped
     from kataven.contacts._estimate import Estimate, estimate
+    from kataven.contacts._exclusion_columns import ExclusionColumn
+    from kataven.contacts._files import Progress
     from kataven.contacts._problems import Kind, Problem, Severity
     from kataven.contacts._report import ContactsReport
     from kataven.contacts._split import Part, split
@@ -26,9 +29,11 @@ __all__ = [
     "ContactsSource",
     "Dropped",
     "Estimate",
+    "ExclusionColumn",
     "Kind",
     "Part",
     "Problem",
+    "Progress",
     "Severity",
     "ZoneGroup",
     "by_timezone",
@@ -40,14 +45,16 @@ __all__ = [
 
 _MODULES: Final = {
     "CleanContacts": "_clean",
-    "CleanReport": "_clean",
+    "CleanReport": "_clean_report",
     "ContactsReport": "_report",
     "ContactsSource": "source.open",
-    "Dropped": "_clean",
+    "Dropped": "_clean_report",
     "Estimate": "_estimate",
+    "ExclusionColumn": "_exclusion_columns",
     "Kind": "_problems",
     "Part": "_split",
     "Problem": "_problems",
+    "Progress": "_files",
     "Severity": "_problems",
     "ZoneGroup": "_timezones",
     "by_timezone": "_timezones",

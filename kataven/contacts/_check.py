@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kataven.contacts._cells import TextScan, is_formula, is_unprintable
 from kataven.contacts._columns import not_csv_message, phone_index
 from kataven.contacts._duplicates import FirstRows
+from kataven.contacts._files import check_progress
 from kataven.contacts._phones import Phones, Refused, missing_country_code
 from kataven.contacts._problems import counted
 from kataven.contacts._report import KEPT, ContactsReport, Findings
@@ -36,13 +37,17 @@ from kataven.contacts.reader.text import TextBlocks, WrongByte, check_encoding
 from kataven.contacts.source.open import ContactsSource, open_source
 
 if TYPE_CHECKING:
-    from kataven.contacts._files import ReadsBytes
+    from kataven.contacts._files import Progress, ReadsBytes
 
 __all__ = ["check"]
 
 
 def check(
-    source: ContactsSource, *, region: str | None = None, encoding: str | None = None
+    source: ContactsSource,
+    *,
+    region: str | None = None,
+    encoding: str | None = None,
+    on_progress: Progress | None = None,
 ) -> ContactsReport:
     """Check a contact list as the Hub would, row by row, without sending anything.
 
@@ -59,6 +64,8 @@ def check(
             would drop are reported as ``doubtful_number`` (a warning).
         encoding: The encoding of the list if there is no byte order mark. The Hub accepts only
             UTF-8, so another encoding remains an error, but the rows are checked.
+        on_progress: Called with the bytes of the list that were read and their total (None if
+            unknown), after each chunk.
 
     Returns:
         The report; ``.ok`` says whether there are no errors.
@@ -73,7 +80,8 @@ def check(
     """
     phones = Phones(region)
     check_encoding(encoding)
-    with open_source(source, keep_position=True) as file:
+    check_progress(on_progress)
+    with open_source(source, keep_position=True, on_progress=on_progress) as file:
         return _Check(file, encoding, phones).report()
 
 
@@ -101,7 +109,14 @@ class _Check:
         if first is None:
             self._findings.add("empty_file", EMPTY_LIST)
         else:
-            delimiter = delimiter_of(first.text)
+            delimiter = self._text.separator or delimiter_of(first.text)
+            if self._text.separator:
+                self._findings.add(
+                    "missing_header",
+                    f"the first line, 'sep={delimiter}', is a note to Excel, and the Hub takes it "
+                    "for the header: delete it, or let kataven.contacts.clean() do it",
+                    row=1,
+                )
             if message := not_csv_message(first.text, delimiter):
                 self._findings.add("missing_header", message)
                 # Its lines are not rows, but it has a size.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kataven.contacts._not_csv import other_format
+from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Renamed",
     "clean_names",
+    "column_index",
     "not_csv_message",
     "phone_index",
     "phone_indexes",
@@ -92,6 +94,29 @@ def phone_indexes(names: Sequence[str]) -> list[int]:
     A do-not-call list may have two numbers for each person.
     """
     return [index for index, name in enumerate(names) if _normalised(name) in _ALIASES]
+
+
+def column_index(names: Sequence[str], wanted: str) -> int:
+    """Return the index of a column that a caller names; white space around names is ignored.
+
+    Args:
+        names: The header of the list.
+        wanted: The name.
+
+    Raises:
+        ContactsError: There is no such column, or two of them.
+    """
+    bare = [name.removeprefix("\ufeff").strip() for name in names]
+    count = bare.count(wanted.strip())
+    if count == 1:
+        return bare.index(wanted.strip())
+    shown = ", ".join(repr(name[:40]) for name in bare[:8])
+    raise refusal(
+        "doubled_header" if count else "missing_header",
+        f"the list has {'more than one' if count else 'no'} column {wanted[:80]!r}; its columns "
+        f"are {shown}{f' and {len(bare) - 8} more' if len(bare) > 8 else ''}",
+        row=1,
+    )
 
 
 def not_csv_message(text: str, delimiter: str) -> str | None:

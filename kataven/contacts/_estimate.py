@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._clean import CleanReport
+from kataven.contacts._clean_report import CleanReport
 from kataven.contacts._problems import counted
 from kataven.contacts._report import ContactsReport
 

@@ -1,23 +1,47 @@
-"""Binary files: our own temporary ones, and reading the ones that callers pass in.
+"""Binary files: our own temporary ones, reading those of callers, and replacing a file.
 
-Knows positions, chunks and file names. Knows nothing of CSV.
+Knows positions, chunks, file names and progress. Knows nothing of CSV.
 """
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
+import stat
 import tempfile
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
 from kataven.contacts._refusal import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from kataven.errors import ContactsError
 
-__all__ = ["ReadsBytes", "TempFile", "base_name", "position_of", "read_chunk", "text_mode_error"]
+__all__ = [
+    "CountedFile",
+    "Progress",
+    "ReadsBytes",
+    "TempFile",
+    "base_name",
+    "bytes_left",
+    "check_progress",
+    "position_of",
+    "read_chunk",
+    "replaced",
+    "text_mode_error",
+]
+
+Progress: TypeAlias = Callable[[int, int | None], object]
+"""Called as ``on_progress(done, total)`` after each chunk of a list: the bytes read so far, and how
+many there are, None if that is unknown (a pipe, a compressed file). Rows and tables count as the
+CSV that they are written as. It is called in the thread that reads; its errors end the call."""
 
 _DEFAULT_NAME: Final = "contacts.csv"
 
@@ -87,6 +111,68 @@ def position_of(file: object) -> int | None:
         return None
 
 
+class CountedFile:
+    """A caller's file whose bytes are counted as they are read.
+
+    Args:
+        file: The file, counted from its current position.
+        on_progress: Called after each chunk.
+    """
+
+    def __init__(self, file: ReadsBytes, on_progress: Progress) -> None:
+        self._file = file
+        self._on_progress = on_progress
+        self._total = bytes_left(file)
+        self._done = 0
+
+    @property
+    def name(self) -> object:
+        """The name of the file, None if it has none."""
+        return getattr(self._file, "name", None)
+
+    def read(self, n: int = -1, /) -> bytes:
+        """Read up to ``n`` bytes, and report them."""
+        chunk = read_chunk(self._file, n)
+        if chunk:
+            self._done += len(chunk)
+            # The file may have grown since its size was taken.
+            total = None if self._total is None else max(self._total, self._done)
+            self._on_progress(self._done, total)
+        return chunk
+
+
+def check_progress(on_progress: object) -> None:
+    """Refuse an ``on_progress`` that cannot be called, before anything is read.
+
+    Raises:
+        TypeError: It is neither None nor callable.
+    """
+    if on_progress is not None and not callable(on_progress):
+        raise TypeError(
+            "on_progress must be a function of (done, total), both in bytes, not "
+            f"{type(on_progress).__name__}"
+        )
+
+
+def bytes_left(file: object) -> int | None:
+    """Return how many bytes follow the position of a file, without reading them.
+
+    Returns:
+        None where that is unknown: a pipe, a compressed file, an object of an unknown kind.
+    """
+    if isinstance(file, io.BytesIO):
+        return max(0, file.getbuffer().nbytes - file.tell())
+    # Not any object with a `fileno`: that of a GzipFile is the compressed file.
+    raw = getattr(file, "raw", None) if isinstance(file, io.BufferedIOBase) else file
+    if not isinstance(raw, io.FileIO):
+        return None
+    status = os.fstat(raw.fileno())
+    position = position_of(file)
+    if position is None or not stat.S_ISREG(status.st_mode):
+        return None
+    return max(0, status.st_size - position)
+
+
 def read_chunk(file: ReadsBytes, size: int) -> bytes:
     """Read one chunk of a caller's file and verify that it is bytes.
 
@@ -129,3 +215,58 @@ def base_name(file: object) -> str:
     if not isinstance(name, str):
         return _DEFAULT_NAME
     return re.split(r"[/\\]", name)[-1] or _DEFAULT_NAME
+
+
+@contextmanager
+def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Write a file that replaces ``path`` once it is complete; a link's target is replaced.
+
+    A pipe, a device or the system's name for an open file (``/dev/stdout``) is appended to.
+
+    Args:
+        path: The file.
+
+    Yields:
+        A binary file to write to.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        IsADirectoryError: The path is a folder.
+        OSError: The file could not be written; an existing one is unchanged.
+        TypeError: It is not a path.
+    """
+    given: object = path
+    if not isinstance(given, str | os.PathLike):
+        raise TypeError(f"the path must be a str or a Path, not {type(given).__name__}")
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "the path is a folder; name a file in it", os.fspath(path)
+        )
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "the folder of the file does not exist", os.fspath(path)
+        )
+    if _is_special(Path(path)):
+        with Path(path).open("ab") as file:
+            yield file
+        return
+    draft = target.with_name(f".{os.urandom(8).hex()}.kataven-draft")
+    try:
+        with draft.open("xb") as file:
+            if target.exists() and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            yield file
+        draft.replace(target)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+def _is_special(path: Path) -> bool:
+    given = str(path.absolute())
+    if given.startswith(("/dev/", "/proc/")) and given != os.path.realpath(path):
+        return True
+    return path.exists() and not path.is_file()

@@ -35,9 +35,7 @@ from kataven.contacts._writing import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kataven.contacts._problems import Kind
-
-__all__ = ["NumberReason", "Phone", "Phones", "Refused", "missing_country_code", "number_message"]
+__all__ = ["NumberReason", "Phone", "Phones", "Refused", "missing_country_code"]
 
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -193,11 +191,6 @@ class Phones:
         except ImportError:
             return number
         return phone.number if isinstance(phone, Phone) else number
-
-    def of(self, value: str) -> Phone | None:
-        """Return the number that ``read`` returns, or None."""
-        phone = self.read(value)
-        return phone if isinstance(phone, Phone) else None
 
     # One number.
 
@@ -444,9 +437,3 @@ def missing_country_code() -> Refused:
         "the number has no '+' and country code: add them, or name the country with region= of "
         "kataven.contacts.clean()",
     )
-
-
-def number_message(value: str, _kind: Kind, phones: Phones) -> str:
-    """Return the message of a text that ``read`` refuses."""
-    outcome = phones.read(value)
-    return outcome.message if isinstance(outcome, Refused) else ""

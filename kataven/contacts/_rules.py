@@ -21,6 +21,7 @@ __all__ = [
     "E164",
     "EMPTY_LIST",
     "MAX_BYTES",
+    "MAX_ROWS",
     "NO_ROWS",
     "NUL_CHARACTER",
     "NUMBER_FORM",
@@ -41,8 +42,8 @@ __all__ = [
 MAX_BYTES: Final = 10 * 1024 * 1024
 """The largest file in bytes. The Hub documents "10 MB"; reading it as 10 MiB is our assumption."""
 
-_MAX_ROWS: Final = 100_000
-# Documented as "about" so many contacts, hence a warning only.
+MAX_ROWS: Final = 100_000
+"""The most rows of a list. Documented as "about" so many contacts, hence a warning only."""
 
 _MAX_HEADER_BYTES: Final = 64 * 1024
 # The column names with one separator each (assumed: the Hub repeats them with every contact).
@@ -55,7 +56,7 @@ TOO_LARGE: Final = (
     "several campaigns (kataven.contacts.split)"
 )
 TOO_MANY_ROWS: Final = (
-    f"the list has more than {_MAX_ROWS:,} rows, about the maximum that the Hub documents: split "
+    f"the list has more than {MAX_ROWS:,} rows, about the maximum that the Hub documents: split "
     "it with kataven.contacts.split(max_rows=...)"
 )
 NUL_CHARACTER: Final = (
@@ -71,7 +72,7 @@ def is_too_large(size: int) -> bool:
 
 def is_too_long(rows: int) -> bool:
     """Tell whether a list has more rows than the Hub documents as its approximate maximum."""
-    return rows > _MAX_ROWS
+    return rows > MAX_ROWS
 
 
 # Header.
@@ -145,6 +146,8 @@ def _header_advice(names: list[str], first: str, *, cleaning: bool) -> str:
                 "this seems to be UTF-16 without a byte order mark: save the list as CSV (UTF-8), "
                 f"or let kataven.contacts.clean(encoding={wide!r}) do it"
             )
+    if first.casefold().removeprefix('"').startswith("sep="):
+        return "this line is a note to Excel: delete it, or let kataven.contacts.clean() do it"
     if any(char < " " and char not in "\t\r\n" for name in names for char in name):
         return "these are not names, so it may not be CSV at all: save the list as CSV (UTF-8)"
     if any(_LOOKS_LIKE_NUMBER.fullmatch(cell) for name in names for cell in _split_any(name)):

@@ -11,9 +11,9 @@ from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._files import TempFile, base_name
+from kataven.contacts._files import Progress, TempFile, base_name, check_progress
 from kataven.contacts._refusal import refusal
-from kataven.contacts._rules import EMPTY_LIST, MAX_BYTES
+from kataven.contacts._rules import EMPTY_LIST, MAX_BYTES, MAX_ROWS
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.text import TextBlocks, check_encoding
 from kataven.contacts.source.open import ContactsSource, open_source
@@ -46,8 +46,9 @@ def split(
     source: ContactsSource,
     *,
     max_bytes: int = _DEFAULT_BYTES,
-    max_rows: int | None = None,
+    max_rows: int | None = MAX_ROWS,
     encoding: str | None = None,
+    on_progress: Progress | None = None,
 ) -> Iterator[Part]:
     """Divide a list into parts that each fit one campaign.
 
@@ -60,9 +61,12 @@ def split(
             mappings, or a pandas, polars or Arrow table.
         max_bytes: The maximum size of a part in bytes, including its header. The Hub documents
             "10 MB"; the default fits whether that means 10,000,000 bytes or 10 MiB.
-        max_rows: The maximum number of records in a part, None for no limit.
+        max_rows: The maximum number of records in a part, None for no limit. The Hub documents
+            about 100,000.
         encoding: Needed only for an encoding that does not contain ASCII (``utf-16-le``) and
             without a byte order mark.
+        on_progress: Called with the bytes of the source that were read and their total (None if
+            unknown), after each chunk.
 
     Returns:
         An iterator of the parts. A list with only a header has none.
@@ -84,13 +88,18 @@ def split(
         if given < 1:
             raise ValueError(f"{name} must be at least 1, not {given}")
     check_encoding(encoding)
-    return _split(source, max_bytes, max_rows, encoding)
+    check_progress(on_progress)
+    return _split(source, max_bytes, max_rows, encoding, on_progress)
 
 
 def _split(
-    source: ContactsSource, max_bytes: int, max_rows: int | None, encoding: str | None
+    source: ContactsSource,
+    max_bytes: int,
+    max_rows: int | None,
+    encoding: str | None,
+    on_progress: Progress | None,
 ) -> Iterator[Part]:
-    with open_source(source) as file:
+    with open_source(source, on_progress=on_progress) as file:
         stem = base_name(file).removesuffix(".csv")
         records = _Records(TextBlocks(file, encoding, verbatim=True))
         header = records.header()
@@ -153,7 +162,7 @@ class _Records:
         if first is None:
             raise refusal("empty_file", EMPTY_LIST)
         self._stream = chain((first,), self._texts)
-        mark = re.escape(delimiter_of(first.text))
+        mark = re.escape(blocks.separator or delimiter_of(first.text))
         end = r"\r" if blocks.old_mac else r"\n"
         # A quote opens only at the start of a cell; text after a closing quote is plain text.
         cell = rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!"))[^{mark}{end}]*+'
@@ -163,8 +172,8 @@ class _Records:
         self.row = 1
 
     def header(self) -> bytes:
-        """Return byte order mark and header, with the blank lines before it."""
-        found = [self._blocks.mark]
+        """Return byte order mark, ``sep=`` line and header, with the blank lines before it."""
+        found = [self._blocks.mark, self._blocks.separator_line]
         for data, rows in self._all:
             found.append(data)
             if rows:

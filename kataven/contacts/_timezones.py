@@ -104,7 +104,8 @@ def _grouped(text: TextBlocks, zones_of: _Zones) -> tuple[ZoneGroup, ...]:
     spool = TempFile("zones")
     writer = CsvWriter(spool)
     places: dict[tuple[str, ...], array[int]] = {}
-    for batch in RecordReader(chain((first,), blocks), delimiter_of(first.text)):
+    delimiter = text.separator or delimiter_of(first.text)
+    for batch in RecordReader(chain((first,), blocks), delimiter):
         for index, cells in enumerate(batch.rows):
             row = batch.first + index
             if not cells:

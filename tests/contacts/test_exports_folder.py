@@ -32,7 +32,7 @@ EXPECTED: dict[str, tuple[dict[str, int], int, dict[str, int]]] = {
         2,
         {"empty_number": 1, "blank_row": 1, "ragged_row": 1},
     ),
-    "google_contacts.csv": ({"missing_header": 1, "bad_number": 2}, 1, {"bad_number": 1}),
+    "google_contacts.csv": ({"missing_header": 1, "bad_number": 2}, 1, {"several_numbers": 1}),
     "scientific.csv": ({"spreadsheet_number": 2}, 1, {"spreadsheet_number": 2}),
     "one_column.csv": ({}, 2, {}),
     "header_only.csv": ({"no_rows": 1}, 0, {}),

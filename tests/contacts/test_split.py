@@ -77,6 +77,17 @@ def test_parts_are_filled_up_to_the_limits() -> None:
     assert list(map(len, parts_of(data, max_bytes=47))) == [33] * 10
 
 
+def test_a_part_has_at_most_100_000_rows_unless_told_otherwise() -> None:
+    data = HEADER + b"+1,a\n" * 100_001
+    rows = []
+    for max_rows in ({}, {"max_rows": None}):
+        parts = list(contacts.split(data, **max_rows))  # type: ignore[arg-type]
+        rows.append([part.rows for part in parts])
+        for part in parts:
+            part.close()
+    assert rows == [[100_000, 1], [100_001]]
+
+
 def test_cells_with_line_ends_may_span_blocks() -> None:
     rows = b"".join(b'+1415555%04d,"row %d\nhas "" two lines"\n' % (n, n) for n in range(9_000))
     parts = parts_of(HEADER + rows, max_bytes=100_000)

@@ -1,4 +1,4 @@
-"""The first record of a list as bytes: where it ends, and the names in it.
+"""The names in the first record of a list, from its bytes.
 
 Knows byte order marks, quoting and line ends. Reads no other rows.
 """
@@ -11,7 +11,7 @@ import io
 import re
 from typing import Final
 
-__all__ = ["WIDE_MARKS", "header_end", "header_names"]
+__all__ = ["WIDE_MARKS", "header_names"]
 
 WIDE_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -25,31 +25,23 @@ _QUOTE: Final = ord('"')
 _QUOTED_OR_END: Final = re.compile(rb'"[^"]*+(?:"|\Z)|[\r\n]')
 
 
-def header_end(data: bytes) -> int:
-    """Return the length of the first record of a complete list, without its line end.
+def header_names(data: bytes) -> list[str]:
+    """Read the names in the first record of a list.
 
     Args:
-        data: The list in an encoding that contains ASCII. Line ends in quotes are skipped.
-    """
-    for found in _QUOTED_OR_END.finditer(data):
-        if data[found.start()] != _QUOTE:
-            return found.start()
-    return len(data)
-
-
-def header_names(record: bytes | memoryview) -> list[str]:
-    """Read the names in a first record.
-
-    Args:
-        record: The bytes of the record, with or without a UTF-8 byte order mark.
+        data: The complete list, in UTF-8 with or without a byte order mark.
 
     Returns:
         The names, neither trimmed nor case-folded. Empty for an empty record.
     """
+    ends = (
+        found.start() for found in _QUOTED_OR_END.finditer(data) if data[found.start()] != _QUOTE
+    )
+    end = next(ends, len(data))
     # A quoted name longer than the csv module's limit can only be a quote that is never closed.
     # Cut the bytes first: a character takes at most four, and a record may have 10 MiB.
     limit = csv.field_size_limit()
-    start = bytes(record[: 4 * limit + len(codecs.BOM_UTF8)]).removeprefix(codecs.BOM_UTF8)
+    start = data[: min(end, 4 * limit + len(codecs.BOM_UTF8))].removeprefix(codecs.BOM_UTF8)
     text = start.decode("utf-8", "replace")[:limit]
     # Not splitlines, which also splits at characters that do not end a line of CSV (U+2028, VT).
     return next(csv.reader(io.StringIO(text, newline="")), [])

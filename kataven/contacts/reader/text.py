@@ -23,6 +23,9 @@ __all__ = ["BLOCK", "Block", "TextBlocks", "UnknownEncodingError", "WrongByte", 
 # About 750 rows of 85 bytes: large enough to work on in bulk, and the cells stay in the CPU cache.
 BLOCK: Final = 64 * 1024
 _ASCII: Final = bytes(range(128))
+_SEPARATOR_LINE: Final = re.compile(
+    r'"?sep=(?P<mark>[,;\t|])"?[ ,;\t|]*(?:\r*\n|\r|\Z)', re.IGNORECASE
+)
 _QUOTED_CELL: Final = re.compile(r'(?<![^,;\t|\r\n])"[^"]*+(?:""[^"]*+)*+"')
 
 
@@ -102,6 +105,9 @@ class TextBlocks:
     Attributes:
         encoding: The encoding in use, by Python's name.
         mark: The byte order mark, empty if there is none.
+        separator: The delimiter that a first line ``sep=;`` names for Excel, empty if there is no
+            such line. The line is not part of the blocks.
+        separator_line: The bytes of that line, with its line end.
         size: The number of bytes read so far; the size of the list when all blocks are read.
         old_mac: Whether lines end with a lone CR. It becomes LF unless the text is verbatim.
         foreign: Whether bytes were read that are different in UTF-8.
@@ -128,6 +134,10 @@ class TextBlocks:
             self.encoding = "latin-1"
         self._start = start[len(self.mark) :]
         text = self._start.decode(self.encoding, "replace")
+        found = _SEPARATOR_LINE.match(text)
+        self.separator = found["mark"] if found else ""
+        self.separator_line = found.group().encode(self.encoding) if found else b""
+        self._start = self._start[len(self.separator_line) :]
         outside = _QUOTED_CELL.sub("", text)
         self.old_mac = "\r" in outside.removesuffix("\r") and "\n" not in outside
         self._line_end = ("\r" if self.old_mac else "\n").encode(self.encoding)
@@ -136,7 +146,7 @@ class TextBlocks:
         """Yield the blocks. Each ends with a line end, except for the last one of some lists."""
         pending = [self._start]
         self._start = b""
-        offset = len(self.mark)
+        offset = len(self.mark) + len(self.separator_line)
         while not self._ended:
             end = self._last_line_end(pending[-1], sum(map(len, pending[:-1])))
             if end:

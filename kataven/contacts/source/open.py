@@ -10,10 +10,19 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import ReadsBytes, TempFile, position_of, text_mode_error
+from kataven.contacts._files import (
+    CountedFile,
+    Progress,
+    ReadsBytes,
+    TempFile,
+    position_of,
+    text_mode_error,
+)
+from kataven.contacts._refusal import refusal
 from kataven.contacts.source.rows import write_rows
 from kataven.contacts.source.tables import ArrowTable, is_table, write_table
 
@@ -36,7 +45,9 @@ ContactsSource: TypeAlias = (
 
 
 @contextmanager
-def open_source(source: ContactsSource, *, keep_position: bool = False) -> Iterator[ReadsBytes]:
+def open_source(
+    source: ContactsSource, *, keep_position: bool = False, on_progress: Progress | None = None
+) -> Iterator[ReadsBytes]:
     """Open any source as a binary file; close it again unless it is the caller's.
 
     Rows and tables are written to a temporary CSV file first.
@@ -44,6 +55,7 @@ def open_source(source: ContactsSource, *, keep_position: bool = False) -> Itera
     Args:
         source: A binary file (used from its current position), a path, bytes, rows or a table.
         keep_position: Whether a file that can seek is set back to its position at the end.
+        on_progress: Called with the bytes read so far and their total, after each chunk.
 
     Yields:
         A file with ``read(n)``.
@@ -59,12 +71,12 @@ def open_source(source: ContactsSource, *, keep_position: bool = False) -> Itera
         file = open_file(source, closing)
         if file is None:
             temporary = closing.enter_context(TempFile())
-            write_csv(source, CsvWriter(temporary))
+            write_csv(source, CsvWriter(temporary), strict=False)
             temporary.seek(0)
             file = temporary
         position = position_of(file) if keep_position else None
         try:
-            yield file
+            yield file if on_progress is None else CountedFile(file, on_progress)
         finally:
             if position is not None:
                 cast("Any", file).seek(position)
@@ -81,18 +93,29 @@ def open_file(source: ContactsSource, closing: ExitStack) -> ReadsBytes | None:
         The file, or None for rows and tables.
 
     Raises:
-        ContactsError: A file in text mode.
+        ContactsError: A file in text mode, or a ``str`` with several lines.
         FileNotFoundError: The path does not exist.
         ValueError: The file is closed.
-        TypeError: It is not a source.
+        TypeError: It is not a source, or a file with an async ``read``.
     """
+    if isinstance(source, str) and ("\n" in source or "\r" in source):
+        raise refusal(
+            "bad_encoding",
+            "a str is the path of the contacts file, and this one is text with several lines: pass "
+            "bytes (text.encode()), or a path",
+        )
     if isinstance(source, str | os.PathLike):
         return closing.enter_context(open(source, "rb"))  # noqa: PTH123 - keeps `name` as given
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
     if isinstance(source, io.TextIOBase):
         raise text_mode_error()
-    if callable(getattr(source, "read", None)):
+    if callable(read := getattr(source, "read", None)):
+        if iscoroutinefunction(read):
+            advice = "use its .file" if hasattr(source, "file") else "pass bytes (await its read())"
+            raise TypeError(
+                f"the contacts file has an async read() ({type(source).__name__}): {advice}"
+            )
         if getattr(source, "closed", False) is True:
             raise ValueError(
                 "the contacts file is closed: pass it while it is open, in binary mode ('rb')"
@@ -106,12 +129,14 @@ def open_file(source: ContactsSource, closing: ExitStack) -> ReadsBytes | None:
     return None
 
 
-def write_csv(source: ContactsSource, writer: CsvWriter) -> None:
+def write_csv(source: ContactsSource, writer: CsvWriter, *, strict: bool = True) -> None:
     """Write rows or a table as CSV.
 
     Args:
         source: An iterable of mappings, or a table.
         writer: Where the CSV goes.
+        strict: Whether to refuse at once what an upload would be refused for, such as a missing
+            column ``phone_number``; False for lists that are judged as files are.
 
     Raises:
         ContactsError: It cannot be a contact list, or the CSV is too large.
@@ -119,6 +144,6 @@ def write_csv(source: ContactsSource, writer: CsvWriter) -> None:
         ImportError: A table, and narwhals is not installed.
     """
     if is_table(source):
-        write_table(source, writer)
+        write_table(source, writer, strict=strict)
     else:
-        write_rows(cast("Iterable[Mapping[str, object]]", source), writer)
+        write_rows(cast("Iterable[Mapping[str, object]]", source), writer, strict=strict)

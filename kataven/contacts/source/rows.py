@@ -1,7 +1,7 @@
 """Rows as mappings, written as CSV.
 
 Knows that the first row's keys are the header and that a phone number is accepted only as text.
-Does not know where the CSV goes.
+Does not know where the CSV goes, and judges nothing that a file would not be refused for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from kataven.contacts._columns import phone_index
 from kataven.contacts._csv import CsvFull, cell_text
+from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN, TOO_LARGE, missing_header_message
 
@@ -24,26 +26,35 @@ if TYPE_CHECKING:
 __all__ = ["checked_names", "refuse_too_large", "spreadsheet_refusal", "write_row", "write_rows"]
 
 
-def write_rows(rows: Iterable[Mapping[str, object]], writer: CsvWriter) -> None:
+def write_rows(
+    rows: Iterable[Mapping[str, object]], writer: CsvWriter, *, strict: bool = True
+) -> None:
     """Write mappings as CSV; the keys of the first one are the header.
 
-    A missing key and None become an empty cell.
+    A missing key and None become an empty cell. The key None of a ``csv.DictReader``, under which
+    it keeps the extra cells of a long row, becomes extra cells again.
 
     Args:
         rows: The rows; read once, one at a time.
         writer: Where the CSV goes.
+        strict: Whether to refuse at once what an upload would be refused for: no rows, no column
+            ``phone_number``, and extra cells.
 
     Raises:
-        ContactsError: There are no rows or no phone number column, a row has a key that the first
-            row lacks, a phone number is not text, or the CSV is too large.
+        ContactsError: A row has a key that the first row lacks, a phone number is not text, the CSV
+            is too large, or the rows are refused because of ``strict``.
         TypeError: A row is not a mapping, or a key is not text.
     """
     stream = iter(rows)
     first = next(stream, _END)
     if first is _END:
-        raise refusal("no_rows", "there are no rows: add at least one contact")
-    names = checked_names(list(_mapping(first, 2)))
-    known = frozenset(names)
+        if strict:
+            raise refusal("no_rows", "there are no rows: add at least one contact")
+        return
+    keys: list[Any] = list(_mapping(first, 2))
+    names = checked_names([key for key in keys if key is not None], strict=strict)
+    phone = phone_index(names)
+    known: frozenset[str | None] = frozenset(names if strict else (*names, None))
     with refuse_too_large():
         writer.row(names)
         number = 2
@@ -52,7 +63,11 @@ def write_rows(rows: Iterable[Mapping[str, object]], writer: CsvWriter) -> None:
             mapping = _mapping(row, number)
             if not known.issuperset(mapping):
                 raise _unknown_key(mapping, known, number)
-            write_row(writer, names, [mapping.get(name) for name in names], number)
+            values = [mapping.get(name) for name in names]
+            extra: Any = mapping.get(None) if None in known else None
+            if isinstance(extra, list):
+                values += extra
+            write_row(writer, phone, values, number)
             row = next(stream, _END)
             number += 1
 
@@ -60,8 +75,12 @@ def write_rows(rows: Iterable[Mapping[str, object]], writer: CsvWriter) -> None:
 _END: Final = object()
 
 
-def checked_names(names: list[Any]) -> list[str]:
+def checked_names(names: list[Any], *, strict: bool = True) -> list[str]:
     """Return the column names of rows or a table if they can be a header.
+
+    Args:
+        names: The names.
+        strict: Whether there must be a column ``phone_number``.
 
     Raises:
         ContactsError: There is no phone number column, or two columns have the same name.
@@ -69,37 +88,37 @@ def checked_names(names: list[Any]) -> list[str]:
     """
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"a column name must be a str, not {name!r} ({type(name).__name__})")
-    if PHONE_COLUMN not in names:
+            raise TypeError(
+                f"a column name must be a str, not {name!r:.80} ({type(name).__name__})"
+            )
+    if strict and PHONE_COLUMN not in names:
         raise refusal("missing_header", missing_header_message(names), row=1)
     if len(set(names)) != len(names):
         doubled = next(name for name in names if names.count(name) > 1)
         raise refusal(
             "doubled_header",
-            f"two columns are named {doubled!r}: rename one of them",
+            f"two columns are named {shortened(doubled)!r}: rename one of them",
             row=1,
             column=doubled,
         )
     return names
 
 
-def write_row(
-    writer: CsvWriter, names: Sequence[str], values: Sequence[object], number: int
-) -> None:
+def write_row(writer: CsvWriter, phone: int | None, values: Sequence[object], number: int) -> None:
     """Write one row of a table.
 
     Args:
         writer: Where the CSV goes.
-        names: The header.
+        phone: The index of the phone number column, None if there is none.
         values: The values of the row, in the order of the header.
         number: The number of the row, for errors.
 
     Raises:
         ContactsError: The phone number is not text, or a cell contains an unpaired surrogate.
     """
-    phone = values[names.index(PHONE_COLUMN)]
-    if isinstance(phone, numbers.Number) and cell_text(phone):
-        raise spreadsheet_refusal(number, str(phone), f"this is of type {type(phone).__name__}")
+    value = None if phone is None else values[phone]
+    if isinstance(value, numbers.Number) and cell_text(value):
+        raise spreadsheet_refusal(number, str(value), f"this is of type {type(value).__name__}")
     try:
         writer.row([cell_text(value) for value in values])
     except UnicodeEncodeError as broken:
@@ -132,7 +151,7 @@ def refuse_too_large() -> Iterator[None]:
         raise refusal("too_large", TOO_LARGE) from full
 
 
-def _mapping(row: object, number: int) -> Mapping[str, object]:
+def _mapping(row: object, number: int) -> Mapping[Any, object]:
     if isinstance(row, Mapping):
         return row
     raise TypeError(
@@ -141,12 +160,14 @@ def _mapping(row: object, number: int) -> Mapping[str, object]:
     )
 
 
-def _unknown_key(row: Mapping[str, object], known: frozenset[str], number: int) -> ContactsError:
+def _unknown_key(
+    row: Mapping[Any, object], known: frozenset[str | None], number: int
+) -> ContactsError:
     extra = next(key for key in row if key not in known)
     return refusal(
         "ragged_row",
-        f"the row has the key {extra!r}, which the first row lacks: add every key that a later row "
-        "has to the first row (its value may be None)",
+        f"the row has the key {extra!r:.80}, which the first row lacks: add every key that a "
+        "later row has to the first row (its value may be None)",
         row=number,
         column=str(extra),
         value=cell_text(row[extra]),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from kataven.contacts._columns import phone_index
+from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
-from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.source.rows import (
     checked_names,
     refuse_too_large,
@@ -19,7 +20,7 @@ from kataven.contacts.source.rows import (
 if TYPE_CHECKING:
     from kataven.contacts._csv import CsvWriter
 
-__all__ = ["ArrowTable", "is_table", "write_table"]
+__all__ = ["ArrowTable", "is_column", "is_table", "write_table"]
 
 _LIBRARIES: Final = frozenset({"pandas", "polars", "pyarrow", "narwhals", "modin", "cudf"})
 
@@ -57,31 +58,44 @@ def is_table(source: object) -> bool:
     return type(source).__module__.partition(".")[0] in _LIBRARIES
 
 
-def write_table(table: object, writer: CsvWriter) -> None:
+def is_column(source: object) -> bool:
+    """Tell a single column (a Series, an Arrow array) from a table, without importing a library.
+
+    Args:
+        source: An object that ``is_table`` is true of.
+    """
+    # The class, because reading `columns` of a lazy table runs its query.
+    kind = type(source)
+    return hasattr(kind, "__iter__") and not (hasattr(kind, "columns") or hasattr(kind, "schema"))
+
+
+def write_table(table: object, writer: CsvWriter, *, strict: bool = True) -> None:
     """Write a pandas, polars or Arrow table as CSV.
 
     Args:
         table: The table; its index, if it has one, is left out.
         writer: Where the CSV goes.
+        strict: Whether to refuse at once what an upload would be refused for: no rows, no column
+            ``phone_number``.
 
     Raises:
-        ContactsError: There are no rows or no phone number column, two columns have the same name,
-            phone numbers are not text, or the CSV is too large.
+        ContactsError: Two columns have the same name, phone numbers are not text, the CSV is too
+            large, or the table is refused because of ``strict``.
         TypeError: It is not a table of rows in memory, or a column name is not text.
         ImportError: narwhals is not installed (or pyarrow, for other tables with an Arrow stream).
     """
     frame = _frame(table)
-    names = checked_names(list(frame.columns))
-    dtype = frame.schema[PHONE_COLUMN]
-    if dtype.is_numeric():
+    names = checked_names(list(frame.columns), strict=strict)
+    phone = phone_index(names)
+    if phone is not None and (dtype := frame.schema[names[phone]]).is_numeric():
         raise spreadsheet_refusal(None, str(dtype), f"the column has the type {dtype}")
     count = 0
     with refuse_too_large():
         writer.row(names)
         for row in frame.iter_rows(named=False):
             count += 1
-            write_row(writer, names, row, count + 1)
-    if not count:
+            write_row(writer, phone, row, count + 1)
+    if strict and not count:
         raise refusal("no_rows", "the table has no rows: add at least one contact")
 
 
@@ -99,7 +113,8 @@ def _frame(table: object) -> Any:
             frame = _from_stream(nw, table)
     except DuplicateError as doubled:
         raise refusal(
-            "doubled_header", f"two columns have the same name: rename one of them ({doubled})"
+            "doubled_header",
+            f"two columns have the same name: rename one of them ({shortened(str(doubled))})",
         ) from doubled
     if isinstance(frame, nw.LazyFrame):
         raise TypeError("the table is lazy, so its rows are not in memory: call .collect() first")

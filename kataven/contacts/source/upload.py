@@ -23,7 +23,7 @@ from kataven.contacts._rules import (
     is_too_large,
     missing_header_message,
 )
-from kataven.contacts.reader.header import WIDE_MARKS, header_end, header_names
+from kataven.contacts.reader.header import WIDE_MARKS, header_names
 from kataven.contacts.source.open import open_file, write_csv
 from kataven.errors import ContactsError
 
@@ -162,6 +162,6 @@ def _refuse_by_header(data: bytes) -> None:
                 f"the file is {encoding.upper()}, the Hub accepts UTF-8: "
                 "kataven.contacts.clean() converts it",
             )
-    names = header_names(memoryview(data)[: header_end(data)])
+    names = header_names(data)
     if PHONE_COLUMN not in names:
         raise refusal("missing_header", missing_header_message(names), row=1)

@@ -1,0 +1,140 @@
+"""Which columns of a do-not-call list hold phone numbers, by their names and by their content.
+
+A number that is not read belongs to a person who is called, so doubt is decided for reading a
+column. Knows names and cells of one column; does not know files and rows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from kataven.contacts._phones import Phone, Phones
+from kataven.contacts._rules import E164
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Form", "are_numbers", "form_of", "is_number_name"]
+
+Form: TypeAlias = Literal["international", "national", "digits", "other", "words"]
+"""How a cell is written: with a ``+``; as people write national numbers; as enough digits for a
+number, which may be an id; with other digits; without digits."""
+
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD: Final = re.compile(r"[^\W_]+")
+_NUMBER_WORD: Final = re.compile(
+    r"""(?:
+    \w*(?:phone|telefon|telefoon|telemovel|handy|whatsapp|msisdn|celular|cellulare|rufnummer
+        |电话|手机|電話|携帯|телефон)\w{0,8}
+    |\w*(?:fone|fax)|(?:mobil|fax)nummer|faxn[or]
+    |tel|tlf|tfno|tele|mob|mobile|mobil|movil|cell|cellno|cellnumber|gsm|pager|sms|e164
+    |landline|festnetz|portable|komorka|puhelin|mobiles|cells
+    |mobile(?:no|nr|number|num)
+    )\d{0,3}""",
+    re.VERBOSE,
+)
+# "Phone Type" and "Mobile App Version" are not numbers, and "phonetic" is not a phone. Their cells
+# decide.
+_OTHER_WORD: Final = re.compile(
+    r"""app|at|calls|carrier|code|comments?|consent|cost|count|country|date|ext
+   |extension|ids?|in|kind|label|last|model|notes?|operator|opt(?:in|out)?|os
+   |out|plan|preferred|price|provider|status|time|type?|uuid|verification|verified
+   |version""",
+    re.VERBOSE,
+)
+_PHONETIC: Final = re.compile(r"phonetic")
+
+_DIGIT: Final = re.compile(r"\d")
+_FEWEST_DIGITS: Final = 7
+# Longer texts than a number with an extension and a label, or two numbers, are prose.
+_MOST_LETTERS: Final = 12
+_LONGEST: Final = 60
+_PLUS: Final = re.compile(r"[^\w@]*(?:[^\W\d]+[^\w@]*){0,2}[+\uff0b\u2795\u207a\ufe62][^\d]{0,4}\d")
+_NATIONAL_CHARACTERS: Final = re.compile(r"[\d\s().\-/\u2010-\u2015\u00a0\u202f]+")
+_DATE: Final = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}\b.*|\d{1,2}([-/.])\d{1,2}\2\d{2,4}\b.*")
+_AMOUNT: Final = re.compile(r"\d+[.,]\d{1,2}|\d{1,3}(?:[., ]\d{3})+(?:[.,]\d+)?")
+_NATIONAL: Final = re.compile(
+    r"(?:1[-. ])?\(\d{1,5}\)[-. ]?\d[-\d. ]{4,}|(?:1[-. ])?\d{3}([-. ])\d{3}\1\d{4}"
+    r"|0\d{1,4}[ /-]\d[-\d ]{4,}"
+)
+_MOSTLY: Final = 0.9
+
+
+def is_number_name(name: str) -> bool:
+    """Tell whether the name of a column says that it holds phone, mobile or fax numbers.
+
+    Args:
+        name: The name, in English or another language: ``Phone 2 - Value``, ``HomePhone``,
+            ``Téléphone (bureau)``.
+    """
+    spaced = _CAMEL.sub(" ", name.removeprefix("\ufeff")).casefold()
+    # The name of a vCard is TEL;TYPE=CELL.
+    plain = unicodedata.normalize("NFKD", spaced.replace("type=", ""))
+    words = _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))
+    return not any(map(_OTHER_WORD.fullmatch, words)) and any(
+        _NUMBER_WORD.fullmatch(word) and not _PHONETIC.match(word) for word in words
+    )
+
+
+def form_of(cell: str) -> Form:
+    """Tell how a cell is written, without asking which numbers are in use.
+
+    Args:
+        cell: The text of the cell.
+
+    Returns:
+        ``words`` and ``other`` for what is not a number: names, short codes, dates, amounts, prose.
+    """
+    if E164.fullmatch(cell):
+        return "international"
+    digits = len(_DIGIT.findall(cell))
+    if not digits:
+        return "words"
+    if digits < _FEWEST_DIGITS:
+        return "other"
+    text = cell.strip()
+    if not text.isascii():
+        text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
+    letters = sum(map(str.isalpha, text))
+    if letters > _MOST_LETTERS or len(text) > _LONGEST or "@" in text:
+        return "other"
+    if _PLUS.match(text):
+        return "international"
+    if not _NATIONAL_CHARACTERS.fullmatch(text) or _DATE.fullmatch(text) or _AMOUNT.fullmatch(text):
+        return "other"
+    return "national" if _NATIONAL.fullmatch(text) else "digits"
+
+
+def are_numbers(cells: Sequence[str], phones: Phones, share: float = _MOSTLY) -> bool:
+    """Tell whether a share of the cells are numbers in use, and not ids that look like them.
+
+    Args:
+        cells: Cells of the forms ``national`` and ``digits``.
+        phones: Reads them.
+        share: The share, nine in ten by default.
+
+    Returns:
+        False if phonenumbers is not installed.
+    """
+    try:
+        found = sum(_in_use(cell, phones) for cell in cells)
+    except ImportError:
+        return False
+    return found >= share * len(cells) > 0
+
+
+def _in_use(cell: str, phones: Phones) -> bool:
+    found = phones.read(cell)
+    if isinstance(found, Phone):
+        return found.in_use is not False
+    if found.reason == "ambiguous_number":
+        return True
+    digits = cell.strip()
+    if not digits.isdecimal() or digits.startswith("0"):
+        return False
+    # The same digits after a lost plus. With a space, so that they are looked up: an E.164 number
+    # is taken as it is.
+    found = phones.read(f"+{digits[0]} {digits[1:]}")
+    return isinstance(found, Phone) and found.in_use is not False

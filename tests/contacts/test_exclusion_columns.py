@@ -1,0 +1,260 @@
+"""Do-not-call lists with several number columns: every one of them is read, or the list refused."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from kataven import contacts
+from kataven.contacts._number_columns import form_of, is_number_name
+from kataven.errors import ContactsError
+
+LIST = b"phone_number\n+14155550100\n+14155550101\n+14155550102\n"
+ONE, TWO = "+14155550100", "+14155550101"
+
+
+def cleaned(exclude: object, **options: object) -> tuple[list[str], contacts.CleanReport]:
+    """Clean a list of three numbers; return the last digits of those kept, and the report."""
+    with contacts.clean(LIST, exclude=exclude, **options) as result:  # type: ignore[arg-type]
+        return [line[-1] for line in result.read().decode().split()[1:]], result.report
+
+
+def columns_of(report: contacts.CleanReport) -> list[tuple[str | None, int]]:
+    return [(column.name, column.numbers) for column in report.exclusions]
+
+
+EXPORTS = {
+    "google": (
+        f"""Name,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value
+Ida,Mobile,{ONE},Home,{TWO}""",
+        ["Phone 1 - Value", "Phone 2 - Value"],
+    ),
+    "outlook": (
+        f"""First Name,Business Phone,Home Phone,Mobile Phone,Business Fax,Pager
+Ida,,{TWO},{ONE},,""",
+        ["Home Phone", "Mobile Phone"],
+    ),
+    "salesforce": (f"Name,Phone,HomePhone\nIda,{ONE},{TWO}\n", ["Phone", "HomePhone"]),
+    "hubspot": (
+        f"Phone Number,WhatsApp Phone Number\n{ONE},{TWO}\n",
+        ["Phone Number", "WhatsApp Phone Number"],
+    ),
+    "by hand": (f"phone,phone2\n{ONE},{TWO}\n", ["phone", "phone2"]),
+    "vcard": (
+        f"FN,TEL;TYPE=CELL,TEL;TYPE=HOME\nIda,{ONE},{TWO}\n",
+        ["TEL;TYPE=CELL", "TEL;TYPE=HOME"],
+    ),
+    "by content": (f"Name,Main,Other\nIda,{ONE},{TWO}\n", ["Main", "Other"]),
+}
+
+
+@pytest.mark.parametrize("program", EXPORTS)
+def test_every_number_column_of_an_export_is_read(program: str) -> None:
+    text, columns = EXPORTS[program]
+    rows = [dict(zip(*[line.split(",") for line in text.splitlines()], strict=True))]
+    sources = [text.encode(), io.BytesIO(text.encode())]
+    sources += [rows, pd.DataFrame(rows), pl.DataFrame(rows), pa.Table.from_pylist(rows)]
+    for source in sources:
+        kept, report = cleaned(source)
+        assert kept == ["2"]
+        assert columns_of(report) == [(name, 1) for name in columns]
+        assert all(f"1 number from column {name}" in report.summary() for name in columns)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Téléphone 2",
+        "Telefon (privat)",
+        "Tel. geschäftlich",
+        "Móvil",
+        "Teléfono fijo",
+        "Telefone",
+        "Telemóvel",
+        "Handynr.",
+        "Cellulare",
+        "Fax",
+        "Rufnummer",
+        "Nr telefonu",
+        "MobilePhone__c",
+        "Phone #2",
+        "ALTERNATE PHONE",
+        "Cell #",
+        "Mobile No.",
+        "Tel2",
+        "携帯電話",
+        "Телефон",
+        "TEL;TYPE=CELL",
+        "Whatsapp",
+        "Pager",
+        "Car Phone",
+        "phoneNumbers",
+        "Company Main Phone",
+    ],
+)
+def test_a_name_of_numbers_is_recognised(name: str) -> None:
+    assert is_number_name(name)
+    # Without its area code it is read as nothing, which is an error in a column of numbers.
+    with pytest.raises(ContactsError, match="might be called"):
+        cleaned(f'phone,"{name}"\n{ONE},1234\n'.encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Name", "Phonetic Name", "Phone Type", "Phone 1 - Label", "Phone verified at", "Phone ext",
+     "Mobile App Version", "Hotel", "Address", "Cellar", "id", "Faculty"],
+)  # fmt: skip
+def test_another_name_is_not_taken_for_one_of_numbers(name: str) -> None:
+    assert not is_number_name(name)
+    kept, report = cleaned(f"phone,{name}\n{ONE},1234\n".encode())
+    assert kept == ["1", "2"]
+    assert columns_of(report) == [("phone", 1)]
+
+
+NOT_NUMBERS = [
+    "4155550101", "2026-11-28", "28.11.2026", "2026-11-28T10:46:04+01:00", "94103-1234",
+    "1234567.89", "1 234 567", "1700000000", "1700000000123", "4111 1111 1111 1111", "123-45-6789",
+    "192.168.100.200", "37.7749; -122.4194", "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "978-3-16-148410-0", "ann+14155550101@example.com", "call +14155550101 after five, not before",
+    "000123456789", "#4155550101",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS)
+def test_ids_dates_and_amounts_are_neither_read_nor_an_error(value: str) -> None:
+    kept, report = cleaned(f'phone,reference\n{ONE},"{value}"\n'.encode())
+    assert kept == ["1", "2"]
+    assert columns_of(report) == [("phone", 1)]
+
+
+def test_ids_that_are_sometimes_valid_numbers_are_not_an_error() -> None:
+    ids = [f"{4000000000 + 7_654_321 * n}" for n in range(400)]
+    text = "phone,id\n" + "".join(f"{ONE},{value}\n" for value in ids)
+    kept, report = cleaned(text.encode(), region="US")
+    assert kept == ["1", "2"]
+    assert columns_of(report) == [("phone", 400)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["4155550101"], ["4155550101"] * 300, ["(415) 555-0101", "415-555-0101"], ["14155550101"]],
+)
+def test_national_numbers_are_read_by_content_in_their_region(cells: list[str]) -> None:
+    text = "phone,contact\n" + "".join(f"{ONE},{cell}\n" for cell in cells)
+    kept, report = cleaned(text.encode(), region="US")
+    assert kept == ["2"]
+    assert columns_of(report) == [("phone", len(cells)), ("contact", len(cells))]
+
+
+@pytest.mark.parametrize("number", ["(415) 555-0101", "415-555-0101", "020 7946 0018"])
+def test_a_column_that_looks_like_numbers_and_cannot_be_read_is_an_error(number: str) -> None:
+    text = f"phone,contact\n{ONE},{number}\n".encode()
+    with pytest.raises(
+        ContactsError, match=r"looks like phone numbers.*exclude_columns="
+    ) as caught:
+        cleaned(text)
+    (problem,) = caught.value.problems
+    assert (problem.row, problem.column, problem.value) == (2, "contact", number)
+    assert cleaned(text, exclude_columns=["phone"])[0] == ["1", "2"]
+
+
+def test_a_number_in_a_column_of_ids_makes_it_an_error() -> None:
+    ids = "".join(f"{ONE},{1_000_000 + n}\n" for n in range(250))
+    text = f"phone,contact\n{ids}{ONE},{TWO}\n".encode()
+    with pytest.raises(ContactsError, match="numbers and other digits") as caught:
+        cleaned(text)
+    assert caught.value.problems[0].column == "contact"
+
+
+def test_a_list_without_any_number_column_is_refused() -> None:
+    for source in (b"name,id\nAna,12345678\n", [{"name": "Ana", "id": "12345678"}], b"name\n"):
+        with pytest.raises(ContactsError, match=r"no phone number column.*exclude_columns="):
+            cleaned(source)
+
+
+def test_exclude_columns_names_the_columns_to_read() -> None:
+    text = f"phone,Notes,Mobile\n{ONE},{TWO},+14155550102\n".encode()
+    rows = [{"phone": ONE, "Notes": TWO, "Mobile": "+14155550102"}]
+    for source in (text, rows, pd.DataFrame(rows)):
+        kept, report = cleaned(source, exclude_columns=["Notes"])
+        assert kept == ["0", "2"]
+        assert columns_of(report) == [("Notes", 1)]
+        assert cleaned(source, exclude_columns=("phone", " Mobile "))[0] == ["1"]
+        with pytest.raises(ContactsError, match=r"no column 'Fax'; its columns are 'phone'"):
+            cleaned(source, exclude_columns=["phone", "Fax"])
+    with pytest.raises(ContactsError, match="might be called"):
+        cleaned(b"phone,id\n+14155550100,x\n", exclude_columns=["id"])
+
+
+@pytest.mark.parametrize("columns", ["phone", b"phone", [], [1], 5])
+def test_exclude_columns_must_be_names(columns: object) -> None:
+    with pytest.raises(TypeError, match="exclude_columns must be a list of column names"):
+        cleaned(LIST, exclude_columns=columns)
+    with pytest.raises(ValueError, match="exclude="):
+        contacts.clean(LIST, exclude_columns=["phone"])
+
+
+def numbers() -> Iterator[str]:
+    yield from (ONE, TWO)
+
+
+@pytest.mark.parametrize(
+    "exclude",
+    [
+        pd.Series([ONE, None, TWO]),
+        pd.Series([ONE, TWO], dtype="category"),
+        pd.Index([ONE, TWO]),
+        pl.Series([ONE, None, TWO]),
+        pa.array([ONE, None, TWO]),
+        pa.chunked_array([[ONE], [TWO, None]]),
+        np.array([ONE, TWO]),
+        {ONE, TWO},
+        {ONE: 1, TWO: 2}.keys(),
+        numbers(),
+        (ONE, "", TWO),
+        f"{ONE}\n{TWO}\n".encode(),
+        f"{ONE}, {TWO}\n".encode(),
+        [f"{ONE} / {TWO}"],
+    ],
+    ids=lambda value: type(value).__module__ + "." + type(value).__name__,
+)
+def test_numbers_may_come_from_any_column_of_values(exclude: object) -> None:
+    kept, report = cleaned(exclude)
+    assert kept == ["2"]
+    assert columns_of(report) in ([(None, 2)], [(None, 1)])
+    assert "from a list without column names" in report.summary()
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pl.Series, np.array, pa.array, list])
+def test_numbers_that_are_not_text_are_refused(kind: type) -> None:
+    with pytest.raises(TypeError, match="numbers as text"):
+        cleaned(kind([14155550100]))
+
+
+def test_a_table_without_rows_excludes_nobody() -> None:
+    empty = pd.DataFrame({"phone": pd.Series([], dtype=str)})
+    assert cleaned(empty)[0] == ["0", "1", "2"]
+
+
+def test_a_first_line_with_a_number_is_not_a_header() -> None:
+    # Not even if another cell is the name of a number column.
+    with pytest.raises(ContactsError, match="'mobile', which is not a valid number"):
+        cleaned(f"{ONE},mobile\n".encode())
+
+
+def test_no_value_is_shown_beyond_80_characters() -> None:
+    long = "x" * 5_000
+    for source in ([{"phone": long}], [{"name": long}], [object], f"phone\n{long}9\n".encode()):
+        with pytest.raises((ContactsError, TypeError)) as caught:
+            cleaned(source)
+        assert "x" * 81 not in str(caught.value)
+
+
+def test_the_form_of_a_cell_does_not_depend_on_invisible_characters() -> None:
+    assert form_of("\u202d+1 415-555-0101\u202c") == "international"
+    assert form_of("(+1) 415-555-0101") == "international"
+    assert form_of("tel: +1 415-555-0101 (mobile)") == "international"
