@@ -369,21 +369,21 @@ class Phones:
 
     def _unused(self, digits: str, region: str | None, *, possible: bool) -> Refused:
         """Refuse digits without a plus that are not a number in use."""
-        numbering = self._loaded()
+        if region is None:
+            # What follows 00 is not a number: it may be the prefix of another region.
+            return missing_country_code()
         if possible:
-            where = "" if region is None else f" in the region {region}"
             return Refused(
                 "not_in_use",
-                f"this is not a number in use{where}, with or without a country code: correct it, "
-                "or add its area code",
+                f"this is not a number in use in the region {region}, with or without a country "
+                "code: correct it, or add its area code",
             )
-        rest = numbering.abroad(digits, region) if region is not None else None
+        numbering = self._loaded()
+        rest = numbering.abroad(digits, region)
         if rest is None and digits.startswith("00"):
             rest = digits[2:]
         if rest:
             return self._impossible(rest)
-        if region is None:
-            return missing_country_code()
         national = numbering.national_number(digits, region)
         return _wrong_length(numbering, numbering.code_of(region), national)
 

@@ -70,7 +70,9 @@ REFUSED = [
     ("99", "US", "too_short"),
     ("+1 415 555 010", None, "too_short"),
     ("+1415555010", None, "too_short"),
-    ("0044 20", None, "too_short"),
+    ("0044 20", "GB", "too_short"),
+    ("0044 20", None, "missing_country_code"),
+    ("0011 65 8323 4567", None, "missing_country_code"),
     ("+14155550100123", None, "too_long"),
     ("+1 415 555 0100 - 15", None, "too_long"),
     ("+336123456789", None, "too_long"),
@@ -92,7 +94,6 @@ REFUSED = [
     ("+999 1234 5678", None, "not_in_use"),
     ("+2105550100", None, "not_in_use"),
     ("4155550100", None, "missing_country_code"),
-    ("0011", None, "too_short"),
 ]
 
 
