@@ -22,6 +22,8 @@ clocks or the Hub's routes, and never holds a token.
       StreamError                   an event stream that broke or was interrupted
       WaitTimeoutError (TimeoutError)  .campaign_id .progress
       CampaignRunError              .campaign_id .step .request_sent
+    UserWarning
+      ContactsWarning               contacts that may be missing; a warning, not an error
 
 Every error can be pickled and keeps its attributes.
 """
@@ -46,6 +48,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ContactsError",
+    "ContactsWarning",
     "KatavenError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -105,6 +108,10 @@ class ContactsError(KatavenError, ValueError):
     def __init__(self, message: str, *, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class ContactsWarning(UserWarning):
+    """Contacts may be missing from a result; shown by default, as every ``UserWarning`` is."""
 
 
 class APIConnectionError(KatavenError):
