@@ -22,8 +22,7 @@ clocks or the Hub's routes, and never holds a token.
       StreamError                   an event stream that broke or was interrupted
       WaitTimeoutError (TimeoutError)  .campaign_id .progress
       CampaignRunError              .campaign_id .step .request_sent
-    UserWarning
-      ContactsWarning               contacts that may be missing; a warning, not an error
+    ContactsWarning (UserWarning)   contacts are probably not those you meant
 
 Every error can be pickled and keeps its attributes.
 """
@@ -111,7 +110,11 @@ class ContactsError(KatavenError, ValueError):
 
 
 class ContactsWarning(UserWarning):
-    """Contacts may be missing from a result; shown by default, as every ``UserWarning`` is."""
+    """Contacts are probably not those you meant, for example because ``clean`` dropped many rows.
+
+    Issued through ``warnings``, so it is shown by default, and
+    ``warnings.simplefilter("error", ContactsWarning)`` makes it an error.
+    """
 
 
 class APIConnectionError(KatavenError):
