@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kataven.contacts._csv import CsvWriter, cell_text
 from kataven.contacts._files import TempFile
-from kataven.contacts._phones import Phone, Phones
+from kataven.contacts._phones import Phones
 from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.export.failures import explained
 
@@ -63,12 +63,10 @@ class RetryCollector:
         Raises:
             OSError: The folder for temporary files is full.
         """
+        numbered = [(contact, number) for contact in contacts if (number := _number_of(contact))]
+        keys = self._phones.keys([number for _, number in numbered])
         with _explaining():
-            for contact in contacts:
-                number = contact.get(PHONE_COLUMN)
-                if not isinstance(number, str) or not number:
-                    continue
-                key = self._key(number)
+            for (contact, number), key in zip(numbered, keys, strict=True):
                 if key in self._numbers:
                     continue
                 self._numbers.add(key)
@@ -78,15 +76,6 @@ class RetryCollector:
                 self._custom.update(dict.fromkeys(custom))
                 line = json.dumps([number, custom], separators=(",", ":"))
                 self._spool.write(line.encode("ascii") + b"\n")
-
-    def _key(self, number: str) -> str:
-        """Return what all writings of one telephone have in common."""
-        try:
-            phone = self._phones.read(number)
-        except ImportError:
-            # Without phonenumbers, numbers are compared as they are written.
-            return number
-        return phone.number if isinstance(phone, Phone) else number
 
     def finish(self) -> RetryList:
         """Write the list.
@@ -120,6 +109,11 @@ class RetryCollector:
     def close(self) -> None:
         """Discard the collected contacts. Does nothing after ``finish``."""
         _close(self._spool)
+
+
+def _number_of(contact: Mapping[str, Any]) -> str | None:
+    number = contact.get(PHONE_COLUMN)
+    return number if isinstance(number, str) else None
 
 
 def _close(file: TempFile) -> None:
