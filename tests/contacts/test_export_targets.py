@@ -230,8 +230,12 @@ def test_a_disk_that_fills_while_pages_are_read_keeps_the_complete_ones(tmp_path
     assert target.read_bytes() == (tmp_path / "complete.csv").read_bytes()
 
 
-def test_a_disk_that_is_full_at_the_first_page_keeps_nothing(tmp_path: Path) -> None:
-    text = filled(tmp_path / "out.csv", 500)[-1]
+@table("rows, size", [(100, 500), (1, 100)])
+def test_a_disk_that_is_full_at_the_first_page_keeps_nothing(
+    tmp_path: Path, rows: int, size: int
+) -> None:
+    # A page that fits into the file's buffer is tried again when the file is closed.
+    text = filled(tmp_path / "out.csv", size, [PAGES[0][:rows]])[-1]
     assert "no page is kept, so the export starts from the beginning" in text
     assert os.listdir(tmp_path) == []
 
