@@ -78,11 +78,11 @@ def test_an_unknown_status_is_sent_and_warns_if_nothing_comes_back(
 ) -> None:
     hub.contacts = []
     with pytest.warns(ContactsWarning) as caught:
-        made(hub, name, use_async=use_async, status="faild")
-    assert "GET /campaigns/c1/contacts?status=faild&page=0" in hub.lines
+        made(hub, name, use_async=use_async, status="reached")
+    assert "GET /campaigns/c1/contacts?status=reached&page=0" in hub.lines
     (warning,) = caught
     assert str(warning.message) == (
-        "no contact of campaign c1 has status='faild'; known statuses are pending, in_progress, "
+        "no contact of campaign c1 has status='reached'; known statuses are pending, in_progress, "
         "completed, failed, cancelled"
     )
     # It points at the line of the caller, not at one of the library.
