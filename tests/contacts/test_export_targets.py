@@ -181,6 +181,20 @@ def test_a_folder_without_permission_names_the_target(tmp_path: Path) -> None:
     assert caught.value.filename == str(folder / "out.csv")
 
 
+def test_a_system_name_of_no_open_file_is_found_before_anything_is_read() -> None:
+    with pytest.raises(FileNotFoundError, match="cannot be written to") as caught:
+        with ExportWriter("camp", "/dev/fd/987", format="csv"):
+            pass
+    assert caught.value.filename == "/dev/fd/987"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_pipe_without_permission_is_found_before_anything_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv", 0o400)
+    with pytest.raises(PermissionError, match="cannot be written to"):
+        ExportWriter("camp", tmp_path / "pipe.csv").open()
+
+
 def test_a_name_that_is_too_long_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="name too long"):
         ExportWriter("camp", tmp_path / ("x" * 300 + ".csv"))

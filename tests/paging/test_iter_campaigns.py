@@ -39,7 +39,9 @@ def test_a_status_is_filtered_here_and_not_sent(
     assert set(hub.lines) == {"GET /campaigns"}
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert caller.items(client.campaigns.iter_campaigns("ongoing")) == []
-    assert "no campaign has the status 'ongoing'; known statuses are completed, draft" in caplog.text
+    assert (
+        "no campaign has the status 'ongoing'; known statuses are completed, draft" in caplog.text
+    )
     with pytest.raises(TypeError, match="status must be a str"):
         client.campaigns.iter_campaigns(7)
 

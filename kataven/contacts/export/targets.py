@@ -83,14 +83,21 @@ class Target:
         key = os.fsencode(spool.parent / path.name)
         return path.with_name(f"{spool.stem}.{hashlib.sha256(key).hexdigest()[:8]}.kataven-table")
 
-    def check(self, spool: Path) -> None:
-        """Create and remove the draft, to find out whether the target can be written.
+    def check(self, spool: Path | None) -> None:
+        """Find out whether the target can be written, by creating and removing the draft.
+
+        Args:
+            spool: The file that keeps the pages; None if no target is a regular file.
 
         Raises:
             OSError: It cannot; the error names the target.
         """
+        if self.special and not os.access(cast("Path", self.path), os.W_OK):
+            code = errno.EACCES if cast("Path", self.path).exists() else errno.ENOENT
+            reason = f"{os.strerror(code)}; the target cannot be written to. Nothing was sent"
+            raise OSError(code, reason, str(self.path))
         path = self.replaced
-        if path is None:
+        if path is None or spool is None:
             return
         draft = self.draft(spool)
         try:

@@ -96,9 +96,8 @@ class ExportWriter:
             raise
         except OSError as error:
             raise self._unopened(error) from None
-        if self._spool.path is not None:
-            for target in self._targets:
-                target.check(self._spool.path)
+        for target in self._targets:
+            target.check(self._spool.path)
 
     @property
     def next_page(self) -> int:
