@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from kataven.campaigns.client import CampaignsClient
     from kataven.campaigns.export import ExportProgress
     from kataven.campaigns.iterators import (
+        AsyncCampaignIterator,
         AsyncContactIterator,
         AsyncProgressIterator,
+        CampaignIterator,
         ContactIterator,
         ProgressIterator,
     )
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from kataven.campaigns.with_response import ApiResponse
     from kataven.client import KatavenClient
     from kataven.clock import Clock
+    from kataven.contacts._retry import RetryList
+    from kataven.contacts.export.summary import ExportSummary
     from kataven.errors import (
         APIConnectionError,
         APIStatusError,
@@ -63,6 +67,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "ApiResponse",
+    "AsyncCampaignIterator",
     "AsyncCampaignsClient",
     "AsyncContactIterator",
     "AsyncEventStream",
@@ -72,6 +77,7 @@ __all__ = [
     "BadRequestError",
     "CallEvent",
     "CallHook",
+    "CampaignIterator",
     "CampaignProgress",
     "CampaignRunError",
     "CampaignsClient",
@@ -83,6 +89,7 @@ __all__ = [
     "ContactsWarning",
     "EventStream",
     "ExportProgress",
+    "ExportSummary",
     "KatavenClient",
     "KatavenError",
     "NotFoundError",
@@ -92,6 +99,7 @@ __all__ = [
     "RateLimitStatus",
     "RateLimits",
     "ResponseFormatError",
+    "RetryList",
     "ServerError",
     "StreamError",
     "Timeout",
@@ -104,6 +112,7 @@ _SUBMODULES: Final = frozenset({"clock", "contacts", "errors", "events", "models
 # Where each name is defined; those not listed are errors.
 _HOMES: Final = {
     "ApiResponse": "kataven.campaigns.with_response",
+    "AsyncCampaignIterator": "kataven.campaigns.iterators",
     "AsyncCampaignsClient": "kataven.campaigns.async_client",
     "AsyncContactIterator": "kataven.campaigns.iterators",
     "AsyncEventStream": "kataven.events.stream",
@@ -111,16 +120,19 @@ _HOMES: Final = {
     "AsyncProgressIterator": "kataven.campaigns.iterators",
     "CallEvent": "kataven._flow.observe",
     "CallHook": "kataven._flow.observe",
+    "CampaignIterator": "kataven.campaigns.iterators",
     "CampaignProgress": "kataven.campaigns.progress",
     "CampaignsClient": "kataven.campaigns.client",
     "Clock": "kataven.clock",
     "ContactIterator": "kataven.campaigns.iterators",
     "EventStream": "kataven.events.stream",
     "ExportProgress": "kataven.campaigns.export",
+    "ExportSummary": "kataven.contacts.export.summary",
     "KatavenClient": "kataven.client",
     "ProgressIterator": "kataven.campaigns.iterators",
     "RateLimitStatus": "kataven._flow.ratelimit",
     "RateLimits": "kataven._flow.ratelimit",
+    "RetryList": "kataven.contacts._retry",
     "Timeout": "kataven._flow.operation",
 }
 

@@ -1,7 +1,7 @@
 """``client.campaigns``: the documented methods and what is built on them.
 
-Knows what people do with campaigns beyond single requests: read every contact, export, watch, wait,
-run. Passes each to a flow and decides nothing.
+Knows what people do with campaigns beyond single requests: iterate, export, watch, wait, run.
+Passes each to a flow and decides nothing.
 
 Written by ``scripts/make_blocking.py`` from ``async_client.py``: change that file.
 """
@@ -14,25 +14,30 @@ from typing import TYPE_CHECKING, Literal
 from kataven import _validate
 from kataven.campaigns.create import creation
 from kataven.campaigns.export import export, retry_list
-from kataven.campaigns.iterators import ContactIterator, ProgressIterator
+from kataven.campaigns.iterators import (
+    CampaignIterator,
+    ContactIterator,
+    ProgressIterator,
+)
+from kataven.campaigns.listing import campaign_status, campaigns
 from kataven.campaigns.methods import CampaignMethods
 from kataven.campaigns.operations import campaign_form
-from kataven.campaigns.pages import every_page, page_query
+from kataven.campaigns.pages import page_query, page_state, wanted_contacts
 from kataven.campaigns.run import RunState, add_campaign_id, run
 from kataven.campaigns.watch import wait, watch, watch_settings
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
-    from typing import IO, BinaryIO
 
-    from kataven.campaigns.export import ExportProgress
+    from kataven.campaigns.contact_words import LastError
+    from kataven.campaigns.export import ExportProgress, Targets
     from kataven.campaigns.progress import CampaignProgress
     from kataven.campaigns.with_response import CampaignsWithResponse
     from kataven.contacts import ContactsSource
-    from kataven.contacts.export import ExportFormat
-    from kataven.types import Campaign
+    from kataven.contacts._retry import RetryList
+    from kataven.contacts.export import ExportFormat, ExportSummary
+    from kataven.types import Campaign, CampaignStatus, ContactStatus
 
 
 class CampaignsClient(CampaignMethods):
@@ -49,8 +54,34 @@ class CampaignsClient(CampaignMethods):
 
         return CampaignsWithResponse(self._driver, self._options)
 
+    def iter_campaigns(self, status: CampaignStatus | None = None) -> CampaignIterator:
+        """Iterate over the campaigns of the account, from one request.
+
+        The Hub has no filter for this, so the SDK filters. Whether the Hub sends the list in pages
+        is not known: a list of exactly 100, or of fewer than its ``total``, may be incomplete, and
+        a warning in the log says so.
+
+        Args:
+            status: Only campaigns of this status; None for all.
+
+        Returns:
+            An iterator of campaigns (dicts), in the order of ``list``.
+
+        Raises:
+            APIStatusError: The Hub refused; the class depends on the status.
+            APIConnectionError: No response, after the retries of a read.
+            ResponseFormatError: The response is not a JSON object, or its rows are unclear.
+        """
+        flow = campaigns(campaign_status(status), self._options, self._clock)
+        return CampaignIterator(self._driver, flow)
+
     def iter_contacts(
-        self, campaign_id: str, status: str | None = None, *, start_page: int = 0
+        self,
+        campaign_id: str,
+        status: ContactStatus | None = None,
+        *,
+        last_error: LastError | Iterable[LastError] | None = None,
+        start_page: int = 0,
     ) -> ContactIterator:
         """Iterate over every contact of a campaign, page by page, in constant memory.
 
@@ -59,12 +90,15 @@ class CampaignsClient(CampaignMethods):
 
         Args:
             campaign_id: The campaign's id.
-            status: Only contacts of this status; None for all.
+            status: Only contacts of this status; None for all. The Hub filters.
+            last_error: Only contacts with one of these last errors, such as ``{"busy"}``; None for
+                all. The SDK filters, so every page is read. The field is assumed.
             start_page: The page to begin with, counted from 0.
 
         Returns:
             An iterator of contacts (dicts). Its ``page`` is the page that would be read next; the
-            ``page`` of an error is where reading can continue later without a gap.
+            ``page`` of an error is where reading can continue later without a gap. If there is no
+            contact and a word is unknown, it issues a ``ContactsWarning``.
 
         Raises:
             NotFoundError: The account has no such campaign.
@@ -72,65 +106,92 @@ class CampaignsClient(CampaignMethods):
             APIConnectionError: No response, after the retries of each page.
             ResponseFormatError: The response is not a JSON object, or its rows are unclear.
             KatavenError: The iterator was interrupted; ``page`` is where to continue.
-            ValueError: The id is empty or dots, or the page negative; nothing is sent.
+            ValueError: The id is empty or dots, the page negative, or the status a last error;
+                nothing is sent.
         """
-        query, state = page_query(campaign_id, status, start_page)
-        flow = every_page(query, self._options, self._clock, state)
+        query, state = page_query(campaign_id, status, last_error), page_state(start_page)
+        flow = wanted_contacts(query, self._options, self._clock, state)
         return ContactIterator(self._driver, flow, state)
 
     def export_contacts(
         self,
         campaign_id: str,
-        path_or_file: str | os.PathLike[str] | IO[bytes] | IO[str],
+        path_or_file: Targets,
         *,
         format: ExportFormat | None = None,
-        status: str | None = None,
+        status: ContactStatus | None = None,
+        last_error: LastError | Iterable[LastError] | None = None,
         on_progress: Callable[[ExportProgress], object] | None = None,
-    ) -> None:
+    ) -> ExportSummary:
         """Write every contact of a campaign to a table: CSV, JSON lines or Parquet.
 
         While the pages are read they are kept next to the target, so that an interrupted export
-        continues after its last complete page. The table is then written in one pass and renamed
-        into place. Columns are the contact's fields and all custom fields, under the names of the
-        uploaded file. In CSV, cells that a spreadsheet would run as a formula get a ``'`` in front,
-        except phone numbers.
+        continues after its last complete page. The table is then written and renamed into place.
+        Columns are the contact's fields and all custom fields, under the names of the uploaded
+        file. In CSV, cells that a spreadsheet would run as a formula get a ``'`` in front, except
+        phone numbers. In Parquet, the fields whose names end in ``_at`` are timestamps (UTC).
 
         Args:
             campaign_id: The campaign's id.
-            path_or_file: Where to write. A file receives the finished table, stays open, and cannot
-                be continued.
+            path_or_file: Where to write, or a list of places that all get the same table from one
+                reading. A file receives the finished table, stays open, and cannot be continued.
             format: ``"csv"``, ``"jsonl"`` or ``"parquet"`` (extra ``parquet``). Default: by the
-                suffix of the path.
-            status: Only contacts of this status; None for all.
+                suffix of each path.
+            status: Only contacts of this status; None for all. The Hub filters.
+            last_error: Only contacts with one of these last errors, such as ``{"busy"}``; None for
+                all. The SDK filters, so every page is read. The field is assumed.
             on_progress: Called with an ``ExportProgress`` after each page.
+
+        Returns:
+            What was written: ``rows``, ``paths`` and the ``counts`` by status. If there is no row
+            and a word is unknown, a ``ContactsWarning`` names the known ones.
 
         Raises:
             KatavenError: Reading failed; ``page`` is where it stopped. Call again to continue.
-            ValueError: The format is unknown, or the id empty or dots; nothing is sent.
-            OSError: The target cannot be written.
+            ValueError: The format is unknown, the list of targets empty, the status a last error,
+                or the id empty or dots; nothing is sent.
+            OSError: A target cannot be written, or the disk is full. The error names the target
+                and what is kept; no path was changed unless all tables were complete.
         """
         _validate.progress_function(on_progress, "a kataven.ExportProgress", awaited=False)
-        flow = export(campaign_id, path_or_file, format, status, self._options, self._clock)
-        self._driver.run(flow, on_progress)
+        flow = export(
+            campaign_id, path_or_file, format, status, last_error, self._options, self._clock
+        )
+        return self._driver.run(flow, on_progress)
 
-    def retry_list(self, campaign_id: str, *, status: str = "failed") -> BinaryIO:
-        """Make a list of a campaign's contacts for the next ``create``.
+    def retry_list(
+        self,
+        campaign_id: str | Iterable[str],
+        *,
+        status: ContactStatus = "failed",
+        last_error: LastError | Iterable[LastError] | None = None,
+    ) -> RetryList:
+        """Make a list of the contacts of one or several campaigns for the next ``create``.
+
+        Several campaigns are for lists that were split. A telephone that failed in one of them and
+        was reached in another is in the list: for a further round, pass the last round only.
 
         Args:
-            campaign_id: The campaign's id.
+            campaign_id: The campaign's id, or several.
             status: Which contacts; by default those that failed.
+            last_error: Only contacts with one of these last errors, such as
+                ``{"busy", "no_answer"}``; None for all. The SDK filters; the field is assumed.
 
         Returns:
             A binary CSV file at its start, spooled to disk: ``phone_number`` and the custom fields,
-            each number once. Close it after the upload.
+            each telephone once over all campaigns. Its ``rows`` is the number of contacts; with 0,
+            it has only a header. Close it after the upload. If it is empty and a word is unknown,
+            a ``ContactsWarning`` names the known ones.
 
         Raises:
-            ValueError: For any status but ``failed`` the campaign must have finished, because its
+            ValueError: For any status but ``failed`` each campaign must have finished, because its
                 contacts may still be dialled. ``in_progress`` and an empty status are always
-                refused: such a list would hold people who are in a call.
+                refused: such a list would hold people who are in a call. So is a last error as the
+                status, and an empty list of ids.
             KatavenError: Reading failed.
+            OSError: The folder for temporary files is full.
         """
-        flow = retry_list(campaign_id, status, self._options, self._clock)
+        flow = retry_list(campaign_id, status, last_error, self._options, self._clock)
         return self._driver.run(flow)
 
     def watch(

@@ -1,4 +1,4 @@
-"""From a campaign to a table, and to a list for the next campaign.
+"""From a campaign to a table, and from campaigns to a list for the next one.
 
 Flows that read every page and pass it to a writer of ``kataven.contacts`` through ``RunInThread``.
 They open no file themselves.
@@ -7,35 +7,41 @@ They open no file themselves.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kataven import _validate
 from kataven._flow.call import call
 from kataven._flow.effects import Emit, RunInThread, through
 from kataven.campaigns import operations
+from kataven.campaigns.contact_words import same_word, warn_of_unknown_words
 from kataven.campaigns.pages import PageState, every_page, page_query
 from kataven.campaigns.progress import TERMINAL_STATUSES
 from kataven.errors import ResponseFormatError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import IO
 
     from kataven._flow.effects import AnyEffect, Flow
     from kataven._flow.options import Options
     from kataven.campaigns.pages import PageQuery
     from kataven.clock import Clock
-    from kataven.contacts._retry import RetryList
-    from kataven.contacts.export import ExportFormat, ExportWriter
+    from kataven.contacts._retry import RetryCollector, RetryList
+    from kataven.contacts.export import ExportFormat, ExportSummary, ExportWriter
 
     Target: TypeAlias = str | os.PathLike[str] | IO[bytes] | IO[str]
+    Targets: TypeAlias = Target | Sequence[Target]
 
 logger = logging.getLogger("kataven")
 
 # Calls in flight finish after a stop, so the end of a campaign says nothing about these.
-_IN_CALL: Final = ("in_progress", "in-progress", "in progress")
+_IN_CALL: Final = same_word("in_progress")
+# From a function that warns in a flow to the line of the user: the flow, the driver's two functions
+# and the method of the client.
+_TO_THE_USER: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class ExportProgress:
 
     Attributes:
         pages: Pages that were written to disk.
-        contacts: Contacts in them.
+        contacts: Contacts in them that the table is to have.
     """
 
     pages: int
@@ -53,15 +59,16 @@ class ExportProgress:
 
 def export(
     campaign_id: str,
-    target: Target,
+    targets: Targets,
     format: ExportFormat | None,
     status: str | None,
+    last_error: str | Iterable[str] | None,
     options: Options,
     clock: Clock,
-) -> Flow[None]:
-    """Write every page to disk, after those that are there already, then write the table."""
-    query, _ = page_query(campaign_id, status)
-    writer = yield from RunInThread(lambda: _export_writer(query, target, format, options.origin))
+) -> Flow[ExportSummary]:
+    """Write every page to disk, after those that are there already, then write the tables."""
+    query = page_query(campaign_id, status, last_error)
+    writer = yield from RunInThread(lambda: _export_writer(query, targets, format, options.origin))
     try:
         # In here, so that an interruption while it opens closes it too.
         yield from RunInThread(writer.open)
@@ -74,29 +81,63 @@ def export(
 
         pages = every_page(query, options, clock, state, writer.take_last_page())
         yield from _each_page(pages, state, writer.add_page, progress)
-        yield from RunInThread(writer.finish)
+        summary = yield from RunInThread(writer.finish)
     finally:
         writer.close()
+    if not summary.rows:
+        query.warn_of_unknown_words(_TO_THE_USER)
+    return summary
 
 
-def retry_list(campaign_id: str, status: str, options: Options, clock: Clock) -> Flow[BinaryIO]:
-    """Collect the contacts of a status, each number once, as a CSV file at its start."""
-    query, state = page_query(campaign_id, _retried(status))
-    if query.status != "failed":
-        campaign = yield from call(operations.get_campaign(query.campaign_id), options, clock)
-        if campaign.get("status") not in TERMINAL_STATUSES:
-            raise ValueError(
-                f"campaign {query.campaign_id} is {campaign.get('status')}: its {query.status} "
-                "contacts may still be dialled, and a second list of them would call people twice; "
-                "stop it or wait for its end first"
-            )
-    collected = yield from RunInThread(_new_retry_list)
+def retry_list(
+    campaign_ids: str | Iterable[str],
+    status: str,
+    last_error: str | Iterable[str] | None,
+    options: Options,
+    clock: Clock,
+) -> Flow[RetryList]:
+    """Collect the contacts of a status, each telephone once, as a CSV file at its start."""
+    word = _retried(status)
+    queries = [page_query(one, word, last_error) for one in _several_ids(campaign_ids)]
+    if word != "failed":
+        for query in queries:
+            campaign = yield from call(operations.get_campaign(query.campaign_id), options, clock)
+            if campaign.get("status") not in TERMINAL_STATUSES:
+                raise ValueError(
+                    f"campaign {query.campaign_id} is {campaign.get('status')}: its {word} "
+                    "contacts may still be dialled, and a second list of them would call people "
+                    "twice; stop it or wait for its end first"
+                )
+    collected = yield from RunInThread(_new_collector)
     try:
-        pages = every_page(query, options, clock, state)
-        yield from _each_page(pages, state, lambda _page, rows: collected.add(rows), None)
-        return (yield from RunInThread(collected.finish))
+        for query in queries:
+            state = PageState(0)
+            pages = every_page(query, options, clock, state)
+
+            def keep(_page: int, rows: list[Any], query: PageQuery = query) -> None:
+                collected.add(query.wanted(rows))
+
+            yield from _each_page(pages, state, keep, None)
+        made = yield from RunInThread(collected.finish)
     finally:
         collected.close()
+    if not made.rows:
+        names = " or ".join(query.campaign_id for query in queries)
+        warn_of_unknown_words(f"campaign {names}", word, queries[0].last_errors, _TO_THE_USER)
+    return made
+
+
+def _several_ids(campaign_ids: str | Iterable[str]) -> list[str]:
+    """Return the ids of one campaign or several, each once."""
+    given: object = campaign_ids
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return [_validate.campaign_id(campaign_ids)]  # type: ignore[arg-type]
+    if isinstance(given, Mapping | bytes | bytearray):
+        raise TypeError(f"campaign_id must be a str or a list of them, not {type(given).__name__}")
+    ids = list(dict.fromkeys(_validate.campaign_id(one) for one in given))
+    if not ids:
+        raise ValueError("campaign_id is an empty list; name at least one campaign")
+    return ids
 
 
 def _retried(status: str) -> str:
@@ -107,7 +148,7 @@ def _retried(status: str) -> str:
             "those who were reached; name one, like 'failed' or 'cancelled'"
         )
     word = _validate.text("status", status)
-    if word.strip().lower() in _IN_CALL:
+    if same_word(word) == _IN_CALL:
         raise ValueError(
             f"contacts that are {word} are in a call, also after a stop: a list of them would call "
             "them twice; wait until they have another status"
@@ -151,14 +192,16 @@ def _check_rows(rows: list[Any], page: int) -> None:
 
 
 def _export_writer(
-    query: PageQuery, target: Target, format: ExportFormat | None, origin: str
+    query: PageQuery, targets: Targets, format: ExportFormat | None, origin: str
 ) -> ExportWriter:
     from kataven.contacts.export import ExportWriter  # noqa: PLC0415 - few clients export
 
-    return ExportWriter(query.campaign_id, target, format, query.status, origin)
+    return ExportWriter(
+        query.campaign_id, targets, format, query.status, origin, wanted=query.wanted
+    )
 
 
-def _new_retry_list() -> RetryList:
-    from kataven.contacts._retry import RetryList  # noqa: PLC0415 - few clients retry
+def _new_collector() -> RetryCollector:
+    from kataven.contacts._retry import RetryCollector  # noqa: PLC0415 - few clients retry
 
-    return RetryList()
+    return RetryCollector()

@@ -1,4 +1,4 @@
-"""The iterators over contacts and over progress, blocking and awaited.
+"""The iterators over campaigns, contacts and progress, blocking and awaited.
 
 Knows what they offer in addition to the items. How they run and end is up to the HTTP layer.
 """
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from kataven._http.async_driver import AsyncDriver
     from kataven._http.driver import Driver
     from kataven.campaigns.pages import PageState
-    from kataven.types import Contact
+    from kataven.types import Campaign, Contact
 
+    _Campaign: TypeAlias = Campaign
     _Contact: TypeAlias = Contact
 else:
     # The generated types are not needed to iterate, so they are not loaded for it.
-    _Contact = dict
+    _Campaign = _Contact = dict
 
 
 def _interrupted(state: PageState) -> KatavenError:
@@ -71,6 +72,14 @@ class AsyncContactIterator(AsyncFlowIterator[_Contact]):
 
     def _interrupted_error(self) -> KatavenError:
         return _interrupted(self._pages)
+
+
+class CampaignIterator(FlowIterator[_Campaign]):
+    """The campaigns of the account, one by one; what ``iter_campaigns`` returns."""
+
+
+class AsyncCampaignIterator(AsyncFlowIterator[_Campaign]):
+    """The campaigns of the account, one by one; what ``iter_campaigns`` returns."""
 
 
 class ProgressIterator(FlowIterator[CampaignProgress]):

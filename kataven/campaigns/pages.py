@@ -12,10 +12,16 @@ from kataven import _validate
 from kataven._flow.call import call
 from kataven._flow.effects import Emit
 from kataven.campaigns import operations
+from kataven.campaigns.contact_words import (
+    contact_status,
+    has_last_error,
+    last_errors,
+    warn_of_unknown_words,
+)
 from kataven.errors import KatavenError, ResponseFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kataven._flow.effects import Flow
     from kataven._flow.options import Options
@@ -30,10 +36,12 @@ class PageState:
         page: The page that is requested next, counted from 0. A page counts only once its first row
             was given out.
         unfinished: A page of which rows may be left, or None.
+        given: How many rows were given out.
     """
 
     page: int
     unfinished: int | None = None
+    given: int = 0
 
     @property
     def resume_page(self) -> int:
@@ -43,22 +51,59 @@ class PageState:
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which contacts of which campaign."""
+    """Which contacts of which campaign.
+
+    Attributes:
+        campaign_id: The campaign.
+        status: The status that the Hub is asked for, None for all.
+        last_errors: The last errors that are kept of what the Hub sends, None for all contacts.
+    """
 
     campaign_id: str
     status: str | None
+    last_errors: frozenset[str] | None = None
+
+    def wanted(self, rows: list[Any]) -> list[Any]:
+        """Return the rows that have one of the last errors."""
+        wanted = self.last_errors
+        return rows if wanted is None else [row for row in rows if has_last_error(row, wanted)]
+
+    def warn_of_unknown_words(self, stacklevel: int) -> None:
+        """Warn, where no contact was selected, of words that may be misspelt."""
+        campaign = f"campaign {self.campaign_id}"
+        warn_of_unknown_words(campaign, self.status, self.last_errors, stacklevel + 1)
 
 
 def page_query(
-    campaign_id: str, status: str | None, start_page: int = 0
-) -> tuple[PageQuery, PageState]:
-    """Check which pages are to be read.
+    campaign_id: str, status: str | None, last_error: str | Iterable[str] | None = None
+) -> PageQuery:
+    """Check which contacts are to be read.
 
     Raises:
         TypeError, ValueError: If an argument has the wrong type or value.
     """
-    query = PageQuery(_validate.campaign_id(campaign_id), _validate.optional_text("status", status))
-    return query, PageState(_validate.count("start_page", start_page))
+    checked = _validate.campaign_id(campaign_id)
+    return PageQuery(checked, contact_status(status), last_errors(last_error))
+
+
+def page_state(start_page: int) -> PageState:
+    """Check where reading begins.
+
+    Raises:
+        TypeError, ValueError: If it is not a page.
+    """
+    return PageState(_validate.count("start_page", start_page))
+
+
+def wanted_contacts(
+    query: PageQuery, options: Options, clock: Clock, state: PageState
+) -> Flow[None]:
+    """Emit the contacts that ``iter_contacts`` yields, from ``state.page``."""
+    from_first = state.page == 0
+    yield from every_page(query, options, clock, state, wanted=query.wanted)
+    if from_first and not state.given:
+        # This flow, the four steps of the iterator, and the line that asks for the next item.
+        query.warn_of_unknown_words(stacklevel=6)
 
 
 def every_page(
@@ -67,11 +112,13 @@ def every_page(
     clock: Clock,
     state: PageState,
     previous_rows: Sequence[Any] = (),
+    wanted: Callable[[list[Any]], list[Any]] = list,
 ) -> Flow[None]:
     """Emit the contacts of one page after the other, from ``state.page``.
 
     An empty page is the end, and so is one with the rows of the page before (for the first page:
-    ``previous_rows``): a Hub that ignores ``page`` must not make this endless.
+    ``previous_rows``): a Hub that ignores ``page`` must not make this endless. Of each page, only
+    the rows that ``wanted`` returns are emitted.
     """
     previous = [_identity(row) for row in previous_rows]
     while True:
@@ -87,7 +134,7 @@ def every_page(
         if not rows or identities == previous:
             return
         previous = identities
-        yield from Emit(_given(rows, state))
+        yield from Emit(_given(wanted(rows), state))
         # The caller asked for more, so every row of this page has arrived there.
         state.unfinished = None
 
@@ -96,6 +143,7 @@ def _given(rows: list[Any], state: PageState) -> Iterator[Any]:
     """Give out the rows of a page, and count the page with its first row."""
     state.unfinished = state.page
     state.page += 1
+    state.given += len(rows)
     yield from rows
 
 

@@ -20,6 +20,8 @@ LIVE_STATUSES: Final = frozenset({"draft", "scheduled", "running", "paused"})
 
 _OPEN_WORDS: Final = ("pending", "in_progress")
 _DONE_WORDS: Final = ("completed", "failed", "cancelled")
+# Of a contact. The first, fourth and fifth are documented, the others assumed.
+CONTACT_STATUSES: Final = _OPEN_WORDS + _DONE_WORDS
 # The rate covers the last minutes: it soon follows a pause or a cap, and is steady enough.
 _RATE_SECONDS: Final = 300.0
 # Two snapshots closer together than this do not give a rate.

@@ -187,9 +187,11 @@ def _write_results(run: _Run, client: KatavenClient, campaign_id: str) -> None:
             run.fresh = fresh.stat()
             fresh.replace(RESULTS)
     except OSError as error:
-        # The text of the error may name the scratch file, which means nothing to a user.
+        # The text of the error names the scratch file and advises to call the export again, which
+        # means nothing to a user.
+        reason = os.strerror(error.errno) if error.errno else error
         raise click.ClickException(
-            f"cannot write {RESULTS.as_posix()}: {error.strerror or error}; "
+            f"cannot write {RESULTS.as_posix()}: {reason}; "
             "free some space or run the demo in another folder"
         ) from error
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts._retry import RetryList
+from kataven.contacts._retry import RetryCollector
 from kataven.contacts.export import ExportWriter
 
 
@@ -121,7 +121,8 @@ def test_parquet_columns_have_types(tmp_path: Path) -> None:
     types = {field.name: str(field.type) for field in table.schema}
     assert types["attempts"] == types["a"] == "int64"
     assert types["b"] == "double"
-    assert types["c"] == types["e"] == types["last_attempt_at"] == "string"
+    assert types["c"] == types["e"] == "string"
+    assert types["last_attempt_at"] == "timestamp[ns, tz=UTC]"
     assert types["d"] == "bool"
     assert table.column("c").to_pylist() == ["x", "3"]
     assert table.column("b").to_pylist() == [1.0, 1.5]
@@ -313,7 +314,7 @@ def test_invalid_arguments_are_refused_before_any_page_is_read(tmp_path: Path) -
         ExportWriter("camp", tmp_path / "out.xlsx")
     with pytest.raises(ValueError, match="csv, jsonl, parquet"):
         ExportWriter("camp", tmp_path / "out.csv", format="xlsx")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="path or an open file"):
+    with pytest.raises(TypeError, match="a path, an open file, or a list"):
         ExportWriter("camp", 5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="binary mode"):
         ExportWriter("camp", io.StringIO(), format="parquet")
@@ -352,7 +353,7 @@ def test_an_exported_csv_can_be_uploaded_again(tmp_path: Path) -> None:
 
 
 def test_a_retry_list_has_each_number_once_and_all_custom_fields() -> None:
-    gathered = RetryList()
+    gathered = RetryCollector()
     gathered.add([contact(1, name="Ana"), contact(2, city='"Rom"', phone_number="x")])
     gathered.add(
         [contact(1, name="again"), {"phone_number": None}, {"phone_number": "+14155550003"}]

@@ -17,6 +17,7 @@ import pytest
 from kataven import (
     AsyncKatavenClient,
     ExportProgress,
+    ExportSummary,
     KatavenClient,
     NotFoundError,
     ResponseFormatError,
@@ -30,8 +31,8 @@ from tests.support.server import silence, wait_for
 BROKEN = response(500, b"database")
 
 
-def export(caller: Blocking, client: Any, target: Any, **options: Any) -> None:
-    caller.call(lambda: client.campaigns.export_contacts("c1", target, **options))
+def export(caller: Blocking, client: Any, target: Any, **options: Any) -> Any:
+    return caller.call(lambda: client.campaigns.export_contacts("c1", target, **options))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -61,6 +62,47 @@ def test_every_contact_is_a_row(caller: Blocking, hub: PagedHub, tmp_path: Path)
     assert seen == [ExportProgress(1, 100), ExportProgress(2, 200), ExportProgress(3, 250)]
     assert [entry.name for entry in os.scandir(tmp_path)] == ["contacts.csv"]
     assert hub.pages == [0, 1, 2, 3]
+
+
+def test_it_returns_what_was_written(caller: Blocking, hub: PagedHub, tmp_path: Path) -> None:
+    for number in range(10):
+        hub.contacts[number]["status"] = "completed"
+    target = tmp_path / "contacts.csv"
+    summary = export(caller, caller.client(hub), target)
+    assert summary == ExportSummary(250, (target,), {"completed": 10, "failed": 240})
+    hub.contacts = []
+    assert export(caller, caller.client(hub), target) == ExportSummary(0, (target,), {})
+
+
+def test_several_targets_come_from_one_reading_which_resumes(
+    caller: Blocking, hub: PagedHub, tmp_path: Path
+) -> None:
+    targets = [tmp_path / "contacts.csv", tmp_path / "contacts.jsonl", io.BytesIO()]
+    client = caller.client(hub, max_retries=0)
+    hub.respond(None, BROKEN)
+    with pytest.raises(ServerError):
+        export(caller, client, targets)
+    assert export(caller, client, targets).paths == tuple(targets[:2])
+    assert hub.pages == [0, 1, 1, 2, 3]
+    assert numbers(tmp_path / "contacts.csv") == everyone(hub)
+    assert len((tmp_path / "contacts.jsonl").read_text().splitlines()) == 250
+    assert targets[2].getvalue() == (tmp_path / "contacts.csv").read_bytes()
+
+
+def test_pages_that_were_kept_serve_another_last_error(
+    caller: Blocking, hub: PagedHub, tmp_path: Path
+) -> None:
+    hub.contacts[5]["last_error"] = hub.contacts[205]["last_error"] = "busy"
+    client = caller.client(hub, max_retries=0)
+    hub.respond(None, BROKEN)
+    with pytest.raises(ServerError):
+        export(caller, client, tmp_path / "contacts.csv")
+    seen: list[ExportProgress] = []
+    target = tmp_path / "busy.csv"
+    export(caller, client, target, last_error="busy", on_progress=seen.append)
+    assert numbers(target) == [hub.contacts[n]["phone_number"] for n in (5, 205)]
+    assert seen == [ExportProgress(2, 1), ExportProgress(3, 2)]
+    assert hub.pages == [0, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
@@ -240,6 +282,9 @@ def test_a_deadline_applies_to_each_page_of_an_export(
         ("contacts", {}, ValueError),
         ("contacts.csv", {"format": "xlsx"}, ValueError),
         ("nowhere/contacts.csv", {}, OSError),
+        ("", {}, OSError),
+        ("contacts.csv", {"status": "busy"}, ValueError),
+        ("contacts.csv", {"last_error": ""}, ValueError),
         (7, {}, TypeError),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import Blocking
 from tests.support.http import response
 from tests.support.measure import open_files
-from tests.support.paged import PagedHub, contact
+from tests.support.paged import PagedHub, contact, json_response
 from tests.support.tables import table
 
 
@@ -34,9 +35,102 @@ def test_it_holds_every_number_once_and_all_custom_fields(caller: Blocking, hub:
     assert hub.pages == [0, 1, 2]
 
 
-def test_without_failed_contacts_the_list_is_empty(caller: Blocking, hub: PagedHub) -> None:
+def test_with_nobody_to_call_again_the_list_has_only_a_header(
+    caller: Blocking, hub: PagedHub
+) -> None:
     hub.contacts = []
-    assert made(caller, caller.client(hub)) == []
+    client = caller.client(hub)
+    with caller.call(lambda: client.campaigns.retry_list("c1")) as file:
+        assert file.rows == 0
+        assert file.read() == b"phone_number\r\n"
+
+
+# Of several campaigns.
+
+
+def campaigns(hub: PagedHub, **contacts: list[dict[str, Any]]) -> None:
+    """Give each campaign its own contacts."""
+
+    def respond(request: Any) -> Any:
+        found = re.fullmatch(
+            r"GET /campaigns/(\w+)/contacts\?status=failed&page=(\d+)", request.line
+        )
+        if found is None:
+            return None
+        first = int(found[2]) * 100
+        return json_response({"contacts": contacts[found[1]][first : first + 100]})
+
+    hub.on_request = respond
+
+
+def of_several(caller: Blocking, client: Any, ids: Any, **options: Any) -> list[str]:
+    file = caller.call(lambda: client.campaigns.retry_list(ids, **options))
+    with file:
+        found = list(csv.DictReader(io.StringIO(file.read().decode(), newline="")))
+        assert file.rows == len(found)
+    return [row["phone_number"] for row in found]
+
+
+def test_several_campaigns_make_one_list_in_which_each_telephone_is_once(
+    caller: Blocking, hub: PagedHub
+) -> None:
+    first = [contact(number) for number in range(130)]
+    # The same telephone with the digit that starts a call inside its country, and without it.
+    first[0]["phone_number"] = "+442079460018"
+    second = [contact(number) for number in range(120, 150)]
+    second[-1]["phone_number"] = "+4402079460018"
+    campaigns(hub, c1=first, c2=second)
+    found = of_several(caller, caller.client(hub), ["c1", "c2", "c1"])
+    expected = ["+442079460018", *(contact(number)["phone_number"] for number in range(1, 149))]
+    assert found == expected
+    paths = [line.partition("?")[0] for line in hub.lines]
+    assert paths == [*["GET /campaigns/c1/contacts"] * 3, *["GET /campaigns/c2/contacts"] * 2]
+
+
+def test_one_telephone_in_two_writings_is_called_once(caller: Blocking, hub: PagedHub) -> None:
+    hub.contacts = [
+        contact(1, phone_number="+4402079460018"),
+        contact(2, phone_number="+442079460018"),
+        contact(3, phone_number="not a number"),
+    ]
+    assert of_several(caller, caller.client(hub), "c1") == ["+4402079460018", "not a number"]
+
+
+@pytest.mark.parametrize("collection", [tuple, iter, dict.fromkeys, set])
+def test_any_collection_of_ids_is_accepted(
+    caller: Blocking, hub: PagedHub, collection: Any
+) -> None:
+    campaigns(hub, c1=[contact(1)], c2=[contact(2)])
+    ids = collection(["c1", "c2"])
+    ids = ids.keys() if isinstance(ids, dict) else ids
+    assert len(of_several(caller, caller.client(hub), ids)) == 2
+
+
+@table(
+    "ids, error",
+    [
+        ([], ValueError),
+        (["c1", ""], ValueError),
+        (["c1", 7], TypeError),
+        (b"c1", TypeError),
+        (7, TypeError),
+        # What create returned, in place of its id.
+        ({"id": "c1", "status": "completed"}, TypeError),
+    ],
+)
+def test_ids_that_name_no_campaign_are_refused(
+    caller: Blocking, hub: PagedHub, ids: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="campaign"):
+        of_several(caller, caller.client(hub), ids)
+    assert hub.lines == []
+
+
+def test_every_one_of_several_campaigns_must_have_finished(caller: Blocking, hub: PagedHub) -> None:
+    hub.respond(None, json_response({"id": "c2", "status": "running"}))
+    with pytest.raises(ValueError, match="c2 is running"):
+        of_several(caller, caller.client(hub), ["c1", "c2"], status="cancelled")
+    assert hub.lines == ["GET /campaigns/c1", "GET /campaigns/c2"]
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])

@@ -18,8 +18,10 @@ from kataven import (
     CampaignProgress,
     CampaignsClient,
     ConflictError,
+    ExportSummary,
     KatavenClient,
     RateLimitError,
+    RetryList,
     Timeout,
 )
 from kataven.events import is_end, is_heartbeat
@@ -121,8 +123,23 @@ def recipes(client: KatavenClient) -> None:
             assert_type(progress.eta_seconds, float | None)
             assert_type(progress.counts.get("pending"), int | None)
     assert_type(client.campaigns.wait("c1", timeout=60), Campaign)
-    client.campaigns.export_contacts("c1", Path("results.csv"), format="csv")
-    assert_type(client.campaigns.retry_list("c1"), BinaryIO)
+    for campaign in client.campaigns.iter_campaigns("running"):
+        assert_type(campaign, Campaign)
+    campaigns: Iterator[Campaign] = client.campaigns.iter_campaigns(status="archived")
+    print(campaigns)
+    summary = client.campaigns.export_contacts("c1", Path("results.csv"), format="csv")
+    assert_type(summary, ExportSummary)
+    assert_type(summary.rows, int)
+    assert_type(summary.path, Path | None)
+    assert_type(summary.counts.get("failed"), int | None)
+    client.campaigns.export_contacts("c1", ["a.csv", Path("a.parquet"), BytesIO()], status="odd")
+    client.campaigns.iter_contacts("c1", last_error={"busy", "a word of the Hub"})
+    retry = client.campaigns.retry_list("c1")
+    assert_type(retry, RetryList)
+    assert_type(retry.rows, int)
+    file: BinaryIO = client.campaigns.retry_list(["c1", "c2"], last_error={"busy", "no_answer"})
+    client.campaigns.create("Again", "agent", "number", retry)
+    client.campaigns.create("Again", "agent", "number", file)
 
 
 def errors(client: KatavenClient) -> None:
@@ -162,4 +179,8 @@ async def awaited(file: BinaryIO) -> None:
                 assert_type(event, dict[str, Any] | str)
         async for contact in client.campaigns.iter_contacts("c1"):
             assert_type(contact, Contact)
+        async for campaign in client.campaigns.iter_campaigns():
+            assert_type(campaign, Campaign)
+        assert_type(await client.campaigns.export_contacts("c1", "a.csv"), ExportSummary)
+        assert_type(await client.campaigns.retry_list("c1"), RetryList)
         assert_type(await client.campaigns.wait("c1"), Campaign)

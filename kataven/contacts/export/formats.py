@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from kataven.contacts._csv import LINE_END, cell_text
 from kataven.contacts._rules import PHONE_COLUMN
+from kataven.contacts.export.columns import nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -96,7 +97,14 @@ def write_parquet(file: IO[bytes], columns: Mapping[str, ColumnType], rows: Rows
         ImportError: pyarrow is not installed.
     """
     pa, pq = load_pyarrow()
-    types = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
+    types = {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "text": pa.string(),
+        # The Hub writes up to nine fractional digits.
+        "time": pa.timestamp("ns", tz="UTC"),
+    }
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     with pq.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
@@ -111,6 +119,8 @@ def write_parquet(file: IO[bytes], columns: Mapping[str, ColumnType], rows: Rows
 def _typed(value: Any, kind: ColumnType) -> object:
     if value is None:
         return None
+    if kind == "time":
+        return nanoseconds(value)
     if kind == "text":
         return cell_text(value).encode("utf-8", "replace").decode()
     return float(value) if kind == "float" else value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -122,12 +123,12 @@ class PageSpool:
         self._write([self.pages, contacts])
         self.pages += 1
 
-    def contacts(self) -> Iterator[dict[str, Any]]:
-        """Yield all contacts."""
+    def all_pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the contacts of each page, from page 0."""
         self._file.seek(0)
         self._file.readline()
         for line in self._file:
-            yield from json.loads(line)[1]
+            yield json.loads(line)[1]
 
     def remove(self) -> None:
         """Close and delete the file."""
@@ -141,7 +142,10 @@ class PageSpool:
             return
         if self.pages == 0 and self.path is not None:
             self.path.unlink(missing_ok=True)
-        self._opened.close()
+        # On a full disk this fails to write what is left of an incomplete line, and has still
+        # closed the file. The next export removes such a line.
+        with suppress(OSError):
+            self._opened.close()
 
     def _write(self, value: object) -> None:
         self._file.write(json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n")

@@ -1,93 +1,83 @@
-"""Collects the pages of a campaign's contacts and writes them as a table.
+"""Collects the pages of a campaign's contacts and writes them as tables.
 
-Pages go into a spool first. The table is then written in one pass and renamed into place, so the
-target is either complete or unchanged. Does not know where the pages come from.
+Pages go into a spool first. The tables are then written and renamed into place, so each target is
+either complete or unchanged. Does not know where the pages come from.
 """
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-import stat
-from pathlib import Path
+import logging
+import tempfile
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from kataven.contacts.export.columns import Columns
-from kataven.contacts.export.formats import (
-    FORMATS,
-    TEXT_FORMATS,
-    ExportFormat,
-    load_pyarrow,
-    write_parquet,
-)
+from kataven.contacts.export.failures import explained
+from kataven.contacts.export.formats import TEXT_FORMATS, ExportFormat, write_parquet
 from kataven.contacts.export.spool import PageSpool, spool_path
+from kataven.contacts.export.summary import ExportSummary
+from kataven.contacts.export.targets import copy_mode, is_text, targets_of, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from types import TracebackType
+
+    from kataven.contacts.export.columns import Contact
+    from kataven.contacts.export.targets import AnyTarget
 
 __all__ = ["ExportWriter"]
 
-_ENDINGS: Final[Mapping[str, ExportFormat]] = {
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+logger = logging.getLogger("kataven")
 
 
 class ExportWriter:
-    """Collects pages of contacts and writes them as a table.
+    """Collects pages of contacts and writes them as tables.
 
-    If the target is a path, an interrupted export is resumed: pages that an export of the same
+    If a target is a path, an interrupted export is resumed: pages that an export of the same
     campaign and status, at the same Hub and for the same account, left in the same folder are used,
-    and ``next_page`` is greater than 0.
+    and ``next_page`` is greater than 0. The folder is that of the first path.
 
     Args:
         campaign_id: The campaign.
         target: A path, or an open file that gets the finished table (text or binary for CSV and
-            JSON Lines, binary for Parquet) and stays open.
-        format: ``csv``, ``jsonl`` or ``parquet``; None to use the ending of the path or of the
+            JSON Lines, binary for Parquet) and stays open; or a list of these, each of which gets
+            the same table.
+        format: ``csv``, ``jsonl`` or ``parquet``; None to use the ending of each path or of the
             file's name (CSV for a file without a name).
         status: The requested status, None for all.
         origin: The Hub and account of the campaign.
-
-    Attributes:
-        format: The format of the table.
+        wanted: Returns the contacts of a page that the table is to have; None for all. The spool
+            has all of them, whatever this is.
     """
 
     def __init__(
         self,
         campaign_id: str,
-        target: str | os.PathLike[str] | IO[bytes] | IO[str],
+        target: AnyTarget | Sequence[AnyTarget],
         format: ExportFormat | None = None,
         status: str | None = None,
         origin: str = "",
+        wanted: Callable[[list[Any]], list[Any]] | None = None,
     ) -> None:
-        """Check the target; nothing is opened before ``open``.
+        """Check the targets; nothing is opened before ``open``.
 
         Raises:
-            ValueError: The format is unknown, or the ending does not determine it.
-            TypeError: The target is neither a path nor a file, or a text file for Parquet.
+            ValueError: The format is unknown, the ending does not determine it, or the list of
+                targets is empty or names one twice.
+            TypeError: A target is neither a path nor a file, or a text file for Parquet.
             ImportError: Parquet, and pyarrow is not installed.
-            IsADirectoryError: The target is a folder.
+            IsADirectoryError: A target is a folder.
         """
-        self._path, self._file = _opened(target)
-        self.format: Final = _format(format, self._path, self._file)
-        if self.format == "parquet":
-            load_pyarrow()
-            if self._file is not None and _is_text(self._file):
-                raise TypeError("Parquet is binary: open the file in binary mode ('wb')")
-        path = self._path
-        # A pipe or a device cannot be replaced, and its folder is not a place for a spool.
-        self._special: Final = path is not None and _is_special(path)
+        self._targets: Final = targets_of(target, format)
+        self._home: Final = next((one.replaced for one in self._targets if one.replaced), None)
         spool = None
-        if path is not None and not self._special:
-            spool = spool_path(path, campaign_id, status, origin)
+        if self._home is not None:
+            spool = spool_path(self._home, campaign_id, status, origin)
         self._columns = Columns()
         self._spool = PageSpool(campaign_id, status, spool, origin)
+        self._wanted = wanted
+        self._counts: dict[str, int] = {}
         self._last_page: list[dict[str, Any]] = []
 
     def open(self) -> None:
@@ -95,12 +85,19 @@ class ExportWriter:
 
         Raises:
             BlockingIOError: Another export of this campaign is writing into the same folder.
-            OSError: The folder does not exist or is not writable.
+            OSError: A folder does not exist or is not writable; the error names the target.
         """
-        self._spool.open()
-        for contacts in self._spool.resume():
-            self._columns.see(contacts)
-            self._last_page = contacts
+        try:
+            self._spool.open()
+            for contacts in self._spool.resume():
+                self._see(contacts)
+                self._last_page = contacts
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise self._unopened(error) from None
+        for target in self._targets:
+            target.check(self._spool.path)
 
     @property
     def next_page(self) -> int:
@@ -118,7 +115,7 @@ class ExportWriter:
 
     @property
     def rows(self) -> int:
-        """The number of contacts added so far."""
+        """The number of contacts that the table has so far."""
         return self._columns.rows
 
     def add_page(self, page: int, contacts: list[dict[str, Any]]) -> None:
@@ -130,35 +127,53 @@ class ExportWriter:
 
         Raises:
             ValueError: It is not the next page.
+            OSError: It could not be written. The pages before it are kept.
         """
         if page != self.next_page:
             raise ValueError(f"page {page} is out of order: the next one is {self.next_page}")
-        self._spool.add(contacts)
-        self._columns.see(contacts)
+        with self._explaining(self._home):
+            self._spool.add(contacts)
+        self._see(contacts)
 
-    def finish(self) -> None:
-        """Write the table, move it into place and delete the spool.
+    def finish(self) -> ExportSummary:
+        """Write the tables, move them into place and delete the spool.
+
+        Tables that replace a file are all complete before the first one is moved.
+
+        Returns:
+            What was written.
 
         Raises:
-            OSError: The table could not be written; the spool remains, the target is unchanged.
+            OSError: A table could not be written; the spool remains, the target is unchanged.
         """
-        if self._path is None:
-            self._write(cast("IO[Any]", self._file))
-        elif self._special:
-            # Append: /dev/stdout may be a file that already has lines.
-            with self._path.open("ab") as file:
-                self._write(file)
-        else:
-            draft = cast("Path", self._spool.path).with_suffix(".kataven-table")
-            try:
-                with draft.open("wb") as file:
-                    _copy_mode(file, self._path)
-                    self._write(file)
-                draft.replace(self._path)
-            except BaseException:
+        drafts: list[tuple[Path, Path]] = []
+        try:
+            for target in self._targets:
+                if target.replaced is not None:
+                    draft = target.draft(cast("Path", self._spool.path))
+                    drafts.append((draft, target.replaced))
+                    with self._explaining(target.replaced), draft.open("wb") as file:
+                        copy_mode(file, target.replaced)
+                        self._write(file, target.format)
+            for target in self._targets:
+                if target.special:
+                    # Append: /dev/stdout may be a file that already has lines.
+                    with self._explaining(target.path), cast("Path", target.path).open("ab") as out:
+                        self._write(out, target.format)
+                elif target.file is not None:
+                    self._write(target.file, target.format)
+            while drafts:
+                draft, path = drafts[0]
+                with self._explaining(path):
+                    draft.replace(path)
+                del drafts[0]
+        except BaseException:
+            for draft, _ in drafts:
                 draft.unlink(missing_ok=True)
-                raise
+            raise
         self._spool.remove()
+        paths = tuple(target.given for target in self._targets if target.given is not None)
+        return ExportSummary(self.rows, paths, dict(self._counts))
 
     def close(self) -> None:
         """Keep the pages for the next export of this campaign. Does nothing after ``finish``."""
@@ -180,63 +195,65 @@ class ExportWriter:
     ) -> None:
         self.close()
 
-    def _write(self, file: IO[Any]) -> None:
-        rows = self._columns.rows_of(self._spool.contacts())
-        if self.format == "parquet":
+    def _selected(self, contacts: list[Any]) -> list[Any]:
+        return contacts if self._wanted is None else self._wanted(contacts)
+
+    def _see(self, contacts: list[dict[str, Any]]) -> None:
+        selected = self._selected(contacts)
+        self._columns.see(selected)
+        for contact in selected:
+            status = contact.get("status")
+            if isinstance(status, str):
+                self._counts[status] = self._counts.get(status, 0) + 1
+
+    def _write(self, file: IO[Any], format: ExportFormat) -> None:
+        rows = self._columns.rows_of(self._contacts())
+        if format == "parquet":
+            for name in self._columns.odd_times():
+                logger.warning(
+                    "column %s is text in the Parquet file: some of its values are not RFC 3339 "
+                    "times from 1678 to 2261",
+                    name,
+                )
             write_parquet(file, self._columns.types(), rows)
             return
         names = self._columns.names()
-        write_text = TEXT_FORMATS[self.format]
-        if _is_text(file):
+        write_text = TEXT_FORMATS[format]
+        if is_text(file):
             write_text(file.write, names, rows)
             return
         write_text(lambda text: file.write(text.encode("utf-8", "surrogatepass")), names, rows)
 
+    def _contacts(self) -> Iterator[Contact]:
+        for contacts in self._spool.all_pages():
+            yield from self._selected(contacts)
 
-def _opened(target: object) -> tuple[Path | None, IO[Any] | None]:
-    if isinstance(target, str | os.PathLike):
-        # Replace what a link points to, not the link.
-        path = Path(os.path.realpath(target))
-        if path.is_dir():
-            raise IsADirectoryError(
-                errno.EISDIR, "the target is a folder; name a file in it", str(path)
+    def _unopened(self, error: OSError) -> OSError:
+        """Explain why the spool could not be opened."""
+        if self._home is None:
+            return explained(error, tempfile.gettempdir(), "Nothing was sent")
+        return explained(error, self._home, unwritable(error))
+
+    @contextmanager
+    def _explaining(self, path: Path | None) -> Iterator[None]:
+        """Say in an error of the disk which target it concerns and what is kept."""
+        try:
+            yield
+        except OSError as error:
+            raise explained(error, path or tempfile.gettempdir(), self._kept()) from None
+
+    def _kept(self) -> str:
+        """Say what an export that failed can continue from."""
+        if self._home is None:
+            return (
+                "an export without a path keeps its pages in the folder for temporary files, and "
+                "starts from the beginning when it is called again"
             )
-        return Path(target) if _is_special(Path(target)) else path, None
-    if callable(getattr(target, "write", None)):
-        return None, cast("IO[Any]", target)
-    raise TypeError(f"the target must be a path or an open file, not {type(target).__name__}")
-
-
-def _is_special(path: Path) -> bool:
-    """Tell whether a target is a pipe, a device, or the system's name for an open file."""
-    given = str(path.absolute())
-    if given.startswith(("/dev/", "/proc/")) and given != os.path.realpath(path):
-        return True
-    return path.exists() and not path.is_file()
-
-
-def _copy_mode(draft: IO[bytes], target: Path) -> None:
-    """Give the new table the permissions of the one it replaces."""
-    if target.exists() and hasattr(os, "fchmod"):
-        os.fchmod(draft.fileno(), stat.S_IMODE(target.stat().st_mode))
-
-
-def _format(requested: ExportFormat | None, path: Path | None, file: object) -> ExportFormat:
-    if requested is not None:
-        if requested not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {requested!r}")
-        return requested
-    name = path if path is not None else getattr(file, "name", None)
-    ending = Path(name).suffix.lower() if isinstance(name, str | Path) else ""
-    if path is None and not ending:
-        return "csv"
-    if ending not in _ENDINGS:
-        raise ValueError(
-            f"the ending of {str(name)!r} is not a known format: use one of "
-            f"{', '.join(_ENDINGS)}, or pass format="
+        pages = self.next_page
+        if not pages:
+            return "no page is kept, so the export starts from the beginning when called again"
+        shown = "1 page is" if pages == 1 else f"{pages} pages are"
+        return (
+            f"{shown} kept in {self._home.parent}: put this right and call again with the same "
+            "target, and the export continues after the last one"
         )
-    return _ENDINGS[ending]
-
-
-def _is_text(file: object) -> bool:
-    return isinstance(file, io.TextIOBase) or hasattr(file, "encoding")
