@@ -196,11 +196,12 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
         retry_delay_seconds: int = 300,
         scheduled_at: str | datetime | None = None,
         *,
-        check: bool = False,
+        check: bool = True,
         on_ambiguous: Literal["raise", "find"] = "raise",
         find_timeout: float = 10.0,
         timeout: float | None = None,
         on_progress: Callable[[CampaignProgress], object] | None = None,
+        allow_duplicates: bool = False,
     ) -> Campaign:
         """Create a campaign, start it, and wait until it has finished.
 
@@ -208,7 +209,8 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
         then begins by itself is not known. Nothing is ever undone: what was created continues.
 
         Args:
-            name: As for ``create``, and so are all up to ``find_timeout``.
+            name: As for ``create``, and so are all up to ``find_timeout``, except the default of
+                ``check``.
             agent_id: See ``create``.
             phone_number_id: See ``create``.
             contacts: See ``create``.
@@ -216,11 +218,13 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
             retries_per_contact: See ``create``.
             retry_delay_seconds: See ``create``.
             scheduled_at: See ``create``.
-            check: See ``create``.
+            check: See ``create``; here it is on by default, because nobody can look between the
+                upload and the first call.
             on_ambiguous: See ``create``.
             find_timeout: See ``create``.
             timeout: Maximum seconds to wait once the campaign was created and started, or None.
             on_progress: Called with each ``CampaignProgress``; may be async.
+            allow_duplicates: See ``create``.
 
         Returns:
             The final campaign.
@@ -241,7 +245,7 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(form, contacts, check, on_ambiguous, find_timeout)
+        plan = creation(form, contacts, check, allow_duplicates, on_ambiguous, find_timeout)
         _validate.optional_seconds("timeout", timeout, zero=True)
         _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=True)
         state = RunState()

@@ -14,7 +14,13 @@ from kataven._flow.call import call
 from kataven._flow.effects import RunInThread, Sleep
 from kataven.campaigns import operations
 from kataven.campaigns.pages import rows_of
-from kataven.errors import APIConnectionError, KatavenError, ResponseFormatError, ServerError
+from kataven.errors import (
+    APIConnectionError,
+    BadRequestError,
+    KatavenError,
+    ResponseFormatError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow
@@ -40,7 +46,8 @@ class Creation:
     Attributes:
         form: The fields of the form.
         contacts: The contacts, in any supported form.
-        check: Whether the contacts are checked row by row first.
+        check: Whether the contacts are checked row by row first, duplicates included.
+        allow_duplicates: Whether duplicates pass that check.
         find: Whether to look for the campaign if the response is lost.
         find_timeout: For how many seconds.
     """
@@ -48,6 +55,7 @@ class Creation:
     form: CampaignForm
     contacts: ContactsSource
     check: bool
+    allow_duplicates: bool
     find: bool
     find_timeout: float
 
@@ -56,6 +64,7 @@ def creation(
     form: CampaignForm,
     contacts: ContactsSource,
     check: bool,  # noqa: FBT001 - checked here for both clients, passed on by position
+    allow_duplicates: bool,  # noqa: FBT001
     on_ambiguous: Literal["raise", "find"],
     find_timeout: float,
 ) -> Creation:
@@ -66,7 +75,9 @@ def creation(
     """
     _validate.choice("on_ambiguous", on_ambiguous, ("raise", "find"))
     _validate.seconds("find_timeout", find_timeout, zero=True)
-    return Creation(form, contacts, bool(check), on_ambiguous == "find", find_timeout)
+    return Creation(
+        form, contacts, bool(check), bool(allow_duplicates), on_ambiguous == "find", find_timeout
+    )
 
 
 def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]:
@@ -80,6 +91,10 @@ def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]
     operation = operations.create_campaign(creation.form, upload.file, upload.filename)
     try:
         return (yield from call(operation, options, clock, deadline))
+    except BadRequestError as refused:
+        if not creation.check:
+            _advise_check(refused)
+        raise
     except (APIConnectionError, ServerError, ResponseFormatError) as lost:
         if not creation.find or lost.request_sent is not True:
             raise
@@ -95,7 +110,19 @@ def _read(creation: Creation) -> Upload:
     # Loaded at the first create: a client that only reads does not need it.
     from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
 
-    return read_upload(creation.contacts, check=creation.check)
+    return read_upload(
+        creation.contacts, check=creation.check, allow_duplicates=creation.allow_duplicates
+    )
+
+
+def _advise_check(refused: BadRequestError) -> None:
+    """Add what to do to the Hub's words, which need not end like a sentence."""
+    words = refused.message
+    end = "" if words.endswith((".", "!", "?")) else "."
+    refused.args = (
+        f"{words}{end} If it is about the contacts, run kataven.contacts.check (and clean) to see "
+        "every row.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

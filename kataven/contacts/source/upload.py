@@ -49,7 +49,9 @@ class Upload:
     filename: str
 
 
-def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
+def read_upload(
+    source: ContactsSource, *, check: bool = False, allow_duplicates: bool = False
+) -> Upload:
     """Read a contact list into memory, and refuse what the Hub would refuse.
 
     The source is read in chunks of at most 1 MiB, and never more than 10 MiB and one byte. A file
@@ -58,21 +60,25 @@ def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
     Args:
         source: A binary file, a path (``str`` or ``os.PathLike``; a ``str`` is never CSV text),
             bytes, an iterable of mappings, or a table.
-        check: Whether to check the rows too, as ``kataven.contacts.check`` does.
+        check: Whether to check the rows too, as ``kataven.contacts.check`` does, and to refuse
+            duplicates.
+        allow_duplicates: With ``check``, whether duplicates pass.
 
     Returns:
         The upload.
 
     Raises:
-        ContactsError: A file in text mode, an empty file, a list without the header
-            ``phone_number`` or over 10 MiB, phone numbers that are not text, a row with a key that
-            the first row lacks, a file or iterator that another call is reading, or reading
-            failed. With ``check``, also a list with errors; its ``.problems`` say which.
+        ContactsError: A file in text mode, an empty file, a retry list of nobody, a list without
+            the header ``phone_number`` or over 10 MiB, phone numbers that are not text, a row with
+            a key that the first row lacks, a file or iterator that another call is reading, or
+            reading failed. With ``check``, also a list with errors or duplicates; its
+            ``.problems`` say which.
         FileNotFoundError: The path does not exist.
         ValueError: The file is closed.
         TypeError: It is not a source.
         ImportError: A table, and the extra ``contacts`` is not installed.
     """
+    _refuse_nobody(source)
     with _one_call_at_a_time(source), ExitStack() as closing:
         opened = open_file(source, closing)
         filename = base_name(opened)
@@ -92,10 +98,41 @@ def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
     file.seek(0)
     _refuse_by_header(file.getvalue())
     if check:
-        from kataven.contacts._check import check as check_rows  # noqa: PLC0415 - few creates check
-
-        check_rows(file).raise_for_problems()
+        _refuse_rows(file, allow_duplicates)
     return Upload(file, filename)
+
+
+def _refuse_nobody(source: object) -> None:
+    # Only retry_list makes such a file. A table has an attribute of this name that is not a count.
+    rows = getattr(source, "rows", None)
+    if type(rows) is int and rows == 0:
+        raise refusal(
+            "no_rows",
+            "there is nobody to retry: the list that retry_list made has no contacts; nothing was "
+            "sent",
+        )
+
+
+def _refuse_rows(file: io.BytesIO, allow_duplicates: bool) -> None:  # noqa: FBT001 - private
+    """Check the rows; refuse errors, and duplicates unless they are allowed."""
+    from kataven.contacts._check import check  # noqa: PLC0415 - not every create checks
+
+    report = check(file)
+    duplicates = 0 if allow_duplicates else report.counts["duplicate"]
+    count = report.errors + duplicates
+    if not count:
+        return
+    refused = [
+        found
+        for found in report.problems
+        if found.severity == "error" or (duplicates and found.kind == "duplicate")
+    ]
+    text = str(refused[0])
+    if count > 1:
+        text += f" (and {count - 1:,} more)"
+    if duplicates:
+        text += ". To call a number once for each row that has it, pass allow_duplicates=True."
+    raise ContactsError(text, problems=refused)
 
 
 _being_read: dict[tuple[int, int], list[object]] = {}
