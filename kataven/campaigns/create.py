@@ -119,10 +119,8 @@ def _advise_check(refused: BadRequestError) -> None:
     """Add what to do to the Hub's words, which need not end like a sentence."""
     words = refused.message
     end = "" if words.endswith((".", "!", "?")) else "."
-    refused.args = (
-        f"{words}{end} If it is about the contacts, run kataven.contacts.check (and clean) to see "
-        "every row.",
-    )
+    advice = "If it is about the contacts, run kataven.contacts.check (and clean) to see every row."
+    refused.args = (f"{words}{end} {advice}",)
 
 
 @dataclass(frozen=True, slots=True)
