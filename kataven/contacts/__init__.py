@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kataven.contacts._check import check
     from kataven.contacts._clean import CleanContacts, CleanReport, Dropped, clean
     from kataven.contacts._estimate import Estimate, estimate
+    from kataven.contacts._files import Progress
     from kataven.contacts._problems import Kind, Problem, Severity
     from kataven.contacts._report import ContactsReport
     from kataven.contacts._split import Part, split
@@ -29,6 +30,7 @@ __all__ = [
     "Kind",
     "Part",
     "Problem",
+    "Progress",
     "Severity",
     "ZoneGroup",
     "by_timezone",
@@ -48,6 +50,7 @@ _MODULES: Final = {
     "Kind": "_problems",
     "Part": "_split",
     "Problem": "_problems",
+    "Progress": "_files",
     "Severity": "_problems",
     "ZoneGroup": "_timezones",
     "by_timezone": "_timezones",

@@ -1,14 +1,17 @@
-"""Binary files: our own temporary ones, and reading the ones that callers pass in.
+"""Binary files: our own temporary ones, reading those of callers, and replacing a file.
 
-Knows positions, chunks and file names. Knows nothing of CSV.
+Knows positions, chunks, file names and progress. Knows nothing of CSV.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
+import stat
 import tempfile
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
 from kataven.contacts._refusal import refusal
 
@@ -17,7 +20,23 @@ if TYPE_CHECKING:
 
     from kataven.errors import ContactsError
 
-__all__ = ["ReadsBytes", "TempFile", "base_name", "position_of", "read_chunk", "text_mode_error"]
+__all__ = [
+    "CountedFile",
+    "Progress",
+    "ReadsBytes",
+    "TempFile",
+    "base_name",
+    "bytes_left",
+    "check_progress",
+    "position_of",
+    "read_chunk",
+    "text_mode_error",
+]
+
+Progress: TypeAlias = Callable[[int, int | None], object]
+"""Called as ``on_progress(done, total)`` after each chunk of a list: the bytes read so far, and how
+many there are, None if that is unknown (a pipe, a compressed file). Rows and tables count as the
+CSV that they are written as. It is called in the thread that reads; what it raises ends the call."""
 
 _DEFAULT_NAME: Final = "contacts.csv"
 
@@ -85,6 +104,68 @@ def position_of(file: object) -> int | None:
         return int(stream.tell()) if stream.seekable() else None
     except (AttributeError, OSError):
         return None
+
+
+class CountedFile:
+    """A caller's file whose bytes are counted as they are read.
+
+    Args:
+        file: The file, counted from its current position.
+        on_progress: Called after each chunk.
+    """
+
+    def __init__(self, file: ReadsBytes, on_progress: Progress) -> None:
+        self._file = file
+        self._on_progress = on_progress
+        self._total = bytes_left(file)
+        self._done = 0
+
+    @property
+    def name(self) -> object:
+        """The name of the file, None if it has none."""
+        return getattr(self._file, "name", None)
+
+    def read(self, n: int = -1, /) -> bytes:
+        """Read up to ``n`` bytes, and report them."""
+        chunk = read_chunk(self._file, n)
+        if chunk:
+            self._done += len(chunk)
+            # The file may have grown since its size was taken.
+            total = None if self._total is None else max(self._total, self._done)
+            self._on_progress(self._done, total)
+        return chunk
+
+
+def check_progress(on_progress: object) -> None:
+    """Refuse an ``on_progress`` that cannot be called, before anything is read.
+
+    Raises:
+        TypeError: It is neither None nor callable.
+    """
+    if on_progress is not None and not callable(on_progress):
+        raise TypeError(
+            "on_progress must be a function of (done, total), both in bytes, not "
+            f"{type(on_progress).__name__}"
+        )
+
+
+def bytes_left(file: object) -> int | None:
+    """Return how many bytes follow the position of a file, without reading them.
+
+    Returns:
+        None where that is unknown: a pipe, a compressed file, an object of an unknown kind.
+    """
+    if isinstance(file, io.BytesIO):
+        return max(0, file.getbuffer().nbytes - file.tell())
+    # Not any object with a `fileno`: that of a GzipFile is the compressed file.
+    raw = getattr(file, "raw", None) if isinstance(file, io.BufferedIOBase) else file
+    if not isinstance(raw, io.FileIO):
+        return None
+    status = os.fstat(raw.fileno())
+    position = position_of(file)
+    if position is None or not stat.S_ISREG(status.st_mode):
+        return None
+    return max(0, status.st_size - position)
 
 
 def read_chunk(file: ReadsBytes, size: int) -> bytes:

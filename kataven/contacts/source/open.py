@@ -13,7 +13,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import ReadsBytes, TempFile, position_of, text_mode_error
+from kataven.contacts._files import (
+    CountedFile,
+    Progress,
+    ReadsBytes,
+    TempFile,
+    position_of,
+    text_mode_error,
+)
 from kataven.contacts.source.rows import write_rows
 from kataven.contacts.source.tables import ArrowTable, is_table, write_table
 
@@ -36,7 +43,9 @@ ContactsSource: TypeAlias = (
 
 
 @contextmanager
-def open_source(source: ContactsSource, *, keep_position: bool = False) -> Iterator[ReadsBytes]:
+def open_source(
+    source: ContactsSource, *, keep_position: bool = False, on_progress: Progress | None = None
+) -> Iterator[ReadsBytes]:
     """Open any source as a binary file; close it again unless it is the caller's.
 
     Rows and tables are written to a temporary CSV file first.
@@ -44,6 +53,7 @@ def open_source(source: ContactsSource, *, keep_position: bool = False) -> Itera
     Args:
         source: A binary file (used from its current position), a path, bytes, rows or a table.
         keep_position: Whether a file that can seek is set back to its position at the end.
+        on_progress: Called with the bytes read so far and their total, after each chunk.
 
     Yields:
         A file with ``read(n)``.
@@ -64,7 +74,7 @@ def open_source(source: ContactsSource, *, keep_position: bool = False) -> Itera
             file = temporary
         position = position_of(file) if keep_position else None
         try:
-            yield file
+            yield file if on_progress is None else CountedFile(file, on_progress)
         finally:
             if position is not None:
                 cast("Any", file).seek(position)
