@@ -5,6 +5,7 @@ A flow for both clients. It does no I/O; the list is read through ``RunInThread`
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from kataven._flow.options import Options
     from kataven.campaigns.operations import CampaignForm
     from kataven.clock import Clock
-    from kataven.contacts import ContactsSource
+    from kataven.contacts import ContactsSource, Progress
     from kataven.contacts.source.upload import Upload
     from kataven.types import Campaign
 
@@ -50,6 +51,7 @@ class Creation:
         allow_duplicates: Whether duplicates pass that check.
         find: Whether to look for the campaign if the response is lost.
         find_timeout: For how many seconds.
+        on_progress: Called while the contacts are read, or None.
     """
 
     form: CampaignForm
@@ -58,6 +60,7 @@ class Creation:
     allow_duplicates: bool
     find: bool
     find_timeout: float
+    on_progress: Progress | None = None
 
 
 def creation(
@@ -67,16 +70,29 @@ def creation(
     allow_duplicates: bool,  # noqa: FBT001
     on_ambiguous: Literal["raise", "find"],
     find_timeout: float,
+    on_progress: Progress | None = None,
 ) -> Creation:
     """Check how a campaign is to be created.
 
     Raises:
         TypeError, ValueError: If an option has the wrong type or value.
     """
+    _validate.function("on_progress", on_progress, "the bytes read so far and their total")
+    if inspect.iscoroutinefunction(on_progress):
+        raise TypeError(
+            "on_progress must be a plain function: it is called in the thread that reads the "
+            "contacts"
+        )
     _validate.choice("on_ambiguous", on_ambiguous, ("raise", "find"))
     _validate.seconds("find_timeout", find_timeout, zero=True)
     return Creation(
-        form, contacts, bool(check), bool(allow_duplicates), on_ambiguous == "find", find_timeout
+        form=form,
+        contacts=contacts,
+        check=bool(check),
+        allow_duplicates=bool(allow_duplicates),
+        find=on_ambiguous == "find",
+        find_timeout=find_timeout,
+        on_progress=on_progress,
     )
 
 
@@ -111,7 +127,10 @@ def _read(creation: Creation) -> Upload:
     from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
 
     return read_upload(
-        creation.contacts, check=creation.check, allow_duplicates=creation.allow_duplicates
+        creation.contacts,
+        check=creation.check,
+        allow_duplicates=creation.allow_duplicates,
+        on_progress=creation.on_progress,
     )
 
 

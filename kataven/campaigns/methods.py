@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kataven._flow.operation import Operation
     from kataven._flow.options import Options
     from kataven._http.driver import Driver
-    from kataven.contacts import ContactsSource
+    from kataven.contacts import ContactsSource, Progress
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 
 T = TypeVar("T")
@@ -90,6 +90,7 @@ class CampaignMethods:
         on_ambiguous: Literal["raise", "find"] = "raise",
         find_timeout: float = 10.0,
         allow_duplicates: bool = False,
+        on_progress: Progress | None = None,
     ) -> Campaign:
         """Create a campaign from a CSV of contacts (``POST /campaigns``).
 
@@ -124,6 +125,9 @@ class CampaignMethods:
                 could be mistaken for it.
             find_timeout: For how many seconds to look.
             allow_duplicates: With ``check``, whether a number may be in several rows.
+            on_progress: Called as ``on_progress(done, total)`` while the contacts are read: the
+                bytes so far, and how many there are, or None. It is called in the thread that
+                reads; what it raises ends the call before anything is sent.
 
         Returns:
             The campaign, with its ``id``.
@@ -147,7 +151,9 @@ class CampaignMethods:
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(form, contacts, check, allow_duplicates, on_ambiguous, find_timeout)
+        plan = creation(
+            form, contacts, check, allow_duplicates, on_ambiguous, find_timeout, on_progress
+        )
         return self._driver.run(create(plan, self._options, self._clock))
 
     def start(self, campaign_id: str) -> CampaignTransition:

@@ -12,6 +12,8 @@ from tests.support.clients import CSV
 from tests.support.http import response
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.server import LoopbackHub
 
 TWICE = b"phone_number,n\n+15550100001,1\n+15550100002,2\n+15550100001,3\n+15550100002,4\n"
@@ -93,3 +95,56 @@ def test_a_retry_list_of_nobody_is_refused(hub: LoopbackHub, caller: Any) -> Non
     assert hub.requests == []
     create(caller, hub, Retries(1))
     assert len(hub.requests) == 1
+
+
+SOURCES = {
+    "bytes": lambda _path: CSV,
+    "file": lambda path: path,
+    "open file": lambda _path: io.BytesIO(CSV),
+    "rows": lambda _path: [{"phone_number": "+15550100001", "n": "x" * 200}] * 1000,
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_progress_counts_the_bytes_that_are_read(
+    hub: LoopbackHub, caller: Any, tmp_path: Path, kind: str
+) -> None:
+    hub.always = response(201, {"id": "c1"})
+    path = tmp_path / "list.csv"
+    path.write_bytes(CSV)
+    seen: list[tuple[int, int | None]] = []
+    create(caller, hub, SOURCES[kind](path), on_progress=lambda *done: seen.append(done))
+    size = len(hub.only.file.content)
+    assert seen[-1] == (size, size)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert len(seen) == (1 if kind != "rows" else size // (64 * 1024) + 1)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("error", [OSError("mine"), ZeroDivisionError("mine")])
+def test_an_error_of_on_progress_is_passed_on_and_nothing_is_sent(
+    hub: LoopbackHub, caller: Any, tmp_path: Path, kind: str, error: Exception
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(CSV)
+
+    def stop(_done: int, _total: int | None) -> None:
+        raise error
+
+    with pytest.raises(type(error), match=r"^mine$") as caught:
+        create(caller, hub, SOURCES[kind](path), on_progress=stop)
+    assert caught.value is error
+    assert hub.requests == []
+
+
+async def _coroutine(_done: int, _total: int | None) -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("function", [5, _coroutine])
+def test_an_on_progress_that_cannot_be_called_is_refused(
+    hub: LoopbackHub, caller: Any, function: Any
+) -> None:
+    with pytest.raises(TypeError, match="on_progress must be a"):
+        create(caller, hub, CSV, on_progress=function)
+    assert hub.requests == []
