@@ -15,6 +15,7 @@ from kataven import _validate
 from kataven.campaigns.async_methods import AsyncCampaignMethods
 from kataven.campaigns.create import creation
 from kataven.campaigns.export import export, retry_list
+from kataven.campaigns.interruption import name_followed
 from kataven.campaigns.iterators import AsyncContactIterator, AsyncProgressIterator
 from kataven.campaigns.operations import campaign_form
 from kataven.campaigns.pages import every_page, page_query
@@ -138,6 +139,8 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
     ) -> AsyncProgressIterator:
         """Follow a campaign, in any state, until it has certainly finished.
 
+        A draft is followed too, with a warning in the log that it has not been started.
+
         Args:
             campaign_id: The campaign's id.
             poll_fallback: Whether to poll with ``get`` where there is no event stream.
@@ -152,10 +155,12 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
                 followed.
             StreamError: The campaign could not be followed, or the iterator was interrupted.
             ValueError: The id is empty or dots; nothing is sent.
+            KeyboardInterrupt: Passed on, with ``campaign_id`` and a note.
         """
         settings = watch_settings(poll_fallback, poll_interval)
-        flow = watch(_validate.campaign_id(campaign_id), settings, self._options, self._clock)
-        return AsyncProgressIterator(self._driver, flow)
+        campaign_id = _validate.campaign_id(campaign_id)
+        flow = watch(campaign_id, settings, self._options, self._clock)
+        return AsyncProgressIterator(self._driver, flow, campaign_id)
 
     async def wait(
         self,
@@ -166,24 +171,30 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
     ) -> Campaign:
         """Wait until a campaign, in any state, has finished.
 
+        A draft is waited for too, with a warning in the log that it has not been started.
+
         Args:
             campaign_id: The campaign's id.
             timeout: Maximum seconds for everything; None for as long as it takes.
             on_progress: Called with each ``CampaignProgress``; may be async.
 
         Returns:
-            The final campaign.
+            The final campaign, as ``get`` shows it. If ``get`` still shows no end a minute after a
+            snapshot did, its ``status`` is that of the snapshot, and the log has a warning.
 
         Raises:
             WaitTimeoutError: It did not finish before the timeout expired; it continues.
             APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
                 not be followed.
             ValueError: The id is empty or dots; nothing is sent.
+            KeyboardInterrupt: Passed on, with ``campaign_id`` and a note.
         """
         _validate.optional_seconds("timeout", timeout, zero=True)
         _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=True)
-        flow = wait(_validate.campaign_id(campaign_id), timeout, self._options, self._clock)
-        return await self._driver.run(flow, on_progress)
+        campaign_id = _validate.campaign_id(campaign_id)
+        flow = wait(campaign_id, timeout, self._options, self._clock)
+        on_error = partial(name_followed, campaign_id=campaign_id)
+        return await self._driver.run(flow, on_progress, on_error)
 
     async def run(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kataven._http.async_iterator import AsyncFlowIterator
 from kataven._http.iterator import FlowIterator
+from kataven.campaigns.interruption import name_followed
 from kataven.campaigns.progress import CampaignProgress
 from kataven.errors import KatavenError
 
@@ -76,6 +77,30 @@ class AsyncContactIterator(AsyncFlowIterator[_Contact]):
 class ProgressIterator(FlowIterator[CampaignProgress]):
     """The progress of a campaign until its end; what ``watch`` returns."""
 
+    def __init__(self, driver: Driver, flow: Flow[object], campaign_id: str) -> None:
+        super().__init__(driver, flow)
+        self._campaign_id = campaign_id
+
+    def __next__(self) -> CampaignProgress:
+        """Return the next progress; a Ctrl-C carries the campaign's id in a note."""
+        try:
+            return super().__next__()
+        except BaseException as error:
+            name_followed(error, self._campaign_id)
+            raise
+
 
 class AsyncProgressIterator(AsyncFlowIterator[CampaignProgress]):
     """The progress of a campaign until its end; what ``watch`` returns."""
+
+    def __init__(self, driver: AsyncDriver, flow: Flow[object], campaign_id: str) -> None:
+        super().__init__(driver, flow)
+        self._campaign_id = campaign_id
+
+    async def __anext__(self) -> CampaignProgress:
+        """Return the next progress; a cancellation carries the campaign's id in a note."""
+        try:
+            return await super().__anext__()
+        except BaseException as error:
+            name_followed(error, self._campaign_id)
+            raise

@@ -1,23 +1,30 @@
 """Following a campaign to its end: watch and wait.
 
 Flows for both clients. The end is certain with the end marker, with a snapshot of a terminal
-status, or when ``get`` shows a terminal status after a clean close. Where there is no event stream
-they poll. ``progress.py`` has the terminal statuses.
+status, or when ``get`` shows a terminal status after a clean close. Where there is no event stream,
+or none with snapshots, they poll. ``progress.py`` has the terminal statuses.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kataven import _validate
 from kataven._flow.attempts import CLOCK_STEP
 from kataven._flow.call import call
-from kataven._flow.effects import Emit, Sleep, StopFlow, through
+from kataven._flow.effects import Emit, OpenStream, ReadStream, Sleep, StopFlow, through
+from kataven._flow.responses import one_line
 from kataven._flow.stream import StreamSettings, StreamState, follow
 from kataven.campaigns import operations
-from kataven.campaigns.progress import LIVE_STATUSES, CampaignProgress, ProgressMeter
+from kataven.campaigns.progress import (
+    LIVE_STATUSES,
+    TERMINAL_STATUSES,
+    CampaignProgress,
+    ProgressMeter,
+)
 from kataven.errors import (
     APIStatusError,
     APITimeoutError,
@@ -25,7 +32,7 @@ from kataven.errors import (
     StreamError,
     WaitTimeoutError,
 )
-from kataven.events.items import is_end
+from kataven.events.items import NamedFrame, is_end, is_heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +55,16 @@ _LONGEST_REOPEN_PAUSE: Final = 30.0
 _LASTING_STREAM: Final = 60.0
 # After the end marker it may take a moment until `get` shows the end.
 _SETTLING_POLLS: Final = 4
+# After a terminal snapshot there is no way back, so `wait` asks for longer before it gives up.
+_SETTLING_SECONDS: Final = 60.0
+# Our choice: the name of a frame that may be a snapshot. Documented are frames without a name.
+_SNAPSHOT_NAMES: Final = frozenset({"message", "snapshot"})
+# A running campaign sends a snapshot every 2 s (documented), so a connection that brings other
+# items but no snapshot for so long does not show how far it is.
+_SNAPSHOT_PATIENCE: Final = 5.0
+# A server may invent names without end; so many are logged.
+_LOGGED_NAMES: Final = 20
+_SHOWN_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +95,26 @@ class _Seen:
     """What a stream has brought.
 
     Attributes:
+        opened: When the present connection was opened.
         item: Whether the last chunk brought an item, a heartbeat included.
+        snapshot: Whether the present connection brought a snapshot.
+        other: The name of the first frame of the present connection that is neither a snapshot
+            nor the marker, ``""`` for data that is not an object, or None.
         marker: Whether the end marker came.
         terminal: Whether the last snapshot had a terminal status.
     """
 
+    opened: float = 0.0
     item: bool = False
+    snapshot: bool = False
+    other: str | None = None
     marker: bool = False
     terminal: bool = False
+
+    @property
+    def only_others(self) -> bool:
+        """Whether this is a stream, but not one of progress."""
+        return self.other is not None and not self.snapshot
 
 
 class Watching:
@@ -97,6 +126,7 @@ class Watching:
         options: How the client sends.
         clock: Where now and jitter come from.
         deadline: A moment that nothing may pass, in seconds since the epoch, or None.
+        started: Whether the campaign was just started, so that a draft is only an old state.
     """
 
     def __init__(
@@ -106,6 +136,8 @@ class Watching:
         options: Options,
         clock: Clock,
         deadline: float | None = None,
+        *,
+        started: bool = False,
     ) -> None:
         self._id = campaign_id
         self._settings = settings
@@ -115,6 +147,10 @@ class Watching:
         self.meter = ProgressMeter()
         # Whether the client's own deadline for one call was nearer than the deadline above.
         self._call_deadline_first = False
+        self._started = started
+        self._warned_of_draft = False
+        # The names of frames that were logged.
+        self._logged: set[str] = set()
 
     def flow(self) -> Flow[Campaign | None]:
         """Emit progress until the end is certain.
@@ -147,34 +183,60 @@ class Watching:
         seen = _Seen()
 
         def handle(effect: AnyEffect) -> Flow[Any]:
-            if not isinstance(effect, Emit):
+            if isinstance(effect, ReadStream):
                 return (yield effect)
+            if not isinstance(effect, Emit):
+                # The connection has ended, or there was none yet.
+                if seen.only_others:
+                    raise StopFlow
+                outcome = yield effect
+                if isinstance(effect, OpenStream):
+                    seen.opened, seen.snapshot, seen.other = self._clock.now(), False, None
+                return outcome
             seen.item = False
             yield from Emit(self._progress(effect.items, seen))
-            if seen.marker or seen.terminal:
+            if seen.marker or seen.terminal or self._is_useless(seen):
                 raise StopFlow
             return seen.item
 
         stream = follow(
             operations.stream_campaign_events(self._id),
-            StreamSettings(),
+            StreamSettings(names=True),
             self._options,
             self._clock,
             StreamState(),
             self._deadline,
         )
-        try:
+        with suppress(StopFlow):
             yield from through(stream, handle)
-        except StopFlow:
-            if seen.terminal:
-                return True, None
+        if seen.terminal:
+            return True, None
+        if seen.only_others and not seen.marker:
+            raise StreamError(
+                f"the event stream of campaign {self._id} brought no snapshot, only "
+                f"{_described(seen.other)}"
+            )
         return (yield from self._poll_after_stream(marked=seen.marker))
+
+    def _is_useless(self, seen: _Seen) -> bool:
+        """Return whether an open stream brings items, but for too long no snapshot.
+
+        Heartbeats alone may mean that the campaign has nothing to report, as a draft. One look with
+        ``get`` shows that; after it they are enough.
+        """
+        if seen.snapshot or self._clock.now() - seen.opened < _SNAPSHOT_PATIENCE:
+            return False
+        return seen.only_others or self.meter.last is None
 
     def _progress(self, items: Iterable[object], seen: _Seen) -> Iterator[CampaignProgress]:
         """Return the progress in a stream's items, up to a terminal one."""
         for item in items:
             seen.item = True
-            if isinstance(item, dict):
+            name = ""
+            if isinstance(item, NamedFrame):
+                name, item = one_line(item.name, _SHOWN_NAME), item.data  # noqa: PLW2901
+            if isinstance(item, dict) and (not name or name in _SNAPSHOT_NAMES):
+                seen.snapshot = True
                 progress = self._take(item)
                 seen.terminal = progress.terminal
                 yield progress
@@ -182,6 +244,21 @@ class Watching:
                     return
             elif isinstance(item, str) and is_end(item):
                 seen.marker = True
+            elif not (isinstance(item, str) and is_heartbeat(item)):
+                self._ignore(name, seen)
+
+    def _ignore(self, name: str, seen: _Seen) -> None:
+        """Log a frame that is not a snapshot, once per name."""
+        if seen.other is None:
+            seen.other = name
+        if name in self._logged or len(self._logged) == _LOGGED_NAMES:
+            return
+        self._logged.add(name)
+        logger.warning(
+            "the event stream of campaign %s brought %s, which is ignored: it is not a snapshot",
+            self._id,
+            _described(name),
+        )
 
     def _poll_after_stream(self, *, marked: bool) -> Flow[tuple[bool, Campaign | None]]:
         """Request the campaign after a stream that ended without a terminal snapshot."""
@@ -210,14 +287,39 @@ class Watching:
             yield from self._sleep(self._settings.poll_interval)
 
     def final(self) -> Flow[Campaign]:
-        """Request the campaign after a terminal snapshot, which ``get`` may show a moment later."""
-        for _ in range(_SETTLING_POLLS - 1):
-            campaign = yield from self._get()
-            status = campaign.get("status")
-            if not isinstance(status, str) or status not in LIVE_STATUSES:
-                return campaign
-            yield from self._sleep(_FIRST_REOPEN_PAUSE)
-        return (yield from self._get())
+        """Request the campaign after a terminal snapshot, which ``get`` may show later.
+
+        A status that is not terminal contradicts the snapshot. If it still does after a minute, or
+        when the time is up, the snapshot's status takes its place.
+        """
+        status = self.meter.last.status if self.meter.last is not None else ""
+        until = self._clock.now() + _SETTLING_SECONDS
+        pause = _FIRST_REOPEN_PAUSE
+        campaign: Campaign | None = None
+        try:
+            while True:
+                campaign = yield from self._get()
+                shown = campaign.get("status")
+                if not isinstance(shown, str) or shown in TERMINAL_STATUSES:
+                    return campaign
+                left = until - self._clock.now()
+                if left <= 0:
+                    break
+                yield from self._sleep(min(pause, left))
+                pause *= 2
+        except APITimeoutError as error:
+            if campaign is None or not self.out_of_time(error):
+                raise
+        logger.warning(
+            "campaign %s has finished: its event stream reported %s, although get still shows %s; "
+            "the campaign is returned with the status %s",
+            self._id,
+            status,
+            campaign.get("status"),
+            status,
+        )
+        settled: Any = {**campaign, "status": status}
+        return cast("Campaign", settled)
 
     def out_of_time(self, error: APITimeoutError) -> bool:
         """Return whether a timeout was that of the deadline, and not another one."""
@@ -240,7 +342,22 @@ class Watching:
         return campaign
 
     def _take(self, snapshot: Mapping[str, Any]) -> CampaignProgress:
-        return self.meter.take(snapshot, self._clock.now())
+        progress = self.meter.take(snapshot, self._clock.now())
+        if self.is_draft and not self._warned_of_draft:
+            self._warned_of_draft = True
+            logger.warning(
+                "campaign %s has not been started: it is a draft, and nobody is called before "
+                "client.campaigns.start(%r)",
+                self._id,
+                self._id,
+            )
+        return progress
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether the campaign has not been started, as far as was seen."""
+        last = self.meter.last
+        return last is not None and last.status == "draft" and not self._started
 
     def _sleep(self, seconds: float) -> Flow[None]:
         if self._deadline is not None:
@@ -253,6 +370,10 @@ class Watching:
         yield from Sleep(seconds)
 
 
+def _described(name: str | None) -> str:
+    return f"a frame named {name!r}" if name else "data that is not a JSON object"
+
+
 def watch(
     campaign_id: str, settings: WatchSettings, options: Options, clock: Clock
 ) -> Flow[Campaign | None]:
@@ -260,14 +381,28 @@ def watch(
     return Watching(campaign_id, settings, options, clock).flow()
 
 
-def wait(campaign_id: str, timeout: float | None, options: Options, clock: Clock) -> Flow[Campaign]:
+def wait(
+    campaign_id: str,
+    timeout: float | None,
+    options: Options,
+    clock: Clock,
+    *,
+    started: bool = False,
+) -> Flow[Campaign]:
     """Emit progress until the campaign has finished; return the final campaign.
+
+    Args:
+        campaign_id: The campaign's id, checked.
+        timeout: Maximum seconds for everything, or None.
+        options: How the client sends.
+        clock: Where now and jitter come from.
+        started: Whether the campaign was just started.
 
     Raises:
         WaitTimeoutError: It did not finish before the timeout expired.
     """
     deadline = None if timeout is None else clock.now() + timeout
-    watching = Watching(campaign_id, WatchSettings(), options, clock, deadline)
+    watching = Watching(campaign_id, WatchSettings(), options, clock, deadline, started=started)
     try:
         campaign = yield from watching.flow()
         if campaign is None:
@@ -278,6 +413,11 @@ def wait(campaign_id: str, timeout: float | None, options: Options, clock: Clock
         last = watching.meter.last
         if last is not None and last.terminal:
             text = f"has finished ({last.status}), but get did not respond within {timeout:g} s"
+        elif watching.is_draft:
+            text = (
+                f"did not finish within {timeout:g} s: it has not been started; it is a draft "
+                f"until client.campaigns.start({campaign_id!r})"
+            )
         else:
             shown = "no progress was seen" if last is None else f"it is {last.status}"
             text = f"did not finish within {timeout:g} s ({shown}); it continues"
