@@ -20,7 +20,8 @@ from kataven.campaigns.iterators import AsyncContactIterator, AsyncProgressItera
 from kataven.campaigns.operations import campaign_form
 from kataven.campaigns.pages import every_page, page_query
 from kataven.campaigns.run import RunState, add_campaign_id, run
-from kataven.campaigns.watch import wait, watch, watch_settings
+from kataven.campaigns.wait import wait
+from kataven.campaigns.watch import watch, watch_settings
 
 if TYPE_CHECKING:
     import os

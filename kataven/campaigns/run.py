@@ -15,7 +15,7 @@ from kataven._flow.call import call
 from kataven.campaigns import operations
 from kataven.campaigns.create import create
 from kataven.campaigns.interruption import name_campaign
-from kataven.campaigns.watch import wait
+from kataven.campaigns.wait import wait
 from kataven.errors import CampaignRunError, ResponseFormatError
 
 if TYPE_CHECKING:

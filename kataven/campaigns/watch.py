@@ -1,8 +1,8 @@
-"""Following a campaign to its end: watch and wait.
+"""Following a campaign to its end: watch, and what wait.py builds on.
 
-Flows for both clients. The end is certain with the end marker, with a snapshot of a terminal
+A flow for both clients. The end is certain with the end marker, with a snapshot of a terminal
 status, or when ``get`` shows a terminal status after a clean close. Where there is no event stream,
-or none with snapshots, they poll. ``progress.py`` has the terminal statuses.
+or none with snapshots, it polls. ``progress.py`` has the terminal statuses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from kataven import _validate
 from kataven._flow.attempts import CLOCK_STEP
@@ -19,18 +19,12 @@ from kataven._flow.effects import Emit, OpenStream, ReadStream, Sleep, StopFlow,
 from kataven._flow.responses import one_line
 from kataven._flow.stream import StreamSettings, StreamState, follow
 from kataven.campaigns import operations
-from kataven.campaigns.progress import (
-    LIVE_STATUSES,
-    TERMINAL_STATUSES,
-    CampaignProgress,
-    ProgressMeter,
-)
+from kataven.campaigns.progress import LIVE_STATUSES, CampaignProgress, ProgressMeter
 from kataven.errors import (
     APIStatusError,
     APITimeoutError,
     ResponseFormatError,
     StreamError,
-    WaitTimeoutError,
 )
 from kataven.events.items import NamedFrame, is_end, is_heartbeat
 
@@ -55,8 +49,6 @@ _LONGEST_REOPEN_PAUSE: Final = 30.0
 _LASTING_STREAM: Final = 60.0
 # After the end marker it may take a moment until `get` shows the end.
 _SETTLING_POLLS: Final = 4
-# After a terminal snapshot there is no way back, so `wait` asks for longer before it gives up.
-_SETTLING_SECONDS: Final = 60.0
 # Our choice: the name of a frame that may be a snapshot. Documented are frames without a name.
 _SNAPSHOT_NAMES: Final = frozenset({"message", "snapshot"})
 # A running campaign sends a snapshot every 2 s (documented), so a connection that brings other
@@ -176,7 +168,7 @@ class Watching:
             pause = min(_LONGEST_REOPEN_PAUSE, pause * 2)
             if lasted > _LASTING_STREAM:
                 pause = _FIRST_REOPEN_PAUSE
-            yield from self._sleep(pause)
+            yield from self.sleep(pause)
 
     def _by_stream(self) -> Flow[tuple[bool, Campaign | None]]:
         """Follow the stream; return whether the campaign has finished, and it if known."""
@@ -264,8 +256,8 @@ class Watching:
         """Request the campaign after a stream that ended without a terminal snapshot."""
         for poll in range(_SETTLING_POLLS if marked else 1):
             if poll:
-                yield from self._sleep(_FIRST_REOPEN_PAUSE)
-            campaign = yield from self._get()
+                yield from self.sleep(_FIRST_REOPEN_PAUSE)
+            campaign = yield from self.get()
             progress = self._take(campaign)
             # After an end marker, a status that we do not know is an end too.
             if progress.terminal or (marked and progress.status not in LIVE_STATUSES):
@@ -277,49 +269,14 @@ class Watching:
         """Poll until the campaign has finished, or until a stream is tried again."""
         until = self._clock.now() + _STREAM_RETRY
         while True:
-            campaign = yield from self._get()
+            campaign = yield from self.get()
             progress = self._take(campaign)
             yield from Emit([progress])
             if progress.terminal:
                 return True, campaign
             if self._clock.now() >= until:
                 return False, None
-            yield from self._sleep(self._settings.poll_interval)
-
-    def final(self) -> Flow[Campaign]:
-        """Request the campaign after a terminal snapshot, which ``get`` may show later.
-
-        A status that is not terminal contradicts the snapshot. If it still does after a minute, or
-        when the time is up, the snapshot's status takes its place.
-        """
-        status = self.meter.last.status if self.meter.last is not None else ""
-        until = self._clock.now() + _SETTLING_SECONDS
-        pause = _FIRST_REOPEN_PAUSE
-        campaign: Campaign | None = None
-        try:
-            while True:
-                campaign = yield from self._get()
-                shown = campaign.get("status")
-                if not isinstance(shown, str) or shown in TERMINAL_STATUSES:
-                    return campaign
-                left = until - self._clock.now()
-                if left <= 0:
-                    break
-                yield from self._sleep(min(pause, left))
-                pause *= 2
-        except APITimeoutError as error:
-            if campaign is None or not self.out_of_time(error):
-                raise
-        logger.warning(
-            "campaign %s has finished: its event stream reported %s, although get still shows %s; "
-            "the campaign is returned with the status %s",
-            self._id,
-            status,
-            campaign.get("status"),
-            status,
-        )
-        settled: Any = {**campaign, "status": status}
-        return cast("Campaign", settled)
+            yield from self.sleep(self._settings.poll_interval)
 
     def out_of_time(self, error: APITimeoutError) -> bool:
         """Return whether a timeout was that of the deadline, and not another one."""
@@ -329,7 +286,8 @@ class Watching:
             return True
         return error.deadline_passed and not self._call_deadline_first
 
-    def _get(self) -> Flow[Campaign]:
+    def get(self) -> Flow[Campaign]:
+        """Request the campaign, within the deadline."""
         seconds = self._options.deadline
         self._call_deadline_first = (
             self._deadline is not None
@@ -359,7 +317,8 @@ class Watching:
         last = self.meter.last
         return last is not None and last.status == "draft" and not self._started
 
-    def _sleep(self, seconds: float) -> Flow[None]:
+    def sleep(self, seconds: float) -> Flow[None]:
+        """Wait, but not past the deadline; raise if that has passed."""
         if self._deadline is not None:
             left = self._deadline - self._clock.now()
             if left <= 0:
@@ -379,51 +338,3 @@ def watch(
 ) -> Flow[Campaign | None]:
     """Emit progress until the campaign has certainly finished."""
     return Watching(campaign_id, settings, options, clock).flow()
-
-
-def wait(
-    campaign_id: str,
-    timeout: float | None,
-    options: Options,
-    clock: Clock,
-    *,
-    started: bool = False,
-) -> Flow[Campaign]:
-    """Emit progress until the campaign has finished; return the final campaign.
-
-    Args:
-        campaign_id: The campaign's id, checked.
-        timeout: Maximum seconds for everything, or None.
-        options: How the client sends.
-        clock: Where now and jitter come from.
-        started: Whether the campaign was just started.
-
-    Raises:
-        WaitTimeoutError: It did not finish before the timeout expired.
-    """
-    deadline = None if timeout is None else clock.now() + timeout
-    watching = Watching(campaign_id, WatchSettings(), options, clock, deadline, started=started)
-    try:
-        campaign = yield from watching.flow()
-        if campaign is None:
-            campaign = yield from watching.final()
-    except APITimeoutError as error:
-        if timeout is None or not watching.out_of_time(error):
-            raise
-        last = watching.meter.last
-        if last is not None and last.terminal:
-            text = f"has finished ({last.status}), but get did not respond within {timeout:g} s"
-        elif watching.is_draft:
-            text = (
-                f"did not finish within {timeout:g} s: it has not been started; it is a draft "
-                f"until client.campaigns.start({campaign_id!r})"
-            )
-        else:
-            shown = "no progress was seen" if last is None else f"it is {last.status}"
-            text = f"did not finish within {timeout:g} s ({shown}); it continues"
-        raise WaitTimeoutError(
-            f"campaign {campaign_id} {text}",
-            campaign_id=campaign_id,
-            progress=last,
-        ) from error
-    return campaign
