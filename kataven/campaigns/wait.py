@@ -59,8 +59,8 @@ def wait(
             text = f"has finished ({last.status}), but get did not respond within {timeout:g} s"
         elif watching.is_draft:
             text = (
-                f"did not finish within {timeout:g} s: it has not been started; it is a draft "
-                f"until client.campaigns.start({campaign_id!r})"
+                f"did not finish within {timeout:g} s: it has not been started (it is a draft); "
+                f"client.campaigns.start({campaign_id!r}) starts it"
             )
         else:
             shown = "no progress was seen" if last is None else f"it is {last.status}"

@@ -56,7 +56,7 @@ _SNAPSHOT_NAMES: Final = frozenset({"message", "snapshot"})
 _SNAPSHOT_PATIENCE: Final = 5.0
 # A server may invent names without end; so many are logged.
 _LOGGED_NAMES: Final = 20
-_SHOWN_NAME: Final = 80
+_KEPT_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Watching:
             seen.item = True
             name = ""
             if isinstance(item, NamedFrame):
-                name, item = one_line(item.name, _SHOWN_NAME), item.data  # noqa: PLW2901
+                name, item = item.name[:_KEPT_NAME], item.data  # noqa: PLW2901
             if isinstance(item, dict) and (not name or name in _SNAPSHOT_NAMES):
                 seen.snapshot = True
                 progress = self._take(item)
@@ -304,8 +304,8 @@ class Watching:
         if self.is_draft and not self._warned_of_draft:
             self._warned_of_draft = True
             logger.warning(
-                "campaign %s has not been started: it is a draft, and nobody is called before "
-                "client.campaigns.start(%r)",
+                "campaign %s has not been started (it is a draft); client.campaigns.start(%r) "
+                "starts it",
                 self._id,
                 self._id,
             )
@@ -330,7 +330,7 @@ class Watching:
 
 
 def _described(name: str | None) -> str:
-    return f"a frame named {name!r}" if name else "data that is not a JSON object"
+    return f"a frame named {one_line(name)!r}" if name else "data that is not a JSON object"
 
 
 def watch(

@@ -52,7 +52,9 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
-@pytest.mark.parametrize("name", ["error", "completed", "End", "snapshots", "x" * 5000])
+@pytest.mark.parametrize(
+    "name", ["error", "completed", "End", " message", " ", "snapshots", "x" * 5000]
+)
 def test_a_frame_of_another_name_is_not_progress_and_logged_once(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
@@ -60,7 +62,8 @@ def test_a_frame_of_another_name_is_not_progress_and_logged_once(
     hub.events(stream(RUNNING, other, other, named(name, b"data: text\n\n"), COMPLETED))
     assert watched(caller, hub, clock) == ["running", "completed"]
     (warning,) = warnings(caplog)
-    assert name[:70] in warning
+    assert name.strip()[:70] in warning
+    assert "a frame named" in warning
     assert "c1" in warning
     assert len(warning) < 300
     assert hub.routes == [EVENTS]
@@ -74,6 +77,15 @@ def test_a_snapshot_may_be_named_as_one(
     assert watched(caller, hub, clock) == ["running", "completed"]
     hub.wait_until_left()
     assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("line", [b"event", b"event:", b"event: "])
+def test_an_empty_name_is_no_name(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, line: bytes
+) -> None:
+    hub.events(stream(line + b"\n" + RUNNING, b"event: x\n" + line + b"\n" + COMPLETED))
+    assert watched(caller, hub, clock) == ["running", "completed"]
+    assert hub.routes == [EVENTS]
 
 
 def test_the_object_of_an_end_marker_counts(
