@@ -6,15 +6,13 @@
 2. This module knows only the text of items, not how they were read.
 """
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 EventItem: TypeAlias = dict[str, Any] | str
 """One item of an event stream: a decoded frame, or a line as the Hub sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedFrame:
+class NamedFrame(NamedTuple):
     """A frame with an event name other than ``end``, for a reader that needs the name.
 
     Attributes:
