@@ -5,6 +5,7 @@ Knows what they offer in addition to the items. How they run and end is up to th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from kataven._http.async_iterator import AsyncFlowIterator
@@ -79,15 +80,8 @@ class ProgressIterator(FlowIterator[CampaignProgress]):
 
     def __init__(self, driver: Driver, flow: Flow[object], campaign_id: str) -> None:
         super().__init__(driver, flow)
-        self._campaign_id = campaign_id
-
-    def __next__(self) -> CampaignProgress:
-        """Return the next progress; a Ctrl-C carries the campaign's id in a note."""
-        try:
-            return super().__next__()
-        except BaseException as error:
-            name_followed(error, self._campaign_id)
-            raise
+        # Not in an override of `__next__`: a Ctrl-C between the two would lose an item.
+        self._run.on_error = partial(name_followed, campaign_id=campaign_id)
 
 
 class AsyncProgressIterator(AsyncFlowIterator[CampaignProgress]):
