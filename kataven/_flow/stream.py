@@ -54,12 +54,14 @@ class StreamSettings:
         max_reconnects: Maximum number of connections in a row that bring no item.
         idle_timeout: Seconds without a byte after which a connection counts as broken.
         total_timeout: Seconds for the entire stream from the request of its first item, or None.
+        names: Whether items of frames with a name other than ``end`` are emitted with it.
     """
 
     reconnect: bool = True
     max_reconnects: int = 5
     idle_timeout: float = 40.0
     total_timeout: float | None = None
+    names: bool = False
 
 
 @dataclass(slots=True)
@@ -196,7 +198,9 @@ class _Following:
 
     def _read(self, attempts: Attempts) -> Flow[Failure | Interrupted | None]:
         """Read the open stream; return None at its end, or what ended it early."""
-        decoder = EventDecoder(last_event_id=self._state.decoder.last_event_id)
+        decoder = EventDecoder(
+            last_event_id=self._state.decoder.last_event_id, names=self._settings.names
+        )
         self._state.decoder = decoder
         last_item = self._clock.now()
         while True:

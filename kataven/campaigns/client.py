@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from kataven import _validate
 from kataven.campaigns.create import creation
 from kataven.campaigns.export import export, retry_list
+from kataven.campaigns.interruption import name_followed
 from kataven.campaigns.iterators import (
     CampaignIterator,
     ContactIterator,
@@ -24,7 +25,8 @@ from kataven.campaigns.methods import CampaignMethods
 from kataven.campaigns.operations import campaign_form
 from kataven.campaigns.pages import page_query, page_state, wanted_contacts
 from kataven.campaigns.run import RunState, add_campaign_id, run
-from kataven.campaigns.watch import wait, watch, watch_settings
+from kataven.campaigns.wait import wait
+from kataven.campaigns.watch import watch, watch_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -199,6 +201,8 @@ class CampaignsClient(CampaignMethods):
     ) -> ProgressIterator:
         """Follow a campaign, in any state, until it has certainly finished.
 
+        A draft is followed too, with a warning in the log that it has not been started.
+
         Args:
             campaign_id: The campaign's id.
             poll_fallback: Whether to poll with ``get`` where there is no event stream.
@@ -213,10 +217,12 @@ class CampaignsClient(CampaignMethods):
                 followed.
             StreamError: The campaign could not be followed, or the iterator was interrupted.
             ValueError: The id is empty or dots; nothing is sent.
+            KeyboardInterrupt: Passed on, with ``campaign_id`` and a note.
         """
         settings = watch_settings(poll_fallback, poll_interval)
-        flow = watch(_validate.campaign_id(campaign_id), settings, self._options, self._clock)
-        return ProgressIterator(self._driver, flow)
+        campaign_id = _validate.campaign_id(campaign_id)
+        flow = watch(campaign_id, settings, self._options, self._clock)
+        return ProgressIterator(self._driver, flow, campaign_id)
 
     def wait(
         self,
@@ -227,24 +233,30 @@ class CampaignsClient(CampaignMethods):
     ) -> Campaign:
         """Wait until a campaign, in any state, has finished.
 
+        A draft is waited for too, with a warning in the log that it has not been started.
+
         Args:
             campaign_id: The campaign's id.
             timeout: Maximum seconds for everything; None for as long as it takes.
             on_progress: Called with each ``CampaignProgress``.
 
         Returns:
-            The final campaign.
+            The final campaign, as ``get`` shows it. If ``get`` still shows no end a minute after a
+            snapshot did, its ``status`` is that of the snapshot, and the log has a warning.
 
         Raises:
             WaitTimeoutError: It did not finish before the timeout expired; it continues.
             APIStatusError, APIConnectionError, StreamError, ResponseFormatError: The campaign could
                 not be followed.
             ValueError: The id is empty or dots; nothing is sent.
+            KeyboardInterrupt: Passed on, with ``campaign_id`` and a note.
         """
         _validate.optional_seconds("timeout", timeout, zero=True)
         _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=False)
-        flow = wait(_validate.campaign_id(campaign_id), timeout, self._options, self._clock)
-        return self._driver.run(flow, on_progress)
+        campaign_id = _validate.campaign_id(campaign_id)
+        flow = wait(campaign_id, timeout, self._options, self._clock)
+        on_error = partial(name_followed, campaign_id=campaign_id)
+        return self._driver.run(flow, on_progress, on_error)
 
     def run(
         self,
@@ -257,11 +269,12 @@ class CampaignsClient(CampaignMethods):
         retry_delay_seconds: int = 300,
         scheduled_at: str | datetime | None = None,
         *,
-        check: bool = False,
+        check: bool = True,
         on_ambiguous: Literal["raise", "find"] = "raise",
         find_timeout: float = 10.0,
         timeout: float | None = None,
         on_progress: Callable[[CampaignProgress], object] | None = None,
+        allow_duplicates: bool = False,
     ) -> Campaign:
         """Create a campaign, start it, and wait until it has finished.
 
@@ -269,7 +282,8 @@ class CampaignsClient(CampaignMethods):
         then begins by itself is not known. Nothing is ever undone: what was created continues.
 
         Args:
-            name: As for ``create``, and so are all up to ``find_timeout``.
+            name: As for ``create``, and so are all up to ``find_timeout``, except the default of
+                ``check``.
             agent_id: See ``create``.
             phone_number_id: See ``create``.
             contacts: See ``create``.
@@ -277,11 +291,13 @@ class CampaignsClient(CampaignMethods):
             retries_per_contact: See ``create``.
             retry_delay_seconds: See ``create``.
             scheduled_at: See ``create``.
-            check: See ``create``.
+            check: See ``create``; here it is on by default, because nobody can look between the
+                upload and the first call.
             on_ambiguous: See ``create``.
             find_timeout: See ``create``.
             timeout: Maximum seconds to wait once the campaign was created and started, or None.
             on_progress: Called with each ``CampaignProgress``.
+            allow_duplicates: See ``create``.
 
         Returns:
             The final campaign.
@@ -302,7 +318,7 @@ class CampaignsClient(CampaignMethods):
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(form, contacts, check, on_ambiguous, find_timeout)
+        plan = creation(form, contacts, check, allow_duplicates, on_ambiguous, find_timeout)
         _validate.optional_seconds("timeout", timeout, zero=True)
         _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=False)
         state = RunState()

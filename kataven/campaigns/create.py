@@ -5,6 +5,7 @@ A flow for both clients. It does no I/O; the list is read through ``RunInThread`
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
@@ -14,14 +15,20 @@ from kataven._flow.call import call
 from kataven._flow.effects import RunInThread, Sleep
 from kataven.campaigns import operations
 from kataven.campaigns.pages import rows_of
-from kataven.errors import APIConnectionError, KatavenError, ResponseFormatError, ServerError
+from kataven.errors import (
+    APIConnectionError,
+    BadRequestError,
+    KatavenError,
+    ResponseFormatError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow
     from kataven._flow.options import Options
     from kataven.campaigns.operations import CampaignForm
     from kataven.clock import Clock
-    from kataven.contacts import ContactsSource
+    from kataven.contacts import ContactsSource, Progress
     from kataven.contacts.source.upload import Upload
     from kataven.types import Campaign
 
@@ -40,33 +47,53 @@ class Creation:
     Attributes:
         form: The fields of the form.
         contacts: The contacts, in any supported form.
-        check: Whether the contacts are checked row by row first.
+        check: Whether the contacts are checked row by row first, duplicates included.
+        allow_duplicates: Whether duplicates pass that check.
         find: Whether to look for the campaign if the response is lost.
         find_timeout: For how many seconds.
+        on_progress: Called while the contacts are read, or None.
     """
 
     form: CampaignForm
     contacts: ContactsSource
     check: bool
+    allow_duplicates: bool
     find: bool
     find_timeout: float
+    on_progress: Progress | None = None
 
 
 def creation(
     form: CampaignForm,
     contacts: ContactsSource,
     check: bool,  # noqa: FBT001 - checked here for both clients, passed on by position
+    allow_duplicates: bool,  # noqa: FBT001
     on_ambiguous: Literal["raise", "find"],
     find_timeout: float,
+    on_progress: Progress | None = None,
 ) -> Creation:
     """Check how a campaign is to be created.
 
     Raises:
         TypeError, ValueError: If an option has the wrong type or value.
     """
+    _validate.function("on_progress", on_progress, "the bytes read so far and their total")
+    if inspect.iscoroutinefunction(on_progress):
+        raise TypeError(
+            "on_progress must be a plain function: it is called in the thread that reads the "
+            "contacts"
+        )
     _validate.choice("on_ambiguous", on_ambiguous, ("raise", "find"))
     _validate.seconds("find_timeout", find_timeout, zero=True)
-    return Creation(form, contacts, bool(check), on_ambiguous == "find", find_timeout)
+    return Creation(
+        form=form,
+        contacts=contacts,
+        check=bool(check),
+        allow_duplicates=bool(allow_duplicates),
+        find=on_ambiguous == "find",
+        find_timeout=find_timeout,
+        on_progress=on_progress,
+    )
 
 
 def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]:
@@ -80,6 +107,10 @@ def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]
     operation = operations.create_campaign(creation.form, upload.file, upload.filename)
     try:
         return (yield from call(operation, options, clock, deadline))
+    except BadRequestError as refused:
+        if not creation.check:
+            _advise_check(refused)
+        raise
     except (APIConnectionError, ServerError, ResponseFormatError) as lost:
         if not creation.find or lost.request_sent is not True:
             raise
@@ -95,7 +126,20 @@ def _read(creation: Creation) -> Upload:
     # Loaded at the first create: a client that only reads does not need it.
     from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
 
-    return read_upload(creation.contacts, check=creation.check)
+    return read_upload(
+        creation.contacts,
+        check=creation.check,
+        allow_duplicates=creation.allow_duplicates,
+        on_progress=creation.on_progress,
+    )
+
+
+def _advise_check(refused: BadRequestError) -> None:
+    """Add what to do to the Hub's words, which need not end like a sentence."""
+    words = refused.message
+    end = "" if words.endswith((".", "!", "?")) else "."
+    advice = "If it is about the contacts, run kataven.contacts.check (and clean) to see every row."
+    refused.args = (f"{words}{end} {advice}",)
 
 
 @dataclass(frozen=True, slots=True)

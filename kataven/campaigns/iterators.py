@@ -5,10 +5,12 @@ Knows what they offer in addition to the items. How they run and end is up to th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from kataven._http.async_iterator import AsyncFlowIterator
 from kataven._http.iterator import FlowIterator
+from kataven.campaigns.interruption import name_followed
 from kataven.campaigns.progress import CampaignProgress
 from kataven.errors import KatavenError
 
@@ -85,6 +87,23 @@ class AsyncCampaignIterator(AsyncFlowIterator[_Campaign]):
 class ProgressIterator(FlowIterator[CampaignProgress]):
     """The progress of a campaign until its end; what ``watch`` returns."""
 
+    def __init__(self, driver: Driver, flow: Flow[object], campaign_id: str) -> None:
+        super().__init__(driver, flow)
+        # Not in an override of `__next__`: a Ctrl-C between the two would lose an item.
+        self._run.on_error = partial(name_followed, campaign_id=campaign_id)
+
 
 class AsyncProgressIterator(AsyncFlowIterator[CampaignProgress]):
     """The progress of a campaign until its end; what ``watch`` returns."""
+
+    def __init__(self, driver: AsyncDriver, flow: Flow[object], campaign_id: str) -> None:
+        super().__init__(driver, flow)
+        self._campaign_id = campaign_id
+
+    async def __anext__(self) -> CampaignProgress:
+        """Return the next progress; a cancellation carries the campaign's id in a note."""
+        try:
+            return await super().__anext__()
+        except BaseException as error:
+            name_followed(error, self._campaign_id)
+            raise

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kataven._flow.operation import Operation
     from kataven._flow.options import Options
     from kataven._http.driver import Driver
-    from kataven.contacts import ContactsSource
+    from kataven.contacts import ContactsSource, Progress
     from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
 
 T = TypeVar("T")
@@ -89,6 +89,8 @@ class CampaignMethods:
         check: bool = False,
         on_ambiguous: Literal["raise", "find"] = "raise",
         find_timeout: float = 10.0,
+        allow_duplicates: bool = False,
+        on_progress: Progress | None = None,
     ) -> Campaign:
         """Create a campaign from a CSV of contacts (``POST /campaigns``).
 
@@ -111,7 +113,9 @@ class CampaignMethods:
                 more.
             scheduled_at: When to begin: an RFC 3339 string, sent as given, or an aware datetime.
                 Whether the Hub then begins by itself, without ``start``, is not known.
-            check: Whether to check the contacts row by row first (``kataven.contacts.check``).
+            check: Whether to check the contacts row by row first (``kataven.contacts.check``) and
+                to refuse a list with errors or duplicates. Off by default: the Hub accepts
+                duplicates, and calls a number once for each row that it stands in.
             on_ambiguous: What to do if the response is lost and the Hub may have acted:
                 ``"raise"``, or ``"find"``, which looks for the campaign. For that the ids of all
                 campaigns are read before the create (one more request). After a lost response the
@@ -120,12 +124,17 @@ class CampaignMethods:
                 Give each campaign its own name: an identical one that is created at the same time
                 could be mistaken for it.
             find_timeout: For how many seconds to look.
+            allow_duplicates: With ``check``, whether a number may be in several rows.
+            on_progress: Called as ``on_progress(done, total)`` while the contacts are read: the
+                bytes so far, and how many there are, or None. It is called in the thread that
+                reads; what it raises ends the call before anything is sent.
 
         Returns:
             The campaign, with its ``id``.
 
         Raises:
-            ContactsError: The file cannot be a list of contacts; no campaign was created.
+            ContactsError: The file cannot be a list of contacts, or with ``check`` has errors or
+                duplicates; ``.problems`` are the rows. No campaign was created.
             BadRequestError: The Hub refused the form or a row.
             APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
             ServerError: The Hub or a proxy failed; the campaign may have been created.
@@ -142,7 +151,9 @@ class CampaignMethods:
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(form, contacts, check, on_ambiguous, find_timeout)
+        plan = creation(
+            form, contacts, check, allow_duplicates, on_ambiguous, find_timeout, on_progress
+        )
         return self._driver.run(create(plan, self._options, self._clock))
 
     def start(self, campaign_id: str) -> CampaignTransition:

@@ -7,7 +7,6 @@ continues to dial.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +14,8 @@ from kataven import _validate
 from kataven._flow.call import call
 from kataven.campaigns import operations
 from kataven.campaigns.create import create
-from kataven.campaigns.watch import wait
+from kataven.campaigns.interruption import name_campaign
+from kataven.campaigns.wait import wait
 from kataven.errors import CampaignRunError, ResponseFormatError
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def run(
     step: Literal["start", "watch"] = "start"
     try:
         # Starting a scheduled campaign would dial at once.
-        if creation.form.scheduled_at is None:
+        started = creation.form.scheduled_at is None
+        if started:
             yield from call(operations.start_campaign(campaign_id), options, clock)
         step = "watch"
-        return (yield from wait(campaign_id, timeout, options, clock))
+        return (yield from wait(campaign_id, timeout, options, clock, started=started))
     except Exception as error:
         raise CampaignRunError(
             f"campaign {campaign_id} was created, but the {step} step failed: {error}",
@@ -78,7 +79,4 @@ def add_campaign_id(interruption: BaseException, state: RunState) -> None:
     text = f"campaign {campaign_id} was created and may be dialling; nothing was undone"
     # Ctrl-C under asyncio.run reaches the caller as a new KeyboardInterrupt, without the note.
     logger.warning("%s", text)
-    # An error of the caller's own may not allow attributes.
-    with suppress(AttributeError, TypeError):
-        interruption.campaign_id = campaign_id  # type: ignore[attr-defined]
-        interruption.add_note(text)
+    name_campaign(interruption, campaign_id, text)

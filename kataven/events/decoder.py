@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar, Final, NoReturn
 
-from kataven.events.items import EventItem, is_end
+from kataven.events.items import EventItem, NamedFrame, is_end
 from kataven.events.payloads import JSON_SPACE, NO_VALUE, json_object, payload_of, scan
 
 DEFAULT_MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -84,6 +84,7 @@ class EventDecoder:
         "_id",
         "_limit",
         "_line",
+        "_names",
         "_size",
         "_special",
         "ended",
@@ -92,13 +93,19 @@ class EventDecoder:
     )
 
     def __init__(
-        self, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES, last_event_id: str = ""
+        self,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        last_event_id: str = "",
+        *,
+        names: bool = False,
     ) -> None:
         """Begin at the first byte of a stream.
 
         Args:
             max_frame_bytes: Maximum bytes of one frame; 64 MiB by default.
             last_event_id: The id in force from the previous connection; none by default.
+            names: Whether the items of frames with a name other than ``end`` are wrapped in a
+                `NamedFrame`.
 
         Raises:
             ValueError: The limit is not positive.
@@ -110,6 +117,7 @@ class EventDecoder:
         self.retry: int | None = None
         self.ended = False
         self._limit = max_frame_bytes
+        self._names = names
         self._at_start = True
         self._after_cr = False
         self._failed = False
@@ -130,7 +138,7 @@ class EventDecoder:
         return bool(self._line) or self._size > 0
 
     # One long loop on purpose: a method call per line would cost too much.
-    def feed(self, chunk: bytes, *, in_place: bool = True) -> Iterable[EventItem]:
+    def feed(self, chunk: bytes, *, in_place: bool = True) -> Iterable[EventItem | NamedFrame]:
         """Take the next bytes of the stream.
 
         The items of a large chunk are decoded while they are taken, so take them all before the
@@ -149,7 +157,7 @@ class EventDecoder:
         """
         if len(chunk) >= self.in_place_from and in_place and len(chunk) <= self._limit:
             return self._in_place(chunk)
-        items: list[EventItem] = []
+        items: list[EventItem | NamedFrame] = []
         try:
             if self._special:
                 chunk = self._without_remainders(chunk)
@@ -223,7 +231,7 @@ class EventDecoder:
             return _then_raise(items, error)
         return items
 
-    def _in_place(self, chunk: bytes) -> Iterator[EventItem]:
+    def _in_place(self, chunk: bytes) -> Iterator[EventItem | NamedFrame]:
         """Decode a run of plain frames, one data line with an object each, without splitting lines.
 
         Line ends become characters that JSON does not allow anywhere, so an object followed by two
@@ -319,7 +327,7 @@ class EventDecoder:
                 short = len(digits) <= len(str(_RETRY_CEILING_MS))
                 self.retry = min(int(digits), _RETRY_CEILING_MS) if short else _RETRY_CEILING_MS
 
-    def _end_frame(self, items: list[EventItem]) -> None:
+    def _end_frame(self, items: list[EventItem | NamedFrame]) -> None:
         """Add what a frame emits when its blank line has arrived, and begin the next."""
         marker = self._event if is_end(self._event) else ""
         if self._data:
@@ -328,10 +336,13 @@ class EventDecoder:
             payload = payload_of(raw)
             if not (marker and (not payload or payload.strip(JSON_SPACE) == "null")):
                 value = json_object(payload)
+                name = ""
+                if self._names and not marker:
+                    name = self._event.partition(":")[2].removeprefix(" ")
                 if value is None:
-                    items.append(raw)
+                    items.append(NamedFrame(name, raw) if name else raw)
                 elif value or not marker:
-                    items.append(value)
+                    items.append(NamedFrame(name, value) if name else value)
         if marker:
             items.append(marker)
             self.ended = True
@@ -348,6 +359,8 @@ class EventDecoder:
         raise FrameTooLargeError(self._limit)
 
 
-def _then_raise(items: list[EventItem], error: FrameTooLargeError) -> Iterator[EventItem]:
+def _then_raise(
+    items: list[EventItem | NamedFrame], error: FrameTooLargeError
+) -> Iterator[EventItem | NamedFrame]:
     yield from items
     raise error

@@ -6,10 +6,23 @@
 2. This module knows only the text of items, not how they were read.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 EventItem: TypeAlias = dict[str, Any] | str
 """One item of an event stream: a decoded frame, or a line as the Hub sent it."""
+
+
+class NamedFrame(NamedTuple):
+    """A frame with an event name other than ``end``, for a reader that needs the name.
+
+    Attributes:
+        name: The name.
+        data: What a reader without names gets: the object, or the raw data lines.
+    """
+
+    name: str
+    data: EventItem
+
 
 # The name is compared exactly, and one space after the colon is optional: two spellings.
 _END_LINES = frozenset({"event: end", "event:end"})

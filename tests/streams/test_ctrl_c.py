@@ -81,6 +81,37 @@ except KeyboardInterrupt as error:
 """
 
 
+_FOLLOW = """
+client = KatavenClient("sk_live_acme_1", base_url=sys.argv[1])
+try:
+    {call}
+except KeyboardInterrupt as error:
+    print("interrupted", error.campaign_id, error.__notes__, flush=True)
+    sys.stdin.read()
+client.close()
+"""
+
+_ASYNC_FOLLOW = """
+async def main():
+    async with AsyncKatavenClient("sk_live_acme_1", base_url=sys.argv[1]) as client:
+        {call}
+try:
+    asyncio.run(main())
+except KeyboardInterrupt as error:
+    inner = error.__context__
+    print("interrupted", inner.campaign_id, inner.__notes__, flush=True)
+"""
+
+_FOLLOWING = {
+    "wait": _FOLLOW.format(call='client.campaigns.wait("c1")'),
+    "watch": _FOLLOW.format(call='list(client.campaigns.watch("c1"))'),
+    "async wait": _ASYNC_FOLLOW.format(call='await client.campaigns.wait("c1")'),
+    "async watch": _ASYNC_FOLLOW.format(
+        call='[each async for each in client.campaigns.watch("c1")]'
+    ),
+}
+
+
 class Script:
     """A Python process, and what it printed, line by line."""
 
@@ -160,3 +191,17 @@ def test_ctrl_c_in_a_run_says_which_campaign_goes_on(
     assert "c1" in note
     assert interrupted == f"interrupted {name}c1 {[note]!r}"
     assert len(hub.requests) == 3
+
+
+@pytest.mark.parametrize("way", _FOLLOWING)
+def test_ctrl_c_while_a_campaign_is_followed_names_it(hub: LoopbackHub, way: str) -> None:
+    hub.events(QUIET)
+    script = Script(_FOLLOWING[way], hub)
+    try:
+        hub.wait_until_silent()
+        script.interrupt()
+        hub.wait_until_left()
+    finally:
+        printed = script.end()
+    note = "campaign c1 was being followed; it was not stopped"
+    assert printed == [f"interrupted c1 {[note]!r}"]

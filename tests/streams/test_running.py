@@ -32,6 +32,8 @@ from tests.support.clients import CSV, MAY_HAVE_ACTED, DrivenClock
 from tests.support.http import END, data, response
 from tests.support.server import LoopbackHub, reset, silence, stream
 
+TWICE = CSV + CSV.splitlines()[1] + b"\n"
+BAD_ROW = CSV + b"12,Bob\n"
 CREATE, START = "POST /campaigns", "POST /campaigns/c1/start"
 EVENTS, GET = "GET /campaigns/c1/events", "GET /campaigns/c1"
 RUNNING, COMPLETED = data({"status": "running"}), data({"status": "completed"})
@@ -62,14 +64,22 @@ def test_run_creates_starts_and_returns_the_final_campaign(
     assert campaign.routes == [CREATE, START, EVENTS, GET]
 
 
-def test_run_has_the_parameters_of_create_and_two_more() -> None:
+def test_run_has_the_parameters_of_create_but_checks_by_default() -> None:
     for cls in (CampaignsClient, AsyncCampaignsClient):
-        create = list(inspect.signature(cls.create).parameters.values())
-        ours = list(inspect.signature(cls.run).parameters.values())
-        assert [str(p) for p in ours[: len(create)]] == [str(p) for p in create]
-        assert [p.name for p in ours[len(create) :]] == ["timeout", "on_progress"]
-        assert {p.kind for p in ours[len(create) :]} == {inspect.Parameter.KEYWORD_ONLY}
-        assert [p.default for p in ours[len(create) :]] == [None, None]
+        create = dict(inspect.signature(cls.create).parameters)
+        ours = dict(inspect.signature(cls.run).parameters)
+        # `create` reports the bytes that were read, `run` the progress of the campaign.
+        create.pop("on_progress", None)
+        for name in ("timeout", "on_progress"):
+            added = ours.pop(name)
+            assert (added.kind, added.default) == (inspect.Parameter.KEYWORD_ONLY, None)
+        assert create["check"].default is False
+        assert ours["check"].default is True
+        create.pop("check")
+        ours.pop("check")
+        assert {name: str(p) for name, p in ours.items()} == {
+            name: str(p) for name, p in create.items()
+        }
 
 
 def test_run_sends_the_form_of_create(campaign: LoopbackHub, caller: Any) -> None:
@@ -130,9 +140,29 @@ def test_refused_contacts_send_nothing(campaign: LoopbackHub, caller: Any) -> No
     client = caller.client(campaign)
     with pytest.raises(ContactsError):
         caller.call(lambda: client.campaigns.run("n", "a", "p", b"name\nAda\n", check=True))
+    with pytest.raises(ContactsError, match="row 3"):
+        caller.call(lambda: client.campaigns.run("n", "a", "p", TWICE))
+    with pytest.raises(ContactsError, match="row 3"):
+        caller.call(lambda: client.campaigns.run("n", "a", "p", BAD_ROW))
     with pytest.raises(ValueError, match="timeout"):
         caller.call(lambda: client.campaigns.run("n", "a", "p", CSV, timeout=-1))
     assert campaign.requests == []
+
+
+@pytest.mark.parametrize(
+    ("contacts", "options"),
+    [
+        (TWICE, {"allow_duplicates": True}),
+        (TWICE, {"check": False}),
+        (BAD_ROW, {"check": False}),
+    ],
+)
+def test_run_uploads_what_its_options_allow(
+    campaign: LoopbackHub, caller: Any, contacts: bytes, options: dict[str, Any]
+) -> None:
+    client = caller.client(campaign)
+    caller.call(lambda: client.campaigns.run("n", "a", "p", contacts, **options))
+    assert campaign.requests[0].file.content == contacts
 
 
 @pytest.mark.parametrize(

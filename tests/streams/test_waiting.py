@@ -63,14 +63,82 @@ def test_a_get_that_lags_the_stream_is_repeated(
     assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == "completed"
 
 
-def test_a_get_that_never_agrees_with_the_stream_does_not_hang(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock
+@pytest.mark.parametrize("end", ["completed", "failed"])
+@pytest.mark.parametrize("shown", ["running", "draft", "paused", "winding_down"])
+def test_a_get_that_never_agrees_with_the_stream_is_returned_with_its_status(
+    hub: LoopbackHub,
+    caller: Any,
+    clock: DrivenClock,
+    caplog: pytest.LogCaptureFixture,
+    shown: str,
+    end: str,
+) -> None:
+    hub.events(stream(data({"status": end}), RUNNING, END))
+    hub.get(response(200, {"id": "c1", "status": shown, "new": [1]}))
+    client = caller.client(hub, clock=clock)
+    begun = clock.now()
+    campaign = caller.call(lambda: client.campaigns.wait("c1"))
+    assert campaign == {"id": "c1", "status": end, "new": [1]}
+    assert clock.slept == [1, 2, 4, 8, 16, 29]
+    assert clock.now() - begun == 60
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "c1" in warning
+    assert shown in warning
+
+
+@pytest.mark.parametrize("shown", ["completed", "failed"])
+def test_a_terminal_status_of_get_does_not_contradict_another_one(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, shown: str
+) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get("running", shown)
+    client = caller.client(hub, clock=clock)
+    assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == shown
+    assert hub.routes == [EVENTS, GET, GET]
+
+
+def test_a_timeout_while_get_still_disagrees_returns_the_campaign(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.events(stream(COMPLETED, END))
     hub.get("running")
     client = caller.client(hub, clock=clock)
-    assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == "running"
-    assert hub.routes.count(GET) == 4
+    begun = clock.now()
+    campaign = caller.call(lambda: client.campaigns.wait("c1", timeout=10))
+    assert campaign == {"id": "c1", "status": "completed"}
+    assert clock.now() - begun == pytest.approx(10)
+    assert "still shows running" in caplog.text
+
+
+def test_a_get_that_stops_responding_while_it_disagrees_does_not_hide_the_campaign(
+    hub: LoopbackHub, caller: Any
+) -> None:
+    hub.events(stream(COMPLETED, END))
+    hub.get("running", silence)
+    client = caller.client(hub)
+    campaign = caller.call(lambda: client.campaigns.wait("c1", timeout=1.5))
+    assert campaign == {"id": "c1", "status": "completed"}
+
+
+def test_a_poll_that_shows_the_end_first_is_the_end(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
+) -> None:
+    hub.events(response(404))
+    hub.get("failed", "running")
+    client = caller.client(hub, clock=clock)
+    assert caller.call(lambda: client.campaigns.wait("c1"))["status"] == "failed"
+    assert hub.routes == [EVENTS, GET]
+
+
+def test_counters_that_go_back_are_shown_as_they_are(
+    hub: LoopbackHub, caller: Any, clock: DrivenClock
+) -> None:
+    counts = [data({"status": "running", "total": 4, "completed": n}) for n in (3, 1, 4)]
+    hub.events(stream(*counts, data({"status": "completed"})))
+    progress = caller.rest(caller.client(hub, clock=clock).campaigns.watch("c1"))
+    assert [each.counts.get("completed") for each in progress] == [3, 1, 4, 4]
+    assert [each.fraction_done for each in progress] == [0.75, 0.25, 1.0, 1.0]
+    assert {each.calls_per_minute for each in progress} == {None}
 
 
 def test_wait_polls_if_streams_are_not_available(

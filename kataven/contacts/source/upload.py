@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import base_name, read_chunk
+from kataven.contacts._files import CountedFile, base_name, read_chunk
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import (
     MAX_BYTES,
@@ -28,12 +28,13 @@ from kataven.contacts.source.open import open_file, write_csv
 from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
-    from kataven.contacts._files import ReadsBytes
+    from kataven.contacts._files import Progress, ReadsBytes
     from kataven.contacts.source.open import ContactsSource
 
 __all__ = ["Upload", "read_upload"]
 
 _CHUNK: Final = 1024 * 1024
+_REPORTED_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,13 @@ class Upload:
     filename: str
 
 
-def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
+def read_upload(
+    source: ContactsSource,
+    *,
+    check: bool = False,
+    allow_duplicates: bool = False,
+    on_progress: Progress | None = None,
+) -> Upload:
     """Read a contact list into memory, and refuse what the Hub would refuse.
 
     The source is read in chunks of at most 1 MiB, and never more than 10 MiB and one byte. A file
@@ -58,44 +65,87 @@ def read_upload(source: ContactsSource, *, check: bool = False) -> Upload:
     Args:
         source: A binary file, a path (``str`` or ``os.PathLike``; a ``str`` is never CSV text),
             bytes, an iterable of mappings, or a table.
-        check: Whether to check the rows too, as ``kataven.contacts.check`` does.
+        check: Whether to check the rows too, as ``kataven.contacts.check`` does, and to refuse
+            duplicates.
+        allow_duplicates: With ``check``, whether duplicates pass.
+        on_progress: Called with the bytes read so far and their total, after each chunk. What it
+            raises is passed on.
 
     Returns:
         The upload.
 
     Raises:
-        ContactsError: A file in text mode, an empty file, a list without the header
-            ``phone_number`` or over 10 MiB, phone numbers that are not text, a row with a key that
-            the first row lacks, a file or iterator that another call is reading, or reading
-            failed. With ``check``, also a list with errors; its ``.problems`` say which.
+        ContactsError: A file in text mode, an empty file, a retry list of nobody, a list without
+            the header ``phone_number`` or over 10 MiB, phone numbers that are not text, a row with
+            a key that the first row lacks, a file or iterator that another call is reading, or
+            reading failed. With ``check``, also a list with errors or duplicates; its
+            ``.problems`` say which.
         FileNotFoundError: The path does not exist.
         ValueError: The file is closed.
         TypeError: It is not a source.
         ImportError: A table, and the extra ``contacts`` is not installed.
     """
+    _refuse_nobody(source)
+    report = None if on_progress is None else _Report(on_progress)
     with _one_call_at_a_time(source), ExitStack() as closing:
         opened = open_file(source, closing)
         filename = base_name(opened)
         try:
             if opened is None:
-                file = _read_rows(source)
+                file = _read_rows(source, report)
             elif isinstance(opened, io.BytesIO) and opened is not source:
                 # Made from the caller's bytes just now: already in memory, and ours.
                 file = opened
-                _refuse_by_size(file.seek(0, os.SEEK_END))
+                size = file.seek(0, os.SEEK_END)
+                _refuse_by_size(size)
+                if report is not None:
+                    report(size, size)
             else:
-                file = _read_file(opened)
+                file = _read_file(opened if report is None else CountedFile(opened, report))
         except OSError as error:
+            if report is not None and error is report.raised:
+                raise
             raise ContactsError(
                 f"the contacts could not be read ({filename}): {error}; nothing was sent"
             ) from error
     file.seek(0)
     _refuse_by_header(file.getvalue())
     if check:
-        from kataven.contacts._check import check as check_rows  # noqa: PLC0415 - few creates check
-
-        check_rows(file).raise_for_problems()
+        _refuse_rows(file, allow_duplicates)
     return Upload(file, filename)
+
+
+def _refuse_nobody(source: object) -> None:
+    # Only retry_list makes such a file. A table has an attribute of this name that is not a count.
+    rows = getattr(source, "rows", None)
+    if type(rows) is int and rows == 0:
+        raise refusal(
+            "no_rows",
+            "there is nobody to retry: the list that retry_list made has no contacts; nothing was "
+            "sent",
+        )
+
+
+def _refuse_rows(file: io.BytesIO, allow_duplicates: bool) -> None:  # noqa: FBT001 - private
+    """Check the rows; refuse errors, and duplicates unless they are allowed."""
+    from kataven.contacts._check import check  # noqa: PLC0415 - not every create checks
+
+    report = check(file)
+    duplicates = 0 if allow_duplicates else report.counts["duplicate"]
+    count = report.errors + duplicates
+    if not count:
+        return
+    refused = [
+        found
+        for found in report.problems
+        if found.severity == "error" or (duplicates and found.kind == "duplicate")
+    ]
+    text = str(refused[0])
+    if count > 1:
+        text += f" (and {count - 1:,} more)"
+    if duplicates:
+        text += ". To call a number once for each row that has it, pass allow_duplicates=True."
+    raise ContactsError(text, problems=refused)
 
 
 _being_read: dict[tuple[int, int], list[object]] = {}
@@ -125,9 +175,45 @@ def _one_call_at_a_time(source: object) -> Iterator[None]:
             del _being_read[key]
 
 
-def _read_rows(source: ContactsSource) -> io.BytesIO:
+class _Report:
+    """The caller's ``on_progress``; remembers what it raised, which is no failure of reading."""
+
+    def __init__(self, on_progress: Progress) -> None:
+        self._on_progress = on_progress
+        self.raised: BaseException | None = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        try:
+            self._on_progress(done, total)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
+class _Counted:
+    """Where the CSV of rows goes; reports its bytes as they are written."""
+
+    def __init__(self, file: io.BytesIO, report: _Report) -> None:
+        self._file = file
+        self._report = report
+        self._reported = 0
+
+    def write(self, data: bytes, /) -> None:
+        """Write a row, and report if there is another chunk."""
+        self._file.write(data)
+        done = self._file.tell()
+        # A call for each row would take longer than the row.
+        if done - self._reported >= _REPORTED_BYTES:
+            self._reported = done
+            self._report(done, None)
+
+
+def _read_rows(source: ContactsSource, report: _Report | None) -> io.BytesIO:
     file = io.BytesIO()
-    write_csv(source, CsvWriter(file, MAX_BYTES))
+    target = file if report is None else _Counted(file, report)
+    write_csv(source, CsvWriter(target, MAX_BYTES))
+    if report is not None:
+        report(file.tell(), file.tell())
     return file
 
 
