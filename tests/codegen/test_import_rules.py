@@ -324,10 +324,10 @@ def test_assumed_field_of_a_documented_schema_is_kept_until_it_is_documented(ven
 
 def test_assumed_operation_is_kept_until_it_is_documented(vendor: Doc) -> None:
     present = copy.deepcopy(PRESENT)
-    path = "/campaigns/{id}/report"
+    path = "/campaigns/{id}/recordings"
     ours = {
         **copy.deepcopy(present["paths"]["/campaigns/{id}"]["get"]),
-        "operationId": "getCampaignReport",
+        "operationId": "getCampaignRecordings",
         "x-assumed": True,
         "x-assumed-reason": "Announced, not documented.",
     }
@@ -337,8 +337,8 @@ def test_assumed_operation_is_kept_until_it_is_documented(vendor: Doc) -> None:
     assert found.document["paths"][path]["get"] == ours
 
     get = _operation(vendor, "get", "/campaigns/{id}")
-    vendor["paths"][f"/api/v1{path}"] = {"get": {**copy.deepcopy(get), "summary": "Report"}}
+    vendor["paths"][f"/api/v1{path}"] = {"get": {**copy.deepcopy(get), "summary": "Recordings"}}
     found = _import(vendor, present=present)
-    assert found.gave_way == ["getCampaignReport: the document defines it now"]
+    assert found.gave_way == ["getCampaignRecordings: the document defines it now"]
     assert "x-assumed" not in found.document["paths"][path]["get"]
-    assert found.document["paths"][path]["get"]["operationId"] == "getCampaignReport"
+    assert found.document["paths"][path]["get"]["operationId"] == "getCampaignRecordings"
