@@ -22,5 +22,5 @@ def imported() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed; {INSTALL}", file=sys.stderr)
+        print(f"error: the module {error.name} is not installed; {INSTALL}", file=sys.stderr)
         raise SystemExit(1) from None
