@@ -61,7 +61,7 @@ def load(text: str, name: str) -> Json:
     except ValueError as error:
         raise ScriptError(f"{name} holds a value that JSON does not have: {error}") from None
     if not isinstance(separate, dict):
-        raise ScriptError(f"{name} does not hold a mapping, so it is not an OpenAPI document")
+        raise ScriptError(f"{name} does not hold a mapping of keys to values")
     return separate
 
 

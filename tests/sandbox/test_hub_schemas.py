@@ -74,7 +74,7 @@ def linked(document):
         operation["operationId"]
         for path, item in document["paths"].items()
         for operation in item.values()
-        if path.startswith("/campaigns/{id}")
+        if path.startswith("/campaigns/{id}") and "operationId" in operation
     ]
 
 
