@@ -125,7 +125,7 @@ def test_operations_not_covered_are_left_out_and_named(vendor: Doc) -> None:
     found = _import(vendor).document
 
     assert found["x-left-out"] == ["GET /agents", "POST /calls/originate"]
-    assert len(list(document.operations(found))) == 11
+    assert len(list(document.operations(found))) == len(list(document.operations(PRESENT)))
     assert not {"Agent", "OriginateRequest"} & found["components"]["schemas"].keys()
 
 
