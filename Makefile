@@ -28,11 +28,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_LOG PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check lint types layers generated wheel-test proof mutation pythons bench clean
+.PHONY: help setup demo test check lint types layers generated wheel-test proof mutation pythons bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
 	while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+
+setup: $(VENV)/has-dev ## the developer's environment in .venv: all tools of the tests, checks and scripts
+	@echo "ready: $(RUN) -m pytest tests/events -q"
 
 demo: $(VENV)/has-demo ## run a campaign on an embedded Hub and watch it; no real calls are made
 	@$(VENV)/bin/kataven demo

@@ -8,8 +8,6 @@ when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from kataven._version import __version__
 
 # Type checkers assume that this name is true. Importing it from typing would take most of the time
@@ -17,7 +15,7 @@ from kataven._version import __version__
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any
 
     from kataven._flow.observe import CallEvent, CallHook
     from kataven._flow.operation import Timeout
@@ -107,42 +105,44 @@ __all__ = [
     "__version__",
 ]
 
-# Available as attributes without an import of their own.
-_SUBMODULES: Final = frozenset({"clock", "contacts", "errors", "events", "models", "types"})
-# Where each name is defined; those not listed are errors.
-_HOMES: Final = {
-    "ApiResponse": "kataven.campaigns.with_response",
-    "AsyncCampaignIterator": "kataven.campaigns.iterators",
-    "AsyncCampaignsClient": "kataven.campaigns.async_client",
-    "AsyncContactIterator": "kataven.campaigns.iterators",
-    "AsyncEventStream": "kataven.events.stream",
-    "AsyncKatavenClient": "kataven.async_client",
-    "AsyncProgressIterator": "kataven.campaigns.iterators",
-    "CallEvent": "kataven._flow.observe",
-    "CallHook": "kataven._flow.observe",
-    "CampaignIterator": "kataven.campaigns.iterators",
-    "CampaignProgress": "kataven.campaigns.progress",
-    "CampaignsClient": "kataven.campaigns.client",
-    "Clock": "kataven.clock",
-    "ContactIterator": "kataven.campaigns.iterators",
-    "EventStream": "kataven.events.stream",
-    "ExportProgress": "kataven.campaigns.export",
-    "ExportSummary": "kataven.contacts.export.summary",
-    "KatavenClient": "kataven.client",
-    "ProgressIterator": "kataven.campaigns.iterators",
-    "RateLimitStatus": "kataven._flow.ratelimit",
-    "RateLimits": "kataven._flow.ratelimit",
-    "RetryList": "kataven.contacts._retry",
-    "Timeout": "kataven._flow.operation",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    from importlib import import_module  # noqa: PLC0415 - as the tables, see below
+
+    # The tables are local, so that an editor does not offer them as names of this module.
+    # Available as attributes without an import of their own.
+    submodules = {"clock", "contacts", "errors", "events", "models", "types"}
+    # Where each name is defined; those not listed are errors.
+    homes = {
+        "ApiResponse": "kataven.campaigns.with_response",
+        "AsyncCampaignIterator": "kataven.campaigns.iterators",
+        "AsyncCampaignsClient": "kataven.campaigns.async_client",
+        "AsyncContactIterator": "kataven.campaigns.iterators",
+        "AsyncEventStream": "kataven.events.stream",
+        "AsyncKatavenClient": "kataven.async_client",
+        "AsyncProgressIterator": "kataven.campaigns.iterators",
+        "CallEvent": "kataven._flow.observe",
+        "CallHook": "kataven._flow.observe",
+        "CampaignIterator": "kataven.campaigns.iterators",
+        "CampaignProgress": "kataven.campaigns.progress",
+        "CampaignsClient": "kataven.campaigns.client",
+        "Clock": "kataven.clock",
+        "ContactIterator": "kataven.campaigns.iterators",
+        "EventStream": "kataven.events.stream",
+        "ExportProgress": "kataven.campaigns.export",
+        "ExportSummary": "kataven.contacts.export.summary",
+        "KatavenClient": "kataven.client",
+        "ProgressIterator": "kataven.campaigns.iterators",
+        "RateLimitStatus": "kataven._flow.ratelimit",
+        "RateLimits": "kataven._flow.ratelimit",
+        "RetryList": "kataven.contacts._retry",
+        "Timeout": "kataven._flow.operation",
+    }
+    if name in submodules:
         return import_module(f"kataven.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'kataven' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "kataven.errors")), name)
+    value = getattr(import_module(homes.get(name, "kataven.errors")), name)
     globals()[name] = value
     return value
 

@@ -1,7 +1,9 @@
 """Types for annotating the Hub's responses, and the way from a response's time to a datetime.
 
 The TypedDicts and the statuses are generated from openapi.yaml. At run time every response is a
-plain ``dict``.
+plain ``dict``. The fields of ``Contact`` are assumed: a type checker allows ``contact["id"]``,
+``contact["phone_number"]`` and ``contact["status"]``, but if the Hub leaves one out, this raises
+``KeyError``.
 """
 
 from __future__ import annotations

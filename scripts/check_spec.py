@@ -4,8 +4,9 @@
 
 For a scheduled job, or by hand. To import the document, save it and run scripts/update_spec.py.
 
-Exit codes: 0 no difference for users, 10 compatible differences, 20 breaking ones, 2 wrong usage,
-3 the document cannot be used, 4 it could not be fetched.
+Exit codes: 0 no difference for users, 10 compatible differences, 20 breaking ones, 1 something that
+the script needs is not installed, 2 wrong usage, 3 the document cannot be used, 4 it could not be
+fetched.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-from spec import compare, document, findings, project, report
-from spec.importer import import_document
-from spec.problems import SpecError
+from tools import imported
+
+with imported():
+    import httpx
+    from problems import ScriptError
+    from spec import compare, document, findings, project, report
+    from spec.importer import import_document
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +65,7 @@ def check(root: Path, source: str) -> int:
 
     Raises:
         NotFetchedError: If it could not be fetched.
-        SpecError: If it cannot be used.
+        ScriptError: If it cannot be used.
     """
     web = urlsplit(source).scheme in {"http", "https"}
     text = fetch(source) if web else project.text_of(Path(source))
@@ -93,7 +97,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         description="Check whether a vendor's document differs from openapi.yaml.",
         epilog="exit codes: 0 no difference for users, 10 compatible differences, 20 breaking "
-        "ones, 2 wrong usage, 3 the document cannot be used, 4 it could not be fetched",
+        "ones, 1 a tool is not installed, 2 wrong usage, 3 the document cannot be used, 4 it could "
+        "not be fetched",
     )
     parser.add_argument("source", metavar="URL_OR_FILE")
     options = parser.parse_args(arguments)
@@ -106,9 +111,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print(f"error: {options.source} could not be fetched: {error}", file=sys.stderr)
         print("Whether it differs is not known.", file=sys.stderr)
         return 4
-    except SpecError as error:
+    except ScriptError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
+        return 3
+    except RecursionError:
+        print(f"error: {options.source} {document.CIRCULAR}", file=sys.stderr)
         return 3
 
 

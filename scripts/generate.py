@@ -16,11 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codegen import build, tree
-from codegen.problems import CodegenError
-from spec import project
-from spec.assumptions import check_marks
-from spec.problems import SpecError
+from tools import imported
+
+with imported():
+    from codegen import build, pins, tree
+    from problems import ScriptError
+    from spec import document, project
+    from spec.assumptions import check_marks
+    from spec.references import inlined
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,23 +39,26 @@ def generate(root: Path, *, check: bool) -> str:
         A sentence that says what was done.
 
     Raises:
-        CodegenError: If it is not possible, or the check finds a difference.
-        SpecError: If openapi.yaml cannot be read, or marks an assumption wrongly.
+        ScriptError: If it is not possible, openapi.yaml cannot be read or marks an assumption
+            wrongly, or the check finds a difference.
+        MissingToolError: If a tool is not installed.
     """
-    spec = root / "openapi.yaml"
-    if problems := check_marks(project.current(root)):
-        raise SpecError(*(f"openapi.yaml: {problem}" for problem in problems))
-    build.validate_spec(spec)
+    pins.check_installed(pins.pinned(root / "pyproject.toml"))
+    present = project.current(root)
+    if problems := check_marks(present):
+        raise ScriptError(*(f"openapi.yaml: {problem}" for problem in problems))
+    build.validate_spec(present, "openapi.yaml")
+    document = inlined(present, "openapi.yaml")
     with tempfile.TemporaryDirectory(prefix="kataven-generate-") as folder:
         built = Path(folder) / "generated"
         built.mkdir()
-        build.build(root, spec, built)
+        build.build(root, document, built)
         committed = root / "generated"
         if not check:
             changed = tree.replace(built, committed)
             return f"generated/{build.PACKAGE}: {changed} files changed"
         if problems := tree.differences(built, committed):
-            raise CodegenError(*problems)
+            raise ScriptError(*problems)
         return f"generated/{build.PACKAGE} is up to date"
 
 
@@ -73,9 +79,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     options = parser.parse_args(arguments)
     try:
         print(generate(root, check=options.check))
-    except (CodegenError, SpecError) as error:
+    except ScriptError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except RecursionError:
+        print(f"error: openapi.yaml {document.CIRCULAR}", file=sys.stderr)
         return 1
     return 0
 

@@ -18,7 +18,10 @@ import re
 import subprocess
 import sys
 import tokenize
+from importlib import import_module
 from pathlib import Path
+
+from tools import imported
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -131,6 +134,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="compare, and change nothing")
     check = parser.parse_args().check
+    with imported():
+        # It formats what is written, and is started as a module.
+        import_module("ruff")
     different = False
     for source_name, target_name in FILES.items():
         source = (ROOT / source_name).read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ assumptions give way, which hand edits of openapi.yaml are dropped, and what to 
 The result is validated and generated from before anything is written. See docs/spec.md.
 
 Exit codes: 0 nothing changes for users of kataven, 10 compatible changes, 20 breaking changes,
-2 wrong usage, 3 the document cannot be used (then nothing was written).
+1 something that the script needs is not installed, 2 wrong usage, 3 the document cannot be used.
+After 1, 2 and 3 nothing was written.
 """
 
 from __future__ import annotations
@@ -21,11 +22,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import build, tree
-from codegen.problems import CodegenError
-from spec import agreement, compare, document, findings, hand_edits, project, report, sdk, yaml_edit
-from spec.importer import Imported, import_document
-from spec.problems import SpecError
+from tools import imported
+
+with imported():
+    from codegen import build, pins, tree
+    from problems import MissingToolError, ScriptError
+    from spec import (
+        agreement,
+        compare,
+        document,
+        findings,
+        hand_edits,
+        project,
+        report,
+        sdk,
+        yaml_edit,
+    )
+    from spec.importer import Imported, import_document
+    from spec.references import inlined
 
 if TYPE_CHECKING:
     from spec.document import Json
@@ -70,7 +84,7 @@ def _dropped(root: Path, table: list[Json], present: Json, imported: Imported) -
         last = import_document(
             document.load(project.text_of(root / name), name), name, table, present
         )
-    except SpecError as error:
+    except ScriptError as error:
         # A rule that was changed for the new document need not match the last one.
         return [f"not known, because {name} cannot be imported any more: {error.problems[0]}"]
     return hand_edits.dropped(last.document, present, imported.document)
@@ -89,17 +103,17 @@ def update(root: Path, file: Path, *, dry_run: bool, report_to: Path | None) -> 
         The exit code: 0, 10 or 20.
 
     Raises:
-        SpecError: If the document cannot be used.
-        CodegenError: If nothing can be generated from it.
+        MissingToolError: If a tool is not installed.
+        ScriptError: If the document cannot be used, or nothing can be generated from it.
     """
+    pins.check_installed(pins.pinned(root / "pyproject.toml"))
     prepared = _prepare(root, file)
+    candidate = document.load(prepared.text, "openapi.yaml")
+    build.validate_spec(candidate, "openapi.yaml")
     with tempfile.TemporaryDirectory(prefix="kataven-spec-") as folder:
-        candidate = Path(folder) / "openapi.yaml"
-        candidate.write_text(prepared.text, "utf-8", newline="\n")
-        build.validate_spec(candidate)
         built = Path(folder) / "generated"
         built.mkdir()
-        build.build(root, candidate, built)
+        build.build(root, inlined(candidate, "openapi.yaml"), built)
         if not dry_run:
             (root / "openapi.yaml").write_text(prepared.text, "utf-8", newline="\n")
             tree.replace(built, root / "generated")
@@ -124,7 +138,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         description="Import a vendor's OpenAPI document into openapi.yaml.",
         epilog="exit codes: 0 nothing changes for users, 10 compatible changes, 20 breaking "
-        "changes, 2 wrong usage, 3 the document cannot be used",
+        "changes, 1 a tool is not installed, 2 wrong usage, 3 the document cannot be used",
     )
     parser.add_argument("file", type=Path, help="the vendor's document, JSON or YAML")
     parser.add_argument("--dry-run", action="store_true", help="report only, write nothing")
@@ -138,9 +152,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         parser.error(f"the report cannot be written to {options.report}")
     try:
         return update(root, options.file, dry_run=options.dry_run, report_to=options.report)
-    except (SpecError, CodegenError) as error:
+    except ScriptError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
+        print("Nothing was written.", file=sys.stderr)
+        return 1 if isinstance(error, MissingToolError) else 3
+    except RecursionError:
+        print(f"error: {options.file.name} {document.CIRCULAR}", file=sys.stderr)
         print("Nothing was written.", file=sys.stderr)
         return 3
 

@@ -103,10 +103,10 @@ class CampaignSnapshot(TypedDict):
 class Contact(TypedDict):
     """One contact of a campaign."""
 
-    id: NotRequired[str]
-    phone_number: NotRequired[str]
+    id: str
+    phone_number: str
     custom_fields: NotRequired[dict[str, str]]
-    status: NotRequired[ContactStatus]
+    status: ContactStatus
     attempts: NotRequired[int]
     last_attempt_at: NotRequired[str | None]
     last_error: NotRequired[str | None]

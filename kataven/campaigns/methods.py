@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from kataven._flow.options import Options
     from kataven._http.driver import Driver
     from kataven.contacts import ContactsSource, Progress
-    from kataven.types import Campaign, CampaignList, CampaignTransition, ContactPage
+    from kataven.types import (
+        Campaign,
+        CampaignList,
+        CampaignTransition,
+        ContactPage,
+        ContactStatus,
+    )
 
 T = TypeVar("T")
 
@@ -254,7 +260,7 @@ class CampaignMethods:
         return self._call(operations.delete_campaign(campaign_id))
 
     def list_contacts(
-        self, campaign_id: str, status: str | None = None, page: int = 0
+        self, campaign_id: str, status: ContactStatus | None = None, page: int = 0
     ) -> ContactPage:
         """List one page of a campaign's contacts (``GET /campaigns/{id}/contacts``).
 

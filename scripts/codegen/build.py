@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import yaml
+from problems import ScriptError
 
 from . import pins, schemas, settings
-from .problems import CodegenError
+
+if TYPE_CHECKING:
+    from spec.document import Json
 
 PACKAGE = "kataven_hub"
 
@@ -25,65 +27,70 @@ _TYPED_DICTS_HEADER = (
 )
 
 
-def validate_spec(spec: Path) -> None:
+def validate_spec(document: Json, name: str) -> None:
     """Check a document against the OpenAPI schema.
 
+    Args:
+        document: The document.
+        name: Its name, for error messages.
+
     Raises:
-        CodegenError: If it is not a valid OpenAPI document, or has a field that the generator
+        ScriptError: If it is not a valid OpenAPI document, or has a field that the generator
             cannot name. Duplicate operationIds are found here: the generator would silently drop
             one of the operations.
     """
     # Slow to import, so not before it is needed.
     from openapi_spec_validator import validate  # noqa: PLC0415
-    from openapi_spec_validator.readers import read_from_filename  # noqa: PLC0415
     from openapi_spec_validator.validation.exceptions import (  # noqa: PLC0415
         OpenAPIValidationError,
     )
 
-    document: Any
     try:
-        document, _ = read_from_filename(str(spec))
         validate(document)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CodegenError(f"{spec.name} cannot be read: {error}") from None
     except OpenAPIValidationError as error:
         place = "/".join(str(part) for part in getattr(error, "absolute_path", ()))
-        raise CodegenError(
-            f"{spec.name} is not a valid OpenAPI document: {getattr(error, 'message', error)}"
+        raise ScriptError(
+            f"{name} is not a valid OpenAPI document: {getattr(error, 'message', error)}"
             + (f" (at {place})" if place else "")
         ) from None
     if problems := schemas.name_problems(document):
-        raise CodegenError(*problems)
+        raise ScriptError(*problems)
 
 
-def build(root: Path, spec: Path, into: Path) -> Path:
+def build(root: Path, document: Json, into: Path) -> Path:
     """Generate the package from a specification.
 
     Args:
-        root: The project, with its pins, settings and templates.
-        spec: A valid OpenAPI document.
+        root: The project, with its settings and templates.
+        document: A valid OpenAPI document whose references all lead to named components.
         into: An empty folder.
 
     Returns:
         The folder of the package, inside ``into``.
 
     Raises:
-        CodegenError: If the tools, the settings or the templates are not the expected ones, or a
-            generator fails or warns.
+        MissingToolError: If a generator is not installed.
+        ScriptError: If the settings or the templates are not the expected ones, or a generator
+            fails or warns.
     """
-    pins.check_installed(pins.pinned(root / "pyproject.toml"))
     templates = root / "scripts" / "templates"
     settings.check_config(root / "generator-config.yml")
     settings.check_templates(templates)
 
     package = into / PACKAGE
     with tempfile.TemporaryDirectory(prefix="kataven-models-") as folder:
-        document = Path(folder) / "openapi.json"
-        loaded = yaml.safe_load(spec.read_text("utf-8"))
-        document.write_text(json.dumps(schemas.for_models(loaded)), "utf-8")
-        _generate_client(root, document, into)
+        # As JSON, because each generator would read YAML in its own way.
+        spec = Path(folder) / "openapi.json"
+        spec.write_text(json.dumps(schemas.for_models(document)), "utf-8")
+        _generate_client(root, spec, into)
+        spec.write_text(json.dumps(schemas.for_typed_dicts(document)), "utf-8")
+        _generate_typed_dicts(spec, package)
+    return package
+
+
+def _generate_typed_dicts(spec: Path, package: Path) -> None:
     _run(
-        into,
+        package.parent,
         pins.executable("datamodel-codegen"),
         "--input",
         spec,
@@ -107,16 +114,15 @@ def build(root: Path, spec: Path, into: Path) -> Path:
         "ruff-format",
         "--ignore-pyproject",
     )
-    return package
 
 
-def _generate_client(root: Path, document: Path, into: Path) -> None:
+def _generate_client(root: Path, spec: Path, into: Path) -> None:
     _run(
         into,
         pins.executable("openapi-python-client"),
         "generate",
         "--path",
-        document,
+        spec,
         "--config",
         root / "generator-config.yml",
         "--custom-template-path",
@@ -144,6 +150,6 @@ def _run(folder: Path, *command: str | Path) -> None:
     )
     if finished.returncode:
         name = Path(command[0]).name
-        raise CodegenError(
+        raise ScriptError(
             f"{name} failed with exit code {finished.returncode}:\n{finished.stdout.strip()}"
         )

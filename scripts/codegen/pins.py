@@ -11,12 +11,13 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .problems import CodegenError
+from problems import MissingToolError, ScriptError
+from tools import INSTALL
 
 # Each of these determines the output: another version generates different code.
 TOOLS = ("openapi-python-client", "datamodel-code-generator", "ruff")
-
-_INSTALL = "run: pip install -e '.[dev]'"
+# These do not; any version serves.
+OTHERS = ("openapi-spec-validator", "PyYAML")
 
 
 def pinned(pyproject: Path) -> dict[str, str]:
@@ -29,7 +30,7 @@ def pinned(pyproject: Path) -> dict[str, str]:
         The version of each tool, by name.
 
     Raises:
-        CodegenError: If a tool is not pinned with ``==``.
+        ScriptError: If a tool is not pinned with ``==``.
     """
     extras = tomllib.loads(pyproject.read_text("utf-8"))["project"]["optional-dependencies"]
     found: dict[str, str] = {}
@@ -39,7 +40,7 @@ def pinned(pyproject: Path) -> dict[str, str]:
             found[pin[1].lower()] = pin[2]
     missing = [tool for tool in TOOLS if tool not in found]
     if missing:
-        raise CodegenError(
+        raise ScriptError(
             *(
                 f"{pyproject.name} does not pin {tool}: add {tool}==<version> to the extra test, "
                 "because another version generates different code"
@@ -53,32 +54,38 @@ def check_installed(pins: dict[str, str]) -> None:
     """Compare the pins with the installed versions.
 
     Raises:
-        CodegenError: If a tool is missing or has another version.
+        MissingToolError: If a tool is missing.
+        ScriptError: If a tool has another version.
     """
-    problems = []
-    for tool, wanted in pins.items():
-        try:
-            installed = version(tool)
-        except PackageNotFoundError:
-            problems.append(f"{tool} is not installed; {_INSTALL}")
-            continue
-        if installed != wanted:
-            problems.append(
-                f"{tool} {installed} is installed, but pyproject.toml pins {wanted}, and another "
-                f"version generates different code; {_INSTALL}"
-            )
+    found = {tool: _installed(tool) for tool in (*pins, *OTHERS)}
+    if missing := [tool for tool, installed in found.items() if installed is None]:
+        are = "is" if len(missing) == 1 else "are"
+        raise MissingToolError(f"{', '.join(missing)} {are} not installed; {INSTALL}")
+    problems = [
+        f"{tool} {found[tool]} is installed, but pyproject.toml pins {wanted}, and another version "
+        f"generates different code; {INSTALL}"
+        for tool, wanted in pins.items()
+        if found[tool] != wanted
+    ]
     if problems:
-        raise CodegenError(*problems)
+        raise ScriptError(*problems)
+
+
+def _installed(tool: str) -> str | None:
+    try:
+        return version(tool)
+    except PackageNotFoundError:
+        return None
 
 
 def executable(name: str) -> Path:
     """Find a tool next to this interpreter: one on the PATH may have another version.
 
     Raises:
-        CodegenError: If there is none.
+        MissingToolError: If there is none.
     """
     folder = Path(sys.executable).parent
     for candidate in (folder / name, folder / f"{name}.exe"):
         if candidate.is_file():
             return candidate
-    raise CodegenError(f"{name} is not installed next to {sys.executable}; {_INSTALL}")
+    raise MissingToolError(f"{name} is not installed next to {sys.executable}; {INSTALL}")

@@ -5,10 +5,13 @@ It must not run the generator or read files.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from spec.document import Json
 
 # Methods of a generated model, and names that its methods use. A field of such a name would hide
 # the method or break it.
@@ -64,6 +67,24 @@ def _walk(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _walk(value, f"{place}/{index}")
 
 
+def for_typed_dicts(document: Json) -> Json:
+    """Return a document where the fields that ``x-sdk-required`` names are required.
+
+    The type checkers then allow reading them with ``[]``. The models do not require them, so that
+    ``from_dict`` accepts a document without one.
+
+    Args:
+        document: A valid OpenAPI document.
+    """
+    result = copy.deepcopy(document)
+    for schema in result.get("components", {}).get("schemas", {}).values():
+        required = schema.get("required", [])
+        added = [name for name in schema.get("x-sdk-required", ()) if name not in required]
+        if added:
+            schema["required"] = [*required, *added]
+    return result
+
+
 def for_models(node: Any) -> Any:
     """Return a document whose times may also be any other text.
 
@@ -77,12 +98,12 @@ def for_models(node: Any) -> Any:
         return [for_models(value) for value in node]
     if not isinstance(node, dict):
         return node
-    copy = {key: for_models(value) for key, value in node.items()}
-    if copy.get("format") == "date-time" and "type" in copy:
-        del copy["format"]
-        types = copy.pop("type")
-        copy["anyOf"] = [
+    result = {key: for_models(value) for key, value in node.items()}
+    if result.get("format") == "date-time" and "type" in result:
+        del result["format"]
+        types = result.pop("type")
+        result["anyOf"] = [
             {"type": "string", "format": "date-time"},
             *({"type": one} for one in ([types] if isinstance(types, str) else types)),
         ]
-    return copy
+    return result

@@ -11,9 +11,8 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import yaml
-
-from .problems import CodegenError
+from problems import ScriptError
+from spec import document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +25,9 @@ def check_config(path: Path) -> None:
     """Check the generator's settings by name.
 
     Raises:
-        CodegenError: If the generator does not have a setting, or one that we need is missing.
+        ScriptError: If the generator does not have a setting, or one that we need is missing.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise CodegenError(f"{path.name} is not YAML: {error}") from None
-    if not isinstance(loaded, dict):
-        raise CodegenError(f"{path.name} does not hold a mapping of settings")
+    loaded = document.load(path.read_text("utf-8"), path.name)
     # Slow to import, so not before it is needed.
     from openapi_python_client.config import ConfigFile  # noqa: PLC0415
 
@@ -59,14 +53,14 @@ def check_config(path: Path) -> None:
                 "repository's own ruff settings change the output"
             )
     if problems:
-        raise CodegenError(*problems)
+        raise ScriptError(*problems)
 
 
 def check_templates(folder: Path) -> None:
     """Check that the original of each forked template has not changed.
 
     Raises:
-        CodegenError: If the installed generator has another original, or a record is missing.
+        ScriptError: If the installed generator has another original, or a record is missing.
     """
     record_path = folder / UPSTREAM_RECORD
     record: dict[str, str] = json.loads(record_path.read_text("utf-8"))
@@ -99,4 +93,4 @@ def check_templates(folder: Path) -> None:
                 f'write "{name}": "{digest}" into scripts/templates/{UPSTREAM_RECORD}'
             )
     if problems:
-        raise CodegenError(*problems)
+        raise ScriptError(*problems)

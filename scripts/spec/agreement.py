@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .document import operations, resolve
+from . import shape
+from .document import operations
+from .references import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -141,13 +143,15 @@ def arguments(document: Json, operation: Json) -> Iterator[Wanted]:
         )
     body = resolve(document, operation.get("requestBody", {}))
     for media in body.get("content", {}).values():
-        form = resolve(document, media.get("schema", {}))
-        for name, node in form.get("properties", {}).items():
+        form = shape.read(document, media.get("schema", {}))
+        # A field may be required without being described.
+        undescribed = sorted(form.required - form.properties.keys())
+        for name, node in {**form.properties, **{key: {} for key in undescribed}}.items():
             schema = resolve(document, node)
             yield Wanted(
                 name=name,
                 argument=name,
-                required=name in form.get("required", ()),
+                required=name in form.required,
                 default=schema.get("default"),
                 sdk_default=schema.get("x-sdk-default"),
             )

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .compare_schemas import Schemas
-from .document import operations, resolve
+from .document import operations
 from .draft import SCHEMA_PREFIX, blanked
 from .findings import Findings, Spot
 from .ranks import ORDER
+from .references import resolve
 from .yaml_edit import same
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class _Comparison:
                 )
             if parameter.get("description") != other.get("description"):
                 self.findings.add("description changed", field, f"{name} has a new description")
+            self._written(parameter, other, field)
             self._schemas.compare(parameter.get("schema", {}), other.get("schema", {}), field)
         for place, parameter in after.items():
             if place in before:
@@ -171,6 +173,13 @@ class _Comparison:
             self.findings.add(
                 kind or "request field added", spot.named(name), f"the parameter {name} was added"
             )
+
+    def _written(self, old: Json, new: Json, spot: Spot) -> None:
+        for key in ("style", "explode", "allowReserved", "content"):
+            if old.get(key) != new.get(key):
+                self.findings.add(
+                    "request rule changed", spot, f"{key} of the parameter {spot.name} changed"
+                )
 
     def _body(self, old: Json, new: Json, at: Spot) -> None:
         before = resolve(self._old, old.get("requestBody", {}))
@@ -183,6 +192,14 @@ class _Comparison:
                 spot,
                 f"the body is {'required' if needed else 'optional'} now",
             )
+        if after and not before:
+            needed = bool(after.get("required"))
+            self.findings.add(
+                "required request field added" if needed else "request field added",
+                spot,
+                f"a body was added, which is {'required' if needed else 'optional'}",
+            )
+            return
         self._content(before.get("content", {}), after.get("content", {}), spot)
 
     def _responses(self, old: Json, new: Json, at: Spot) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import shape
-from .document import resolve
 from .draft import SCHEMA_PREFIX
+from .references import resolve
 
 if TYPE_CHECKING:
     from .document import Json
@@ -81,12 +81,18 @@ class Schemas:
     def _shapes(self, old: Shape, new: Shape, spot: Spot) -> None:
         file = (old.format == "binary", new.format == "binary")
         if old.types != new.types or file[0] != file[1]:
+            # Users write a request and read a response: more types in the former, or fewer in the
+            # latter, break nothing.
+            narrow, wide = (old, new) if spot.direction == "request" else (new, old)
+            harmless = file[0] == file[1] and _includes(wide, narrow)
+            word = "widened" if spot.direction == "request" else "narrowed"
             self._findings.add(
-                "{direction} type changed",
+                f"{{direction}} type {word}" if harmless else "{direction} type changed",
                 spot,
                 f"{spot.name} was {shape.kind(old)} and is {shape.kind(new)} now",
             )
-            return
+            if not harmless:
+                return
         if old.format != new.format:
             self._findings.add(
                 "{direction} format changed",
@@ -96,6 +102,7 @@ class Schemas:
         self._null(old, new, spot)
         self._words(old, new, spot)
         self._bounds(old, new, spot)
+        self._rules(old, new, spot)
         self._default(old, new, spot)
         self._fields(old, new, spot)
         for name, before, after in (
@@ -163,6 +170,17 @@ class Schemas:
                     f"{keyword} of {spot.name} was {before} and is {after} now",
                 )
 
+    def _rules(self, old: Shape, new: Shape, spot: Spot) -> None:
+        for keyword in sorted(old.rules.keys() | new.rules.keys()):
+            if old.rules.get(keyword) == new.rules.get(keyword):
+                continue
+            gone = keyword not in new.rules
+            self._findings.add(
+                "{direction} rule removed" if gone else "{direction} rule changed",
+                spot,
+                f"{keyword} of {spot.name} was {'removed' if gone else 'changed or added'}",
+            )
+
     def _default(self, old: Shape, new: Shape, spot: Spot) -> None:
         if old.default == new.default:
             return
@@ -177,9 +195,11 @@ class Schemas:
         self._findings.add("{direction} default changed", spot, detail)
 
     def _fields(self, old: Shape, new: Shape, spot: Spot) -> None:
-        for name, node in old.properties.items():
+        before = self._visible(self._old, old, spot.direction)
+        after = self._visible(self._new, new, spot.direction)
+        for name, node in before.items():
             at = spot.below(name)
-            if name not in new.properties:
+            if name not in after:
                 assumed = spot.assumed or shape.read(self._old, node).assumed
                 self._findings.add(
                     "{direction} field removed",
@@ -188,12 +208,15 @@ class Schemas:
                 )
                 continue
             self._required(name in old.required, name in new.required, at)
-            self.compare(node, new.properties[name], at)
-        for name in new.properties:
-            if name in old.properties:
+            self.compare(node, after[name], at)
+        # A field may be required without being described.
+        hidden = new.properties.keys() - after.keys()
+        described = before.keys() | old.required
+        for name in [*after, *sorted(new.required - after.keys() - hidden)]:
+            if name in before or (name not in after and name in described):
                 continue
             at = spot.below(name)
-            if spot.direction == "request" and name in new.required:
+            if spot.direction == "request" and name in new.required and name not in old.required:
                 self._findings.add(
                     "required request field added",
                     at,
@@ -201,6 +224,15 @@ class Schemas:
                 )
             else:
                 self._findings.add("{direction} field added", at, f"{at.name} was added")
+
+    def _visible(self, document: Json, schema: Shape, direction: str) -> Json:
+        """Return the fields that are sent in one direction."""
+        other = "readOnly" if direction == "request" else "writeOnly"
+        return {
+            name: node
+            for name, node in schema.properties.items()
+            if resolve(document, node).get(other) is not True and node.get(other) is not True
+        }
 
     def _required(self, before: bool, after: bool, at: Spot) -> None:  # noqa: FBT001
         if before != after:
@@ -218,6 +250,12 @@ def _reference(node: Json) -> str:
     if isinstance(reference, str) and reference.startswith(SCHEMA_PREFIX):
         return reference.removeprefix(SCHEMA_PREFIX)
     return ""
+
+
+def _includes(wide: Shape, narrow: Shape) -> bool:
+    """Say whether every type of one schema is also one of the other; no type means any."""
+    types = wide.types | ({"integer"} if "number" in wide.types else set())
+    return not wide.types or bool(narrow.types and narrow.types <= types)
 
 
 def _narrowed(keyword: str, before: Any, after: Any) -> bool:

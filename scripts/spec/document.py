@@ -5,83 +5,105 @@ It knows the formats. It must not know anything of Kataven: no path, name or rul
 
 from __future__ import annotations
 
-import copy
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import yaml
+from problems import ScriptError
 
-from .problems import SpecError
+from . import yaml12
+from .references import inlined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json: TypeAlias = dict[str, Any]
 
+# Far more than any API needs. The generators and the validator recurse, and fail below 200.
+MAX_DEPTH: Final = 100
+MAX_SIZE: Final = 20 * 1024 * 1024
+
+# What the scripts say where recursion ends all the same.
+CIRCULAR: Final = "has a schema that contains itself without end, such as an allOf of itself"
+
+_TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} levels deep"
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as JSON: no dates, and a duplicate key is an error instead of a lost value."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> Json:
-    # Keys are strings, as in JSON: otherwise one document would have two spellings.
-    found: Json = {}
-    for key_node, value_node in node.value:
-        key = str(loader.construct_object(key_node, deep=True))
-        if key in found:
-            raise SpecError(
-                f"duplicate key {key!r} in one mapping, line {key_node.start_mark.line + 1}"
-            )
-        found[key] = loader.construct_object(value_node, deep=True)
-    return found
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def load(text: str, name: str) -> Json:
-    """Read a mapping from JSON or YAML.
+    """Read a mapping from JSON or YAML 1.2.
 
     Args:
         text: The document.
         name: Its name, for error messages.
 
+    Returns:
+        Only what JSON can hold, without objects that stand in two places.
+
     Raises:
-        SpecError: If it is neither, or does not hold a mapping.
+        ScriptError: If it is neither, does not hold a mapping, has a key twice or a number that
+            JSON does not have, or is too large or too deep to
+            be worked with.
     """
-    loaded = _parse(text, name)
-    if not isinstance(loaded, dict):
-        raise SpecError(f"{name} does not hold a mapping, so it is not an OpenAPI document")
-    return loaded
+    try:
+        loaded = _parse(text)
+        _measure(loaded, 0, {})
+        # A YAML alias is one object in several places, which a later change would change in all.
+        separate = json.loads(json.dumps(loaded, allow_nan=False))
+        json.dumps(separate, ensure_ascii=False).encode()
+    except ScriptError as error:
+        raise ScriptError(*(f"{name}: {problem}" for problem in error.problems)) from None
+    except RecursionError:
+        raise ScriptError(f"{name}: {_TOO_DEEP}") from None
+    except yaml.YAMLError as error:
+        raise ScriptError(f"{name} is neither JSON nor YAML: {error}") from None
+    except ValueError as error:
+        raise ScriptError(f"{name} holds a value that JSON does not have: {error}") from None
+    if not isinstance(separate, dict):
+        raise ScriptError(f"{name} does not hold a mapping of keys to values")
+    return separate
 
 
-def compose(text: str) -> yaml.Node | None:
-    """Read the nodes of a YAML text, which know where in the text they are."""
-    return yaml.compose(text, Loader=_Loader)
-
-
-def construct(node: yaml.Node) -> Any:
-    """Return the value of a node."""
-    return _Loader("").construct_document(node)
-
-
-def _parse(text: str, name: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         # JSON first: not all of it is YAML, and it is faster to read.
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except ValueError:
-        try:
-            return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-        except yaml.YAMLError as error:
-            raise SpecError(f"{name} is neither JSON nor YAML: {error}") from None
-        except RecursionError:
-            raise SpecError(f"{name} is nested too deeply to be read") from None
+        return yaml12.read(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        (key, *_) = (key for key in keys if keys.count(key) > 1)
+        raise ScriptError(f"duplicate key {key!r} in one mapping")
+    return found
+
+
+def _measure(node: Any, depth: int, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Return the levels and the size of a value, where aliases count each time.
+
+    Aliases of aliases can make a short text so large that no memory holds it.
+    """
+    if depth > MAX_DEPTH:
+        raise ScriptError(_TOO_DEEP)
+    if not isinstance(node, dict | list):
+        return 0, 1 + (len(node) if isinstance(node, str) else 0)
+    if id(node) not in known:
+        values = node.values() if isinstance(node, dict) else node
+        inner = [_measure(value, depth + 1, known) for value in values]
+        size = (
+            1 + sum(size for _, size in inner) + sum(map(len, node if values is not node else ()))
+        )
+        known[id(node)] = (1 + max((levels for levels, _ in inner), default=0), size)
+    levels, size = known[id(node)]
+    if depth + levels > MAX_DEPTH:
+        raise ScriptError(_TOO_DEEP)
+    if size > MAX_SIZE:
+        raise ScriptError(f"with its aliases written out, it has more than {MAX_SIZE} characters")
+    return levels, size
 
 
 def as_openapi_31(document: Json, name: str) -> Json:
@@ -91,59 +113,32 @@ def as_openapi_31(document: Json, name: str) -> Json:
         A copy; the argument is not changed.
 
     Raises:
-        SpecError: If it is Swagger 2.0, another version, or has no paths.
+        ScriptError: If it is Swagger 2.0, another version, or has no paths, or a reference leads
+            nowhere.
     """
     if "swagger" in document:
-        raise SpecError(
+        raise ScriptError(
             f"{name} is Swagger {document['swagger']}: convert it to OpenAPI 3.0 or 3.1 first, for "
             "example with https://converter.swagger.io or swagger2openapi, and import the result"
         )
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
-        raise SpecError(f"{name} has openapi: {version!r}; only OpenAPI 3.0 and 3.1 are supported")
-    paths = document.get("paths")
+        raise ScriptError(
+            f"{name} has openapi: {version!r}; only OpenAPI 3.0 and 3.1 are supported"
+        )
+    result = inlined(document, name)
+    paths = result.get("paths")
     if not isinstance(paths, dict) or not paths:
-        raise SpecError(f"{name} has no paths")
+        raise ScriptError(f"{name} has no paths")
     for path, item in paths.items():
         if not isinstance(item, dict) or not all(
             isinstance(item[method], dict) for method in METHODS if method in item
         ):
-            raise SpecError(f"{name}: paths/{path} does not hold operations")
-    for reference in sorted(set(_references(document))):
-        if _target(document, reference) is None:
-            raise SpecError(f"{name} refers to {reference}, which is not in the document")
-    result = copy.deepcopy(document)
+            raise ScriptError(f"{name}: paths/{path} does not hold operations")
     if version.startswith("3.0."):
         _upgrade(result)
         result["openapi"] = "3.1.0"
     return result
-
-
-def resolve(document: Json, node: Json) -> Any:
-    """Follow ``$ref`` to what it refers to.
-
-    Raises:
-        SpecError: If it leads outside the document, to nothing or in a circle.
-    """
-    seen = set()
-    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        reference = node["$ref"]
-        found = _target(document, reference)
-        if found is None or reference in seen:
-            raise SpecError(f"the reference {reference} leads nowhere")
-        seen.add(reference)
-        node = found
-    return node
-
-
-def _target(document: Json, reference: str) -> Any:
-    if not reference.startswith("#/"):
-        return None
-    found: Any = document
-    for part in reference.removeprefix("#/").split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
@@ -152,17 +147,6 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
         for method in METHODS:
             if method in item:
                 yield method, path, item, item[method]
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
 
 
 def _upgrade(node: Any) -> None:

@@ -9,8 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .document import operations, resolve
-from .problems import SpecError
+from problems import ScriptError
+
+from .document import operations
+from .references import resolve
 
 if TYPE_CHECKING:
     from .document import Json
@@ -80,7 +82,7 @@ def cover(draft: Draft, present: Json) -> None:
         present: openapi.yaml.
 
     Raises:
-        SpecError: If the document has none of them: it describes another API.
+        ScriptError: If the document has none of them: it describes another API.
     """
     ours = {
         (method, blanked(path)): operation for method, path, _, operation in operations(present)
@@ -105,7 +107,7 @@ def cover(draft: Draft, present: Json) -> None:
         kept.setdefault(path, {})[method] = new
     draft.absent = {operation["operationId"] for operation in ours.values()} - found
     if not found:
-        raise SpecError(
+        raise ScriptError(
             "the document has none of the operations of openapi.yaml; does it describe the Kataven "
             "Hub?"
         )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .document import operations, resolve
+from .document import operations
 from .draft import SCHEMA_PREFIX
 from .ranks import rank
+from .references import resolve
 
 if TYPE_CHECKING:
     from .document import Json

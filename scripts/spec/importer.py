@@ -10,11 +10,12 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from problems import ScriptError
+
 from . import rules
 from .assumptions import check_marks, lay_over
 from .document import as_openapi_31
 from .draft import Draft, cover
-from .problems import SpecError
 
 if TYPE_CHECKING:
     from .document import Json
@@ -43,14 +44,14 @@ def read_rules(table: Json) -> list[Json]:
     """Check the rules of rules.yaml.
 
     Raises:
-        SpecError: If a rule has no known kind, no reason, or wrong arguments.
+        ScriptError: If a rule has no known kind, no reason, or wrong arguments.
     """
     problems = [] if table.keys() == {"rules"} else [f"{_RULES} must hold `rules` and nothing else"]
     entries: list[Json] = table.get("rules") or []
     for number, entry in enumerate(entries, 1):
         problems += _entry_problems(f"{_RULES}: rule {number}", entry)
     if problems:
-        raise SpecError(*problems)
+        raise ScriptError(*problems)
     return entries
 
 
@@ -82,7 +83,7 @@ def import_document(vendor: Json, name: str, table: list[Json], present: Json) -
         present: openapi.yaml, which says what the SDK covers and what it assumes.
 
     Raises:
-        SpecError: If the document cannot be used, or a rule matches nothing in it.
+        ScriptError: If the document cannot be used, or a rule matches nothing in it.
     """
     draft = Draft(as_openapi_31(vendor, name))
     paths_first = [rule for rule in table if rule["rule"] == "strip_path_prefix"]
@@ -90,16 +91,16 @@ def import_document(vendor: Json, name: str, table: list[Json], present: Json) -
     problems = [problem for rule in paths_first for problem in _apply(draft, rule)]
     try:
         cover(draft, present)
-    except SpecError as error:
+    except ScriptError as error:
         # Another API has none of our paths, so the rules about them match nothing either.
-        raise SpecError(*error.problems, *problems) from None
+        raise ScriptError(*error.problems, *problems) from None
     problems += [problem for rule in others for problem in _apply(draft, rule)]
     lay_over(draft, present)
     if problems:
-        raise SpecError(*problems)
+        raise ScriptError(*problems)
     document = _assemble(draft, present)
     if marks := check_marks(document):
-        raise SpecError(*marks)
+        raise ScriptError(*marks)
     return Imported(document, draft.gave_way, draft.notes)
 
 
@@ -116,7 +117,7 @@ def _apply(draft: Draft, rule: Json) -> list[str]:
         return []
     try:
         matched = rules.KINDS[kind](draft, **arguments)
-    except SpecError as error:
+    except ScriptError as error:
         return list(error.problems)
     if matched:
         return []
@@ -157,12 +158,12 @@ def _prune(draft: Draft, document: Json) -> None:
         elif isinstance(node, dict):
             pending += node.values()
             for reference in _references(node):
-                _, _, kind, name = reference.split("/", 3)
+                _, _, kind, name = reference.split("/")[:4]
                 if (kind, name) in used:
                     continue
                 used.add((kind, name))
                 if name not in components.get(kind, {}):
-                    raise SpecError(
+                    raise ScriptError(
                         f"openapi.yaml assumes something that refers to {reference}, which neither "
                         "a rule nor the document provides: correct the assumption"
                     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from problems import ScriptError
+
 from . import document
 from .importer import read_rules
-from .problems import SpecError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +23,12 @@ def text_of(path: Path) -> str:
     """Read a file as UTF-8.
 
     Raises:
-        SpecError: If it cannot be read or is not UTF-8.
+        ScriptError: If it cannot be read or is not UTF-8.
     """
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} cannot be read: {error}") from None
+        raise ScriptError(f"{path} cannot be read: {error}") from None
 
 
 def rules(root: Path) -> list[Json]:
@@ -45,11 +46,11 @@ def version(root: Path) -> str:
     """Read the version of kataven.
 
     Raises:
-        SpecError: If kataven/_version.py does not have one.
+        ScriptError: If kataven/_version.py does not have one.
     """
     found = re.search(
         r'^__version__ = "(\d+\.\d+\.\d+)', text_of(root / "kataven" / "_version.py"), re.MULTILINE
     )
     if found is None:
-        raise SpecError("kataven/_version.py does not contain a version such as 1.2.3")
+        raise ScriptError("kataven/_version.py does not contain a version such as 1.2.3")
     return found[1]

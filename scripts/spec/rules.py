@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from problems import ScriptError
+
 from .document import operations
 from .draft import SCHEMA_PREFIX, Draft
-from .problems import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .document import Json
 
@@ -28,7 +29,7 @@ def strip_path_prefix(draft: Draft, *, prefix: str) -> int:
         short = path.removeprefix(prefix)
         matched += short != path
         if short in stripped:
-            raise SpecError(f"the document has both {prefix}{short} and {short}")
+            raise ScriptError(f"the document has both {prefix}{short} and {short}")
         stripped[short] = item
     draft.document["paths"] = stripped
     return matched
@@ -85,7 +86,7 @@ def undot_schema_names(draft: Draft) -> int:
         duplicates = sorted(
             name for name, new in renamed.items() if list(renamed.values()).count(new) > 1
         )
-        raise SpecError(
+        raise ScriptError(
             f"without their dots, the schemas {', '.join(duplicates)} have the same name"
         )
     schemas = draft.schemas
@@ -100,11 +101,22 @@ def _rename_references(node: Any, renamed: dict[str, str]) -> None:
         if isinstance(reference, str) and reference.startswith(SCHEMA_PREFIX):
             name = reference.removeprefix(SCHEMA_PREFIX)
             node["$ref"] = SCHEMA_PREFIX + renamed.get(name, name)
+        mapping = _mapping_of(node.get("discriminator"))
+        for word, reference in mapping.items():
+            prefix = SCHEMA_PREFIX if str(reference).startswith(SCHEMA_PREFIX) else ""
+            name = str(reference).removeprefix(prefix)
+            mapping[word] = prefix + renamed.get(name, name)
         for value in node.values():
             _rename_references(value, renamed)
     elif isinstance(node, list):
         for value in node:
             _rename_references(value, renamed)
+
+
+def _mapping_of(discriminator: Any) -> Json:
+    # A field of an object may be called discriminator too.
+    found = discriminator.get("mapping") if isinstance(discriminator, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _request_content(draft: Draft, operation: str) -> Json:
@@ -131,7 +143,7 @@ def name_request_schema(draft: Draft, *, operation: str, name: str) -> int:
         if not schema or "$ref" in schema:
             continue
         if name in draft.schemas:
-            raise SpecError(
+            raise ScriptError(
                 f"the document already has a schema {name}, so the form of {operation} cannot be "
                 "called that"
             )
@@ -145,13 +157,21 @@ def part_type(draft: Draft, *, operation: str, field: str, type: str) -> int:
     """Set the media type of one part of a form."""
     matched = 0
     for media in _request_content(draft, operation).values():
-        properties = draft.resolve(media.get("schema") or {}).get("properties") or {}
         encoding = media.setdefault("encoding", {})
-        if field in properties and field not in encoding:
-            encoding[field] = {"contentType": type}
-            properties[field].setdefault("contentMediaType", type)
-            matched += 1
+        for properties in _form_properties(draft, media.get("schema") or {}):
+            if field in properties and field not in encoding:
+                encoding[field] = {"contentType": type}
+                properties[field].setdefault("contentMediaType", type)
+                matched += 1
     return matched
+
+
+def _form_properties(draft: Draft, schema: Json) -> Iterator[Json]:
+    """Yield the properties of a form, and of the forms that it is composed of."""
+    form = draft.resolve(schema)
+    yield form.get("properties") or {}
+    for member in form.get("allOf", ()):
+        yield from _form_properties(draft, member)
 
 
 def open_enum(draft: Draft, *, schema: str, field: str, name: str) -> int:
@@ -162,7 +182,7 @@ def open_enum(draft: Draft, *, schema: str, field: str, name: str) -> int:
     known = f"Known{name}"
     for taken in (name, known):
         if taken in draft.schemas:
-            raise SpecError(f"the document already has a schema {taken}")
+            raise ScriptError(f"the document already has a schema {taken}")
     about = {"description": found["description"]} if "description" in found else {}
     draft.schemas[known] = {key: found[key] for key in found if key != "description"}
     draft.schemas[name] = {
@@ -182,7 +202,7 @@ def require(draft: Draft, *, schema: str, fields: list[str]) -> int:
     matched = 0
     for name in fields:
         if name in required:
-            raise SpecError(
+            raise ScriptError(
                 f"scripts/spec/rules.yaml: the rule require names {schema}.{name}, which the "
                 "document requires by itself now; remove it from the rule"
             )
@@ -208,7 +228,7 @@ def date_time(draft: Draft, *, schema: str, fields: list[str]) -> int:
                 "document no longer has; remove it from the rule"
             )
         elif "format" in found:
-            raise SpecError(
+            raise ScriptError(
                 f"scripts/spec/rules.yaml: the rule date_time names {schema}.{name}, which has a "
                 "format in the document now; remove it from the rule"
             )

@@ -10,10 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from problems import ScriptError
 
-from .document import compose, construct, load
+from .document import load
 from .draft import blanked
-from .problems import SpecError
+from .yaml12 import Dumper, compose, construct
 
 if TYPE_CHECKING:
     from .document import Json
@@ -33,12 +34,12 @@ def edit(text: str, wanted: Json) -> str:
         The new text. Without a difference it is ``text`` itself.
 
     Raises:
-        SpecError: If the text is not a mapping in block style.
+        ScriptError: If the text is not a mapping in block style.
     """
     editor = _Editor(text)
     root = compose(text)
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise SpecError("openapi.yaml must be a mapping in block style, not JSON")
+        raise ScriptError("openapi.yaml must be a mapping in block style, not JSON")
     editor.mapping(root, wanted, paths=False)
     edited = editor.result()
     if not same(without_sdk_keys(load(edited, "the edited text")), without_sdk_keys(wanted)):
@@ -199,7 +200,7 @@ def _match(item: Any, candidates: list[Any]) -> Any:
 _FOLD = 72
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Block style without anchors, with long texts folded."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

@@ -47,15 +47,15 @@ def _operation_removed(doc: dict[str, Any]) -> None:
 
 
 def _operation_added(doc: dict[str, Any]) -> None:
-    doc["paths"][f"{CAMPAIGNS}/{{id}}/report"] = {
+    doc["paths"][f"{CAMPAIGNS}/{{id}}/recordings"] = {
         "get": {
             "tags": ["Campaigns"],
-            "summary": "Get the report of a campaign",
+            "summary": "Get the recordings of a campaign",
             "security": [{"BearerAuth": []}],
             "parameters": [
                 {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
-            "responses": {"200": {"description": "The report."}},
+            "responses": {"200": {"description": "The recordings."}},
         }
     }
 
@@ -149,8 +149,8 @@ PLANTED = [
     Planted(
         "an added operation",
         _operation_added,
-        _internal(None, "uncovered operation added", "GET /campaigns/{id}/report"),
-        _internal(None, "uncovered operation removed", "GET /campaigns/{id}/report"),
+        _internal(None, "uncovered operation added", "GET /campaigns/{id}/recordings"),
+        _internal(None, "uncovered operation removed", "GET /campaigns/{id}/recordings"),
     ),
     Planted(
         "a new required form field",

@@ -52,16 +52,16 @@ def test_every_operation_has_a_generated_module(spec: dict[str, Any]) -> None:
 
 def test_new_operation_needs_a_builder_and_a_method(spec: dict[str, Any]) -> None:
     item = copy.deepcopy(spec["paths"]["/campaigns/{id}"]["get"])
-    item["operationId"] = "getCampaignReport"
-    item["x-sdk-method"] = "campaigns.report"
-    spec["paths"]["/campaigns/{id}/report"] = {"get": item}
+    item["operationId"] = "getCampaignRecordings"
+    item["x-sdk-method"] = "campaigns.recordings"
+    spec["paths"]["/campaigns/{id}/recordings"] = {"get": item}
 
     builder, blocking, awaited = agreement.disagreements(spec, OFFERED)
 
-    assert builder.startswith("openapi.yaml has the operation getCampaignReport")
-    assert "add a function get_campaign_report" in builder
-    assert '"getCampaignReport": get_campaign_report' in builder
-    assert "client.campaigns.report, but CampaignsClient does not have this method" in blocking
+    assert builder.startswith("openapi.yaml has the operation getCampaignRecordings")
+    assert "add a function get_campaign_recordings" in builder
+    assert '"getCampaignRecordings": get_campaign_recordings' in builder
+    assert "client.campaigns.recordings, but CampaignsClient does not have this method" in blocking
     assert "AsyncCampaignsClient" in awaited
 
 

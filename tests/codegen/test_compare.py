@@ -31,9 +31,15 @@ def spec() -> Doc:
             "schema": {"type": "string", "enum": ["up", "down"]},
         }
     )
-    _field("CallLimits", "calls_per_minute")(doc)["maximum"] = 1000
+    _field("CallLimits", "calls_per_minute")(doc).update(maximum=1000, type="number")
+    _schema("Campaign")(doc)["propertyNames"] = {"minLength": 1}
     form = doc["components"]["schemas"]["CampaignCreate"]["properties"]
-    form["note"] = {"type": ["string", "null"], "format": "uri", "maxLength": 10}
+    form["note"] = {
+        "type": ["string", "null"],
+        "format": "uri",
+        "maxLength": 10,
+        "not": {"const": "none"},
+    }
     return doc
 
 
@@ -105,6 +111,28 @@ def _documented(at: Callable[[Doc], Any]) -> Callable[[Doc], None]:
     return edit
 
 
+def _start_with_body(doc: Doc, *, required: bool) -> None:
+    """Give an operation without a body one."""
+    doc["paths"]["/campaigns/{id}/start"]["post"]["requestBody"] = {
+        "required": required,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+
+
+def _form_of_two(doc: Doc, added: Doc) -> None:
+    """Compose the form of its present schema and another one."""
+    media = _form(doc)["content"]["multipart/form-data"]
+    media["schema"] = {"allOf": [media["schema"], added]}
+
+
+def _header(doc: Doc) -> None:
+    item = doc["paths"]["/campaigns/{id}/contacts"]["get"]
+    header = {"name": "X-Team", "in": "header", "required": True, "schema": {"type": "string"}}
+    item["parameters"].append(header)
+
+
+DELAY = "CampaignCreate.retry_delay_seconds"
+START = "CampaignCreate.scheduled_at"
 WORDS = ["up", "down", "random"]
 LIMITS = "/call-limits"
 BREAKING, COMPATIBLE, INTERNAL = "breaking", "compatible", "internal"
@@ -298,6 +326,104 @@ CASES: list[tuple[Callable[[Doc], None], list[tuple[str, str, str]]]] = [
     (
         lambda doc: doc["servers"].pop(),
         [("document changed", "servers", INTERNAL)],
+    ),
+    # Whatever the document's way to say that a request needs more than before.
+    (
+        lambda doc: _schema("CampaignCreate")(doc)["required"].append("scheduled_at"),
+        [("request field became required", START, BREAKING)],
+    ),
+    (
+        lambda doc: _schema("CampaignCreate")(doc)["required"].append("consent"),
+        [("required request field added", "CampaignCreate.consent", BREAKING)],
+    ),
+    (
+        lambda doc: _schema("CampaignCreate")(doc).update(
+            allOf=[{"required": ["consent"], "properties": {"consent": {"type": "string"}}}]
+        ),
+        [("required request field added", "CampaignCreate.consent", BREAKING)],
+    ),
+    (
+        lambda doc: _form_of_two(doc, {"required": ["scheduled_at"]}),
+        [("request field became required", "body.scheduled_at", BREAKING)],
+    ),
+    (
+        _put(_schema("CampaignCreate"), "oneOf", [{"required": ["scheduled_at"]}]),
+        [("request field became required", START, BREAKING)],
+    ),
+    (
+        _put(
+            _schema("CampaignCreate"),
+            "anyOf",
+            [{"required": ["scheduled_at"]}, {"required": ["retries_per_contact"]}],
+        ),
+        [("request rule changed", "CampaignCreate", BREAKING)],
+    ),
+    (
+        _put(_schema("CampaignCreate"), "dependentRequired", {"name": ["scheduled_at"]}),
+        [("request rule changed", "CampaignCreate", BREAKING)],
+    ),
+    (
+        _put(_schema("CampaignCreate"), "additionalProperties", value=False),
+        [("request rule changed", "CampaignCreate", BREAKING)],
+    ),
+    (
+        _put(_query(1), "style", "pipeDelimited"),
+        [("request rule changed", "status", BREAKING)],
+    ),
+    (
+        _drop(_field("CampaignCreate", "note"), "not"),
+        [("request rule removed", "CampaignCreate.note", COMPATIBLE)],
+    ),
+    (
+        _put(_field("CampaignCreate", "scheduled_at"), "const", "now"),
+        [("request type changed", START, BREAKING)],
+    ),
+    (
+        _put(_field("CampaignCreate", "scheduled_at"), "readOnly", value=True),
+        [("request field removed", START, BREAKING)],
+    ),
+    (_header, [("required request field added", "X-Team", BREAKING)]),
+    (
+        lambda doc: _start_with_body(doc, required=True),
+        [("required request field added", "body", BREAKING)],
+    ),
+    (
+        lambda doc: _start_with_body(doc, required=False),
+        [("request field added", "body", COMPATIBLE)],
+    ),
+    # Types: wider is harmless where users write, narrower where they read.
+    (
+        _put(_field("CampaignCreate", "retry_delay_seconds"), "type", "number"),
+        [("request type widened", DELAY, COMPATIBLE)],
+    ),
+    (
+        _put(_field("CampaignCreate", "note"), "type", ["null", "integer"]),
+        [("request type changed", "CampaignCreate.note", BREAKING)],
+    ),
+    (
+        _put(_field("CallLimits", "concurrent_max"), "type", ["integer", "string"]),
+        [("response type changed", "CallLimits.concurrent_max", BREAKING)],
+    ),
+    (
+        _put(_field("CallLimits", "calls_per_minute"), "type", "integer"),
+        [("response type narrowed", "CallLimits.calls_per_minute", COMPATIBLE)],
+    ),
+    (
+        lambda doc: _field("CallLimits", "concurrent_max")(doc).update(
+            type=[], anyOf=[{"type": "integer", "minimum": 1}, {"type": "null"}]
+        ),
+        [
+            ("response field became nullable", "CallLimits.concurrent_max", BREAKING),
+            ("response bound narrowed", "CallLimits.concurrent_max", COMPATIBLE),
+        ],
+    ),
+    (
+        _put(_schema("CallLimits"), "minContains", 1),
+        [("response rule changed", "CallLimits", COMPATIBLE)],
+    ),
+    (
+        _drop(_schema("Campaign"), "propertyNames"),
+        [("response rule removed", "Campaign", COMPATIBLE)],
     ),
     # A change of an assumption is not breaking.
     (

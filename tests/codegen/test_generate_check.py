@@ -133,7 +133,7 @@ WAYS: list[tuple[Callable[[Any], None], list[str]]] = [
     (_dotted_override, ["generator-config.yml", "'data.Campaign'", "rename the schema"]),
     (_leaking_hook, ["generator-config.yml", "--isolated", "ruff format ."]),
     (_renamed_package, ["generator-config.yml", "package_name_override must be kataven_hub"]),
-    (_settings_not_yaml, ["generator-config.yml is not YAML"]),
+    (_settings_not_yaml, ["generator-config.yml is neither JSON nor YAML"]),
     (_settings_not_a_mapping, ["generator-config.yml does not hold a mapping"]),
     (_upstream_moved_on, ["scripts/templates/types.py.jinja", "compare the two", "upstream.json"]),
     (_fork_of_nothing, ["scripts/templates/endpoints.py.jinja", "would ignore it"]),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from problems import ScriptError
 from spec import assumptions, document, hand_edits, importer, project, yaml_edit
-from spec.problems import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def test_operations_not_covered_are_left_out_and_named(vendor: Doc) -> None:
     found = _import(vendor).document
 
     assert found["x-left-out"] == ["GET /agents", "POST /calls/originate"]
-    assert len(list(document.operations(found))) == 11
+    assert len(list(document.operations(found))) == len(list(document.operations(PRESENT)))
     assert not {"Agent", "OriginateRequest"} & found["components"]["schemas"].keys()
 
 
@@ -149,12 +149,12 @@ BAD_RULES = [
 
 @pytest.mark.parametrize(("rule", "words"), BAD_RULES)
 def test_malformed_rule_is_rejected(rule: Doc, words: str) -> None:
-    with pytest.raises(SpecError, match=words):
+    with pytest.raises(ScriptError, match=words):
         importer.read_rules({"rules": [rule]})
 
 
 def test_rules_yaml_holds_nothing_but_rules() -> None:
-    with pytest.raises(SpecError, match="must hold `rules` and nothing else"):
+    with pytest.raises(ScriptError, match="must hold `rules` and nothing else"):
         importer.read_rules({"rules": [], "operations": []})
 
 

@@ -34,6 +34,7 @@ from kataven.types import (
     CampaignTransition,
     Contact,
     ContactPage,
+    ContactStatus,
     as_dict,
     parse_time,
 )
@@ -92,6 +93,10 @@ def keys(campaign: Campaign, moved: CampaignTransition, contact: Contact) -> Non
     # Nothing that start, pause, resume and stop return is guaranteed.
     assert_type(moved.get("retries_per_contact"), int | None)
     assert_type(contact.get("custom_fields"), dict[str, str] | None)
+    # Assumed, and yet read with [] by every program.
+    assert_type(contact["id"], str)
+    assert_type(contact["phone_number"], str)
+    assert_type(contact["status"], ContactStatus)
     assert_type(campaign["created_at"], str)
     assert_type(parse_time(campaign["created_at"]), datetime)
     # A status that the SDK does not know is a string too.

@@ -1,10 +1,10 @@
-"""The exception of this package. It knows nothing beyond its sentences."""
+"""The exceptions of the scripts. They know nothing beyond their sentences."""
 
 from __future__ import annotations
 
 
-class SpecError(Exception):
-    """A document cannot be used, or a rule no longer applies.
+class ScriptError(Exception):
+    """A script cannot do its work.
 
     Args:
         problems: One sentence each: what is wrong, where, and what to do.
@@ -13,3 +13,7 @@ class SpecError(Exception):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class MissingToolError(ScriptError):
+    """A script needs something that is not installed."""
