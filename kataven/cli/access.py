@@ -1,4 +1,4 @@
-"""Which key, URL and account a command uses, where they come from, and the client made of them.
+"""Which key, URL and account a command uses, and the client made of them.
 
 Key, account and URL come together from one source: options, else the profile that ``--profile``
 names, else the environment, else a profile. Must not print a key, and must not know commands.
@@ -7,7 +7,6 @@ names, else the environment, else a profile. Must not print a key, and must not 
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,54 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from kataven.cli.credentials import Credentials, Source, checked
 from kataven.cli.output import note
 from kataven.cli.profiles import config_path, read_profiles
-from kataven.config import DEFAULT_BASE_URL, JWT_PREFIX, from_environment, read_base_url
+from kataven.config import DEFAULT_BASE_URL, from_environment, read_base_url
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from kataven import CallEvent, KatavenClient, RateLimits
 
-__all__ = ["Access", "Credentials"]
+__all__ = ["Access", "Credentials", "Source"]
 
 DEFAULT_PROFILE: Final = "default"
-_KEY: Final = re.compile(r"sk_live_(?P<account>[a-z0-9][a-z0-9_-]*)_[^_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Where requests go and on whose behalf.
-
-    Attributes:
-        source: Where the three come from, for people: ``environment``, ``profile 'x'``.
-        api_key: The key.
-        base_url: The Hub's URL, with the version.
-        account_id: The account that a JWT acts for, or None.
-    """
-
-    source: str
-    api_key: str
-    base_url: str
-    account_id: str | None
-
-    def __repr__(self) -> str:
-        """Show everything except the key."""
-        return f"Credentials({self.source}, {self.base_url}, {self.account})"
-
-    @property
-    def account(self) -> str:
-        """The account, as far as the key or the settings name it; else ``unknown``."""
-        if self.api_key.startswith(JWT_PREFIX):
-            return self.account_id or "unknown"
-        found = _KEY.fullmatch(self.api_key)
-        return found["account"] if found else "unknown"
-
-    @property
-    def kind(self) -> str:
-        """The kind of the key, for people."""
-        if self.api_key.startswith(JWT_PREFIX):
-            return "JWT"
-        return "API key" if self.api_key.startswith("sk_live_") else "key of an unknown form"
 
 
 @dataclass(slots=True)
@@ -86,67 +49,57 @@ class Access:
     quiet: bool = False
 
     def credentials(self) -> Credentials:
-        """Find the key, URL and account.
+        """Find the key, URL and account; ask for a key on a terminal if there is none.
 
         Raises:
-            ConfigurationError: There is no key, or two sources are mixed.
+            ConfigurationError: There is no key, it is not usable, or two sources are mixed.
         """
-        source, key, url, account = self._source()
-        if not key:
-            key = _asked(source)
-        if key.startswith(JWT_PREFIX) and account is None:
-            raise ConfigurationError(
-                f"the key from {source} is a JWT, which does not name an account: add the account "
-                f"to the same source ({_ACCOUNT[source.partition(' ')[0]]})"
+        source = self.source()
+        if source.ignored and not self.quiet:
+            note(
+                f"{' and '.join(source.ignored)} ignored: key, URL and account come from "
+                f"{source.name}."
             )
-        base = read_base_url(url or DEFAULT_BASE_URL)
-        return Credentials(source, key, base.url, account)
+        return checked(source, source.api_key or _asked(source))
 
-    def _source(self) -> tuple[str, str | None, str | None, str | None]:
+    def source(self) -> Source:
+        """Find which source is in use, and what it says; asks for nothing.
+
+        Raises:
+            ConfigurationError: The profile does not exist, or the configuration file is not usable.
+            click.UsageError: Options of two sources are mixed.
+        """
         if self.api_key_file or self.base_url or self.account_id:
             if self.profile:
                 raise click.UsageError(
                     "--profile names a key, a URL and an account; do not mix it with "
                     "--api-key-file, --base-url or --account-id."
                 )
-            key = _read_key(self.api_key_file) if self.api_key_file else None
-            return "options", key, self.base_url, self.account_id
-        if self.profile:
-            return self._from_profile(self.profile)
-        if from_environment("KATAVEN_API_KEY"):
-            return (
-                "environment",
-                from_environment("KATAVEN_API_KEY"),
-                from_environment("KATAVEN_BASE_URL"),
-                from_environment("KATAVEN_ACCOUNT_ID"),
+            return Source(
+                "options",
+                _read_key(self.api_key_file) if self.api_key_file else None,
+                self.base_url,
+                self.account_id,
+                add_key="name a file with --api-key-file",
+                add_account="--account-id NAME",
+                ignored=_set_variables("KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID"),
             )
+        if self.profile:
+            return _from_profile(self.profile, "KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID")
+        key = from_environment("KATAVEN_API_KEY")
         name = from_environment("KATAVEN_PROFILE")
-        if name or DEFAULT_PROFILE in read_profiles():
-            found = self._from_profile(name or DEFAULT_PROFILE)
-            self._warn_of_ignored(found[0])
-            return found
-        return (
+        if not key and (name or DEFAULT_PROFILE in read_profiles()):
+            return _from_profile(name or DEFAULT_PROFILE, "KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID")
+        return Source(
             "environment",
-            None,
+            key,
             from_environment("KATAVEN_BASE_URL"),
             from_environment("KATAVEN_ACCOUNT_ID"),
+            add_key="set KATAVEN_API_KEY, store one with 'kataven config set api_key', or name a "
+            "file with --api-key-file",
+            add_account="KATAVEN_ACCOUNT_ID",
+            ignored=_set_variables("KATAVEN_PROFILE"),
         )
-
-    def _from_profile(self, name: str) -> tuple[str, str | None, str | None, str | None]:
-        profiles = read_profiles()
-        if name not in profiles:
-            known = ", ".join(sorted(profiles)) or "none"
-            raise ConfigurationError(
-                f"there is no profile {name!r} in {config_path()} (profiles: {known}): create it "
-                f"with 'kataven config set api_key --profile {name}'"
-            )
-        found = profiles[name]
-        return f"profile {name!r}", found.api_key, found.base_url, found.account_id
-
-    def _warn_of_ignored(self, source: str) -> None:
-        for name in ("KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID"):
-            if from_environment(name) and not self.quiet:
-                note(f"{name} is ignored: key, URL and account come from {source}.")
 
     def client(self, credentials: Credentials | None = None) -> KatavenClient:
         """Make a client that shows its waits and retries, and shares the account's request quota.
@@ -162,8 +115,9 @@ class Access:
         found = credentials or self.credentials()
         return KatavenClient(
             found.api_key,
-            # An API key names its account; None would make the client read the environment.
-            account_id=found.account_id,
+            # None would make the client read the environment, which is another source. Where there
+            # is no account, the key is not a JWT, and the client does not send it.
+            account_id=found.account_id or "none",
             base_url=found.base_url,
             rate_limits=self._rate_limits(found),
             on_retry=None if self.quiet else _show_retry,
@@ -180,40 +134,68 @@ class Access:
 
         from kataven import RateLimits
 
-        who = found.account if found.account != "unknown" else found.api_key
+        # Secrets rarely contain an underscore: what precedes the last one is the same for all keys
+        # of an account. A wrong guess only means that keys do not share a quota.
+        start = found.api_key.rpartition("_")[0]
+        who = found.account_id or (start if found.kind == "API key" else found.api_key)
         digest = hashlib.sha256(f"{found.base_url}\n{who}".encode()).hexdigest()[:16]
         folder = platformdirs.user_state_path("kataven") / "limits"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}; processes share the request quota here (XDG_STATE_HOME moves "
+                "it, --no-rate-limit does without)",
+                str(folder),
+            ) from error
         return replace(RateLimits.documented(), store=str(folder / f"{digest}.sqlite"))
 
 
-_ACCOUNT: Final = {
-    "options": "--account-id",
-    "environment": "KATAVEN_ACCOUNT_ID",
-    "profile": "'kataven config set account_id NAME --profile ...'",
-}
+def _from_profile(name: str, *ignored: str) -> Source:
+    profiles = read_profiles()
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise ConfigurationError(
+            f"there is no profile {name!r} in {config_path()} (profiles: {known}): create it "
+            f"with 'kataven config set api_key --profile {name}'"
+        )
+    found = profiles[name]
+    option = "" if name == DEFAULT_PROFILE else f" --profile {name}"
+    return Source(
+        f"profile {name!r}",
+        found.api_key,
+        found.base_url,
+        found.account_id,
+        add_key=f"add one with 'kataven config set api_key{option}'",
+        add_account=f"'kataven config set account_id NAME{option}'",
+        ignored=_set_variables(*ignored),
+    )
+
+
+def _set_variables(*names: str) -> tuple[str, ...]:
+    return tuple(name for name in names if from_environment(name))
 
 
 def _read_key(path: str) -> str:
     if path == "-":
-        return sys.stdin.readline().strip()
-    key = Path(path).read_text("utf-8", errors="replace").strip()
+        key = "" if sys.stdin is None else sys.stdin.readline().strip()
+    else:
+        key = Path(path).read_text("utf-8", errors="replace").strip()
     if not key:
-        raise ConfigurationError(f"the key file {path} is empty")
+        where = "standard input" if path == "-" else f"the key file {path}"
+        raise ConfigurationError(f"{where} is empty, but --api-key-file reads the key from it")
     return key
 
 
-def _asked(source: str) -> str:
+def _asked(source: Source) -> str:
     """Ask for the key on a terminal, without echo."""
     if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
-        raise ConfigurationError(
-            "no API key: set KATAVEN_API_KEY, store one with 'kataven config set api_key', or name "
-            "a file with --api-key-file"
-            if source == "environment"
-            else f"no API key in {source}: add it there, for a profile with 'kataven config set "
-            "api_key --profile NAME', else with --api-key-file"
-        )
-    return str(click.prompt("API key", hide_input=True, err=True)).strip()
+        raise ConfigurationError(f"no API key in {source.name}: {source.add_key}")
+    key = click.prompt(
+        f"API key for {source.base_url or DEFAULT_BASE_URL}", hide_input=True, err=True
+    )
+    return str(key).strip()
 
 
 def _show_retry(event: CallEvent) -> None:

@@ -6,6 +6,7 @@ Knows where the file is, its form, and who may read it. Does not know which prof
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tempfile
 import tomllib
@@ -21,8 +22,6 @@ __all__ = ["FIELDS", "Profile", "config_path", "read_profiles", "set_field"]
 
 FIELDS: Final = ("api_key", "base_url", "account_id")
 """What a profile may hold."""
-
-_PRIVATE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,10 @@ def read_profiles() -> dict[str, Profile]:
         # The text of the error quotes no value, only a position.
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from None
     profiles = document.get("profiles", {})
-    if not isinstance(profiles, dict):
-        raise ConfigurationError(f"{path}: 'profiles' must be tables such as [profiles.default]")
+    if not isinstance(profiles, dict) or document.keys() - {"profiles"}:
+        raise ConfigurationError(
+            f"{path}: it must hold tables such as [profiles.default], and nothing else"
+        )
     return {name: _profile(path, name, values) for name, values in profiles.items()}
 
 
@@ -81,12 +82,15 @@ def _profile(path: Path, name: str, values: object) -> Profile:
     known: dict[str, str] = {}
     for field, value in values.items():
         if field not in FIELDS:
+            # Not quoted: a key in the wrong place must not be printed.
             raise ConfigurationError(
-                f"{path}: [profiles.{name}] has an unknown field {field!r}: use {', '.join(FIELDS)}"
+                f"{path}: [profiles.{name}] has an unknown field: use {', '.join(FIELDS)}"
             )
         if not isinstance(value, str):
             raise ConfigurationError(f"{path}: {field} of [profiles.{name}] must be text")
-        known[field] = value
+        # As for the environment, an empty value counts as not set.
+        if value:
+            known[field] = value
     return Profile(**known)
 
 
@@ -126,14 +130,15 @@ def set_field(profile: str, field: str, value: str) -> Path:
             file.write(tomlkit.dumps(document))
         Path(name).replace(path)
     except BaseException:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
         raise
     return path
 
 
 def _refuse_if_others_can_read(path: Path, mode: int) -> None:
-    if stat.S_IMODE(mode) & ~_PRIVATE & 0o077:
+    # Windows has no such modes; there a user's folder is private.
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(
             f"{path} may hold a key, and other users of this machine can read or change it (mode "
-            f"{stat.S_IMODE(mode):04o}): chmod 600 '{path}'"
+            f"{stat.S_IMODE(mode):04o}): chmod 600 {shlex.quote(str(path))}"
         )

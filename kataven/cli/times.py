@@ -77,7 +77,7 @@ def scheduled_time(text: str, now: datetime) -> ScheduledTime:
         try:
             when = datetime.fromisoformat(text.upper())
         except ValueError as error:
-            raise _refusal(text, f"is not a valid time: {error}")
+            raise _refusal(text, f"is not a valid time: {error}") from None
         return _future(text, when, _offset_name(when), now)
     return _from_words(text, now)
 
@@ -92,7 +92,7 @@ def _after(text: str, now: datetime) -> ScheduledTime:
     try:
         when = now + timedelta(days=days, hours=hours, minutes=minutes)
     except OverflowError:
-        raise _refusal(text, "is too far ahead")
+        raise _refusal(text, "is too far ahead") from None
     # The offset at that time, which may be another one than now.
     when = when.replace(microsecond=0).astimezone()
     return _future(text, when, _machine_name(when), now)
@@ -179,7 +179,7 @@ def _parsed(text: str, words: str, default: datetime, *, day_first: bool = False
     try:
         return parser.parse(words, default=default, dayfirst=day_first, tzinfos=refuse_zone)
     except (ValueError, OverflowError):
-        raise _refusal(text, "cannot be read as a date and a time")
+        raise _refusal(text, "cannot be read as a date and a time") from None
 
 
 def _in_next_half_year(text: str, date: datetime, now: datetime) -> datetime:
