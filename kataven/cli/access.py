@@ -69,22 +69,23 @@ class Access:
             ConfigurationError: The profile does not exist, or the configuration file is not usable.
             click.UsageError: Options of two sources are mixed.
         """
-        if self.api_key_file or self.base_url or self.account_id:
-            if self.profile:
+        # An empty option, as of an unset variable of the shell, is not "no option": it is refused.
+        if (self.api_key_file, self.base_url, self.account_id) != (None, None, None):
+            if self.profile is not None:
                 raise click.UsageError(
                     "--profile names a key, a URL and an account; do not mix it with "
                     "--api-key-file, --base-url or --account-id."
                 )
             return Source(
                 "options",
-                _read_key(self.api_key_file) if self.api_key_file else None,
+                None if self.api_key_file is None else _read_key(self.api_key_file),
                 self.base_url,
                 self.account_id,
                 add_key="name a file with --api-key-file",
                 add_account="--account-id NAME",
                 ignored=_set_variables("KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID"),
             )
-        if self.profile:
+        if self.profile is not None:
             return _from_profile(self.profile, "KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID")
         key = from_environment("KATAVEN_API_KEY")
         name = from_environment("KATAVEN_PROFILE")

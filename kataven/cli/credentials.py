@@ -5,6 +5,7 @@ Must not print a key, nor a part of its secret, and reads neither files nor the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,7 @@ from kataven.errors import ConfigurationError
 __all__ = ["Credentials", "Source", "account_of", "checked", "kind_of"]
 
 _API_KEY_PREFIX: Final = "sk_live_"
+_FIRST_WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def account_of(key: str, account_id: str | None) -> str:
     first, *others = key.removeprefix(_API_KEY_PREFIX).split("_")
     if account_id:
         return account_id
-    if not others:
+    if not others or not _FIRST_WORD.fullmatch(first):
         return "unknown"
     return first if len(others) == 1 else f"{first}_..."
 
@@ -117,7 +119,7 @@ def checked(source: Source, key: str) -> Credentials:
     Raises:
         ConfigurationError: They do not; the text does not quote the key.
     """
-    base = read_base_url(source.base_url or DEFAULT_BASE_URL)
+    base = read_base_url(DEFAULT_BASE_URL if source.base_url is None else source.base_url)
     account = None if source.account_id is None else read_account_id(source.account_id)
     if key.startswith(JWT_PREFIX) and account is None:
         raise ConfigurationError(
