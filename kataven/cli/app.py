@@ -65,6 +65,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except SystemExit as exit_:
+        # What click makes of a reader that is gone, with an exit code of its own.
+        if isinstance(exit_.__context__, BrokenPipeError):
+            raise exit_.__context__ from None
+        raise
     except click.Abort:
         _write("Aborted; nothing was sent.\n")
         return 130

@@ -134,7 +134,7 @@ def test_failure_is_printed_with_what_to_do(hub, kataven):
         (response(404, "<html>no such page"), "Hub", 8, "is not a Hub"),
         (response(200, "<html>hello"), "Hub", 8, "is not a Hub"),
         (response(200, []), "Hub", 8, "is not a Hub"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "Hub", 8, ""),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "Hub", 8, ""),
         (close, "Hub", 8, ""),
     ],
 )
