@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Installed by the extra ``cli``; errors from other parts of kataven name their own extra.
 EXTRA = frozenset({"click", "rich", "platformdirs", "tomlkit"})
+# Set by the completion script of a shell, as click makes it.
+COMPLETION = "_KATAVEN_COMPLETE"
 # What writing to a full disk, a closed pipe or a closed file raises.
 _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG})
 
@@ -57,22 +59,28 @@ def _run(arguments: Sequence[str] | None) -> int:
         from kataven.cli.commands import kataven
     except ModuleNotFoundError as error:
         return _missing(error)
+    if instruction := os.environ.get(COMPLETION):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(kataven, {}, "kataven", COMPLETION, instruction)
     try:
-        code = kataven.main(arguments, prog_name="kataven", standalone_mode=False)
-        # What is still buffered must fail here, where a full disk or a closed pipe is reported.
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        # Not kataven.main(): that ends the process with 1 when the reader of the output is gone,
+        # and in older versions turns Ctrl-C in a command into Abort.
+        with kataven.make_context(
+            "kataven", list(sys.argv[1:] if arguments is None else arguments)
+        ) as context:
+            code = kataven.invoke(context)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except SystemExit as exit_:
-        # What click makes of a reader that is gone, with an exit code of its own.
-        if isinstance(exit_.__context__, BrokenPipeError):
-            raise exit_.__context__ from None
-        raise
     except click.Abort:
         _write("Aborted; nothing was sent.\n")
         return 130
+    # What is still buffered must fail here, where a full disk or a closed pipe is reported.
+    if sys.stdout is not None:
+        sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
 
