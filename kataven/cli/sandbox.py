@@ -38,6 +38,12 @@ def _object(_context: click.Context, _parameter: click.Parameter, text: str) -> 
     return found
 
 
+def _object_or_none(
+    context: click.Context, parameter: click.Parameter, text: str
+) -> dict[str, Any] | None:
+    return None if text == "none" else _object(context, parameter, text)
+
+
 def _scale(_context: click.Context, _parameter: click.Parameter, speed: float) -> float:
     if not (math.isfinite(speed) and speed > 0):
         raise click.BadParameter(f"{speed:g} is not a finite number above 0.")
@@ -76,11 +82,10 @@ class _NotStartedError(click.ClickException):
 @click.option("--path", metavar="FILE", help="Keep the state in this file; default: in memory.")
 @click.option(
     "--limits",
-    callback=_object,
+    callback=_object_or_none,
     metavar="JSON",
     default="{}",
-    help=f"Request limits that differ from the documented ones, such as {_EXAMPLE}; "
-    "null lifts one.",
+    help=f"Request limits that differ from the documented ones, such as {_EXAMPLE}, or 'none'.",
 )
 @click.option(
     "--call-limits",
@@ -95,7 +100,7 @@ def sandbox(
     speed: float,
     seed: int,
     path: str | None,
-    limits: dict[str, Any],
+    limits: dict[str, Any] | None,
     call_limits: dict[str, Any],
 ) -> None:
     """Run an embedded Hub until Ctrl-C or SIGTERM; nobody is called.

@@ -87,7 +87,7 @@ def test_options_reach_the_hub_and_the_file_keeps_its_state(started, kataven):
     with KatavenClient(first["api_key"], base_url=first["url"], max_retries=0) as client:
         found = client.call_limits()
     _, _, err = stop(process)
-    process, (line,) = started(*options)
+    process, (line,) = started(*options, "--limits", "none")
     again = json.loads(line)
     stop(process)
 
@@ -113,7 +113,7 @@ def test_port_that_is_taken_is_named(kataven):
         (["--speed", "0"], "0 is not a finite number above 0"),
         (["--speed", "nan"], "nan is not a finite number above 0"),
         (["--speed", "inf"], "inf is not a finite number above 0"),
-        (["--limits", "none"], "'none' is not a JSON object such as"),
+        (["--limits", "null"], "'null' is not a JSON object such as"),
         (["--limits", "[1]"], "is not a JSON object such as"),
         (["--limits", "[" * 100_000], "is not a JSON object such as"),
         (["--limits", '{"a": 1}'], "unknown limit 'a'"),
