@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from kataven.cli.notices import show_notices
 from kataven.cli.output import note
 from kataven.cli.profiles import config_path, read_profiles
 from kataven.config import DEFAULT_BASE_URL, JWT_PREFIX, from_environment, read_base_url
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from kataven import CallEvent, KatavenClient, RateLimits
+    from kataven import KatavenClient, RateLimits
 
 __all__ = ["Access", "Credentials"]
 
@@ -159,6 +160,7 @@ class Access:
         """
         from kataven import KatavenClient
 
+        show_notices(quiet=self.quiet)
         found = credentials or self.credentials()
         return KatavenClient(
             found.api_key,
@@ -166,8 +168,6 @@ class Access:
             account_id=found.account_id,
             base_url=found.base_url,
             rate_limits=self._rate_limits(found),
-            on_retry=None if self.quiet else _show_retry,
-            on_wait=None if self.quiet else _show_wait,
         )
 
     def _rate_limits(self, found: Credentials) -> RateLimits | None:
@@ -214,16 +214,3 @@ def _asked(source: str) -> str:
             "api_key --profile NAME', else with --api-key-file"
         )
     return str(click.prompt("API key", hide_input=True, err=True)).strip()
-
-
-def _show_retry(event: CallEvent) -> None:
-    what = "no response" if event.status is None else f"status {event.status}"
-    note(f"{event.method} {event.path}: {what}; next attempt in {event.seconds:.1f} s.")
-
-
-def _show_wait(event: CallEvent) -> None:
-    if event.seconds >= 1:
-        note(
-            f"Waiting {event.seconds:.0f} s for the request quota of the account "
-            "(--no-rate-limit lifts it)."
-        )
