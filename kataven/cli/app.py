@@ -57,16 +57,23 @@ def _run(arguments: Sequence[str] | None) -> int:
         from kataven.cli.commands import kataven
     except ModuleNotFoundError as error:
         return _missing(error)
+    if os.environ.get("_KATAVEN_COMPLETE"):
+        kataven.main(prog_name="kataven")
     try:
-        code = kataven.main(arguments, prog_name="kataven", standalone_mode=False)
+        # Not kataven.main, which turns Ctrl-C into an exception of its own and loses its notes.
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with kataven.make_context("kataven", given) as context:
+            code = kataven.invoke(context)
         # What is still buffered must fail here, where a full disk or a closed pipe is reported.
         if sys.stdout is not None:
             sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
-        _write("Aborted; nothing was sent.\n")
+        _write("\nAborted; nothing was sent.\n")
         return 130
     return code if isinstance(code, int) else 0
 

@@ -221,8 +221,9 @@ def show_end(client: KatavenClient, campaigns: list[Followed]) -> None:
         except KatavenError as error:
             note(f"The contacts could not be read: {printable(str(error))}", fg="yellow")
     ids = " ".join(followed.campaign_id for followed in campaigns)
+    results = "results.csv" if len(campaigns) == 1 else "'results-{id}.csv'"
     failed = any(each.last is not None and each.last.counts.get("failed") for each in campaigns)
-    note(f"Results:    kataven campaigns export {ids} -o results.csv")
+    note(f"Results:    kataven campaigns export {ids} -o {results}")
     if failed:
         note(f"Call again: kataven campaigns retry {ids} -o retry.csv")
 

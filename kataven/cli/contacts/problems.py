@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
-from kataven.cli.output import note, printable, table
+from kataven.cli.output import note, say, table
 from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
-    from kataven.contacts import ContactsReport, Problem
+    from collections.abc import Iterator
 
-__all__ = ["ContactList", "problem_rows", "read_list", "refusals", "refuse", "show_problems"]
+    from kataven.contacts import ContactsReport
+
+__all__ = ["ContactList", "open_list", "read_list", "refusals", "refuse", "show_problems"]
 
 SHOWN: Final = 20
 # One byte more than the Hub accepts, so that a list that is too large is recognised.
@@ -39,8 +42,30 @@ class ContactList(io.BytesIO):
         self.name = name
 
 
+@contextmanager
+def open_list(path: str) -> Iterator[BinaryIO]:
+    """Open a contact list.
+
+    Args:
+        path: A file, or ``-`` for standard input.
+
+    Returns:
+        The binary file.
+    """
+    if path != "-":
+        with Path(path).open("rb") as file:
+            yield file
+        return
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError(
+            "'-' reads the contact list from standard input, which is a terminal: pipe a list into "
+            "the command, or name a file."
+        )
+    yield sys.stdin.buffer
+
+
 def read_list(path: str) -> ContactList:
-    """Read a contact list.
+    """Read a contact list into memory.
 
     Args:
         path: A file, or ``-`` for standard input.
@@ -48,15 +73,10 @@ def read_list(path: str) -> ContactList:
     Returns:
         The list; of a list that is larger than the Hub accepts, one byte more than the maximum.
     """
-    if path == "-":
-        if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError(
-                "'-' reads the contact list from standard input, which is a terminal: pipe a list "
-                "into the command, or name a file."
-            )
-        return ContactList(sys.stdin.buffer.read(_MOST_BYTES), "contacts.csv")
-    with Path(path).open("rb") as file:
-        return ContactList(file.read(_MOST_BYTES), Path(path).name)
+    with open_list(path) as file:
+        return ContactList(
+            file.read(_MOST_BYTES), "contacts.csv" if path == "-" else Path(path).name
+        )
 
 
 def refusals(report: ContactsReport, *, allow_duplicates: bool) -> int:
@@ -89,28 +109,21 @@ def refuse(report: ContactsReport, *, allow_duplicates: bool) -> None:
         )
 
 
-def show_problems(report: ContactsReport) -> None:
-    """Print the first problems as a table, then the counts by kind, to standard error."""
+def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
+    """Print the first problems as a table, then the counts by kind."""
     if not report.problems:
         return
-    rows = problem_rows(report.problems[:SHOWN])
-    table(("row", "column", "kind", "problem"), rows, to_stderr=True)
-    total = report.errors + report.warnings
-    if total > SHOWN:
-        counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
-        note(f"The first {SHOWN} of {total:,} are shown: {counts}.")
-
-
-def problem_rows(problems: tuple[Problem, ...]) -> list[tuple[object, ...]]:
-    """Return problems as rows of a table."""
-    return [
+    rows = [
         (
             found.row,
             found.column,
             found.kind,
-            found.message
-            if found.value is None
-            else f"{printable(repr(found.value))}: {found.message}",
+            found.message if found.value is None else f"{found.value!r}: {found.message}",
         )
-        for found in problems
+        for found in report.problems[:SHOWN]
     ]
+    table(("row", "column", "kind", "problem"), rows, to_stderr=not to_stdout)
+    total = report.errors + report.warnings
+    if total > SHOWN:
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
+        (say if to_stdout else note)(f"The first {SHOWN} of {total:,} are shown: {counts}.")
