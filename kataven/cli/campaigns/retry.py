@@ -5,6 +5,7 @@ Knows where the settings of the next campaign come from: the campaigns that are 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,8 +73,9 @@ def retry(
         with client.campaigns.retry_list(ids, status=status, last_error=words(last_error)) as found:
             rows = found.rows
             if output is not None:
-                _write(output, found.read())
-            contacts = ContactList(b"" if output is not None else found.read(), "retry.csv")
+                with Path(output).open("wb") as target:
+                    shutil.copyfileobj(found, target)
+            contacts = ContactList(found.read(), "retry.csv")
     if not rows:
         note("Nobody is to be called again: no contact matches.")
     if output is not None:
@@ -86,10 +88,6 @@ def retry(
         return 0
     form = _form(campaigns, name, agent_id, phone_number_id)
     return run_list(session, form, contacts, rows, yes=yes, dry_run=dry_run)
-
-
-def _write(path: str, data: bytes) -> None:
-    Path(path).write_bytes(data)
 
 
 def _form(
