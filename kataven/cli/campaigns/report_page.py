@@ -30,7 +30,8 @@ _STEPS: Final = tuple(
 )
 _WIDTH: Final = 720
 _HEIGHT: Final = 180
-_AXIS: Final = 22
+_AXIS: Final = 24
+_SHORT_LABEL: Final = 5
 _CONTACT_COLUMNS: Final = (
     "phone_number",
     "status",
@@ -162,8 +163,8 @@ def _summary(campaign: Mapping[str, object], findings: Findings) -> str:
         ("Phone number", campaign.get("phone_number_id")),
         ("Calls at once", campaign.get("max_concurrent_calls")),
         ("Retries", campaign.get("retries_per_contact")),
-        ("Started", campaign.get("started_at")),
-        ("Completed", campaign.get("completed_at")),
+        ("Started", _time(campaign.get("started_at"))),
+        ("Completed", _time(campaign.get("completed_at"))),
     ]
     rows = "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(_text(value))}</dd></div>"
@@ -171,6 +172,16 @@ def _summary(campaign: Mapping[str, object], findings: Findings) -> str:
         if value is not None
     )
     return f"<dl class=tiles>{tiles}</dl>\n<dl class=details>{rows}</dl>"
+
+
+def _time(value: object) -> str | None:
+    """Return a time in UTC for people; an odd one as it is."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return f"{parse_time(value).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return value
 
 
 def _duration(campaign: Mapping[str, object]) -> str:
@@ -283,7 +294,8 @@ def _columns(columns: Sequence[Sequence[int]], labels: Sequence[str], what: str)
     highest = max(map(sum, columns)) or 1
     each = _WIDTH / len(columns)
     gap = min(6.0, each / 5)
-    every = -(-len(columns) // max(1, min(8, len(columns))))
+    # Labels are as wide as their text, also on a narrow screen, where they are drawn larger.
+    every = -(-len(columns) // (6 if len(labels[0]) <= _SHORT_LABEL else 4))
     parts = []
     for index, ((completed, others), label) in enumerate(zip(columns, labels, strict=True)):
         x = index * each + gap / 2
@@ -299,14 +311,20 @@ def _columns(columns: Sequence[Sequence[int]], labels: Sequence[str], what: str)
             )
         parts.append(f"<g><title>{escape(title)}</title>{rects}</g>")
         if index % every == 0:
+            middle = x + (each - gap) / 2
+            # A label at the edge stays inside.
+            edge = _WIDTH / 14
+            anchor, at = ("start", x) if middle < edge else ("middle", middle)
+            if middle > _WIDTH - edge:
+                anchor, at = "end", x + each - gap
             parts.append(
-                f'<text x="{x + (each - gap) / 2:.2f}" y="{_HEIGHT + 16}" '
-                f'text-anchor="middle">{escape(label)}</text>'
+                f'<text x="{at:.2f}" y="{_HEIGHT + 17}" text-anchor="{anchor}">'
+                f"{escape(label)}</text>"
             )
     parts.append(f'<line x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>')
     parts.append(f'<text x="0" y="11">{highest:,}</text>')
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + _AXIS}" class=columns role=img '
+        f'<svg viewBox="0 -10 {_WIDTH} {_HEIGHT + _AXIS + 10}" class=columns role=img '
         f'aria-label="{escape(what)}, at most {highest:,}">{"".join(parts)}</svg>\n'
         '<ul class=legend><li><span class="key completed"></span>completed</li>'
         '<li><span class="key failed"></span>not completed</li></ul>'
@@ -364,9 +382,11 @@ th,td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--line)
 th{color:var(--dim);font-weight:500;font-size:13px}
 .n{text-align:right}
 th.n,td.n{padding-right:0;padding-left:14px}
+.n+th,.n+td{padding-left:14px}
 .note,footer{color:var(--dim);font-size:13px}
 footer{margin-top:44px}
-@media (max-width:520px){.columns text{font-size:18px}}
+@media (max-width:520px){.columns text{font-size:21px}th,td{padding-right:8px}
+th.n,td.n{padding-left:6px}table{font-size:14px}main{padding:20px 14px 40px}}
 @media print{.scroll{overflow:visible}}
 """.strip()
 
