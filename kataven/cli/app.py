@@ -69,9 +69,13 @@ def _run(arguments: Sequence[str] | None) -> int:
             sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        from kataven.cli.exit_codes import Exit, Failure
+
+        return _show(Failure(Exit.LOCAL, error.format_message()))
     except click.Abort:
         _write("\nAborted; nothing was sent.\n")
         return 130

@@ -66,7 +66,7 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 success, 1 failure, 2 usage error, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 success, 2 usage error, 10 local failure, 130 Ctrl-C, 143 SIGTERM.",
 )
 @click.option(
     "--speed",
