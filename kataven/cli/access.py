@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven.cli.credentials import Credentials, Source, checked
+from kataven.cli.notices import show_notices
 from kataven.cli.output import note
 from kataven.cli.profiles import config_path, read_profiles
 from kataven.config import DEFAULT_BASE_URL, from_environment, read_base_url
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from kataven import CallEvent, KatavenClient, RateLimits
+    from kataven import KatavenClient, RateLimits
 
 __all__ = ["Access", "Credentials", "Source"]
 
@@ -113,6 +114,7 @@ class Access:
         """
         from kataven import KatavenClient
 
+        show_notices(quiet=self.quiet)
         found = credentials or self.credentials()
         return KatavenClient(
             found.api_key,
@@ -121,8 +123,6 @@ class Access:
             account_id=found.account_id or "none",
             base_url=found.base_url,
             rate_limits=self._rate_limits(found),
-            on_retry=None if self.quiet else _show_retry,
-            on_wait=None if self.quiet else _show_wait,
         )
 
     def _rate_limits(self, found: Credentials) -> RateLimits | None:
@@ -197,16 +197,3 @@ def _asked(source: Source) -> str:
         f"API key for {source.base_url or DEFAULT_BASE_URL}", hide_input=True, err=True
     )
     return str(key).strip()
-
-
-def _show_retry(event: CallEvent) -> None:
-    what = "no response" if event.status is None else f"status {event.status}"
-    note(f"{event.method} {event.path}: {what}; next attempt in {event.seconds:.1f} s.")
-
-
-def _show_wait(event: CallEvent) -> None:
-    if event.seconds >= 1:
-        note(
-            f"Waiting {event.seconds:.0f} s for the request quota of the account "
-            "(--no-rate-limit lifts it)."
-        )

@@ -65,18 +65,22 @@ def _run(arguments: Sequence[str] | None) -> int:
         return shell_complete(kataven, {}, "kataven", COMPLETION, instruction)
     try:
         # Not kataven.main(): that ends the process with 1 when the reader of the output is gone,
-        # and in older versions turns Ctrl-C in a command into Abort.
+        # and in older versions turns Ctrl-C into an exception of its own, which loses its notes.
         with kataven.make_context(
             "kataven", list(sys.argv[1:] if arguments is None else arguments)
         ) as context:
             code = kataven.invoke(context)
     except click.exceptions.Exit as end:
         code = end.exit_code
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        from kataven.cli.exit_codes import Exit, Failure
+
+        return _show(Failure(Exit.LOCAL, error.format_message()))
     except click.Abort:
-        _write("Aborted; nothing was sent.\n")
+        _write("\nAborted; nothing was sent.\n")
         return 130
     # What is still buffered must fail here, where a full disk or a closed pipe is reported.
     if sys.stdout is not None:

@@ -5,7 +5,6 @@ Knows which module holds which command, and loads only the one that is called.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,8 @@ from kataven._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
 
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 _CAMPAIGNS: Final = "kataven.cli.campaigns"
@@ -84,6 +85,8 @@ class LazyGroup(click.Group):
         """Find a command; name the nearest one if there is none with this name."""
         name = args[0]
         if name not in self.table and not name.startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self.table, n=1)
             hint = (
                 f"did you mean '{ctx.command_path} {near[0]}'?"
@@ -92,6 +95,19 @@ class LazyGroup(click.Group):
             )
             raise click.UsageError(f"There is no command {name!r}: {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of the commands, without loading them, and the options."""
+        from click.shell_completion import CompletionItem
+
+        return [
+            *(
+                CompletionItem(name, help=line)
+                for name, (_, _, line) in self.table.items()
+                if name.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands for the help text without loading them."""

@@ -5,7 +5,6 @@ Knows the exceptions of the SDK. Must not know a command, and prints nothing.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -112,7 +111,8 @@ def failure_of(error: BaseException) -> Failure | None:
     for kind, code, advice in _BY_CLASS:
         if isinstance(error, kind):
             return Failure(code, str(error), advice)
-    if isinstance(error, sqlite3.Error):
+    # By its module: sqlite3 is loaded only where the rate limiter uses it.
+    if type(error).__module__ == "sqlite3":
         return Failure(Exit.LOCAL, f"the file of the rate limiter cannot be used: {error}")
     if isinstance(error, OSError):
         return Failure(Exit.LOCAL, _os_error(error))

@@ -71,20 +71,23 @@ def takes_drawing(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, to_stderr: bool = False
+) -> None:
     """Print a table: drawn by rich on a terminal, aligned with spaces elsewhere.
 
     Args:
         columns: The names of the columns; numbers are aligned to the right.
         rows: The cells of each row; None is shown as an empty cell.
+        to_stderr: Whether it goes to standard error, because it is not the result.
     """
     cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     right = [
         bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
         for index in range(len(columns))
     ]
-    if takes_drawing(sys.stdout):
-        _drawn(columns, cells, right)
+    if takes_drawing(sys.stderr if to_stderr else sys.stdout):
+        _drawn(columns, cells, right, to_stderr=to_stderr)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for row in (columns, *cells):
@@ -92,10 +95,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             cell.rjust(width) if to_right else cell.ljust(width)
             for cell, width, to_right in zip(row, widths, right, strict=True)
         )
-        click.echo(_GAP.join(aligned).rstrip())
+        click.echo(_GAP.join(aligned).rstrip(), err=to_stderr)
 
 
-def _drawn(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+def _drawn(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    *,
+    to_stderr: bool,
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -106,11 +115,12 @@ def _drawn(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequen
         drawn.add_column(name, justify="right" if to_right else "left", overflow="fold")
     for row in cells:
         drawn.add_row(*map(Text, row))
-    Console(highlight=False).print(drawn)
+    Console(highlight=False, stderr=to_stderr).print(drawn)
 
 
-def fields(values: Mapping[str, object]) -> None:
+def fields(values: Mapping[str, object], *, to_stderr: bool = False) -> None:
     """Print names and values, one pair on each line."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        say(f"{name.ljust(width)}{_GAP}{'' if value is None else printable(str(value))}".rstrip())
+        shown = "" if value is None else printable(str(value))
+        click.echo(f"{name.ljust(width)}{_GAP}{shown}".rstrip(), err=to_stderr)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kataven.cli.exit_codes import Exit
 from kataven.cli.output import line, note, say
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import Terminated
@@ -48,10 +47,6 @@ def _scale(_context: click.Context, _parameter: click.Parameter, speed: float) -
     if not (math.isfinite(speed) and speed > 0):
         raise click.BadParameter(f"{speed:g} is not a finite number above 0.")
     return speed
-
-
-class _NotStartedError(click.ClickException):
-    exit_code = Exit.LOCAL
 
 
 @command(
@@ -154,7 +149,7 @@ def _announce(session: Session, hub: Sandbox, speed: float) -> None:
         note("Ctrl-C stops it.")
 
 
-def _not_started(error: Exception, port: int) -> _NotStartedError:
+def _not_started(error: Exception, port: int) -> click.ClickException:
     text = str(error)
     if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
         text = (
@@ -163,4 +158,4 @@ def _not_started(error: Exception, port: int) -> _NotStartedError:
         )
     elif isinstance(error, OverflowError):
         text = f"its time would be out of range ({error}); choose a smaller --speed"
-    return _NotStartedError(f"cannot start the embedded Hub: {text}")
+    return click.ClickException(f"cannot start the embedded Hub: {text}")
