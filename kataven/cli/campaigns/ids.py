@@ -49,6 +49,8 @@ def complete_ids(
         known = json.loads(_cache().read_text("utf-8"))
     except (OSError, ValueError):
         return []
+    if not isinstance(known, dict):
+        return []
     return [
         CompletionItem(identifier, help=name)
         for identifier, name in known.items()
