@@ -1,19 +1,17 @@
 """``kataven doctor``: whether this installation can reach the Hub, and if not, what to do.
 
 Knows what to look at, and in which order; each check is one line. Changes nothing: it sends two
-reads. Proxies and certificates are those that the client uses, decided in ``kataven._http``.
+reads. How the Hub is reached is checked in ``checks``.
 """
 
 from __future__ import annotations
 
 import platform
 import re
-import socket
 import sqlite3
-import ssl
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -21,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven._version import __version__
+from kataven.cli.checks import FAILURE, OK, SECONDS, WARNING, Check, check_network
 from kataven.cli.credentials import Credentials, checked
 from kataven.cli.exit_codes import Exit, failure_of
 from kataven.cli.output import document, printable, say
 from kataven.cli.profiles import config_path
 from kataven.cli.session import Session, command
-from kataven.config import DEFAULT_BASE_URL, BaseUrl, read_base_url
+from kataven.config import DEFAULT_BASE_URL, read_base_url
 from kataven.errors import (
     APIStatusError,
     ConfigurationError,
@@ -39,45 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kataven import KatavenClient
-    from kataven._http.environment import Route
-    from kataven._http.origin import Origin
     from kataven.cli.credentials import Source
-
-OK: Final = "ok"
-WARNING: Final = "warning"
-FAILURE: Final = "failure"
 
 _COLORS: Final = {OK: "green", WARNING: "yellow", FAILURE: "red"}
 _EXTRAS: Final = ("cli", "sandbox", "contacts", "parquet", "redis", "otel")
-_SECONDS: Final = 10.0
 # A start in a minute may be refused as past, and a JWT as not yet valid, if a clock is off by more.
 _SKEW_SECONDS: Final = 30
-_CERTIFICATE_DAYS: Final = 14
-_PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _ADVICE: Final = {
     Exit.KEY: "use another key: 'kataven config set api_key' stores one",
     Exit.LIMIT: "wait a minute; other processes may use the account's quota",
     Exit.HUB: "check the URL and the network; if both are right, try again later",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one check found.
-
-    Attributes:
-        name: What was checked.
-        state: ``ok``, ``warning`` or ``failure``.
-        text: What was found.
-        advice: What to do about it; empty if nothing needs to be done.
-        code: The exit code that a failure means; 0 otherwise.
-    """
-
-    name: str
-    state: str
-    text: str
-    advice: str = ""
-    code: int = 0
 
 
 @command("doctor", json=True, examples=["kataven doctor", "kataven doctor --json"])
@@ -123,7 +94,7 @@ def _checks(session: Session) -> Iterator[Check]:
         yield Check("URL", FAILURE, str(error), "", Exit.KEY)
         return
     yield Check("URL", OK, base.url)
-    for check in _network(base):
+    for check in check_network(base):
         yield check
         if check.state == FAILURE:
             return
@@ -197,93 +168,8 @@ def _key(source: Source) -> tuple[Credentials | None, Check]:
     return found, Check("key", OK, text)
 
 
-def _network(base: BaseUrl) -> Iterator[Check]:
-    """Check what carries the requests; the last check is a failure if a request would fail too."""
-    from kataven._http.environment import read_route
-    from kataven._http.origin import read_origin
-
-    try:
-        origin = read_origin(base)
-        route = read_route(origin, loopback=base.loopback)
-    except ConfigurationError as error:
-        yield Check("proxy", FAILURE, str(error), "", Exit.KEY)
-        return
-    host, port = origin.host, origin.port
-    if route.proxy is None:
-        yield Check("proxy", OK, "none")
-    else:
-        host, port = route.proxy.host, route.proxy.port or _PROXY_PORTS[route.proxy.scheme]
-        yield Check("proxy", OK, f"{route.proxy.scheme}://{host}:{port}, from the environment")
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError) as error:
-        yield Check(
-            "DNS",
-            FAILURE,
-            f"{host} has no address: {error}",
-            "check the name in the URL, and the network",
-            Exit.HUB,
-        )
-        return
-    yield Check("DNS", OK, f"{host} is {', '.join(sorted(map(str, found)))}")
-    yield _connection(host, port, origin, route)
-
-
-def _connection(host: str, port: int, origin: Origin, route: Route) -> Check:
-    """Connect to the Hub, or to the proxy, which the request itself then goes through."""
-    begun = time.perf_counter()
-    try:
-        connection = socket.create_connection((host, port), timeout=_SECONDS)
-    except OSError as error:
-        return Check(
-            "connection",
-            FAILURE,
-            f"cannot connect to {host}:{port}: {error.strerror or error}",
-            "check the port in the URL, a firewall, or HTTPS_PROXY if this network needs a proxy",
-            Exit.HUB,
-        )
-    with connection:
-        if route.proxy is not None or route.context is None:
-            milliseconds = (time.perf_counter() - begun) * 1000
-            return Check("connection", OK, f"to {host}:{port} in {milliseconds:.0f} ms")
-        return _tls(connection, origin, route.context)
-
-
-def _tls(connection: socket.socket, origin: Origin, context: ssl.SSLContext) -> Check:
-    where = f"{origin.host}:{origin.port}"
-    try:
-        with context.wrap_socket(connection, server_hostname=origin.host) as secure:
-            return _certificate(secure, origin.host)
-    except ssl.SSLCertVerificationError as error:
-        return Check(
-            "TLS",
-            FAILURE,
-            f"the certificate of {where} is not accepted: {error.verify_message}",
-            "check the URL; if a proxy of your company replaces certificates, name its certificate "
-            "in SSL_CERT_FILE",
-            Exit.HUB,
-        )
-    except OSError as error:
-        why = getattr(error, "reason", None) or error.strerror or error
-        text = f"{where} does not speak TLS as expected: {why}"
-        return Check("TLS", FAILURE, text, "check scheme and port of the URL", Exit.HUB)
-
-
-def _certificate(secure: ssl.SSLSocket, host: str) -> Check:
-    certificate = secure.getpeercert() or {}
-    text = f"{secure.version()}, the certificate is valid for {host}"
-    ends = certificate.get("notAfter")
-    if not isinstance(ends, str):
-        return Check("TLS", OK, text)
-    days = (ssl.cert_time_to_seconds(ends) - time.time()) / 86400
-    text = f"{text}, until {ends} (in {days:.0f} d)"
-    if days < _CERTIFICATE_DAYS:
-        return Check("TLS", WARNING, text, "the operator of the Hub must renew it soon")
-    return Check("TLS", OK, text)
-
-
 def _hub(client: KatavenClient, credentials: Credentials) -> Iterator[Check]:
-    hurried = client.with_options(timeout=_SECONDS, max_retries=0, deadline=3 * _SECONDS)
+    hurried = client.with_options(timeout=SECONDS, max_retries=0, deadline=3 * SECONDS)
     begun = time.time()
     steady = time.perf_counter()
     try:
