@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import sqlite3
 import sys
+import textwrap
 import time
 from dataclasses import asdict
 from email.utils import parsedate_to_datetime
@@ -22,7 +24,7 @@ from kataven._version import __version__
 from kataven.cli.checks import FAILURE, OK, SECONDS, WARNING, Check, check_network
 from kataven.cli.credentials import Credentials, checked
 from kataven.cli.exit_codes import Exit, failure_of
-from kataven.cli.output import document, printable, say
+from kataven.cli.output import document, printable, say, styled, takes_drawing
 from kataven.cli.profiles import config_path
 from kataven.cli.session import Session, command
 from kataven.config import DEFAULT_BASE_URL, read_base_url
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from kataven.cli.credentials import Source
 
 _COLORS: Final = {OK: "green", WARNING: "yellow", FAILURE: "red"}
+_INDENT: Final = 20
+_NARROWEST: Final = 30
 _EXTRAS: Final = ("cli", "sandbox", "contacts", "parquet", "redis", "otel")
 # A start in a minute may be refused as past, and a JWT as not yet valid, if a clock is off by more.
 _SKEW_SECONDS: Final = 30
@@ -71,9 +75,20 @@ def doctor(session: Session) -> None:
 
 
 def _show(check: Check) -> None:
-    say(f"{check.state:<8} {check.name:<10} {printable(check.text)}", fg=_COLORS[check.state])
-    if check.advice:
-        say(f"{'':<8} {'':<10} {printable(check.advice)}")
+    lines = [*_lines(check.text), *_lines(check.advice)]
+    state = styled(f"{check.state:<8}", sys.stdout, fg=_COLORS[check.state])
+    say(f"{state} {check.name:<10} {lines[0]}")
+    for line in lines[1:]:
+        say(f"{'':<{_INDENT}}{line}")
+
+
+def _lines(text: str) -> list[str]:
+    """Return text as lines: as many as the terminal needs, one where there is none."""
+    text = printable(text)
+    if not takes_drawing(sys.stdout):
+        return [text] if text else []
+    width = max(shutil.get_terminal_size().columns - _INDENT, _NARROWEST)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _checks(session: Session) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import subprocess
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from kataven.cli.app import main
 from kataven.sandbox import Sandbox
+from tests.cli.conftest import Command
 from tests.cli.isolated import SECRET, Isolated, key_of
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close, refused_port
@@ -104,6 +106,23 @@ def test_embedded_hub_as_a_process_prints_a_line_for_each_check(tmp_path):
     assert "API key of account sandbox" in done.stdout
     assert sandbox_secret(env["KATAVEN_API_KEY"]) not in done.stdout
     assert (quiet.returncode, quiet.stdout) == (0, "")
+
+
+def test_long_lines_are_wrapped_on_a_terminal(tmp_path):
+    command = Command(tmp_path)
+    try:
+        env = {**Isolated(tmp_path).env(), "KATAVEN_BASE_URL": "http://hub.example.com"}
+        code, seen = command.on_terminal("doctor", columns=60, env=env).finish()
+    finally:
+        command.close()
+
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+    assert code == 4
+    assert plain[0].startswith("ok       versions   kataven ")
+    assert "\x1b[31mfailure \x1b[0m key " in seen
+    # Only a word that is longer than a line, such as a path, is left.
+    assert all(len(line) <= 60 or len(line[20:].split()) == 1 for line in plain)
+    assert any(line.startswith(" " * 20) for line in plain)
 
 
 def sandbox_secret(key: str) -> str:
