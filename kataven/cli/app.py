@@ -1,8 +1,7 @@
-"""Entry point of the ``kataven`` command: runs it and reports every error in one line.
+"""Entry point of the ``kataven`` command: runs it and turns every error into lines and a code.
 
-Knows the exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted; a command may choose
-another. Must not know any command. Loads click inside ``main`` only, so that an error can name the
-extra that is missing.
+Which error has which exit code is in ``exit_codes``. Must not know any command. Loads click inside
+``main`` only, so that an error can name the extra that is missing.
 """
 
 from __future__ import annotations
@@ -12,13 +11,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from kataven.cli.stopping import Terminated, take_default_ctrl_c, terminated_like_ctrl_c
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILED = 1
-INTERRUPTED = 130
+    from kataven.cli.exit_codes import Failure
+
 # Installed by the extra ``cli``; errors from other parts of kataven name their own extra.
-EXTRA = frozenset({"click", "rich"})
+EXTRA = frozenset({"click", "rich", "platformdirs", "tomlkit"})
+# Set by the completion script of a shell, as click makes it.
+COMPLETION = "_KATAVEN_COMPLETE"
 # What writing to a full disk, a closed pipe or a closed file raises.
 _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG})
 
@@ -30,71 +33,115 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The arguments after ``kataven``. None means those of the process.
 
     Returns:
-        The exit code: 0 on success, 1 on failure, 2 on a usage error, 130 if interrupted, or the
-        code that the command chose.
+        The exit code, one of ``kataven.cli.exit_codes.Exit``.
     """
     try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        with terminated_like_ctrl_c():
+            return _run(arguments)
+    except KeyboardInterrupt as stop:
+        # From here on a second Ctrl-C ends the process at once.
+        take_default_ctrl_c()
+        for note in getattr(stop, "__notes__", ()):
+            _write(f"{note}\n")
+        return 143 if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         # The reader of the output is gone (`| head -1`): exit silently.
         _discard_stdout()
-        return FAILED
+        return 141
     except Exception as error:  # noqa: BLE001 - users of the command never see a traceback
         return _report(error)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    import click
-
-    from kataven.cli.commands import kataven
-
     try:
-        code = kataven.main(arguments, prog_name="kataven", standalone_mode=False)
-    except click.ClickException as error:
+        import click
+
+        from kataven.cli.commands import kataven
+    except ModuleNotFoundError as error:
+        return _missing(error)
+    if instruction := os.environ.get(COMPLETION):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(kataven, {}, "kataven", COMPLETION, instruction)
+    try:
+        # Not kataven.main(): that ends the process with 1 when the reader of the output is gone,
+        # and in older versions turns Ctrl-C into an exception of its own, which loses its notes.
+        with kataven.make_context(
+            "kataven", list(sys.argv[1:] if arguments is None else arguments)
+        ) as context:
+            code = kataven.invoke(context)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.UsageError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        from kataven.cli.exit_codes import Exit, Failure
+
+        return _show(Failure(Exit.LOCAL, error.format_message()))
     except click.Abort:
-        return INTERRUPTED
+        _write("\nAborted; nothing was sent.\n")
+        return 130
+    # What is still buffered must fail here, where a full disk or a closed pipe is reported.
+    if sys.stdout is not None:
+        sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
 
-def _report(error: Exception) -> int:
-    """Print an error as one line; KATAVEN_LOG=debug adds the traceback of an unexpected one."""
-    from kataven.errors import KatavenError
+def _missing(error: ModuleNotFoundError) -> int:
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRA:
+        raise error
+    _write(
+        f"Error: the kataven command needs {module}, which is not installed: "
+        "pip install 'kataven[cli,sandbox]'\n"
+    )
+    return 10
 
-    if isinstance(error, ModuleNotFoundError):
-        module = (error.name or "").partition(".")[0]
-        if module in EXTRA:
-            return _fail(
-                f"the kataven command needs {module}, which is not installed: "
-                "pip install 'kataven[cli,sandbox]'"
-            )
-    if isinstance(error, OSError) and _comes_from_printing(error):
-        _discard_stdout()
-        return _fail(
-            f"cannot write to standard output: {error.strerror or error}; redirect the output to "
-            "another place"
-        )
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return _fail(f"{error.filename}: {error.strerror}")
-    if isinstance(error, (KatavenError, ImportError, OSError)):
-        return _fail(str(error))
-    if os.environ.get("KATAVEN_LOG", "").lower() == "debug":
+
+def _report(error: Exception) -> int:
+    """Print an error in two lines; with --debug or KATAVEN_LOG=debug, its traceback before them."""
+    from kataven.cli.exit_codes import Exit, Failure, failure_of
+
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
+        return _missing(error)
+    if "--debug" in sys.argv or os.environ.get("KATAVEN_LOG", "").lower() == "debug":
         import traceback
 
         traceback.print_exception(error)
-    return _fail(
-        f"internal error in kataven: {type(error).__name__}: {error} "
-        "(set KATAVEN_LOG=debug for a traceback, and please report it)"
+    if isinstance(error, OSError) and _comes_from_printing(error):
+        _discard_stdout()
+        return _show(
+            Failure(
+                Exit.LOCAL,
+                f"cannot write to standard output: {error.strerror or error}",
+                "redirect the output to another place",
+            )
+        )
+    failure = failure_of(error)
+    if failure is None:
+        failure = Failure(
+            Exit.LOCAL,
+            f"internal error in kataven: {type(error).__name__}: {error}",
+            "run it again with --debug for a traceback, and please report it",
+        )
+    return _show(failure)
+
+
+def _show(failure: Failure) -> int:
+    from kataven.cli.output import note, printable
+
+    note(f"Error: {printable(failure.what)}", fg="red")
+    advice = f"{failure.advice} " if failure.advice else ""
+    note(
+        f"Hint: {advice}(exit code {failure.code:d})" if advice else f"(exit code {failure.code:d})"
     )
+    return int(failure.code)
 
 
-def _fail(message: str) -> int:
+def _write(text: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(f"Error: {message}\n")
-    return FAILED
+        sys.stderr.write(text)
 
 
 def _comes_from_printing(error: OSError) -> bool:

@@ -18,7 +18,7 @@ import click
 
 from kataven import KatavenClient
 from kataven.cli.example import example_contacts
-from kataven.cli.render import Outcome, View, open_view, percent, span, warn
+from kataven.cli.render import Outcome, Pace, View, open_view, percent, span, warn
 from kataven.cli.stopping import Terminated, ignore_ctrl_c, terminated_like_ctrl_c
 from kataven.sandbox import Sandbox
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path("kataven-demo")
 RESULTS: Final = FOLDER / "results.csv"
 
+CAMPAIGN: Final = "Spring renewals"
 CONCURRENT_CALLS: Final = 20
 RETRIES: Final = 1
 RETRY_DELAY_SECONDS: Final = 120
@@ -65,7 +66,7 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 success, 1 failure, 2 usage error, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 success, 2 usage error, 10 local failure, 130 Ctrl-C, 143 SIGTERM.",
 )
 @click.option(
     "--speed",
@@ -134,12 +135,13 @@ def _play(run: _Run, view: View, speed: float, seed: int) -> None:
         )
         with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
             campaign_id = _start(client, view)
+            pace = Pace(hub_seconds=speed, plain_seconds=None)
             with (
                 client.campaigns.watch(campaign_id) as watched,
-                view.progress(hub_seconds=speed) as show,
+                view.progress({campaign_id: CAMPAIGN}, pace) as show,
             ):
                 for run.last in watched:
-                    show(run.last)
+                    show(campaign_id, run.last)
             _write_results(run, client, campaign_id)
     outcomes = _outcomes(RESULTS)
     view.outcomes(outcomes)
@@ -162,7 +164,7 @@ def _start(client: KatavenClient, view: View) -> str:
     path = example_contacts()
     with path.open("rb") as contacts:
         campaign = client.campaigns.create(
-            "Spring renewals",
+            CAMPAIGN,
             agent_id="agent_demo",
             phone_number_id="number_demo",
             contacts=contacts,

@@ -1,4 +1,4 @@
-"""How the command line looks: the only module that styles output or loads rich.
+"""How progress and outcomes look: the only module that draws with rich.
 
 Two views with the same methods: a live one for terminals, plain lines for everything else. Knows
 progress and outcomes as plain values. Must not know clients or the Hub.
@@ -6,16 +6,18 @@ progress and outcomes as plain values. Must not know clients or the Hub.
 
 from __future__ import annotations
 
-import os
 import sys
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import click
 
+from kataven.cli.output import printable, takes_drawing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -30,16 +32,19 @@ _STYLES: Final = {
     "completed": "green",
     "failed": "red",
     "cancelled": "dim",
-    "running": "yellow",
+    "running": "cyan",
     "paused": "magenta",
+    "scheduled": "magenta",
 }
 # The width of the table of outcomes with all its columns.
 _TABLE_WIDTH: Final = 56
 _GAP: Final = 3
 # The plain view prints a line whenever progress passes a multiple of this fraction.
 _STEP: Final = 0.1
+# From this age on, the last word from the Hub is shown as old.
+_OLD_SECONDS: Final = 30.0
 
-Show: TypeAlias = "Callable[[CampaignProgress], None]"
+Show: TypeAlias = "Callable[[str, CampaignProgress], None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,20 @@ class Outcome:
     calls: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often progress is shown, and in which time.
+
+    Attributes:
+        hub_seconds: Seconds on the Hub's clock per real second; more than 1 for an embedded Hub.
+        plain_seconds: The least number of seconds between two plain lines about a campaign; None
+            for a line at each tenth of progress.
+    """
+
+    hub_seconds: float = 1.0
+    plain_seconds: float | None = 10.0
+
+
 class View(Protocol):
     """What a command uses to show something."""
 
@@ -66,11 +85,15 @@ class View(Protocol):
         """Show a line of text."""
         ...
 
-    def progress(self, hub_seconds: float) -> AbstractContextManager[Show]:
-        """Show progress while the context is open; it returns a function to call with each update.
+    def progress(self, names: Mapping[str, str], pace: Pace = ...) -> AbstractContextManager[Show]:
+        """Show the progress of campaigns while the context is open.
 
         Args:
-            hub_seconds: The number of seconds on the Hub's clock per real second.
+            names: The name of each campaign by its id, in the order to show them.
+            pace: How often and in which time.
+
+        Returns:
+            A function to call with the id of a campaign and its latest progress.
         """
         ...
 
@@ -81,22 +104,17 @@ class View(Protocol):
 
 def open_view() -> View:
     """Return the live view if standard output is a terminal that can move its cursor."""
-    return TerminalView() if _draws(sys.stdout) else PlainView()
+    return TerminalView() if takes_drawing(sys.stdout) else PlainView()
 
 
 def warn(text: str) -> None:
     """Print a sentence to standard error; on a terminal it is wrapped at words."""
-    if not _draws(sys.stderr):
+    if not takes_drawing(sys.stderr):
         click.echo(text, err=True)
         return
     from rich.console import Console
 
     Console(stderr=True, highlight=False).print(text, markup=False)
-
-
-def _draws(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def span(seconds: float | None) -> str:
@@ -122,7 +140,11 @@ def _share(part: int, whole: int) -> str:
 
 
 def _label(status: str) -> str:
-    return status.replace("_", " ")
+    return printable(status).replace("_", " ")
+
+
+def _done(progress: CampaignProgress) -> int:
+    return sum(progress.counts.get(word, 0) for word in ("completed", "failed", "cancelled"))
 
 
 class PlainView:
@@ -133,16 +155,28 @@ class PlainView:
         click.echo(text)
 
     @contextmanager
-    def progress(self, hub_seconds: float) -> Iterator[Show]:  # noqa: ARG002 - lines are short
-        """Print a line for each tenth of progress and for each change of status."""
-        seen: tuple[str, int] | None = None
+    def progress(self, names: Mapping[str, str], pace: Pace = Pace()) -> Iterator[Show]:
+        """Print a line for each change, as often as the pace allows."""
+        several = len(names) > 1
+        seen: dict[str, object] = {}
+        spoke: dict[str, float] = {}
 
-        def show(progress: CampaignProgress) -> None:
-            nonlocal seen
-            now = (progress.status, int((progress.fraction_done or 0) / _STEP))
-            if now != seen:
-                seen = now
-                self.say(self._line(progress))
+        def show(campaign_id: str, progress: CampaignProgress) -> None:
+            now = time.monotonic()
+            line = _line(progress)
+            if pace.plain_seconds is None:
+                key: object = (progress.status, int((progress.fraction_done or 0) / _STEP))
+            else:
+                key = (progress.status, progress.counts, progress.active_calls)
+                recent = now - spoke.get(campaign_id, -pace.plain_seconds) < pace.plain_seconds
+                if recent and not progress.terminal:
+                    return
+            if seen.get(campaign_id) != key:
+                seen[campaign_id] = key
+                spoke[campaign_id] = now
+                self.say(f"{campaign_id} {line}" if several else line)
+                # A log file is read while the campaign runs.
+                sys.stdout.flush()
 
         yield show
 
@@ -151,7 +185,13 @@ class PlainView:
         total = sum(outcome.contacts for outcome in outcomes)
         rows = [("status", "last error", "contacts", "share", "calls")]
         rows += [
-            (_label(o.status), o.error, str(o.contacts), _share(o.contacts, total), str(o.calls))
+            (
+                _label(o.status),
+                printable(o.error),
+                str(o.contacts),
+                _share(o.contacts, total),
+                str(o.calls),
+            )
             for o in outcomes
         ]
         rows.append(("all", "", str(total), "100.0%", str(sum(o.calls for o in outcomes))))
@@ -165,14 +205,14 @@ class PlainView:
             self.say("  ".join(cells).rstrip())
         self.say("")
 
-    @staticmethod
-    def _line(progress: CampaignProgress) -> str:
-        counts = ", ".join(f"{progress.counts.get(s, 0)} {_label(s)}" for s in STATUSES)
-        line = f"{progress.status} {percent(progress.fraction_done):>5}: {counts}"
-        if progress.terminal:
-            return line
-        eta = span(progress.eta_seconds)
-        return f"{line}; {progress.active_calls or 0} calls in flight, ETA {eta}"
+
+def _line(progress: CampaignProgress) -> str:
+    counts = ", ".join(f"{progress.counts.get(s, 0)} {_label(s)}" for s in STATUSES)
+    line = f"{printable(progress.status)} {percent(progress.fraction_done):>5}: {counts}"
+    if progress.terminal:
+        return line
+    eta = span(progress.eta_seconds)
+    return f"{line}; {progress.active_calls or 0} calls in flight, ETA {eta}"
 
 
 class TerminalView:
@@ -184,17 +224,19 @@ class TerminalView:
         self._console: Console = Console(highlight=False)
 
     def say(self, text: str) -> None:
-        """Print a line of text, wrapped at words."""
+        """Print a line of text, wrapped at words; above the display while there is one."""
         self._console.print(text, markup=False)
 
     @contextmanager
-    def progress(self, hub_seconds: float) -> Iterator[Show]:
-        """Redraw the progress ten times a second; the last frame stays on the screen."""
+    def progress(self, names: Mapping[str, str], pace: Pace = Pace()) -> Iterator[Show]:
+        """Redraw the progress four times a second; the last frame stays on the screen."""
         from rich.live import Live
 
-        picture = _Picture(hub_seconds)
+        picture = _Picture(
+            {campaign_id: _Block(campaign_id, name) for campaign_id, name in names.items()}, pace
+        )
         try:
-            with Live(picture, console=self._console, refresh_per_second=10):
+            with Live(picture, console=self._console, refresh_per_second=4):
                 yield picture.show
         finally:
             # A signal may arrive after Live hid the cursor and before its own cleanup is in place.
@@ -219,49 +261,111 @@ class TerminalView:
         table.add_column("Calls", footer=str(calls), justify="right")
         for o in outcomes:
             share = [_share(o.contacts, total)] if wide else []
-            cells = [_label(o.status), o.error, str(o.contacts), *share, str(o.calls)]
+            cells = [_label(o.status), printable(o.error), str(o.contacts), *share, str(o.calls)]
             table.add_row(*cells, style=_STYLES.get(o.status, ""))
         self._console.print(table)
 
 
+@dataclass(slots=True)
+class _Block:
+    """What is shown of one campaign."""
+
+    campaign_id: str
+    name: str
+    progress: CampaignProgress | None = None
+    heard: float = field(default_factory=time.monotonic)
+
+
 class _Picture:
-    """The live part: a progress bar, counts, calls in flight and the remaining time."""
+    """The live part: for each campaign a bar, counts, calls in flight, rate and remaining time."""
 
-    def __init__(self, hub_seconds: float) -> None:
-        self._hub_seconds = hub_seconds
-        self._progress: CampaignProgress | None = None
+    def __init__(self, blocks: Mapping[str, _Block], pace: Pace) -> None:
+        self._blocks = blocks
+        self._pace = pace
 
-    def show(self, progress: CampaignProgress) -> None:
+    def show(self, campaign_id: str, progress: CampaignProgress) -> None:
         """Store the latest progress; the next refresh draws it."""
-        self._progress = progress
+        block = self._blocks[campaign_id]
+        block.progress, block.heard = progress, time.monotonic()
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        # The display must not be higher than the screen, or the terminal scrolls at each refresh.
+        lines = max(1, options.size.height - 1)
+        hidden = 0
+        for number, block in enumerate(self._blocks.values()):
+            parts = list(self._block(block, options, titled=len(self._blocks) > 1))
+            last = number == len(self._blocks) - 1
+            if lines < len(parts) + (not last):
+                hidden += 1
+                continue
+            lines -= len(parts)
+            yield from parts
+        if hidden:
+            yield Text(f"and {hidden} more; enlarge the window to see them", style="dim")
+
+    def _block(
+        self, block: _Block, options: ConsoleOptions, *, titled: bool
+    ) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        width = options.max_width
+        if titled:
+            title = f"{printable(block.name)} ({block.campaign_id})"
+            yield Text(title, style="bold", no_wrap=True, overflow="ellipsis")
+        progress = block.progress
+        if progress is None:
+            yield Text("waiting for the first word from the Hub", style="dim")
+            return
+        yield self._bar(progress)
+        yield from self._counts(progress, width)
+        yield from _side_by_side(
+            [Text(line, style=style) for line, style in self._facts(block, progress)], width
+        )
+
+    @staticmethod
+    def _bar(progress: CampaignProgress) -> RenderableType:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        progress = self._progress
-        if progress is None:
-            yield Text("waiting for the first snapshot", style="dim")
-            return
         head = Table.grid(expand=True, padding=(0, 1))
         head.add_column(no_wrap=True)
         head.add_column(ratio=1)
         head.add_column(justify="right", no_wrap=True)
+        failed = progress.terminal and progress.status != "completed"
+        style = "red" if failed else "green"
+        done = "" if progress.total is None else f"{_done(progress):,} / {progress.total:,} "
         head.add_row(
-            Text(progress.status, style=_STYLES.get(progress.status, "bold")),
-            ProgressBar(total=1.0, completed=progress.fraction_done or 0.0),
-            percent(progress.fraction_done),
+            Text(printable(progress.status), style=_STYLES.get(progress.status, "bold")),
+            ProgressBar(
+                total=1.0,
+                completed=progress.fraction_done or 0.0,
+                complete_style=style,
+                finished_style=style,
+            ),
+            f"{done}{percent(progress.fraction_done)}",
         )
-        yield head
-        yield from self._counts(progress, options.max_width)
-        lines = [f"{progress.active_calls or 0} calls in flight"]
+        return head
+
+    def _facts(self, block: _Block, progress: CampaignProgress) -> Iterator[tuple[str, str]]:
+        scale = self._pace.hub_seconds
+        yield f"{progress.active_calls or 0} calls in flight", ""
         if not progress.terminal:
-            lines.append(f"ETA {span(progress.eta_seconds)}")
-        lines.append(f"Hub time {span(progress.elapsed_seconds * self._hub_seconds)}")
-        yield from _side_by_side([Text(line) for line in lines], options.max_width)
+            if progress.calls_per_minute:
+                yield f"{progress.calls_per_minute:.0f} a minute", ""
+            yield f"ETA {span(progress.eta_seconds)}", ""
+        if scale == 1:
+            yield f"{span(progress.elapsed_seconds)} elapsed", ""
+        else:
+            yield f"Hub time {span(progress.elapsed_seconds * scale)}", ""
+        age = time.monotonic() - block.heard
+        if not progress.terminal and age >= 1 and scale == 1:
+            style = "yellow" if age > _OLD_SECONDS else "dim"
+            yield f"last word from the Hub {span(age)} ago", style
 
     @staticmethod
     def _counts(progress: CampaignProgress, width: int) -> Iterator[RenderableType]:
@@ -279,10 +383,16 @@ class _Picture:
 
 
 def _side_by_side(cells: Sequence[Text], width: int) -> Iterator[RenderableType]:
-    """Put cells on one line if they fit, otherwise below each other."""
+    """Put cells next to each other, as many on each line as fit."""
     from rich.text import Text
 
-    if sum(cell.cell_len + _GAP for cell in cells) - _GAP <= width:
-        yield Text(" " * _GAP).join(cells)
-    else:
-        yield from cells
+    row: list[Text] = []
+    used = 0
+    for cell in cells:
+        if row and used + _GAP + cell.cell_len > width:
+            yield Text(" " * _GAP).join(row)
+            row, used = [], 0
+        used += cell.cell_len + (_GAP if row else 0)
+        row.append(cell)
+    if row:
+        yield Text(" " * _GAP).join(row)

@@ -41,6 +41,12 @@ def ignore_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def take_default_ctrl_c() -> None:
+    """Let the next Ctrl-C end the process at once, whatever it is doing."""
+    if _takes_signals():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _raise_terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
     raise Terminated
 

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kataven import KatavenClient
+from kataven.sandbox import Sandbox
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -28,7 +31,8 @@ def environment(**more: str) -> dict[str, str]:
     """Return the machine's environment without variables that change how the output looks."""
     unwanted = {
         *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "KATAVEN_LOG"),
-        "PYTHONUNBUFFERED",
+        *("PYTHONUNBUFFERED", "KATAVEN_API_KEY", "KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID"),
+        "KATAVEN_PROFILE",
     }
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
@@ -84,16 +88,22 @@ class Command:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Added to the environment of every process.
+        self.env: dict[str, str] = {}
         self.terminals: list[Terminal] = []
 
     def start(
-        self, *arguments: str, code: str = ENTRY, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        code: str = ENTRY,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             cwd=self.folder,
-            env=environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
+            env=environment(**{**self.env, **(env or {})}),
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -101,10 +111,16 @@ class Command:
         )
 
     def run(
-        self, *arguments: str, code: str = ENTRY, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        code: str = ENTRY,
+        env: Mapping[str, str] | None = None,
+        given: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, code=code, env=env) as process:
-            out, err = process.communicate()
+        """Run it to its end; ``given`` is its standard input."""
+        stdin = subprocess.DEVNULL if given is None else subprocess.PIPE
+        with self.start(*arguments, code=code, env=env, stdin=stdin) as process:
+            out, err = process.communicate(given)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def into_full_disk(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -130,7 +146,7 @@ class Command:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             cwd=self.folder,
-            env=environment(**(env or {})),
+            env=environment(**{**self.env, **(env or {})}),
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -152,9 +168,51 @@ class Command:
 
 @pytest.fixture
 def kataven(tmp_path: Path) -> Iterator[Command]:
-    command = Command(tmp_path)
+    """The command, in a folder of its own, with a home of its own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    command = Command(folder)
+    # Settings, caches and quotas of the developer must not be used, nor changed.
+    for name in ("CONFIG", "CACHE", "STATE"):
+        command.env[f"XDG_{name}_HOME"] = str(tmp_path / name.lower())
     yield command
     command.close()
+
+
+@pytest.fixture
+def speed() -> float:
+    """How many times as fast as real time the Hub is; parametrise it where a campaign must end."""
+    return 1.0
+
+
+@pytest.fixture
+def hub(speed: float) -> Iterator[Sandbox]:
+    """An embedded Hub."""
+    with Sandbox(time_scale=speed, seed=1) as hub:
+        yield hub
+
+
+@pytest.fixture
+def on_hub(kataven: Command, hub: Sandbox) -> Command:
+    """The command, with key and URL of the Hub in its environment."""
+    kataven.env |= {"KATAVEN_API_KEY": hub.api_key, "KATAVEN_BASE_URL": hub.url}
+    return kataven
+
+
+@pytest.fixture
+def contacts(kataven: Command) -> Path:
+    """A list of 30 contacts, ``contacts.csv`` in the folder of the command."""
+    path = kataven.folder / "contacts.csv"
+    rows = "".join(f"+1415555{number:04},Ann\n" for number in range(100, 130))
+    path.write_text(f"phone_number,name\n{rows}")
+    return path
+
+
+@pytest.fixture
+def client(hub: Sandbox) -> Iterator[KatavenClient]:
+    """A client of the same account, to see what a command did."""
+    with KatavenClient(hub.api_key, base_url=hub.url) as client:
+        yield client
 
 
 @pytest.fixture

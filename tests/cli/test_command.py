@@ -28,7 +28,7 @@ def raising(monkeypatch):
         module = ModuleType("commands_of_a_test")
         setattr(module, "raise", command)
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(COMMANDS, "raise", (module.__name__, "Raises."))
+        monkeypatch.setitem(COMMANDS, "raise", (module.__name__, "raise", "Raises."))
 
     return add
 
@@ -49,7 +49,10 @@ def test_version_is_printed_without_importing_httpx_rich_or_a_server(kataven):
     ("arguments", "message"),
     [
         (["--bogus"], "No such option '--bogus'"),
-        (["nope"], "No such command 'nope'"),
+        (["nope"], "There is no command 'nope': 'kataven --help' lists the commands."),
+        (["dmeo"], "There is no command 'dmeo': did you mean 'kataven demo'?"),
+        (["campaigns", "lst"], "did you mean 'kataven campaigns list'?"),
+        (["campaigns", "get", "--profil", "x", "id"], "Did you mean '--profile'?"),
         (["demo", "--speed", "0"], "0.0 is not in the range"),
         (["demo", "--speed", "nan"], "nan is not a number; use one from 1 to 1000"),
         (["demo", "--speed", "inf"], "inf is not in the range"),
@@ -75,7 +78,7 @@ def test_help_lists_every_command_without_importing_any(kataven):
     done = kataven.run("--help", code=code)
 
     assert done.stdout.endswith("\n[]\n")
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, _, summary) in COMMANDS.items():
         assert name in done.stdout
         assert summary in done.stdout
 
@@ -89,40 +92,44 @@ def test_missing_extra_prints_one_line_with_the_install_command(kataven, missing
 
     done = kataven.run("demo", "--speed", "1000", code=code)
 
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 10
     assert missing in done.stderr
+    assert "Traceback" not in done.stderr
     assert "pip install 'kataven[" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("error", "code", "line"),
     [
-        (KatavenError("what went wrong"), "Error: what went wrong\n"),
-        (NotFoundError("no such campaign", status_code=404), "Error: no such campaign\n"),
-        (PermissionError(13, "Permission denied", "a.csv"), "Error: a.csv: Permission denied\n"),
-        (TimeoutError("waited too long"), "Error: waited too long\n"),
-        (click.ClickException("not like this"), "Error: not like this\n"),
+        (KatavenError("what went wrong"), 8, "Error: what went wrong"),
+        (NotFoundError("no such campaign", status_code=404), 5, "Error: no such campaign"),
+        (PermissionError(13, "Permission denied", "a.csv"), 10, "Error: a.csv: Permission denied"),
+        (TimeoutError("waited too long"), 10, "Error: waited too long"),
+        (click.ClickException("not like this"), 10, "Error: not like this"),
+        (KatavenError("the Hub's \x1b[31m\nwords"), 8, r"Error: the Hub's \x1b[31m\nwords"),
     ],
 )
-def test_errors_print_one_line_and_exit_with_1(raising, capsys, error, line):
+def test_errors_print_what_happened_and_the_exit_code(raising, capsys, error, code, line):
     raising(error)
 
-    assert main(["raise"]) == 1
-    assert capsys.readouterr() == ("", line)
+    assert main(["raise"]) == code
+    out, err = capsys.readouterr()
+    what, advice = err.splitlines()
+    assert (out, what) == ("", line)
+    assert advice.endswith(f"(exit code {code})")
 
 
 def test_internal_error_shows_a_traceback_only_with_debug_log(raising, capsys, monkeypatch):
     raising(ZeroDivisionError("division by zero"))
 
     monkeypatch.delenv("KATAVEN_LOG", raising=False)
-    assert main(["raise"]) == 1
+    assert main(["raise"]) == 10
     quiet = capsys.readouterr().err
     monkeypatch.setenv("KATAVEN_LOG", "debug")
-    assert main(["raise"]) == 1
+    assert main(["raise"]) == 10
     verbose = capsys.readouterr().err
 
-    assert len(quiet.splitlines()) == 1
+    assert len(quiet.splitlines()) == 2
     assert "internal error in kataven: ZeroDivisionError: division by zero" in quiet
     assert "Traceback" in verbose
 
@@ -145,10 +152,10 @@ def test_exit_code_chosen_by_a_command_is_kept(raising):
 def test_full_disk_under_standard_output_is_reported(kataven, arguments, unbuffered):
     done = kataven.into_full_disk(*arguments, PYTHONUNBUFFERED=unbuffered)
 
-    assert done.returncode == 1
+    assert done.returncode == 10
     assert done.stderr == (
-        "Error: cannot write to standard output: No space left on device; "
-        "redirect the output to another place\n"
+        "Error: cannot write to standard output: No space left on device\n"
+        "Hint: redirect the output to another place (exit code 10)\n"
     )
 
 
@@ -164,5 +171,5 @@ def test_python_m_kataven_runs_the_command(kataven):
 def test_help_of_demo_lists_its_exit_codes(kataven):
     done = kataven.run("demo", "--help")
 
-    codes = "Exit codes: 0 success, 1 failure, 2 usage error, 130 Ctrl-C, 143 SIGTERM."
-    assert codes in [line.strip() for line in done.stdout.splitlines()]
+    codes = "Exit codes: 0 success, 2 usage error, 10 local failure, 130 Ctrl-C, 143 SIGTERM."
+    assert codes in " ".join(done.stdout.split())

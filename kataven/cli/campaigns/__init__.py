@@ -1,0 +1,1 @@
+"""Commands about campaigns. Each module holds the commands of one role."""

@@ -1,0 +1,88 @@
+"""``kataven campaigns create``: checks a list and makes a draft of it. Nobody is called.
+
+Knows the form and the list. What dials is in ``run`` and ``control``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from kataven.cli.campaigns.form import form_options
+from kataven.cli.contacts.problems import read_list, refuse
+from kataven.cli.output import document, note, say
+from kataven.cli.session import Session, command
+from kataven.contacts import check
+
+if TYPE_CHECKING:
+    from kataven import KatavenClient
+    from kataven.cli.campaigns.form import Form
+    from kataven.cli.contacts.problems import ContactList
+    from kataven.contacts import ContactsReport
+    from kataven.types import Campaign
+
+__all__ = ["checked_list", "create", "send_form"]
+
+
+@command(
+    "create",
+    json=True,
+    examples=[
+        (
+            "kataven campaigns create --name Renewals --agent-id agent_1 "
+            "--phone-number-id number_1 --contacts contacts.csv"
+        ),
+    ],
+)
+@form_options
+@click.option("--dry-run", is_flag=True, help="Check everything; create nothing.")
+def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
+    """Create a draft from a contact list; nobody is called before 'kataven campaigns start'.
+
+    The list is checked first. A list with errors, or with a telephone that is in it twice, is
+    refused, and nothing is sent.
+    """
+    contacts, report = checked_list(form)
+    credentials = session.access.credentials()
+    if (scheduled := form["scheduled_at"]) is not None:
+        note(f"Scheduled for {scheduled.shown}.")
+    if dry_run:
+        note(f"Dry run: a draft with {report.rows:,} contacts would be created; nothing was sent.")
+        return
+    with session.access.client(credentials) as client:
+        campaign = send_form(client, form, contacts)
+    if session.json:
+        document(campaign)
+        return
+    say(f"Campaign {campaign.get('id')} is a draft with {report.rows:,} contacts.")
+    if not session.quiet:
+        note(f"Start it: kataven campaigns start {campaign.get('id')}")
+
+
+def checked_list(form: Form) -> tuple[ContactList, ContactsReport]:
+    """Read the list and check it.
+
+    Raises:
+        ContactsError: It is refused.
+    """
+    contacts = read_list(form["contacts"])
+    report = check(contacts)
+    if not form["no_check"]:
+        refuse(report, allow_duplicates=form["allow_duplicates"])
+    return contacts, report
+
+
+def send_form(client: KatavenClient, form: Form, contacts: ContactList) -> Campaign:
+    """Create the campaign."""
+    scheduled = form["scheduled_at"]
+    return client.campaigns.create(
+        form["name"],
+        agent_id=form["agent_id"],
+        phone_number_id=form["phone_number_id"],
+        contacts=contacts,
+        max_concurrent_calls=form["max_concurrent_calls"],
+        retries_per_contact=form["retries_per_contact"],
+        retry_delay_seconds=form["retry_delay_seconds"],
+        scheduled_at=None if scheduled is None else scheduled.sent,
+    )

@@ -1,0 +1,108 @@
+"""The options of ``create`` and ``run``, under the names of the library's parameters.
+
+Knows the form of a campaign. Sends nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from kataven.cli.times import scheduled_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven.cli.times import ScheduledTime
+
+__all__ = ["Form", "form_options"]
+
+
+class Form(TypedDict):
+    """What ``create`` and ``run`` are asked to create, as click passes it.
+
+    Attributes:
+        name: The name of the campaign.
+        agent_id: The agent that speaks.
+        phone_number_id: The number that calls.
+        contacts: The path of the list, ``-`` for standard input.
+        max_concurrent_calls: Calls in flight at once.
+        retries_per_contact: How often a contact is dialled again.
+        retry_delay_seconds: Seconds between two calls to one contact.
+        scheduled_at: When to begin, or None.
+        allow_duplicates: Whether a telephone may be in the list twice.
+        no_check: Whether the rows of the list are not checked first.
+    """
+
+    name: str
+    agent_id: str
+    phone_number_id: str
+    contacts: str
+    max_concurrent_calls: int
+    retries_per_contact: int
+    retry_delay_seconds: int
+    scheduled_at: ScheduledTime | None
+    allow_duplicates: bool
+    no_check: bool
+
+
+def form_options(function: Callable[..., object]) -> Callable[..., object]:
+    """Add the options to a command, which takes them as ``**form: Unpack[Form]``."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _when(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> ScheduledTime | None:
+    return None if text is None else scheduled_time(text, datetime.now().astimezone())
+
+
+_OPTIONS = (
+    click.option("--name", required=True, help="A name for people to read."),
+    click.option("--agent-id", required=True, help="The agent that speaks."),
+    click.option("--phone-number-id", required=True, help="The number that calls."),
+    click.option(
+        "--contacts",
+        required=True,
+        metavar="FILE",
+        help="The contact list, a CSV file with a column phone_number ('-': standard input).",
+    ),
+    click.option(
+        "--max-concurrent-calls",
+        type=click.IntRange(1, 100),
+        default=5,
+        show_default=True,
+        help="Calls of this campaign in flight at once.",
+    ),
+    click.option(
+        "--retries-per-contact",
+        type=click.IntRange(0, 5),
+        default=0,
+        show_default=True,
+        help="How often a contact is dialled again.",
+    ),
+    click.option(
+        "--retry-delay-seconds",
+        type=click.IntRange(min=60),
+        default=300,
+        show_default=True,
+        help="Seconds between two calls to one contact.",
+    ),
+    click.option(
+        "--scheduled-at",
+        metavar="TIME",
+        callback=_when,
+        help="When to begin: RFC 3339, '2026-12-01 09:00 Europe/Berlin', or '+2h'. Whether the Hub "
+        "then begins by itself is not documented.",
+    ),
+    click.option(
+        "--allow-duplicates",
+        is_flag=True,
+        help="Accept a telephone that is in the list twice: it is called twice.",
+    ),
+    click.option("--no-check", is_flag=True, help="Do not check the rows of the list first."),
+)

@@ -1,0 +1,103 @@
+"""``kataven campaigns report``: one page about a campaign, for people who do not use a terminal.
+
+Reads every contact of the campaign; what the page looks like is in ``report_page``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kataven.cli.bar import bar
+from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.report_page import Findings, page
+from kataven.cli.output import note, say
+from kataven.cli.session import Session, command
+from kataven.errors import ContactsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kataven import KatavenClient
+
+_PAGE = 100
+
+
+@command(
+    "report",
+    examples=[
+        "kataven campaigns report cmp_1 -o report.html",
+        "kataven campaigns report cmp_1 -o report.html --cleaned report.json",
+    ],
+)
+@click.argument("campaign_id", metavar="ID", shell_complete=complete_ids)
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where the page goes.")
+@click.option(
+    "--cleaned",
+    metavar="FILE",
+    help="What 'kataven contacts clean --report' wrote, to show what the list lost.",
+)
+@click.option(
+    "--with-contacts", is_flag=True, help="List every contact with its phone number on the page."
+)
+def report(
+    session: Session, campaign_id: str, output: str, cleaned: str | None, with_contacts: bool
+) -> None:
+    """Write a page about a campaign: one HTML file, without personal data unless asked for.
+
+    Every contact is read, 100 for each request.
+    """
+    losses = None if cleaned is None else _losses(cleaned)
+    with session.access.client() as client:
+        campaign = client.campaigns.get(campaign_id)
+        findings = _read(session, client, campaign_id, keep=with_contacts)
+    text = page(campaign, findings, losses, datetime.now().astimezone())
+    _write(Path(output), text)
+    say(f"{findings.contacts:,} contacts: {output}")
+    if campaign.get("status") in ("running", "paused", "draft", "scheduled"):
+        note(f"The campaign has not finished ({campaign['status']}).", fg="yellow")
+
+
+def _read(session: Session, client: KatavenClient, campaign_id: str, *, keep: bool) -> Findings:
+    findings = Findings()
+    with bar("Reading contacts", quiet=session.quiet) as show:
+        total = client.campaigns.list_contacts(campaign_id).get("total")
+        known = total if isinstance(total, int) else None
+        for contact in client.campaigns.iter_contacts(campaign_id):
+            findings.add(contact, keep=keep)
+            if findings.contacts % _PAGE == 0:
+                show(findings.contacts, known)
+    return findings
+
+
+def _losses(path: str) -> Mapping[str, object]:
+    try:
+        losses = json.loads(Path(path).read_text("utf-8"))
+    except ValueError as error:
+        raise ContactsError(
+            f"{path} is not a report of 'kataven contacts clean': {error}"
+        ) from None
+    if not isinstance(losses, dict) or "dropped" not in losses:
+        raise ContactsError(
+            f"{path} is not a report of 'kataven contacts clean': it has no key 'dropped'"
+        )
+    return losses
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one step, so that an interruption leaves no half page."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, "utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink()

@@ -1,0 +1,37 @@
+"""Asking before something cannot be undone.
+
+Knows terminals. Must not know what is about to happen: the command says it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kataven.cli.output import note
+
+__all__ = ["confirm"]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a question on the terminal, and go on only if the user agrees.
+
+    Args:
+        question: The question, without a question mark.
+        yes: Whether the user agreed beforehand with ``--yes``.
+
+    Raises:
+        click.UsageError: There is no terminal to ask on.
+        click.exceptions.Exit: The user did not agree; nothing was sent.
+    """
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise click.UsageError(
+            "There is no terminal to ask on: pass --yes to go on without a question. "
+            "Nothing was sent."
+        )
+    if not click.confirm(f"{question}?", default=False, err=True):
+        note("Nothing was sent.")
+        raise click.exceptions.Exit(2)

@@ -1,0 +1,1 @@
+"""Commands about contact lists. Nothing here sends a request."""

@@ -1,0 +1,75 @@
+"""``kataven contacts check``: the problems of a list, before anyone is called.
+
+Exits with 3 for exactly what ``kataven campaigns run`` refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from kataven.cli.bar import bar
+from kataven.cli.contacts.problems import open_list, refusals, show_problems
+from kataven.cli.exit_codes import Exit
+from kataven.cli.output import document, line, say
+from kataven.cli.session import Session, command
+from kataven.contacts import check as check_list
+
+if TYPE_CHECKING:
+    from kataven.contacts import ContactsReport
+
+
+@command(
+    "check",
+    hub=False,
+    json=True,
+    jsonl=True,
+    examples=[
+        "kataven contacts check contacts.csv",
+        "kataven contacts check contacts.csv --region US --jsonl",
+    ],
+)
+@click.argument("file", metavar="FILE")
+@click.option("--region", metavar="CC", help="The country of numbers without '+', such as US.")
+@click.option("--encoding", help="The encoding of the list if it is not UTF-8, such as cp1252.")
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Accept a telephone that is in the list twice."
+)
+def check(
+    session: Session, file: str, region: str | None, encoding: str | None, allow_duplicates: bool
+) -> int:
+    """Check a contact list row by row; FILE is a CSV file, '-' for standard input.
+
+    Exits with 3 if 'kataven campaigns run' would refuse the list. Nothing is sent.
+    """
+    with open_list(file) as opened, bar("Checking", quiet=session.quiet) as show:
+        report = check_list(opened, region=region, encoding=encoding, on_progress=show)
+    refused = refusals(report, allow_duplicates=allow_duplicates)
+    if session.json:
+        document(_as_json(report, ok=not refused))
+    elif session.jsonl:
+        for problem in report.problems:
+            line(asdict(problem))
+    else:
+        show_problems(report, to_stdout=True)
+        words = "row" if report.rows == 1 else "rows"
+        ready = "is ready" if not refused else f"has {refused:,} problems that must be corrected"
+        say(f"The list ({report.rows:,} {words}) {ready}.", fg="red" if refused else "green")
+    return Exit.CONTACTS if refused else Exit.DONE
+
+
+def _as_json(report: ContactsReport, *, ok: bool) -> dict[str, object]:
+    return {
+        "ok": ok,
+        "rows": report.rows,
+        "columns": report.columns,
+        "size": report.size,
+        "encoding": report.encoding,
+        "delimiter": report.delimiter,
+        "errors": report.errors,
+        "warnings": report.warnings,
+        "counts": {kind: count for kind, count in report.counts.items() if count},
+        "problems": [asdict(problem) for problem in report.problems],
+    }

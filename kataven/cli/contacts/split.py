@@ -1,0 +1,64 @@
+"""``kataven contacts split``: divides a list into parts that each fit one campaign.
+
+Writes into a folder, and never over a file that is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from kataven.cli.bar import bar
+from kataven.cli.contacts.problems import open_list
+from kataven.cli.output import document, say
+from kataven.cli.session import Session, command
+from kataven.contacts import split as split_list
+
+
+@command(
+    "split",
+    hub=False,
+    json=True,
+    examples=["kataven contacts split contacts.csv -o parts --max-rows 200"],
+)
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the parts.")
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="The maximum number of contacts in a part.",
+)
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=10_000_000,
+    show_default=True,
+    help="The maximum size of a part.",
+)
+@click.option("--encoding", help="The encoding of the list if it is not UTF-8.")
+def split(
+    session: Session, file: str, output: str, max_rows: int, max_bytes: int, encoding: str | None
+) -> None:
+    """Divide a list into parts that each fit one campaign; '-' reads standard input."""
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: list[dict[str, object]] = []
+    with open_list(file) as opened, bar("Splitting", quiet=session.quiet) as show:
+        for part in split_list(
+            opened, max_bytes=max_bytes, max_rows=max_rows, encoding=encoding, on_progress=show
+        ):
+            with part:
+                path = folder / part.name
+                # "x": an older part of the same name may be of another list.
+                with path.open("xb") as target:
+                    shutil.copyfileobj(part, target)
+                parts.append({"path": str(path), "rows": part.rows})
+    if session.json:
+        document({"parts": parts})
+        return
+    for written in parts:
+        say(f"{written['path']}  {written['rows']:,} rows")

@@ -1,0 +1,161 @@
+"""``kataven sandbox``: an embedded Hub as a process, with the two lines that point a shell to it.
+
+Knows how its options are written. Must not know how the Hub works: that is ``kataven.sandbox``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from kataven.cli.output import line, note, say
+from kataven.cli.session import Session, command
+from kataven.cli.stopping import Terminated
+
+if TYPE_CHECKING:
+    from kataven.sandbox import Sandbox
+
+_EXAMPLE: Final = """'{"per_minute": 5}'"""
+_PORT_ERRORS: Final = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
+
+
+def _object(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, Any]:
+    """Read a JSON object; the Hub itself checks its names and numbers."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"{text!r} is not a JSON object such as {_EXAMPLE}.")
+    return found
+
+
+def _object_or_none(
+    context: click.Context, parameter: click.Parameter, text: str
+) -> dict[str, Any] | None:
+    return None if text == "none" else _object(context, parameter, text)
+
+
+def _scale(_context: click.Context, _parameter: click.Parameter, speed: float) -> float:
+    if not (math.isfinite(speed) and speed > 0):
+        raise click.BadParameter(f"{speed:g} is not a finite number above 0.")
+    return speed
+
+
+@command(
+    "sandbox",
+    hub=False,
+    json=True,
+    examples=[
+        "kataven sandbox --port 8321 --speed 60",
+        "kataven sandbox --path hub.db --seed 1 --json",
+    ],
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8321,
+    show_default=True,
+    help="The port on this machine; 0 for any free one.",
+)
+@click.option(
+    "--speed",
+    type=float,
+    default=60.0,
+    callback=_scale,
+    show_default=True,
+    help="Speed of the Hub's clock, as a multiple of real time.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the call outcomes.")
+@click.option("--path", metavar="FILE", help="Keep the state in this file; default: in memory.")
+@click.option(
+    "--limits",
+    callback=_object_or_none,
+    metavar="JSON",
+    default="{}",
+    help=f"Request limits that differ from the documented ones, such as {_EXAMPLE}, or 'none'.",
+)
+@click.option(
+    "--call-limits",
+    callback=_object,
+    metavar="JSON",
+    default="{}",
+    help="""Limits on calls that differ, such as '{"concurrent_max": 10}'.""",
+)
+def sandbox(
+    session: Session,
+    port: int,
+    speed: float,
+    seed: int,
+    path: str | None,
+    limits: dict[str, Any] | None,
+    call_limits: dict[str, Any],
+) -> None:
+    """Run an embedded Hub until Ctrl-C or SIGTERM; nobody is called.
+
+    It listens on this machine only and simulates every call. It prints its URL and a key, and the
+    two lines that let a shell, and the kataven commands in it, use them. With --json it prints one
+    line with url, api_key and pid. A Hub that was stopped exits with 0.
+    """
+    from kataven.sandbox import Sandbox
+
+    try:
+        hub = Sandbox(
+            time_scale=speed,
+            seed=seed,
+            path=path,
+            limits=limits,
+            call_limits=call_limits,
+            port=port,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        hub.start()
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
+        raise _not_started(error, port) from error
+    try:
+        _announce(session, hub, speed)
+        threading.Event().wait()
+    except KeyboardInterrupt as stop:
+        what = "SIGTERM" if isinstance(stop, Terminated) else "Ctrl-C"
+        kept = f"its state is in {path}" if path else "its campaigns are gone"
+        if not session.quiet:
+            note(f"Stopped by {what}: the embedded Hub is closed, and {kept}.")
+    finally:
+        hub.close()
+
+
+def _announce(session: Session, hub: Sandbox, speed: float) -> None:
+    if session.json:
+        line({"url": hub.url, "api_key": hub.api_key, "pid": os.getpid()})
+        return
+    say(f"Embedded Hub at {hub.url}, at {speed:g} times real time. It calls nobody.")
+    say(f"API key: {hub.api_key}")
+    say()
+    say("To use it in another shell:")
+    say(f"  export KATAVEN_BASE_URL={hub.url}")
+    say(f"  export KATAVEN_API_KEY={hub.api_key}")
+    # A reader of a pipe needs the lines now: nothing more follows.
+    sys.stdout.flush()
+    if not session.quiet:
+        note("Ctrl-C stops it.")
+
+
+def _not_started(error: Exception, port: int) -> click.ClickException:
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
+        text = (
+            f"port {port} of this machine cannot be used: {error.strerror}; choose another --port, "
+            "or 0 for any free one"
+        )
+    elif isinstance(error, OverflowError):
+        text = f"its time would be out of range ({error}); choose a smaller --speed"
+    return click.ClickException(f"cannot start the embedded Hub: {text}")

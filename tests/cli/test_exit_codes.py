@@ -1,0 +1,86 @@
+"""The exit codes of the command, by a table of what the Hub and the network do."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.cli.test_campaigns import FORM, draft
+
+# For each fault: the route, the fault, the command, the exit code and a word of the text.
+FAULTS = [
+    ("GET /campaigns/*", {"status": 401}, ["get", "ID"], 4, "401"),
+    ("GET /campaigns/*", {"status": 403}, ["get", "ID"], 4, "403"),
+    ("GET /campaigns/*", {"status": 404}, ["get", "ID"], 5, "404"),
+    ("POST /campaigns/*/pause", {"status": 409}, ["pause", "ID"], 6, "409"),
+    ("POST /campaigns/*/pause", {"status": 400}, ["pause", "ID"], 2, "400"),
+    ("GET /campaigns/*", {"status": 429, "retry_after": 600}, ["get", "ID"], 7, "429"),
+    ("GET /campaigns/*", {"status": 500}, ["get", "ID"], 8, "500"),
+    ("GET /campaigns/*", {"status": 200, "body": "no json"}, ["get", "ID"], 8, "no json"),
+    ("GET /campaigns/*", {"reset": "before"}, ["get", "ID"], 8, "GET"),
+    ("POST /campaigns/*/pause", {"reset": "after"}, ["pause", "ID"], 9, "may have acted"),
+    ("POST /campaigns/*/start", {"status": 503}, ["start", "ID", "--yes"], 9, "may have acted"),
+    ("POST /campaigns", {"reset": "after"}, ["create", *FORM], 9, "may have acted"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize(("match", "fault", "command", "code", "words"), FAULTS)
+def test_each_fault_has_its_exit_code(on_hub, hub, match, fault, command, code, words):
+    campaign_id = draft(on_hub)
+    hub.faults.add(match, times=None, **fault)
+
+    done = on_hub.run("campaigns", *(campaign_id if word == "ID" else word for word in command))
+
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert f"(exit code {code})" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["campaigns", "list"], ["limits"]])
+def test_without_a_key_it_says_how_to_give_one(kataven, command):
+    done = kataven.run(*command)
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "KATAVEN_API_KEY" in done.stderr
+    assert "kataven config set api_key" in done.stderr
+
+
+def test_a_closed_port_is_a_network_failure(kataven):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        env = {"KATAVEN_API_KEY": "sk_live_a_1", "KATAVEN_BASE_URL": f"http://127.0.0.1:{port}"}
+
+        done = kataven.run("limits", env=env)
+
+    assert done.returncode == 8
+    assert "kataven doctor" in done.stderr
+
+
+def test_a_missing_file_is_named(on_hub):
+    done = on_hub.run("campaigns", "create", *FORM)
+
+    assert done.returncode == 10
+    assert "contacts.csv: No such file or directory" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speed", [600])
+@pytest.mark.usefixtures("contacts")
+def test_several_campaigns_give_the_first_code_that_is_not_0(on_hub, hub, client):
+    good, gone, failed = (draft(on_hub) for _ in range(3))
+    for campaign_id in (good, failed):
+        client.campaigns.start(campaign_id)
+    hub.fail(failed)
+    client.campaigns.start(gone)
+    hub.faults.add(f"GET /campaigns/{gone}/events", status=403, times=None)
+
+    first = on_hub.run("campaigns", "watch", good, gone, failed)
+    other = on_hub.run("campaigns", "watch", good, failed, gone)
+
+    assert (first.returncode, other.returncode) == (4, 1)

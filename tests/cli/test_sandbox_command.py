@@ -1,0 +1,151 @@
+"""``kataven sandbox``: what it prints, how it stops, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+
+import pytest
+
+from kataven import KatavenClient
+from kataven.cli.app import main
+from tests.cli.isolated import Isolated
+from tests.support.tables import table
+
+
+@pytest.fixture
+def kataven(tmp_path):
+    return Isolated(tmp_path)
+
+
+@pytest.fixture
+def started(kataven):
+    """Start it; return the process and the lines up to its key or JSON."""
+    processes = []
+
+    def start(*arguments: str, lines: int = 1):
+        process = kataven.start("sandbox", "--port", "0", *arguments)
+        processes.append(process)
+        return process, [process.stdout.readline().rstrip("\n") for _ in range(lines)]
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stop(process, number: int = signal.SIGINT) -> tuple[int, str, str]:
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+)
+def test_json_is_one_line_and_a_signal_stops_it_with_a_sentence(started, number, name):
+    process, (line,) = started("--json")
+    found = json.loads(line)
+    with KatavenClient(found["api_key"], base_url=found["url"]) as client:
+        assert client.campaigns.list() == {"campaigns": []}
+
+    code, out, err = stop(process, number)
+
+    assert (code, out) == (0, "")
+    assert found["pid"] == process.pid
+    assert err == f"Stopped by {name}: the embedded Hub is closed, and its campaigns are gone.\n"
+
+
+def test_lines_to_copy_point_a_shell_to_it(started, kataven):
+    process, lines = started("--speed", "600", lines=6)
+    assert "at 600 times real time. It calls nobody." in lines[0]
+    exports = dict(line.strip().removeprefix("export ").split("=", 1) for line in lines[-2:])
+
+    limits = kataven.run("limits", "--json", **exports)
+
+    assert list(exports) == ["KATAVEN_BASE_URL", "KATAVEN_API_KEY"]
+    assert exports["KATAVEN_BASE_URL"] in lines[0]
+    assert lines[1] == f"API key: {exports['KATAVEN_API_KEY']}"
+    assert json.loads(limits.stdout)["concurrent_max"] == 100
+    assert "Ctrl-C stops it." in stop(process)[2]
+
+
+def test_quiet_prints_the_result_only(started):
+    process, _ = started("--quiet", lines=6)
+
+    assert stop(process) == (0, "", "")
+
+
+def test_options_reach_the_hub_and_the_file_keeps_its_state(started, kataven):
+    path = str(kataven.folder / "hub.db")
+    options = ["--json", "--path", path, "--seed", "7"]
+    limits = ["--limits", '{"per_minute": 2}', "--call-limits", '{"concurrent_max": 3}']
+    process, (line,) = started(*options, *limits)
+    first = json.loads(line)
+    with KatavenClient(first["api_key"], base_url=first["url"], max_retries=0) as client:
+        found = client.call_limits()
+    _, _, err = stop(process)
+    process, (line,) = started(*options, "--limits", "none")
+    again = json.loads(line)
+    stop(process)
+
+    assert found["concurrent_max"] == 3
+    assert f"its state is in {path}" in err
+    assert again["api_key"] == first["api_key"]
+
+
+def test_port_that_is_taken_is_named(kataven):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = kataven.run("sandbox", "--port", str(port))
+
+    assert (done.returncode, done.stdout) == (10, "")
+    assert f"port {port} of this machine cannot be used: Address already in use" in done.stderr
+    assert "choose another --port, or 0" in done.stderr
+
+
+@table(
+    "arguments, message",
+    [
+        (["--port", "65536"], "65536 is not in the range"),
+        (["--speed", "0"], "0 is not a finite number above 0"),
+        (["--speed", "nan"], "nan is not a finite number above 0"),
+        (["--speed", "inf"], "inf is not a finite number above 0"),
+        (["--limits", "null"], "'null' is not a JSON object such as"),
+        (["--limits", "[1]"], "is not a JSON object such as"),
+        (["--limits", "[" * 100_000], "is not a JSON object such as"),
+        (["--limits", '{"a": 1}'], "unknown limit 'a'"),
+        (["--limits", '{"per_minute": "x"}'], "per_minute"),
+        (["--call-limits", '{"concurrent_max": 0}'], "concurrent_max"),
+        (["more"], "unexpected extra argument"),
+    ],
+)
+def test_usage_errors_start_no_hub(capsys, arguments, message):
+    assert main(["sandbox", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+def test_file_that_is_no_database_is_a_local_failure(kataven, capsys):
+    path = kataven.folder / "hub.db"
+    path.write_text("no database " * 100)
+
+    for each in (path, kataven.folder / "missing" / "hub.db"):
+        assert main(["sandbox", "--port", "0", "--path", str(each)]) == 10
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "cannot start the embedded Hub" in err
+        assert str(each) in err
+
+
+def test_reader_that_goes_away_stops_it_quietly(kataven):
+    process = kataven.start("sandbox", "--port", "0", "--json")
+    process.stdout.close()
+
+    assert process.wait(60) == 141
+    assert process.stderr.read() == ""
+    process.stdin.close()
+    process.stderr.close()
