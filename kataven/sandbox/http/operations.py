@@ -65,8 +65,11 @@ class Operations:
         campaign = engine.find(account, campaign_id)
         if name == "get":
             return Response(200, campaign.fields())
-        page = engine.pages.read(campaign, request.contact_status(), request.page())
-        return Response(200, page)
+        if name == "contacts":
+            page = engine.pages.read(campaign, request.contact_status(), request.page())
+            return Response(200, page)
+        msg = f"routes.py has an operation {name!r}, but Operations.run does not: add it here"
+        raise LookupError(msg)
 
     async def _create(self, request: Request, caller: Caller) -> Response:
         reader = FormReader(request.headers.get(b"content-type", b""))
