@@ -95,7 +95,7 @@ class HubThread:
         self._stop = asyncio.Event()
         self._work = asyncio.Event()
         self._ready: Future[_Running] = Future()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closing = False
         self._not_stored: NotStored | None = None
         self._thread = threading.Thread(target=self._run, name="kataven-sandbox", daemon=True)
@@ -149,8 +149,9 @@ class HubThread:
             OSError: The database could not be written at the end.
         """
         with self._lock:
-            self._closing = True
-            self._loop.call_soon_threadsafe(self._stop.set)
+            if not self._closing:
+                self._closing = True
+                self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         if self._not_stored is not None:
             error = self._not_stored
@@ -161,9 +162,10 @@ class HubThread:
             )
             raise OSError(msg) from error
 
-    def closed_journal(self) -> list[tuple[int, JournalRow]]:
-        """Return the journal of a Hub that was closed."""
-        return self._running.engine.store.journal(0, -1)
+    def closed_journal(self) -> Callable[[], list[tuple[int, JournalRow]]]:
+        """Return what reads the journal when the Hub is closed, and keeps only the database."""
+        store = self._running.engine.store
+        return lambda: store.journal(0, -1)
 
     def _submit(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
         async def run() -> T:

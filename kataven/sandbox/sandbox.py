@@ -81,7 +81,8 @@ class Sandbox:
             msg = f"port must be from 0 (any free one) to {_MAX_PORT}, not {port}"
             raise ValueError(msg)
         self._request_timeout = _checked_timeout(request_timeout)
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler may close the Hub at any moment.
+        self._lock = threading.RLock()
         self._thread: HubThread | None = None
         # Returns the journal of the Hub that was closed last.
         self._closed_journal: Callable[[], list[tuple[int, JournalRow]]] | None = None
@@ -162,10 +163,14 @@ class Sandbox:
             OSError: The database could not be written at the end. The Hub has stopped.
         """
         with self._lock:
-            thread, self._thread = self._thread, None
-            if thread is not None:
-                self._closed_journal = thread.closed_journal
+            thread = self._thread
+            if thread is None:
+                return
+            try:
                 thread.close()
+            finally:
+                self._closed_journal = thread.closed_journal()
+                self._thread = None
 
     @property
     def url(self) -> str:

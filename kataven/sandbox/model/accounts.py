@@ -109,7 +109,7 @@ class Accounts:
         Raises:
             ValueError: The account's name is not valid.
         """
-        if ACCOUNT_NAME.fullmatch(account) is None:
+        if not isinstance(account, str) or ACCOUNT_NAME.fullmatch(account) is None:
             msg = f"invalid account name {account!r}: it must match {ACCOUNT_NAME.pattern}"
             raise ValueError(msg)
         return Key(f"sk_live_{account}_{secrets.token_hex(16)}", account, limits)
