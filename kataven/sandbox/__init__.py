@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from kataven.sandbox.http.faults import Fault, Faults
 from kataven.sandbox.model.clock import Clock
-from kataven.sandbox.model.journal import JournalEntry
+from kataven.sandbox.model.journal import JournalAction, JournalEntry
+from kataven.sandbox.model.outcomes import Outcome
 from kataven.sandbox.sandbox import Outcomes, Sandbox
 
-__all__ = ["Clock", "Fault", "Faults", "JournalEntry", "Outcomes", "Sandbox"]
+__all__ = [
+    "Clock",
+    "Fault",
+    "Faults",
+    "JournalAction",
+    "JournalEntry",
+    "Outcome",
+    "Outcomes",
+    "Sandbox",
+]

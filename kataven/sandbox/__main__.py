@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -17,7 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from kataven.sandbox.model.clock import Clock
-from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
+from kataven.sandbox.model.limits import checked_call_limits, checked_limits
 from kataven.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ FAILED: Final = 1
 USAGE_ERROR: Final = 2
 # By convention, 128 plus the number of the signal that ended the process.
 SIGNALLED: Final = 128
-
-_PORT_ERRORS: Final = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
 
 
 def _port(text: str) -> int:
@@ -53,7 +51,7 @@ def _clock(text: str) -> Clock:
 def _limits(text: str) -> Mapping[str, int | None] | None:
     limits = None if text == "none" else _json(text, 'none, or JSON such as {"per_minute": 5}')
     try:
-        checked_limits(limits, DEFAULT_LIMITS)
+        checked_limits(limits, {})
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return limits
@@ -97,8 +95,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limits",
         type=_limits,
-        default=DEFAULT_LIMITS,
-        help='request limits of each account: none, or JSON such as {"per_minute": 5}',
+        default={},
+        help='request limits of each account: none, or JSON such as {"per_minute": 5}; default: '
+        "the documented ones, and none on a manual clock",
     )
     parser.add_argument(
         "--call-limits",
@@ -116,9 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: The command line without the program's name; None uses ``sys.argv``.
 
     Returns:
-        The exit code: 0 if the Hub ran and was stopped, 1 if the extra is missing or the address
-        could not be printed, 2 if the Hub cannot start with these options, 128 plus the number of
-        the signal if it was stopped before it accepted requests.
+        The exit code: 0 if the Hub ran and was stopped, 1 if the extra is missing, the address
+        could not be printed or the database could not be written at the end, 2 if the Hub cannot
+        start with these options, 128 plus the number of the signal if it was stopped before it
+        accepted requests.
     """
     stop = threading.Event()
     received: list[int] = []
@@ -130,37 +130,42 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     options = _options(arguments)
-    hub = Sandbox(
-        time_scale=options.time_scale,
-        seed=options.seed,
-        path=options.path,
-        limits=options.limits,
-        call_limits=options.call_limits,
-        port=options.port,
-    )
+    # The sentence at the end is enough: requests that write are refused with it meanwhile.
+    logging.getLogger("kataven.sandbox.store").addHandler(logging.NullHandler())
     try:
-        hub.start()
+        hub = Sandbox(
+            time_scale=options.time_scale,
+            seed=options.seed,
+            path=options.path,
+            limits=options.limits,
+            call_limits=options.call_limits,
+            port=options.port,
+        ).start()
     except ImportError as error:
         return _fail(f"cannot start the Hub: {error}", FAILED)
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        return _fail(f"cannot start the Hub: {_reason(error, options)}", USAGE_ERROR)
+        return _fail(f"cannot start the Hub: {_reason(error)}", USAGE_ERROR)
+    code = 0
     try:
         if received:
-            return _interrupted(received[0])
-        _announce(hub)
-        stop.wait()
+            code = _interrupted(received[0])
+        else:
+            _announce(hub)
+            stop.wait()
     except OSError as error:
         # Closed here, or Python would flush it again at exit and print an error of its own.
         with contextlib.suppress(OSError, AttributeError):
             sys.stdout.close()
-        return _fail(
+        code = _fail(
             "the Hub has stopped because it could not write its address to standard output: "
             f"{error.strerror or error}; redirect the output",
             FAILED,
         )
-    finally:
+    try:
         hub.close()
-    return 0
+    except OSError as error:
+        code = _fail(str(error), FAILED)
+    return code
 
 
 def _announce(hub: Sandbox) -> None:
@@ -171,15 +176,11 @@ def _announce(hub: Sandbox) -> None:
     sys.stdout.flush()
 
 
-def _reason(error: Exception, options: argparse.Namespace) -> str:
-    if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
-        return (
-            f"port {options.port} of 127.0.0.1: {error.strerror}; "
-            "use another --port, or 0 for any free one"
-        )
+def _reason(error: Exception) -> str:
     if isinstance(error, OverflowError):
         return f"its time would be out of range ({error}); use a smaller --time-scale"
-    return str(error)
+    # Without the number of the error.
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _interrupted(number: int) -> int:

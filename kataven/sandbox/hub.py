@@ -7,10 +7,11 @@ public API (sandbox). The engine is only used in this thread; other threads pass
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -21,18 +22,21 @@ from kataven.sandbox.model.advance import Advance
 from kataven.sandbox.model.clock import Clock, HubTime
 from kataven.sandbox.model.engine import Engine
 from kataven.sandbox.model.feeds import Feeds
+from kataven.sandbox.model.refusals import NotStored
 from kataven.sandbox.model.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from os import PathLike
 
     from kataven.sandbox.http.faults import Faults
+    from kataven.sandbox.model.journal import JournalRow
 
 logger: Final = logging.getLogger("kataven.sandbox")
 
 T = TypeVar("T")
 
+_STOPPED: Final = "this Sandbox was closed meanwhile: start it again, or make another one"
 # Events that are due closer together than this are handled together, in real seconds.
 _SHORTEST_WAIT: Final = 0.005
 
@@ -58,6 +62,17 @@ class _Running:
     advance: Advance
 
 
+@contextlib.contextmanager
+def _caller_errors() -> Iterator[None]:
+    """Raise in the caller's thread what its caller can understand."""
+    try:
+        yield
+    except NotStored as error:
+        raise OSError(error.text) from error
+    except CancelledError:
+        raise RuntimeError(_STOPPED) from None
+
+
 class HubThread:
     """A Hub that runs in a thread of its own.
 
@@ -66,7 +81,7 @@ class HubThread:
         faults: Its scripted faults.
 
     Raises:
-        OSError: The port is in use.
+        OSError: The port cannot be used, or the database cannot be written.
         RuntimeError: Another Hub uses the database.
         ValueError: The database cannot be used.
     """
@@ -80,11 +95,18 @@ class HubThread:
         self._stop = asyncio.Event()
         self._work = asyncio.Event()
         self._ready: Future[_Running] = Future()
+        self._lock = threading.RLock()
+        self._closing = False
+        self._not_stored: NotStored | None = None
         self._thread = threading.Thread(target=self._run, name="kataven-sandbox", daemon=True)
         self._thread.start()
         try:
-            self._running = self._ready.result()
-        except Exception:
+            with _caller_errors():
+                self._running = self._ready.result()
+        except BaseException:
+            # The loop is closed if the Hub could not start, and runs if the wait was interrupted.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
             raise
 
@@ -96,26 +118,65 @@ class HubThread:
             self._work.set()
             return result
 
-        return self._wait(call)
+        with _caller_errors():
+            return self._submit(call).result()
 
     def advance(self, seconds: float) -> int:
         """Move a manual clock, and return the Hub's time in nanoseconds since 1970."""
-        return self._wait(lambda: self._running.advance(seconds))
+        with _caller_errors():
+            return self._submit(lambda: self._running.advance(seconds)).result()
+
+    async def advance_async(self, seconds: float) -> int:
+        """Like ``advance``, but waits in the caller's event loop. A cancelled one ends early."""
+        future = self._submit(lambda: self._running.advance(seconds))
+        try:
+            with _caller_errors():
+                return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closing and not (task is not None and task.cancelling()):
+                raise RuntimeError(_STOPPED) from None
+            raise
 
     def now(self) -> int:
         """Return the Hub's time in nanoseconds since 1970."""
         return self._running.engine.time.now()
 
     def close(self) -> None:
-        """Stop the Hub and wait until its thread has ended."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        """Stop the Hub and wait until its thread has ended.
 
-    def _wait(self, function: Callable[[], Awaitable[T]]) -> T:
+        Raises:
+            OSError: The database could not be written at the end.
+        """
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        if self._not_stored is not None:
+            error = self._not_stored
+            msg = (
+                f"{error.name} could not be written when the Hub stopped ({error.reason}): what it "
+                "acknowledged is stored, and what was due since then happens when a Hub opens the "
+                f"file again; {error.advice} first"
+            )
+            raise OSError(msg) from error
+
+    def closed_journal(self) -> Callable[[], list[tuple[int, JournalRow]]]:
+        """Return what reads the journal when the Hub is closed, and keeps only the database."""
+        store = self._running.engine.store
+        return lambda: store.journal(0, -1)
+
+    def _submit(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
         async def run() -> T:
             return await function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        # What is submitted before the Hub stops is finished or cancelled by it. What came later
+        # would wait forever.
+        with self._lock:
+            if self._closing:
+                raise RuntimeError(_STOPPED)
+            return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
     def _run(self) -> None:
         try:
@@ -163,7 +224,10 @@ class HubThread:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            engine.catch_up()
+            try:
+                engine.catch_up_or_fail()
+            except NotStored as error:
+                self._not_stored = error
         finally:
             store.close()
 
@@ -181,7 +245,8 @@ class HubThread:
             due = engine.dialler.next_time()
             wait = None
             if due is not None:
-                wait = max(_SHORTEST_WAIT, hub_time.real_seconds(due - hub_time.now()))
+                wait = hub_time.real_seconds(due - hub_time.now())
+                wait = max(_SHORTEST_WAIT, engine.retry_in, wait)
             try:
                 async with asyncio.timeout(wait):
                     await self._work.wait()

@@ -6,22 +6,31 @@ imports the server only when a Hub is started.
 
 from __future__ import annotations
 
+import math
+import os
+import threading
+
 # Imports that only annotations use stay real here, so that typing.get_type_hints() works on the
 # public API.
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import datetime  # noqa: TC003
-from os import PathLike  # noqa: TC003
-from types import TracebackType  # noqa: TC003
-from typing import TYPE_CHECKING, Self
+from os import PathLike
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from kataven.sandbox.http.faults import Faults
 from kataven.sandbox.model import outcomes, rfc3339
 from kataven.sandbox.model.clock import Clock
-from kataven.sandbox.model.journal import JournalEntry
+from kataven.sandbox.model.contacts import NUMBER
+from kataven.sandbox.model.journal import JournalEntry, JournalRow
 from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
+from kataven.sandbox.model.outcomes import Outcome
 
 if TYPE_CHECKING:
     from kataven.sandbox.hub import HubThread
+
+_NOTHING_GIVEN: Final[Mapping[str, int | None]] = MappingProxyType({})
+_MAX_PORT: Final = 65_535
 
 
 class Sandbox:
@@ -36,8 +45,9 @@ class Sandbox:
         seed: The seed of all draws. Equal seeds and equal requests give equal campaigns.
         path: A file for the database, which survives restarts and kill -9; None keeps it in memory.
         limits: The request limits of each account. Missing names keep the documented defaults:
-            ``per_minute`` 60, ``per_hour`` 1,000, ``per_day`` 10,000 and ``concurrent`` 20. None as
-            a value switches one off, ``limits=None`` switches all of them off.
+            ``per_minute`` 60, ``per_hour`` 1,000, ``per_day`` 10,000 and ``concurrent`` 20. On a
+            manual clock, a limit that is not given is off. None as a value switches one off,
+            ``limits=None`` switches all of them off.
         call_limits: The limits of each account on calls. Missing names keep the defaults (assumed):
             ``concurrent_max`` 100, ``calls_per_minute`` 6,000, ``daily_calls_max`` and
             ``daily_minutes_max`` 1,000,000.
@@ -55,29 +65,37 @@ class Sandbox:
         time_scale: float | Clock = 1,
         seed: int = 0,
         path: str | PathLike[str] | None = None,
-        limits: Mapping[str, int | None] | None = DEFAULT_LIMITS,
+        limits: Mapping[str, int | None] | None = _NOTHING_GIVEN,
         call_limits: Mapping[str, int] | None = None,
         port: int = 0,
         request_timeout: float = 60.0,
     ) -> None:
         self._clock = time_scale if isinstance(time_scale, Clock) else Clock.scaled(time_scale)
-        self._seed = seed
-        self._path = path
-        self._limits = checked_limits(limits, DEFAULT_LIMITS)
+        self._seed = _checked_integer("seed", seed)
+        self._path = _checked_path(path)
+        # Only ``advance`` would lift a limit of a manual clock, so it has those that are asked for.
+        self._limits = checked_limits(limits, DEFAULT_LIMITS if self._clock.scale else {})
         self._call_limits = checked_call_limits(call_limits)
-        self._port = port
-        self._request_timeout = request_timeout
+        self._port = _checked_integer("port", port)
+        if not 0 <= port <= _MAX_PORT:
+            msg = f"port must be from 0 (any free one) to {_MAX_PORT}, not {port}"
+            raise ValueError(msg)
+        self._request_timeout = _checked_timeout(request_timeout)
+        # Reentrant, because a signal handler may close the Hub at any moment.
+        self._lock = threading.RLock()
         self._thread: HubThread | None = None
+        # Returns the journal of the Hub that was closed last.
+        self._closed_journal: Callable[[], list[tuple[int, JournalRow]]] | None = None
         self._faults = Faults()
         self._outcomes = Outcomes(lambda: self._running)
 
     def __repr__(self) -> str:
-        where = "not started" if self._thread is None else self.url
+        thread = self._thread
+        where = f"http://127.0.0.1:{thread.port}" if thread is not None else self._state
         return f"Sandbox({where}, time_scale={self._clock.label})"
 
     def __enter__(self) -> Self:
-        self.start()
-        return self
+        return self.start()
 
     def __exit__(
         self,
@@ -88,8 +106,7 @@ class Sandbox:
         self.close()
 
     async def __aenter__(self) -> Self:
-        self.start()
-        return self
+        return self.start()
 
     async def __aexit__(
         self,
@@ -99,19 +116,24 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def start(self) -> None:
-        """Start the Hub, and return when it accepts requests.
+    def start(self) -> Self:
+        """Start the Hub, and return the Sandbox when it accepts requests. ``close`` stops it.
 
         Raises:
             ImportError: The extra ``sandbox`` is not installed.
-            OSError: The port is in use.
+            OSError: The port cannot be used, or the database cannot be written.
             RuntimeError: The Hub is already running, or another one uses the database.
             ValueError: The database cannot be used.
         """
-        if self._thread is not None:
-            raise RuntimeError(
-                "this Sandbox is already running: close it first, or make another one"
-            )
+        with self._lock:
+            if self._thread is not None:
+                raise RuntimeError(
+                    "this Sandbox is already running: close it first, or make another one"
+                )
+            self._thread = self._new_thread()
+        return self
+
+    def _new_thread(self) -> HubThread:
         try:
             # Imports the server, which only a Hub that is started needs.
             from kataven.sandbox.hub import HubSettings, HubThread  # noqa: PLC0415
@@ -130,13 +152,25 @@ class Sandbox:
             self._port,
             self._request_timeout,
         )
-        self._thread = HubThread(settings, self._faults)
+        return HubThread(settings, self._faults)
 
     def close(self) -> None:
-        """Stop the Hub: close its connections, join its threads. No-op if it is not running."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.close()
+        """Stop the Hub: close its connections, join its threads. No-op if it is not running.
+
+        Afterwards ``journal`` and ``faults`` are still readable.
+
+        Raises:
+            OSError: The database could not be written at the end. The Hub has stopped.
+        """
+        with self._lock:
+            thread = self._thread
+            if thread is None:
+                return
+            try:
+                thread.close()
+            finally:
+                self._closed_journal = thread.closed_journal()
+                self._thread = None
 
     @property
     def url(self) -> str:
@@ -160,8 +194,14 @@ class Sandbox:
 
     @property
     def journal(self) -> list[JournalEntry]:
-        """What the Hub has done so far, over all accounts, oldest first."""
-        rows = self._running.call(lambda engine: engine.journal(0, -1))
+        """What the Hub has done so far, over all accounts, oldest first.
+
+        It stays readable when the Hub is closed.
+        """
+        if self._thread is None and self._closed_journal is not None:
+            rows = self._closed_journal()
+        else:
+            rows = self._running.call(lambda engine: engine.journal(0, -1))
         return [JournalEntry.from_row(row) for _, row in rows]
 
     def new_key(self, account: str, limits: Mapping[str, int | None] | None = None) -> str:
@@ -205,10 +245,29 @@ class Sandbox:
             The Hub's time after the advance.
 
         Raises:
+            OSError: The database cannot be written. What was stored before has happened.
             RuntimeError: The clock is not manual.
-            ValueError: The span is negative or too long.
+            ValueError: The span is not a number, is negative or is too long.
         """
         return rfc3339.to_datetime(self._running.advance(seconds))
+
+    async def advance_async(self, seconds: float) -> datetime:
+        """Move a manual clock like ``advance``, without blocking the caller's event loop.
+
+        If it is cancelled, the clock may have moved a part of the way.
+
+        Args:
+            seconds: How far, from 0 to 400 days.
+
+        Returns:
+            The Hub's time after the advance.
+
+        Raises:
+            OSError: The database cannot be written. What was stored before has happened.
+            RuntimeError: The clock is not manual.
+            ValueError: The span is not a number, is negative or is too long.
+        """
+        return rfc3339.to_datetime(await self._running.advance_async(seconds))
 
     def fail(self, campaign_id: str) -> None:
         """Make a running campaign fail, as a terminal error of the Hub would.
@@ -220,19 +279,28 @@ class Sandbox:
         self._running.call(lambda engine: engine.fail(campaign_id))
 
     @property
+    def _state(self) -> str:
+        return "not started" if self._closed_journal is None else "closed"
+
+    @property
     def _running(self) -> HubThread:
-        if self._thread is None:
-            raise RuntimeError(
-                "this Sandbox is not running: start it with `with Sandbox() as hub:`"
+        thread = self._thread
+        if thread is None:
+            advice = (
+                "start it with `with Sandbox() as hub:`"
+                if self._closed_journal is None
+                else "use it inside its `with` block; only journal and faults are readable later"
             )
-        return self._thread
+            msg = f"this Sandbox is not running, it is {self._state}: {advice}"
+            raise RuntimeError(msg)
+        return thread
 
 
-class Outcomes(MutableMapping[str, str]):
+class Outcomes(MutableMapping[str, Outcome]):
     """Fixed outcomes by phone number. Each applies to every call that begins after it was set.
 
-    The outcomes are ``answered``, ``no_answer``, ``voicemail``, ``busy`` and ``failed``; any other
-    raises ``ValueError``. They are stored in the database.
+    The outcomes are ``answered``, ``no_answer``, ``voicemail``, ``busy`` and ``failed``; any other,
+    and a number that is not E.164, raises ``ValueError``. They are stored in the database.
 
     Args:
         running: Returns the running Hub that they belong to.
@@ -241,10 +309,16 @@ class Outcomes(MutableMapping[str, str]):
     def __init__(self, running: Callable[[], HubThread]) -> None:
         self._running = running
 
-    def __getitem__(self, number: str) -> str:
+    def __getitem__(self, number: str) -> Outcome:
         return self._all()[number]
 
-    def __setitem__(self, number: str, word: str) -> None:
+    def __setitem__(self, number: str, word: Outcome) -> None:
+        if not isinstance(number, str) or NUMBER.fullmatch(number) is None:
+            msg = (
+                f"an outcome needs a number in E.164, as in the list, such as '+15550100001', "
+                f"not {number!r}"
+            )
+            raise ValueError(msg)
         outcomes.code_of(word)
         self._running().call(lambda engine: engine.fix_outcome(number, word))
 
@@ -258,5 +332,32 @@ class Outcomes(MutableMapping[str, str]):
     def __len__(self) -> int:
         return len(self._all())
 
-    def _all(self) -> dict[str, str]:
+    def _all(self) -> dict[str, Outcome]:
         return self._running().call(lambda engine: dict(engine.outcomes))
+
+
+def _checked_integer(name: str, value: int) -> int:
+    valid = isinstance(value, int) and not isinstance(value, bool)
+    if not valid:
+        msg = f"{name} must be an integer, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _checked_path(path: str | PathLike[str] | None) -> str | PathLike[str] | None:
+    if path is not None and not isinstance(path, str | PathLike):
+        msg = f"path must be a path, or None to keep the database in memory, not {path!r}"
+        raise ValueError(msg)
+    text = None if path is None else os.fspath(path)
+    if text in {"", ":memory:"} or (text is not None and "\0" in text):
+        msg = f"path must name a file; leave it out to keep the database in memory, not {text!r}"
+        raise ValueError(msg)
+    return path
+
+
+def _checked_timeout(value: float) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        msg = f"request_timeout must be a number of seconds above 0, not {value!r}"
+        raise ValueError(msg)
+    return value

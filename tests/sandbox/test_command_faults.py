@@ -113,8 +113,8 @@ def test_a_port_in_use_is_named(hub):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"cannot start the Hub: port {port} of 127.0.0.1: Address already in use; "
-        "use another --port, or 0 for any free one\n"
+        f"cannot start the Hub: port {port} of 127.0.0.1 is already in use: stop the program that "
+        "uses it, or choose another port, or 0 for any free one\n"
     )
 
 

@@ -201,6 +201,33 @@ def test_the_mapping_of_outcomes(hub):
         hub.outcomes["+15550000001"] = "asleep"
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "15550100001",
+        "0555 0100001",
+        "+1 555 010 0001",
+        "+1555010000\n",
+        "+05550100001",
+        "+155501",
+        "+1555010000100001",
+        "+15550100001 ",
+        "*",
+        "",
+        None,
+        15550100001,
+    ],
+)
+def test_an_outcome_for_a_number_that_no_list_can_have_is_refused(hub, number):
+    with pytest.raises(ValueError, match=r"an outcome needs a number in E\.164"):
+        hub.outcomes[number] = "busy"
+    with pytest.raises(ValueError, match=r"E\.164"):
+        hub.outcomes.update({"+15550100001": "busy", number: "busy"})
+    assert dict(hub.outcomes) == {"+15550100001": "busy"}
+    with pytest.raises(KeyError):
+        del hub.outcomes[number]
+
+
 def test_probabilities_and_durations_of_calls():
     drawn = [draw(7, 1, row, 1) for row in range(40_000)]
     share = Counter(WORDS[call.outcome] for call in drawn)

@@ -98,11 +98,123 @@ def test_the_path_is_the_one_below_the_mount(hub, connect, mount):
         ({"match": START, "retry_after": 3, "malformed": True}, "retry_after"),
         ({"match": START, "status": 500, "retry_after": "1\r\nX: y"}, "line end"),
         ({"match": START, "latency": -1}, "latency"),
+        ({"match": START, "latency": 1e9}, "latency"),
+        ({"match": START, "latency": float("nan")}, "latency"),
+        ({"match": START, "status": 600}, "status"),
+        ({"match": START, "status": "500"}, "status"),
+        ({"match": START, "status": 204, "body": "x"}, "no body"),
+        ({"match": START, "status": 500, "body": "\ud800"}, "surrogate"),
+        ({"match": START, "status": 500, "retry_after": " 3"}, "spaces"),
+        ({"match": START, "status": 500, "times": 0}, "times must be at least 1"),
+        ({"match": START, "status": 500, "times": -1}, "times must be at least 1"),
+        ({"match": START, "status": 500, "after": -1}, "after must not be negative"),
+        ({"match": EVENTS, "cut_after": -1}, "cut_after must not be negative"),
+        ({"match": EVENTS, "silent_after": -1}, "silent_after must not be negative"),
+        ({"match": "GET /campaigns", "cut_after": 1}, "not an event stream"),
+        ({"match": "* /campaigns/*", "silent_after": 1}, "not an event stream"),
+        ({"match": "POST /*/*/*", "no_end": True}, "not an event stream"),
+        ({"match": "GET /campaigns/*/contacts", "trickle": True}, "not an event stream"),
+        ({"match": "DELETE /campaigns/*", "malformed": True}, "no such response"),
+        ({"match": "DELETE /campaigns/*", "extra_keys": True}, "no such response"),
+        ({"match": "GET /call-limits", "unknown_status": True}, "no such response"),
     ],
 )
 def test_an_invalid_fault_is_refused(hub, options, word):
     with pytest.raises(ValueError, match=word):
         hub.faults.add(**options)
+
+
+@pytest.mark.parametrize(
+    ("match", "advice"),
+    [
+        ("get /campaigns", "a method in capitals"),
+        ("PUT /campaigns", "a method in capitals"),
+        ("HEAD /campaigns", "a method in capitals"),
+        ("GET  /campaigns", "a method in capitals"),
+        ("GET http://127.0.0.1/campaigns", "a method in capitals"),
+        ("", "a method in capitals"),
+        ("GET /api/v1/campaigns", "leave out the mount"),
+        ("GET /hub-api/api/v1/campaigns/*", "leave out the mount"),
+        ("* /v1/call-limits", "leave out the mount"),
+        ("GET /api/v1", "leave out the mount"),
+        ("GET /campaigns?page=1", "leave out the query"),
+        ("GET /campaigns/", r"write \* for any segment"),
+        ("GET /campaigns ", r"write \* for any segment"),
+        ("GET /campaigns//contacts", r"write \* for any segment"),
+        ("POST /campaigns/{id}/start", r"write \* for any segment"),
+        ("POST /campaigns/:id/start", r"write \* for any segment"),
+        ("POST /campaigns/<id>/start", r"write \* for any segment"),
+        ("POST /campaigns/camp_*/start", r"write \* for any segment"),
+        ("POST /campaigns/**", r"write \* for any segment"),
+        ("GET /nowhere", r"the Hub has GET /campaigns, POST /campaigns, "),
+        ("GET /call_limits", "the Hub has "),
+        ("GET /Campaigns", "the Hub has "),
+        ("POST /campaigns/*/begin", "the Hub has "),
+        ("GET /campaigns/*/start", "the Hub has "),
+        ("DELETE /campaigns", "the Hub has "),
+        ("* /*/*/*/*", "the Hub has "),
+    ],
+)
+def test_a_fault_that_no_request_can_match_is_refused(hub, http, match, advice):
+    with pytest.raises(ValueError, match=rf"match .* can never match a request: .*{advice}"):
+        hub.faults.add(match, status=500)
+    body = {"match": match, "status": 500}
+    response = http.client.post(f"{hub.url}/_sandbox/faults", json=body)
+    assert response.status_code == 400
+    assert "can never match a request" in response.text
+    assert hub.faults.unused() == []
+
+
+def test_a_fault_that_an_earlier_one_hides_is_refused(hub, http):
+    hub.faults.add("* /campaigns/*", status=500, times=None)
+    for match in ("GET /campaigns/*", "DELETE /campaigns/camp_1", "* /campaigns/*"):
+        with pytest.raises(ValueError, match="an earlier fault already gets every"):
+            hub.faults.add(match, status=503)
+    # These can still fire.
+    hub.faults.add("* /*/*", status=503)
+    hub.faults.add("GET /campaigns/*/contacts", status=503)
+    assert http.get("/campaigns/x").status_code == 500
+    hub.faults.clear()
+    hub.faults.add("GET /campaigns/*", status=500, times=None, after=1)
+    hub.faults.add("GET /campaigns/*", status=503)
+    assert [http.get("/campaigns/x").status_code for _ in range(2)] == [503, 500]
+
+
+def test_a_stream_fault_is_not_used_up_by_other_requests(hub, http, running):
+    fault = hub.faults.add("GET /campaigns/*/*", no_end=True)
+    assert http.get(f"/campaigns/{running}/contacts").status_code == 200
+    assert fault.used == 0
+    http.act(running, "stop")
+    assert "event: end" not in http.get(f"/campaigns/{running}/events").text
+    assert fault.used == 1
+
+
+def test_unused_lists_the_faults_that_did_not_fire_after_the_hub_is_closed_too(connect):
+    with Sandbox(limits=None) as hub:
+        assert hub.faults.unused() == []
+        hub.faults.add("GET /campaigns", status=500, times=2)
+        late = hub.faults.add("GET /campaigns", status=503, after=5)
+        other = hub.faults.add("GET /call-limits", latency=0.001)
+        assert connect(hub).get("/campaigns").status_code == 500
+        assert hub.faults.unused() == [late, other]
+    assert hub.faults.unused() == [late, other]
+    hub.faults.clear()
+    assert hub.faults.unused() == []
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_scripted_status_without_a_body_keeps_the_connection_usable(hub, http, status):
+    hub.faults.add("GET /campaigns", status=status)
+    response = http.get("/campaigns")
+    assert (response.status_code, response.content) == (status, b"")
+    assert http.get("/campaigns").status_code == 200
+
+
+def test_a_request_that_no_operation_has_gets_no_fault(hub, http):
+    fault = hub.faults.add("* /*", status=500)
+    assert http.get("/nowhere").status_code == 404
+    assert http.delete("/campaigns").status_code == 405
+    assert fault.used == 0
 
 
 def test_latency_holds_a_slot_and_delays_the_request(connect):
@@ -341,11 +453,16 @@ def test_other_processes_script_faults_and_move_the_clock_over_http(hub, http):
     [
         ("POST", "faults", b"{", 400),
         ("POST", "faults", b"[]", 400),
-        ("POST", "faults", b'{"match": "GET /x"}', 400),
-        ("POST", "faults", b'{"match": "GET /x", "status": 500, "colour": 1}', 400),
-        ("POST", "faults", b'{"match": "GET /x", "status": "500"}', 400),
+        ("POST", "faults", b'{"match": "GET /call-limits"}', 400),
+        ("POST", "faults", b'{"status": 500}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "status": 500, "after": null}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "status": 500, "times": -1}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "status": 500, "seen": 1}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "cut_after": 1}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "status": 500, "colour": 1}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "status": "500"}', 400),
         ("POST", "faults", b'{"match": 1, "status": 500}', 400),
-        ("POST", "faults", b'{"match": "GET /x", "latency": "1"}', 400),
+        ("POST", "faults", b'{"match": "GET /campaigns", "latency": "1"}', 400),
         ("POST", "faults", b"[" * 60_000, 400),
         ("POST", "faults", b" " * 70_000, 400),
         ("POST", "advance", b"{}", 400),

@@ -6,10 +6,12 @@ import pytest
 
 from kataven.sandbox import Clock, Sandbox
 
+DOCUMENTED = {"per_minute": 60, "per_hour": 1000, "per_day": 10_000, "concurrent": 20}
+
 
 @pytest.fixture
 def limited():
-    with Sandbox(time_scale=Clock.manual()) as hub:
+    with Sandbox(time_scale=Clock.manual(), limits=DOCUMENTED) as hub:
         yield hub
 
 
@@ -17,14 +19,50 @@ def spend(http, count):
     return [http.get("/call-limits").status_code for _ in range(count)]
 
 
-def test_over_60_a_minute_is_429_with_retry_after_60_and_the_documented_text(limited, connect):
-    http = connect(limited)
-    assert spend(http, 60) == [200] * 60
-    response = http.get("/call-limits")
+def test_over_60_a_minute_is_429_with_retry_after_60_and_the_documented_text(connect, raw):
+    with Sandbox() as hub:
+        # All 60 in one write (pipelining), so that they are within a minute of real time.
+        connection = raw(hub)
+        for _ in range(60):
+            connection.request("GET /v1/call-limits")
+        connection.request("GET /v1/call-limits", "Connection: close")
+        received = connection.read_all()
+        assert received.count(b"HTTP/1.1 200 ") == 60
+        response = connect(hub).get("/call-limits")
+    assert received.count(b"HTTP/1.1 429 ") == 1
     assert response.status_code == 429
     assert response.headers["Retry-After"] == "60"
     assert response.headers["Content-Type"].startswith("text/plain")
     assert response.text == "rate_limited: per-minute (60) exceeded"
+
+
+def test_a_manual_clock_has_no_limits_unless_they_are_given(connect):
+    with Sandbox(time_scale=Clock.manual()) as hub:
+        assert set(spend(connect(hub), 70)) == {200}
+        assert set(spend(connect(hub, key=hub.new_key("acme")), 70)) == {200}
+    with Sandbox(time_scale=Clock.manual(), limits={"per_hour": 65}) as hub:
+        # The minute is not limited, because only the hour was asked for.
+        assert spend(connect(hub), 66) == [200] * 65 + [429]
+
+
+@pytest.mark.parametrize("window", ["per_minute", "per_hour", "per_day"])
+@pytest.mark.parametrize("of", ["account", "key"])
+def test_a_limit_that_only_advance_can_lift_says_so_and_asks_for_no_wait(connect, window, of):
+    limits = {window: 2} if of == "account" else None
+    with Sandbox(time_scale=Clock.manual(), limits=limits) as hub:
+        key = None if of == "account" else hub.new_key("sandbox", {window: 2})
+        http = connect(hub, key=key)
+        assert spend(http, 2) == [200, 200]
+        response = http.get("/call-limits")
+        assert response.status_code == 429
+        assert "Retry-After" not in response.headers
+        name = window.replace("_", "-")
+        assert response.text == (
+            f"rate_limited: {name} (2) exceeded; waiting does not help, because the clock of this "
+            "Hub is manual: move it with advance(), or set limits=None"
+        )
+        hub.advance(86_400)
+        assert spend(http, 1) == [200]
 
 
 def test_the_minute_is_a_sliding_window_of_hub_time(limited, connect):
@@ -40,20 +78,20 @@ def test_the_minute_is_a_sliding_window_of_hub_time(limited, connect):
 
 
 def test_the_hour_and_the_day_have_their_own_limits(connect):
-    limits = {"per_minute": None, "per_hour": 5, "per_day": 8}
+    limits = {"per_hour": 5, "per_day": 8}
     with Sandbox(time_scale=Clock.manual(), limits=limits) as hub:
         http = connect(hub)
         assert spend(http, 6) == [200] * 5 + [429]
-        assert http.get("/call-limits").text == "rate_limited: per-hour (5) exceeded"
+        assert http.get("/call-limits").text.startswith("rate_limited: per-hour (5) exceeded")
         hub.advance(3600)
         assert spend(http, 4) == [200] * 3 + [429]
-        assert http.get("/call-limits").text == "rate_limited: per-day (8) exceeded"
+        assert http.get("/call-limits").text.startswith("rate_limited: per-day (8) exceeded")
         hub.advance(86400)
         assert spend(http, 1) == [200]
 
 
 def test_the_documented_default_is_1000_an_hour(connect, raw):
-    with Sandbox(time_scale=Clock.manual(), limits={"per_minute": None}) as hub:
+    with Sandbox(limits={"per_minute": None}) as hub:
         # All 1,000 in one write (pipelining), because httpx would take seconds.
         connection = raw(hub)
         for _ in range(999):
@@ -103,19 +141,19 @@ def test_limits_apply_to_the_account_over_all_its_keys(limited, connect):
 def test_a_key_may_have_its_own_lower_limits(limited, connect):
     http = connect(limited, key=limited.new_key("sandbox", limits={"per_minute": 3}))
     assert spend(http, 4) == [200, 200, 200, 429]
-    assert http.get("/call-limits").text == "rate_limited: per-minute (3) exceeded"
+    assert http.get("/call-limits").text.startswith("rate_limited: per-minute (3) exceeded")
     assert spend(connect(limited), 1) == [200]
 
 
 def test_an_open_stream_holds_one_of_the_20_slots_until_its_client_disconnects(connect):
-    with Sandbox(time_scale=Clock.manual()) as hub:
+    with Sandbox(time_scale=Clock.manual(), limits=DOCUMENTED) as hub:
         http = connect(hub)
         campaign = http.create()
         streams = [http.client.stream("GET", f"/campaigns/{campaign}/events") for _ in range(20)]
         for stream in streams:
             stream.__enter__()
         response = http.get("/call-limits")
-        assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+        assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
         assert response.text == "rate_limited: concurrent (20) exceeded"
         streams[0].__exit__(None, None, None)
         # The Hub notices the closed connection a moment later.

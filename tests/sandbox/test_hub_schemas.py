@@ -165,9 +165,9 @@ def test_every_operation_with_stateful_links(service, name):
             suppress_health_check=list(HealthCheck),
         )
     )
-    # No link leads to the call limits; the tests below request them.
-    labels = {label for label, _ in seen} | {"GET /call-limits"}
-    assert labels == {operation.ok().label for operation in schema.get_all_operations()}
+    # No link leads to what has no campaign; the tests below request it.
+    labels = {operation.ok().label for operation in schema.get_all_operations()}
+    assert {label for label, _ in seen} >= {one for one in labels if " /campaigns" in one}
     assert ("POST /campaigns", 201) in seen
 
 

@@ -1,13 +1,14 @@
 """Starting and stopping a Hub, its clock, its imports and its command."""
 
 import asyncio
+import errno
 import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -106,12 +107,234 @@ def test_a_hub_can_be_restarted_but_not_started_twice():
         _ = hub.url
 
 
-def test_a_port_in_use_is_an_error_and_leaves_no_thread(hub):
+def test_a_port_in_use_is_named_and_leaves_no_thread(hub):
     port = int(hub.url.rsplit(":", 1)[1])
     before = set(threading.enumerate())
-    with pytest.raises(OSError, match=r"in use"):
+    with pytest.raises(
+        OSError, match=rf"port {port} of 127\.0\.0\.1 is already in use: .*0 for"
+    ) as e:
         Sandbox(port=port).start()
+    assert e.value.errno == errno.EADDRINUSE
     assert set(threading.enumerate()) == before
+
+
+def test_of_many_hubs_that_start_on_one_port_at_once_one_runs():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    hubs = [Sandbox(port=port) for _ in range(4)]
+    errors = []
+
+    def start(hub):
+        try:
+            hub.start()
+        except OSError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=start, args=(hub,)) for hub in hubs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for hub in hubs:
+        hub.close()
+    assert len(errors) == 3
+    assert all(f"port {port} of 127.0.0.1 is already in use" in text for text in errors)
+
+
+def test_start_returns_the_sandbox_and_may_be_called_in_any_thread():
+    hub = Sandbox()
+    started = []
+    thread = threading.Thread(target=lambda: started.append(hub.start()))
+    thread.start()
+    thread.join()
+    assert started == [hub]
+    assert httpx.get(hub.url, trust_env=False).status_code == 404
+    hub.close()
+
+
+def test_a_sandbox_that_many_threads_start_and_close_runs_once():
+    hub = Sandbox()
+    before = set(threading.enumerate())
+    refused = []
+
+    def start():
+        try:
+            hub.start()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    for target in (start, hub.close):
+        threads = [threading.Thread(target=target) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(refused) == 7
+    assert all("already running" in text for text in refused)
+    assert set(threading.enumerate()) == before
+
+
+@pytest.mark.parametrize("file", [None, "hub.db"])
+def test_the_journal_is_readable_when_the_hub_is_closed(connect, tmp_path, file):
+    path = None if file is None else tmp_path / file
+    with Sandbox(time_scale=Clock.manual(), path=path) as hub:
+        http = connect(hub)
+        http.start(http.create(5))
+        hub.advance(3600)
+        journal = hub.journal
+        assert len(journal) == 13
+    assert hub.journal == journal
+    if path is not None:
+        # The file is free for another Hub, and may be deleted.
+        with Sandbox(path=path) as other:
+            assert other.journal == journal
+        path.unlink()
+        assert hub.journal == journal
+    with hub:
+        assert hub.journal == []
+
+
+CLOSED_USES = {
+    "url": lambda hub: hub.url,
+    "api_key": lambda hub: hub.api_key,
+    "outcomes": lambda hub: dict(hub.outcomes),
+    "set outcome": lambda hub: hub.outcomes.update({"+15550100001": "busy"}),
+    "new_key": lambda hub: hub.new_key("acme"),
+    "revoke": lambda hub: hub.revoke("sk_live_a_b"),
+    "now": lambda hub: hub.now(),
+    "advance": lambda hub: hub.advance(1),
+    "advance_async": lambda hub: asyncio.run(hub.advance_async(1)),
+    "fail": lambda hub: hub.fail("camp_1"),
+}
+
+
+@pytest.mark.parametrize("use", CLOSED_USES.values(), ids=CLOSED_USES.keys())
+def test_everything_else_says_that_the_hub_is_not_running(use):
+    hub = Sandbox(time_scale=Clock.manual())
+    with pytest.raises(RuntimeError, match="it is not started: start it with"):
+        use(hub)
+    with hub:
+        pass
+    with pytest.raises(RuntimeError, match="it is closed: use it inside its `with` block"):
+        use(hub)
+    assert repr(hub) == "Sandbox(closed, time_scale=manual)"
+
+
+def test_the_journal_of_a_hub_that_never_ran_is_an_error():
+    with pytest.raises(RuntimeError, match="not started"):
+        _ = Sandbox().journal
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"time_scale": None}, "time_scale"),
+        ({"time_scale": "manual"}, "time_scale"),
+        ({"time_scale": "60"}, "time_scale"),
+        ({"time_scale": True}, "time_scale"),
+        ({"time_scale": 10**400}, "time_scale"),
+        ({"time_scale": Clock.manual}, "time_scale"),
+        ({"seed": "1"}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"path": 3}, "path"),
+        ({"path": ""}, "path"),
+        ({"path": ":memory:"}, "path"),
+        ({"path": "a\0b"}, "path"),
+        ({"path": b"hub.db"}, "path"),
+        ({"limits": "none"}, "limits"),
+        ({"limits": 60}, "limits"),
+        ({"call_limits": 60}, "call_limits"),
+        ({"call_limits": []}, "call_limits"),
+        ({"port": "8080"}, "port"),
+        ({"port": True}, "port"),
+        ({"port": -1}, "port"),
+        ({"port": 65_536}, "port"),
+        ({"request_timeout": 0}, "request_timeout"),
+        ({"request_timeout": -1}, "request_timeout"),
+        ({"request_timeout": "60"}, "request_timeout"),
+        ({"request_timeout": float("inf")}, "request_timeout"),
+    ],
+)
+def test_an_invalid_argument_is_named_when_the_sandbox_is_made(options, word):
+    with pytest.raises(ValueError, match=rf"^{word} must "):
+        Sandbox(**options)
+
+
+def test_advance_async_does_not_block_the_event_loop(connect):
+    with Sandbox(time_scale=Clock.manual(), limits=None) as hub:
+        http = connect(hub)
+        http.start(http.create(20_000, max_concurrent_calls=100))
+        before = hub.now()
+
+        async def main():
+            turns = 0
+            task = asyncio.create_task(hub.advance_async(86_400))
+            while not task.done():
+                await asyncio.sleep(0)
+                turns += 1
+            return turns, await task
+
+        turns, after = asyncio.run(main())
+        # A blocked loop would have one turn.
+        assert turns > 10
+        assert (after - before).total_seconds() == 86_400
+        assert hub.now() == after
+
+
+def test_a_cancelled_advance_async_leaves_a_hub_that_works(connect):
+    with Sandbox(time_scale=Clock.manual(), limits=None) as hub:
+        http = connect(hub)
+        campaign = http.create(20_000, max_concurrent_calls=100)
+        http.start(campaign)
+        before = hub.now()
+
+        async def main():
+            task = asyncio.create_task(hub.advance_async(86_400))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        hub.advance(86_400)
+        assert 86_400 <= (hub.now() - before).total_seconds() <= 2 * 86_400
+        assert http.status(campaign) == "completed"
+
+
+def test_an_advance_that_is_waiting_when_the_hub_closes_ends_with_a_sentence(connect):
+    hub = Sandbox(time_scale=Clock.manual(), limits=None).start()
+    http = connect(hub)
+    http.start(http.create(50_000, max_concurrent_calls=100))
+    errors = []
+
+    def advance():
+        try:
+            hub.advance(300 * 86_400)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    async def advance_async():
+        await hub.advance_async(300 * 86_400)
+
+    def advance_in_a_loop():
+        try:
+            asyncio.run(advance_async())
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=advance) for _ in range(3)]
+    threads += [threading.Thread(target=advance_in_a_loop) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    threading.Event().wait(0.05)
+    hub.close()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    # Those that were fast enough have no error.
+    assert all("closed" in text for text in errors)
 
 
 def test_hub_time_begins_at_real_time():
@@ -133,11 +356,17 @@ def test_a_scaled_clock_runs_at_its_scale():
 
 
 def test_only_a_manual_clock_can_be_advanced_and_only_forward():
-    with Sandbox() as hub, pytest.raises(RuntimeError, match="manual"):
-        hub.advance(1)
+    with Sandbox(time_scale=60) as hub:
+        with pytest.raises(RuntimeError, match=r"runs at 60 times real time: use .*manual"):
+            hub.advance(1)
+        with pytest.raises(RuntimeError, match="manual"):
+            asyncio.run(hub.advance_async(1))
     with Sandbox(time_scale=Clock.manual()) as hub:
-        with pytest.raises(ValueError, match="seconds"):
-            hub.advance(-1)
+        for seconds in (-1, "1", None, True, float("nan"), 1e300, timedelta(seconds=1)):
+            with pytest.raises(ValueError, match="seconds must be a number from 0 to"):
+                hub.advance(seconds)
+            with pytest.raises(ValueError, match="seconds must be a number from 0 to"):
+                asyncio.run(hub.advance_async(seconds))
         before = hub.now()
         assert (hub.advance(1.5) - before).total_seconds() == 1.5
 

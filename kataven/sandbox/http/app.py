@@ -1,6 +1,6 @@
 """The ASGI app: what happens to a request, in order.
 
-Knows the order: host, path, token, limits, faults, operation, response. Must not know how an
+Knows the order: host, mount, token, limits, path, faults, operation, response. Must not know how an
 operation works (operations, model) or how bytes travel (server). Everything runs in one event loop,
 and the engine is only ever called from that loop's thread.
 """
@@ -17,7 +17,14 @@ from kataven.sandbox.http.control import Control
 from kataven.sandbox.http.operations import Operations
 from kataven.sandbox.http.refusals import HttpRefused, response_to
 from kataven.sandbox.http.requests import Request
-from kataven.sandbox.http.responses import Receive, Response, ResponseWriter, Scope, Send
+from kataven.sandbox.http.responses import (
+    WITHOUT_BODY,
+    Receive,
+    Response,
+    ResponseWriter,
+    Scope,
+    Send,
+)
 from kataven.sandbox.http.streaming import serve_stream
 from kataven.sandbox.model.refusals import Refused
 
@@ -25,11 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kataven.sandbox.http.faults import Fault, Faults
+    from kataven.sandbox.http.routes import Operation
     from kataven.sandbox.model.advance import Advance
     from kataven.sandbox.model.engine import Engine
     from kataven.sandbox.model.feeds import Feeds
+    from kataven.sandbox.model.limits import Exceeded
 
 logger: Final = logging.getLogger("kataven.sandbox")
+
+_CLOCK_IS_MANUAL: Final = (
+    "; waiting does not help, because the clock of this Hub is manual: move it with advance(), "
+    "or set limits=None"
+)
 
 
 class App:
@@ -93,12 +107,13 @@ class App:
         began = self._acquire(caller)
         counted = True
         try:
-            fault = self._faults.take(request.method, path)
+            operation = routes.operation(request.method, path)
+            fault = self._faults.take(request.method, path, operation.name)
             counted = fault is None or fault.reset != "before"
             if fault is None:
-                await self._serve(request, writer, caller, path, None)
+                await self._serve(request, writer, caller, operation, None)
             else:
-                await self._serve_with_fault(request, writer, caller, path, fault)
+                await self._serve_with_fault(request, writer, caller, operation, fault)
         except Refused as refused:
             # Sent here, while the request still holds its slot.
             await writer.send(response_to(refused))
@@ -112,15 +127,29 @@ class App:
         now = self._engine.time.now()
         limiters = caller.limiters()
         for limiter in limiters:
-            text = limiter.exceeded(now)
-            if text is not None:
-                raise HttpRefused(429, text, retry_after=self._clock.retry_after)
+            exceeded = limiter.exceeded(now)
+            if exceeded is not None:
+                raise self._over_limit(exceeded)
         for limiter in limiters:
             limiter.acquire(now)
         return now
 
+    def _over_limit(self, exceeded: Exceeded) -> HttpRefused:
+        retry_after = self._clock.retry_after
+        if retry_after is not None:
+            return HttpRefused(429, exceeded.text, retry_after=retry_after)
+        # A client waits in real time, which frees a slot but does not move a manual clock.
+        if not exceeded.is_window:
+            return HttpRefused(429, exceeded.text, retry_after=1)
+        return HttpRefused(429, exceeded.text + _CLOCK_IS_MANUAL)
+
     async def _serve_with_fault(
-        self, request: Request, writer: ResponseWriter, caller: Caller, path: str, fault: Fault
+        self,
+        request: Request,
+        writer: ResponseWriter,
+        caller: Caller,
+        operation: Operation,
+        fault: Fault,
     ) -> None:
         if fault.latency:
             await self._delay(fault.latency)
@@ -129,10 +158,12 @@ class App:
             return
         if fault.status is not None:
             headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-            text = f"{fault.status} by a scripted fault" if fault.body is None else fault.body
+            text = fault.body
+            if text is None and fault.status not in WITHOUT_BODY:
+                text = f"{fault.status} by a scripted fault"
             await writer.send(Response(fault.status, text=text, headers=headers))
             return
-        await self._serve(request, writer, caller, path, fault)
+        await self._serve(request, writer, caller, operation, fault)
 
     async def _delay(self, seconds: float) -> None:
         try:
@@ -146,10 +177,9 @@ class App:
         request: Request,
         writer: ResponseWriter,
         caller: Caller,
-        path: str,
+        operation: Operation,
         fault: Fault | None,
     ) -> None:
-        operation = routes.operation(request.method, path)
         if operation.name == "events":
             campaign = self._engine.find(caller.account, operation.campaign_id)
             await serve_stream(self._engine, self._feeds, campaign, request.receive, writer, fault)

@@ -19,7 +19,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from kataven.sandbox.model.contacts import BLOCK, ContactList
+from kataven.sandbox.model.contacts import BLOCK, NUMBER, ContactList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_HEADER: Final = 64 * 1024
 PHONE: Final = "phone_number"
 
-_NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _QUOTED: Final = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 _PLAIN: Final = re.compile(r'[^",\r\n]*+')
 _BLANK: Final = re.compile(r"(?:\r?\n)++")
@@ -95,7 +94,7 @@ def _collect(records: Iterator[tuple[int, list[str]]], *, truncated: bool) -> Co
     _check_header(header)
     width = len(header)
     phone_at = header.index(PHONE)
-    valid = _NUMBER.fullmatch
+    valid = NUMBER.fullmatch
     numbers: list[str] = []
     blocks: list[str] = []
     block: list[list[str]] = []

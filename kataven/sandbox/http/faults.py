@@ -1,6 +1,6 @@
 """Scripted faults: what goes wrong, for which requests, and how often.
 
-Knows patterns, counts and kinds of faults; any status can be scripted. What the Hub itself refuses
+Knows counts and kinds of faults; any status can be scripted. What the Hub itself refuses
 is in ``model/refusals.py``. Must not know how a fault is carried out. A request with
 an invalid token or over a limit is not affected. Any other request gets the first fault, in the
 order in which they were added, that matches it and is not used up.
@@ -8,18 +8,19 @@ order in which they were added, that matches it and is not used up.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from kataven.sandbox.http.patterns import Pattern
+from kataven.sandbox.http.responses import WITHOUT_BODY
 
 if TYPE_CHECKING:
     from kataven.sandbox.http.responses import JsonObject
 
 Reset: TypeAlias = Literal["before", "after", "middle"]
 
-_METHODS: Final = frozenset({"*", "GET", "POST", "DELETE"})
 _UNKNOWN_STATUS: Final = "reviewing"
 _NONE: Final = type(None)
 # Checked at run time: faults also come as JSON from other processes.
@@ -32,6 +33,14 @@ _TYPES: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
     (("retry_after",), (int, str, _NONE), "an integer, a string or None"),
     (("no_end", "trickle", "malformed", "extra_keys", "unknown_status"), (bool,), "a bool"),
 )
+_MAX_LATENCY: Final = 86_400
+# Which kinds only act on streams, and which have no effect on some operations.
+_STREAM_KINDS: Final = frozenset({"cut_after", "silent_after", "no_end", "trickle"})
+_NO_EFFECT_ON: Final[Mapping[str, frozenset[str]]] = {
+    "malformed": frozenset({"delete"}),
+    "extra_keys": frozenset({"delete"}),
+    "unknown_status": frozenset({"delete", "call_limits"}),
+}
 _EXTRA: Final = {"added": ["by", "a", "fault"]}
 
 
@@ -42,6 +51,9 @@ class Fault:
     Args:
         seen: The number of requests that matched it.
         used: The number of requests that got it.
+
+    Raises:
+        ValueError: An argument is not valid, or the fault could never fire. The text says why.
     """
 
     match: str
@@ -61,6 +73,9 @@ class Fault:
     unknown_status: bool = False
     seen: int = 0
     used: int = 0
+    _pattern: Pattern = field(init=False, repr=False, compare=False)
+    # The names of the operations that it has an effect on.
+    _operations: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for names, types, what in _TYPES:
@@ -68,13 +83,6 @@ class Fault:
                 if type(getattr(self, name)) not in types:
                     msg = f"{name} must be {what}, not {getattr(self, name)!r}"
                     raise ValueError(msg)
-        method, _, path = self.match.partition(" ")
-        if method not in _METHODS or not path.startswith("/"):
-            msg = (
-                "match must be a method and a path such as 'POST /campaigns/*/start', "
-                f"not {self.match!r}"
-            )
-            raise ValueError(msg)
         if self.reset not in {None, "before", "after", "middle"}:
             msg = f"reset must be 'before', 'after' or 'middle', not {self.reset!r}"
             raise ValueError(msg)
@@ -83,14 +91,29 @@ class Fault:
             raise ValueError(msg)
         if self.status is None and (self.body is not None or self.retry_after is not None):
             raise ValueError("body and retry_after need a status; pass status= too")
+        if self.body and self.status in WITHOUT_BODY:
+            msg = f"a {self.status} has no body: leave out body="
+            raise ValueError(msg)
+        if self.body is not None and any("\ud800" <= char <= "\udfff" for char in self.body):
+            raise ValueError("body has half of a surrogate pair, which UTF-8 cannot express")
         retry_after = str(self.retry_after)
-        if not (retry_after.isascii() and retry_after.isprintable()):
-            raise ValueError("retry_after must be printable ASCII without a line end")
-        for name in ("times", "after", "cut_after", "silent_after", "latency"):
+        if not (retry_after.isascii() and retry_after.isprintable()) or retry_after.strip(" ") != (
+            retry_after
+        ):
+            raise ValueError(
+                "retry_after must be printable ASCII without a line end or spaces around it"
+            )
+        for name in ("after", "cut_after", "silent_after"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                msg = f"{name} must be finite and not negative"
+            if value is not None and value < 0:
+                msg = f"{name} must not be negative, and it is {value}"
                 raise ValueError(msg)
+        if self.times is not None and self.times < 1:
+            msg = f"times must be at least 1, or None for all requests, not {self.times}"
+            raise ValueError(msg)
+        if not 0 <= self.latency <= _MAX_LATENCY:
+            msg = f"latency must be from 0 to {_MAX_LATENCY:,} seconds, not {self.latency}"
+            raise ValueError(msg)
         if len(self._kinds()) > 1:
             msg = f"a fault has one kind, but several are given: {', '.join(self._kinds())}"
             raise ValueError(msg)
@@ -98,6 +121,13 @@ class Fault:
             raise ValueError(
                 "a fault without an effect: pass status=, latency=, reset= or another kind"
             )
+        self._pattern = Pattern.parse(self.match)
+        self._operations = frozenset(filter(self._acts_on, self._pattern.operations))
+        if not self._operations:
+            kind = self._kinds()[0]
+            what = "is not an event stream" if kind in _STREAM_KINDS else "has no such response"
+            msg = f"{kind} would have no effect on {self.match!r}, which {what}"
+            raise ValueError(msg)
 
     def _kinds(self) -> list[str]:
         values = ("status", "reset", "cut_after", "silent_after")
@@ -106,14 +136,32 @@ class Fault:
             name for name in flags if getattr(self, name)
         ]
 
-    def matches(self, method: str, path: str) -> bool:
-        """Return whether a request matches; ``*`` matches any method or one path segment."""
-        wanted, _, pattern = self.match.partition(" ")
-        if wanted not in {"*", method}:
-            return False
-        expected, actual = pattern.split("/"), path.split("/")
-        return len(expected) == len(actual) and all(
-            mine in {"*", other} for mine, other in zip(expected, actual, strict=True)
+    def _acts_on(self, operation: str) -> bool:
+        for kind in self._kinds():
+            if kind in _STREAM_KINDS:
+                return operation == "events"
+            return operation not in _NO_EFFECT_ON.get(kind, frozenset())
+        return True
+
+    def matches(self, method: str, path: str, operation: str) -> bool:
+        """Return whether a request can get it.
+
+        Args:
+            method: The request's method.
+            path: Its path below the mount.
+            operation: The name of its operation.
+        """
+        segments = tuple(path.split("/")[1:])
+        return operation in self._operations and self._pattern.includes(method, segments)
+
+    def hides(self, later: Fault) -> bool:
+        """Return whether a fault that is added later would never fire because of this one."""
+        pattern = later._pattern
+        return (
+            self.times is None
+            and self.seen >= self.after
+            and later._operations <= self._operations
+            and self._pattern.includes(pattern.method, pattern.segments)
         )
 
     def alter(self, value: JsonObject) -> JsonObject:
@@ -172,7 +220,7 @@ class Faults:
             The fault. Its ``used`` counts the requests that got it.
 
         Raises:
-            ValueError: An argument is not valid. The text says which.
+            ValueError: An argument is not valid, or the fault could never fire. The text says why.
         """
         fault = Fault(
             match=match,
@@ -192,20 +240,37 @@ class Faults:
             unknown_status=unknown_status,
         )
         with self._lock:
+            if any(earlier.hides(fault) for earlier in self._faults):
+                msg = f"an earlier fault already gets every {match!r}: call faults.clear() first"
+                raise ValueError(msg)
             self._faults.append(fault)
         return fault
+
+    def unused(self) -> list[Fault]:
+        """Return the faults that no request got so far, in the order in which they were added.
+
+        It stays readable when the Hub is closed.
+        """
+        with self._lock:
+            return [fault for fault in self._faults if not fault.used]
 
     def clear(self) -> None:
         """Remove all faults. A stream that already got one keeps it."""
         with self._lock:
             self._faults.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """Return the fault that a request gets, if any, and count it."""
+    def take(self, method: str, path: str, operation: str) -> Fault | None:
+        """Return the fault that a request gets, if any, and count it.
+
+        Args:
+            method: The request's method.
+            path: Its path below the mount.
+            operation: The name of its operation.
+        """
         taken: Fault | None = None
         with self._lock:
             for fault in self._faults:
-                if not fault.matches(method, path):
+                if not fault.matches(method, path, operation):
                     continue
                 fault.seen += 1
                 ready = fault.seen > fault.after and (
@@ -224,12 +289,12 @@ def from_json(value: Any) -> dict[str, Any]:
         The arguments of ``Faults.add``.
 
     Raises:
-        TypeError: It is not an object.
+        TypeError: It is not an object, or has no match.
         ValueError: A name is unknown.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or "match" not in value:
         raise TypeError("a fault is a JSON object with match and one kind of fault")
-    known = set(Fault.__dataclass_fields__) - {"seen", "used"}
+    known = set(Fault.__dataclass_fields__) - {"seen", "used", "_pattern", "_operations"}
     unknown = sorted(set(value) - known)
     if unknown:
         msg = f"unknown names in the fault: {', '.join(unknown)}"

@@ -7,7 +7,7 @@ know tokens, limits or faults (app), or what an operation does (model/engine).
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kataven.sandbox.http.csv_reader import CsvError, read_contacts
 from kataven.sandbox.http.form import FormReader
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.contacts import ContactList
     from kataven.sandbox.model.engine import Engine
     from kataven.sandbox.model.feeds import Feeds
+    from kataven.sandbox.model.states import Action
 
 
 class Operations:
@@ -53,7 +54,7 @@ class Operations:
             self._feeds.deleted(engine.delete(account, campaign_id))
             return Response(204)
         if name in {"start", "pause", "resume", "stop"}:
-            campaign = engine.act(account, campaign_id, name)
+            campaign = engine.act(account, campaign_id, cast("Action", name))
             self._on_work()
             return Response(200, campaign.fields())
         engine.catch_up()
@@ -64,8 +65,11 @@ class Operations:
         campaign = engine.find(account, campaign_id)
         if name == "get":
             return Response(200, campaign.fields())
-        page = engine.pages.read(campaign, request.contact_status(), request.page())
-        return Response(200, page)
+        if name == "contacts":
+            page = engine.pages.read(campaign, request.contact_status(), request.page())
+            return Response(200, page)
+        msg = f"routes.py has an operation {name!r}, but Operations.run does not: add it here"
+        raise LookupError(msg)
 
     async def _create(self, request: Request, caller: Caller) -> Response:
         reader = FormReader(request.headers.get(b"content-type", b""))

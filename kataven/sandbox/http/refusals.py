@@ -1,7 +1,8 @@
 """The error responses of the Hub, and what each reason of the model means in HTTP.
 
 Knows status codes and the headers that belong to them. Must not know how a response is sent.
-Documented: errors are plain text; 400, 401, 403, 404, 409 and 429 and their meanings.
+Documented: errors are plain text; 400, 401, 403, 404, 409 and 429 and their meanings. Assumed: 507
+if the database cannot be written.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ from __future__ import annotations
 from typing import Final
 
 from kataven.sandbox.http.responses import Response
-from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound, Refused
+from kataven.sandbox.model.refusals import (
+    BadInput,
+    CapReached,
+    Conflict,
+    NotFound,
+    NotStored,
+    Refused,
+)
 
 _STATUS: Final[dict[type[Refused], int]] = {
     BadInput: 400,
     NotFound: 404,
     Conflict: 409,
     CapReached: 429,
+    NotStored: 507,
 }
 
 

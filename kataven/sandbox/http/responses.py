@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 # ASGI defines these as dicts whose keys depend on "type".
 Message: TypeAlias = MutableMapping[str, Any]
@@ -18,6 +18,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JsonObject: TypeAlias = Mapping[str, object]
+
+# Statuses whose responses cannot have a body.
+WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class Connection(Protocol):
@@ -116,7 +119,7 @@ class ResponseWriter:
         named = {"X-Sandbox-Time-Scale": self._time_scale, **headers}
         if content_type:
             named["Content-Type"] = content_type
-        if length is not None and status != 204:
+        if length is not None and status not in WITHOUT_BODY:
             named["Content-Length"] = str(length)
         raw = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))

@@ -48,6 +48,32 @@ def below_mount(path: str) -> str:
     raise HttpRefused(404, f"nothing is mounted here; the mounts are {', '.join(MOUNTS)}")
 
 
+def matching(method: str, segments: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of the operations that a pattern can match.
+
+    Args:
+        method: The method, or ``*`` for any.
+        segments: The segments of the path below the mount; ``*`` is any segment.
+    """
+    return frozenset(
+        name
+        for shape, methods in _OPERATIONS.items()
+        if len(shape) == len(segments)
+        and all("*" in pair or len(set(pair)) == 1 for pair in zip(shape, segments, strict=True))
+        for known, name in methods.items()
+        if method in {"*", known}
+    )
+
+
+def described() -> str:
+    """Return each method and path that the Hub knows."""
+    return ", ".join(
+        f"{method} /{'/'.join(shape)}"
+        for shape, methods in _OPERATIONS.items()
+        for method in methods
+    )
+
+
 def operation(method: str, path: str) -> Operation:
     """Return the operation that a request asks for.
 

@@ -7,6 +7,7 @@ it polls ten times per second and waits for streams to end, while this one start
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import struct
@@ -184,13 +185,21 @@ def listen(port: int) -> socket.socket:
         port: The port, or 0 for any free one.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port cannot be used. The text names it.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
-    except OSError:
+        # Two sockets may be bound to one port, but only one may listen.
+        sock.listen(_BACKLOG)
+    except OSError as error:
         sock.close()
-        raise
+        taken = error.errno == errno.EADDRINUSE
+        problem = "is already in use" if taken else f"cannot be used ({error.strerror})"
+        stop = "stop the program that uses it, or " if taken else ""
+        msg = (
+            f"port {port} of 127.0.0.1 {problem}: {stop}choose another port, or 0 for any free one"
+        )
+        raise OSError(error.errno, msg) from error
     return sock

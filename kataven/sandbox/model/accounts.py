@@ -70,6 +70,13 @@ class Account:
     rotation: deque[Campaign] = field(default_factory=deque)
     wake_at: int = 0
 
+    def forget(self, call_limits: Mapping[str, int]) -> None:
+        """Forget campaigns and calls, before they are read from the store again."""
+        self.calls = CallLimiter(call_limits)
+        self.created = self.in_flight = self.wake_at = 0
+        self.campaigns.clear()
+        self.rotation.clear()
+
 
 class Accounts:
     """All accounts and keys of one Hub.
@@ -96,15 +103,13 @@ class Accounts:
             self._accounts[name] = account
         return account
 
-    def new_key(self, account: str, limits: dict[str, int | None] | None) -> Key:
-        """Make a key for an account.
+    def make_key(self, account: str, limits: dict[str, int | None] | None) -> Key:
+        """Make a key for an account. Add it to ``keys`` when it is stored.
 
         Raises:
             ValueError: The account's name is not valid.
         """
-        if ACCOUNT_NAME.fullmatch(account) is None:
+        if not isinstance(account, str) or ACCOUNT_NAME.fullmatch(account) is None:
             msg = f"invalid account name {account!r}: it must match {ACCOUNT_NAME.pattern}"
             raise ValueError(msg)
-        key = Key(f"sk_live_{account}_{secrets.token_hex(16)}", account, limits)
-        self.keys[key.token] = key
-        return key
+        return Key(f"sk_live_{account}_{secrets.token_hex(16)}", account, limits)

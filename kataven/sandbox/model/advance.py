@@ -42,15 +42,18 @@ class Advance:
 
         Raises:
             RuntimeError: The clock is not manual.
-            ValueError: The span is negative or too long.
+            ValueError: The span is not a number, is negative or is too long.
+            NotStored: The database cannot be written.
         """
         time = self._engine.time
         if time.clock.scale is not None:
             raise RuntimeError(
-                "only a manual clock can be advanced: Sandbox(time_scale=Clock.manual())"
+                f"only a manual clock can be advanced, and this one runs at {time.clock.label} "
+                "times real time: use Sandbox(time_scale=Clock.manual())"
             )
-        if not 0 <= seconds <= _MAX_SECONDS:
-            msg = f"seconds must be from 0 to {_MAX_SECONDS:,}, not {seconds!r}"
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not number or not 0 <= seconds <= _MAX_SECONDS:
+            msg = f"seconds must be a number from 0 to {_MAX_SECONDS:,}, not {seconds!r}"
             raise ValueError(msg)
         async with self._lock:
             until = time.now() + round(seconds * NANOSECONDS)

@@ -126,6 +126,17 @@ class Campaign:
     ready: deque[int] = field(default_factory=deque)
     changed: bool = False
 
+    def restore(self, stored: Campaign) -> None:
+        """Return to the stored state. Open streams keep this object."""
+        self.roster = stored.roster
+        self.status = stored.status
+        self.started_ns = stored.started_ns
+        self.completed_ns = stored.completed_ns
+        self.deleted = stored.deleted
+        self.in_flight = self.cursor = 0
+        self.ready.clear()
+        self.changed = False
+
     @property
     def terminal(self) -> bool:
         """Whether the campaign has ended."""

@@ -7,11 +7,13 @@ integers: nanoseconds since 1970 (UTC), the precision that a Go server prints.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from dataclasses import dataclass
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
+_MAX_SCALE: Final = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,8 @@ class Clock:
     scale: float | None
 
     def __post_init__(self) -> None:
-        if self.scale is not None and not (math.isfinite(self.scale) and self.scale > 0):
-            msg = (
-                f"time_scale must be a finite number above 0 or Clock.manual(), not {self.scale!r}"
-            )
-            raise ValueError(msg)
+        if self.scale is not None:
+            object.__setattr__(self, "scale", _checked(self.scale))
 
     @classmethod
     def manual(cls) -> Clock:
@@ -47,7 +46,7 @@ class Clock:
         Raises:
             ValueError: The scale is not a finite number above 0.
         """
-        return cls(float(scale))
+        return cls(_checked(scale))
 
     @property
     def label(self) -> str:
@@ -57,9 +56,17 @@ class Clock:
         return str(int(self.scale)) if self.scale.is_integer() else repr(self.scale)
 
     @property
-    def retry_after(self) -> int:
-        """Real seconds until a minute of Hub time has passed, at least 1; 60 on a manual clock."""
-        return 60 if self.scale is None else max(1, math.ceil(60 / self.scale))
+    def retry_after(self) -> int | None:
+        """Real seconds until a minute of Hub time has passed, at least 1; None if it never will."""
+        return None if self.scale is None else max(1, math.ceil(60 / self.scale))
+
+
+def _checked(scale: float) -> float:
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if not number or not 0 < scale <= _MAX_SCALE:
+        msg = f"time_scale must be a finite number above 0 or Clock.manual(), not {scale!r:.80}"
+        raise ValueError(msg)
+    return float(scale)
 
 
 class HubTime:

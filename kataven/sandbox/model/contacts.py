@@ -7,11 +7,14 @@ the size of a page, is what the store writes at a time.
 
 from __future__ import annotations
 
+import re
 from array import array
 from dataclasses import dataclass
 from typing import Final
 
 BLOCK: Final = 100
+# Documented: E.164, ``+`` and 7 to 15 digits. Assumed: no 0 after the ``+``.
+NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 PENDING: Final = 0
 IN_PROGRESS: Final = 1

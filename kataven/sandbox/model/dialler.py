@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kataven.sandbox.model.campaign import Campaign
+    from kataven.sandbox.model.journal import JournalAction
 
 # The kinds of events.
 _CALL_ENDS: Final = 0
@@ -108,7 +109,7 @@ class Dialler:
         self.now = max(self.now, until)
         return True
 
-    def record(self, action: str, campaign: Campaign, at: int) -> None:
+    def record(self, action: JournalAction, campaign: Campaign, at: int) -> None:
         """Add an entry to the journal that is not about a call."""
         self.journal.append(JournalRow(at, action, campaign.account, campaign.id))
 
@@ -134,6 +135,13 @@ class Dialler:
             campaign.completed_ns = at
             campaign.ready.clear()
         self._on_status(campaign, at)
+
+    def forget(self, now: int) -> None:
+        """Forget every event and change, before campaigns are read from the store again."""
+        self._heap.clear()
+        self.touched.clear()
+        self.journal.clear()
+        self.now = now
 
     def restore(self, campaign: Campaign, now: int) -> None:
         """Continue a campaign that was read from the store."""

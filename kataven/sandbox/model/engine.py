@@ -2,21 +2,25 @@
 
 Knows accounts, campaigns, the concurrency budget and the dialler. Must not know HTTP, threads or
 event loops: one thread calls it, and it never waits. Each operation first handles what is due, then
-acts, then stores, so a response is never ahead of the database.
+acts, then stores, so a response is never ahead of the database. What cannot be stored, because the
+disk is full, has not happened: the engine returns to the stored state, which reads still show.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
+import time as machine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kataven.sandbox.model import states
-from kataven.sandbox.model.campaign import Campaign, Settings
+from kataven.sandbox.model.campaign import Campaign, Settings, Snapshot
 from kataven.sandbox.model.contacts import ContactList, Roster
 from kataven.sandbox.model.dialler import Dialler
 from kataven.sandbox.model.limits import DAY, MINUTE
 from kataven.sandbox.model.pages import ContactPages
-from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound
+from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound, NotStored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +28,16 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.accounts import Account, Accounts, Key
     from kataven.sandbox.model.clock import HubTime
     from kataven.sandbox.model.journal import JournalRow
+    from kataven.sandbox.model.outcomes import Outcome
     from kataven.sandbox.model.store import Store
 
 # Events that are handled before they are stored, and before other requests get their turn.
 _STEP: Final = 20_000
 _FIRST_ACCOUNT: Final = "sandbox"
+# Real seconds until reads try again to handle what is due, after the database was not writable.
+_RETRY: Final = 1.0
+
+logger: Final = logging.getLogger("kataven.sandbox.store")
 
 
 class Engine:
@@ -39,7 +48,8 @@ class Engine:
         accounts: Its accounts, still without keys and campaigns.
         time: Its time.
         seed: The seed of its draws.
-        on_status: Called after a campaign's status changed, with the campaign and the time.
+        on_status: Called after a change of a campaign's status was stored, with the campaign, its
+            snapshot just after the change, and the time.
     """
 
     def __init__(
@@ -48,26 +58,44 @@ class Engine:
         accounts: Accounts,
         time: HubTime,
         seed: int,
-        on_status: Callable[[Campaign, int], None],
+        on_status: Callable[[Campaign, Snapshot, int], None],
     ) -> None:
         self.store = store
         self.accounts = accounts
         self.time = time
         self.outcomes = store.outcomes()
-        self.dialler = Dialler(accounts, seed, self.outcomes, on_status, self._start_scheduled)
+        self.dialler = Dialler(
+            accounts, seed, self.outcomes, self._status_changed, self._start_scheduled
+        )
         self.pages = ContactPages(store)
+        self._on_status = on_status
+        # Changes of status that are not stored yet.
+        self._changes: list[tuple[Campaign, Snapshot, int]] = []
+        # When the database may be tried again, in the machine's monotonic seconds; 0 if it can be
+        # written.
+        self._retry_at = 0.0
+        self._stored_until = time.now()
+        for key in store.load_keys():
+            accounts.keys[key.token] = key
+        if not accounts.keys:
+            self.new_key(_FIRST_ACCOUNT, None)
         self._load()
+        self.catch_up()
 
     def _load(self) -> None:
-        now = self.time.now()
-        self.dialler.now = now
-        for key in self.store.load_keys():
-            self.accounts.keys[key.token] = key
-        if not self.accounts.keys:
-            self.store.save_key(self.accounts.new_key(_FIRST_ACCOUNT, None))
+        """Read the stored state, again if something could not be stored."""
+        now = self._stored_until
+        known = {one.key: one for account in self.accounts for one in account.campaigns.values()}
+        self._changes.clear()
+        self.dialler.forget(now)
+        for account in self.accounts:
+            account.forget(self.accounts.call_limits)
         for name, created in self.store.created():
             self.accounts.get(name).created = created
-        for campaign in self.store.campaigns():
+        for stored in self.store.campaigns():
+            campaign = known.get(stored.key, stored)
+            if campaign is not stored:
+                campaign.restore(stored)
             if not campaign.deleted:
                 self.accounts.get(campaign.account).campaigns[campaign.id] = campaign
             self.dialler.restore(campaign, now)
@@ -77,15 +105,38 @@ class Engine:
                 calls.record_talk(at, talk)
             else:
                 calls.record_call(at)
-        self.catch_up()
 
     @property
     def first_key(self) -> str:
         """The first key of the account ``sandbox``."""
         return next(iter(self.accounts.keys))
 
+    @property
+    def retry_in(self) -> float:
+        """Real seconds until the database may be tried again; 0 if it can be written."""
+        return max(0.0, self._retry_at - machine.monotonic()) if self._retry_at else 0.0
+
     def catch_up(self) -> int:
-        """Handle and store everything that is due by now, and return the time."""
+        """Handle and store everything that is due by now, and return the time.
+
+        While the database cannot be written, nothing happens, and a log says so once.
+        """
+        if self.retry_in:
+            return self.time.now()
+        try:
+            return self.catch_up_or_fail()
+        except NotStored:
+            return self.time.now()
+
+    def catch_up_or_fail(self) -> int:
+        """Handle and store everything that is due by now, and return the time.
+
+        Raises:
+            NotStored: The database cannot be written.
+        """
+        if self._retry_at:
+            # Fails at once if it still cannot be written.
+            self._commit()
         now = self.time.now()
         while not self.dialler.run(now, _STEP):
             self._commit()
@@ -101,10 +152,13 @@ class Engine:
 
         Returns:
             Whether the clock has reached it.
+
+        Raises:
+            NotStored: The database cannot be written. The clock has not moved.
         """
         done = self.dialler.run(until, _STEP)
-        self.time.move_to(self.dialler.now)
         self._commit()
+        self.time.move_to(self.dialler.now)
         return done
 
     def create(
@@ -114,8 +168,9 @@ class Engine:
 
         Raises:
             BadInput: The scheduled time is in the past.
+            NotStored: The database cannot be written.
         """
-        now = self.catch_up()
+        now = self.catch_up_or_fail()
         if settings.scheduled_ns is not None and settings.scheduled_ns < now:
             raise BadInput(f"scheduled_at {settings.scheduled_at} is in the past")
         account.created += 1
@@ -149,15 +204,16 @@ class Engine:
             raise NotFound("campaign not found in this account")
         return campaign
 
-    def act(self, account: Account, campaign_id: str, action: str) -> Campaign:
+    def act(self, account: Account, campaign_id: str, action: states.Action) -> Campaign:
         """Start, pause, resume or stop a campaign.
 
         Raises:
             NotFound: The campaign is not in this account.
             Conflict: Its status or the concurrency budget does not allow it.
             CapReached: A daily cap on calls is reached.
+            NotStored: The database cannot be written.
         """
-        now = self.catch_up()
+        now = self.catch_up_or_fail()
         campaign = self.find(account, campaign_id)
         target = states.next_status(action, campaign.status)
         if target is None:
@@ -180,8 +236,9 @@ class Engine:
         Raises:
             NotFound: The campaign is not in this account.
             Conflict: It is running.
+            NotStored: The database cannot be written.
         """
-        now = self.catch_up()
+        now = self.catch_up_or_fail()
         campaign = self.find(account, campaign_id)
         if not states.may_delete(campaign.status):
             raise Conflict(states.conflict_text("delete", campaign.status))
@@ -201,8 +258,9 @@ class Engine:
         Raises:
             LookupError: The Hub has no such campaign.
             ValueError: It is not running.
+            NotStored: The database cannot be written.
         """
-        now = self.catch_up()
+        now = self.catch_up_or_fail()
         for account in self.accounts:
             campaign = account.campaigns.get(campaign_id)
             if campaign is None:
@@ -219,8 +277,9 @@ class Engine:
 
     def new_key(self, account: str, limits: dict[str, int | None] | None) -> Key:
         """Make and store a key for an account."""
-        key = self.accounts.new_key(account, limits)
+        key = self.accounts.make_key(account, limits)
         self.store.save_key(key)
+        self.accounts.keys[key.token] = key
         return key
 
     def revoke(self, token: str) -> None:
@@ -232,10 +291,10 @@ class Engine:
         key = self.accounts.keys.get(token)
         if key is None:
             raise LookupError("no such key in this Hub")
+        self.store.save_key(replace(key, revoked=True))
         key.revoked = True
-        self.store.save_key(key)
 
-    def fix_outcome(self, number: str, word: str | None) -> None:
+    def fix_outcome(self, number: str, word: Outcome | None) -> None:
         """Fix the outcome of every call to a number that begins from now on, or unfix it (None)."""
         self.store.save_outcome(number, word)
         if word is None:
@@ -271,15 +330,29 @@ class Engine:
         self.dialler.set_status(campaign, states.RUNNING, at)
         return None
 
+    def _status_changed(self, campaign: Campaign, at: int) -> None:
+        self._changes.append((campaign, campaign.snapshot(at), at))
+
     def _commit(self, new: tuple[Account, Campaign, list[str]] | None = None) -> None:
         dialler = self.dialler
         if dialler.touched:
             self.pages.clear()
-        self.store.save(
-            self.time.now() if self.store.durable else dialler.now,
-            dialler.touched,
-            dialler.journal,
-            new=new,
-        )
+        try:
+            self.store.save(
+                max(self.time.now(), dialler.now), dialler.touched, dialler.journal, new=new
+            )
+        except NotStored as error:
+            if not self._retry_at:
+                logger.warning("the Hub is paused, and refuses writes: %s", error.text)
+            self._retry_at = machine.monotonic() + _RETRY
+            if dialler.touched or dialler.journal:
+                self._load()
+            dialler.now = self._stored_until
+            raise
+        self._retry_at = 0.0
+        self._stored_until = dialler.now
         dialler.touched.clear()
         dialler.journal.clear()
+        changes, self._changes = self._changes, []
+        for change in changes:
+            self._on_status(*change)

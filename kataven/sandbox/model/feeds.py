@@ -73,13 +73,13 @@ class Feed:
         if advanced:
             self._changed.set()
 
-    def status_changed(self, now: int) -> None:
-        """Add a snapshot of the new status, and the end if it is terminal."""
+    def status_changed(self, snapshot: Snapshot, now: int) -> None:
+        """Add the snapshot of a new status, and the end if it is terminal."""
         if self.ended:
             return
-        self._snapshot(now)
+        self._add(snapshot)
         self._next_snapshot = now + SNAPSHOT_EVERY
-        if self.campaign.terminal:
+        if snapshot["status"] in states.TERMINAL:
             self._end()
         self._changed.set()
 
@@ -143,10 +143,16 @@ class Feeds:
         if not feeds:
             del self._open[feed.campaign]
 
-    def status_changed(self, campaign: Campaign, now: int) -> None:
-        """Notify the streams of a campaign whose status changed."""
+    def status_changed(self, campaign: Campaign, snapshot: Snapshot, now: int) -> None:
+        """Notify the streams of a campaign whose status changed.
+
+        Args:
+            campaign: The campaign.
+            snapshot: Its state just after the change.
+            now: When it changed.
+        """
         for feed in self._open.get(campaign, ()):
-            feed.status_changed(now)
+            feed.status_changed(snapshot, now)
 
     def deleted(self, campaign: Campaign) -> None:
         """Close the streams of a deleted campaign, without an end marker."""

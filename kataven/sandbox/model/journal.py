@@ -7,9 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - typing.get_type_hints() works on JournalEntry
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model.outcomes import Outcome  # noqa: TC001 - typing.get_type_hints()
+
+JournalAction: TypeAlias = Literal[
+    "create",
+    "start",
+    "pause",
+    "resume",
+    "stop",
+    "delete",
+    "fail",
+    "scheduled_start",
+    "complete",
+    "call",
+    "call_ended",
+]
+"""What an entry of the journal is about."""
 
 CALL: Final = "call"
 CALL_ENDED: Final = "call_ended"
@@ -19,12 +35,12 @@ class JournalRow(NamedTuple):
     """An entry as the Hub stores it: times and durations are nanoseconds."""
 
     time: int
-    action: str
+    action: JournalAction
     account: str
     campaign: str
     number: str | None = None
     attempt: int | None = None
-    outcome: str | None = None
+    outcome: Outcome | None = None
     talk: int = 0
 
 
@@ -46,12 +62,12 @@ class JournalEntry:
     """
 
     time: datetime
-    action: str
+    action: JournalAction
     account: str
     campaign: str
     number: str | None
     attempt: int | None
-    outcome: str | None
+    outcome: Outcome | None
 
     @classmethod
     def from_row(cls, row: JournalRow) -> JournalEntry:

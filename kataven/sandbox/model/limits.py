@@ -7,13 +7,11 @@ stricter reading: at no moment do the last minute, hour or day hold more than th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from kataven.sandbox.model.clock import NANOSECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MINUTE: Final = 60 * NANOSECONDS
 HOUR: Final = 60 * MINUTE
@@ -67,12 +65,18 @@ def checked_call_limits(limits: Mapping[str, int] | None) -> dict[str, int]:
     Raises:
         ValueError: A name is unknown, or a limit is not a positive integer.
     """
-    _check("call_limits", limits or {}, DEFAULT_CALL_LIMITS)
-    return {**DEFAULT_CALL_LIMITS, **(limits or {})}
+    limits = {} if limits is None else limits
+    _check("call_limits", limits, DEFAULT_CALL_LIMITS)
+    return {**DEFAULT_CALL_LIMITS, **limits}
 
 
 def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, int | None]) -> None:
-    for name, value in given.items():
+    names = given if isinstance(given, Mapping) else None
+    if names is None:
+        example = next(iter(known))
+        msg = f"{what} must be a dict such as {{{example!r}: 5}}, or None, not {given!r}"
+        raise ValueError(msg)
+    for name, value in names.items():
         if name not in known:
             msg = f"{what}: unknown limit {name!r}; the names are {', '.join(known)}"
             raise ValueError(msg)
@@ -80,6 +84,13 @@ def _check(what: str, given: Mapping[str, int | None], known: Mapping[str, int |
         if not off and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             msg = f"{what}: {name} must be a positive integer, not {value!r}"
             raise ValueError(msg)
+
+
+class Exceeded(NamedTuple):
+    """A request limit that is exceeded: the error text, and whether Hub time has to pass."""
+
+    text: str
+    is_window: bool
 
 
 class RequestLimiter:
@@ -98,15 +109,16 @@ class RequestLimiter:
             if limit is not None:
                 self._windows.append((word, limit, length, deque()))
 
-    def exceeded(self, now: int) -> str | None:
-        """Return the error text of the limit that another request would exceed, or None."""
+    def exceeded(self, now: int) -> Exceeded | None:
+        """Return the limit that another request would exceed, or None."""
         for word, limit, length, times in self._windows:
             while times and times[0] <= now - length:
                 times.popleft()
             if len(times) >= limit:
-                return f"rate_limited: {word} ({limit}) exceeded"
+                return Exceeded(f"rate_limited: {word} ({limit}) exceeded", is_window=True)
         if self._concurrent is not None and self._in_flight >= self._concurrent:
-            return f"rate_limited: concurrent ({self._concurrent}) exceeded"
+            text = f"rate_limited: concurrent ({self._concurrent}) exceeded"
+            return Exceeded(text, is_window=False)
         return None
 
     def acquire(self, now: int) -> None:

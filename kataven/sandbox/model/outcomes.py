@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from kataven.sandbox.model.clock import NANOSECONDS
 
+# The codes.
 ANSWERED: Final = 0
 NO_ANSWER: Final = 1
 VOICEMAIL: Final = 2
@@ -21,7 +22,10 @@ BUSY: Final = 3
 FAILED: Final = 4
 NONE: Final = 255
 
-WORDS: Final = ("answered", "no_answer", "voicemail", "busy", "failed")
+Outcome: TypeAlias = Literal["answered", "no_answer", "voicemail", "busy", "failed"]
+"""How a call ends. The index of each word is its code."""
+
+WORDS: Final[tuple[Outcome, ...]] = get_args(Outcome)
 REACHED: Final = frozenset({ANSWERED, VOICEMAIL})
 LONGEST_CALL: Final = 200 * NANOSECONDS
 

@@ -32,3 +32,21 @@ class Conflict(Refused):
 
 class CapReached(Refused):
     """The account has used up its calls or minutes of the day."""
+
+
+class NotStored(Refused):
+    """The database cannot be written, such as on a full disk. Nothing was changed.
+
+    Args:
+        name: The database.
+        reason: The reason that SQLite gives.
+        advice: What to do.
+    """
+
+    def __init__(self, name: str, reason: str, advice: str) -> None:
+        super().__init__(
+            f"{name} cannot be written ({reason}), so nothing was changed: {advice}, and try again"
+        )
+        self.name = name
+        self.reason = reason
+        self.advice = advice

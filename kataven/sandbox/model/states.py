@@ -6,7 +6,10 @@ and ours where the Hub's documentation is silent; any pair missing from the tabl
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
+
+# What clients ask for.
+Action: TypeAlias = Literal["start", "pause", "resume", "stop"]
 
 DRAFT: Final = "draft"
 SCHEDULED: Final = "scheduled"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
+from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -18,9 +20,12 @@ from kataven.sandbox.model.accounts import Account, Key
 from kataven.sandbox.model.campaign import Campaign, Settings
 from kataven.sandbox.model.contacts import BLOCK, Roster
 from kataven.sandbox.model.journal import CALL, CALL_ENDED, JournalRow
+from kataven.sandbox.model.refusals import NotStored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from kataven.sandbox.model.outcomes import Outcome
 
 # A row of _SELECT_CAMPAIGNS.
 _CampaignRow: TypeAlias = tuple[
@@ -64,7 +69,9 @@ _NOT_OURS: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLIT
 
 
 class Store:
-    """The database of one Hub. Only one thread may use it.
+    """The database of one Hub. Only one thread may use it, until it is closed.
+
+    A method that writes either stores everything or raises ``NotStored`` and stores nothing.
 
     Args:
         path: The file, or None for memory.
@@ -77,9 +84,9 @@ class Store:
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self.durable = path is not None
-        name = ":memory:" if path is None else fspath(path)
+        self._name = name = ":memory:" if path is None else fspath(path)
         try:
-            self._connection = sqlite3.connect(name, isolation_level=None, timeout=0)
+            self._connection = _connect(name)
         except sqlite3.Error as error:
             msg = f"{name} cannot be opened ({error}): use a file in a writable folder"
             raise ValueError(msg) from error
@@ -102,8 +109,13 @@ class Store:
         self._last_key: int = found or 0
 
     def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
+        """Close the file. The journal stays readable, from any thread."""
+        if self.durable:
+            kept = _connect(":memory:")
+            self._connection.backup(kept)
+            self._connection.close()
+            self._connection = kept
+        weakref.finalize(self, self._connection.close)
 
     def next_key(self) -> int:
         """Return the row number of a new campaign."""
@@ -128,21 +140,23 @@ class Store:
     def save_key(self, key: Key) -> None:
         """Store a key."""
         limits = None if key.limits is None else json.dumps(key.limits)
-        self._connection.execute(_SAVE_KEY, (key.token, key.account, limits, key.revoked))
+        with self._transaction():
+            self._connection.execute(_SAVE_KEY, (key.token, key.account, limits, key.revoked))
 
     def created(self) -> list[tuple[str, int]]:
         """Return each account with the number of campaigns it has ever created."""
         return self._connection.execute("SELECT name, created FROM accounts").fetchall()
 
-    def outcomes(self) -> dict[str, str]:
+    def outcomes(self) -> dict[str, Outcome]:
         """Return the fixed outcomes by phone number."""
         return dict(self._connection.execute("SELECT number, word FROM outcomes"))
 
-    def save_outcome(self, number: str, word: str | None) -> None:
+    def save_outcome(self, number: str, word: Outcome | None) -> None:
         """Fix the outcome of a number, or remove it (None)."""
-        self._connection.execute("DELETE FROM outcomes WHERE number = ?", (number,))
-        if word is not None:
-            self._connection.execute("INSERT INTO outcomes VALUES (?, ?)", (number, word))
+        with self._transaction():
+            self._connection.execute("DELETE FROM outcomes WHERE number = ?", (number,))
+            if word is not None:
+                self._connection.execute("INSERT INTO outcomes VALUES (?, ?)", (number, word))
 
     def campaigns(self) -> Iterator[Campaign]:
         """Read every campaign with its contacts, oldest first."""
@@ -193,20 +207,34 @@ class Store:
             touched: The campaigns that changed.
             rows: New rows of the journal.
             new: A new campaign with its account and the JSON of its custom fields.
+
+        Raises:
+            NotStored: The database cannot be written.
         """
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             if new is not None:
                 self._insert(*new)
             for campaign in touched:
                 self._update(campaign)
             self._connection.executemany(_INSERT_JOURNAL, rows)
-            execute("INSERT OR REPLACE INTO meta VALUES ('now', ?)", (now,))
-        except BaseException:
-            execute("ROLLBACK")
-            raise
-        execute("COMMIT")
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('now', ?)", (now,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("COMMIT")
+        except BaseException as error:
+            # SQLite itself may have rolled back.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
+            full = _code(error) == sqlite3.SQLITE_FULL
+            advice = "free space on its disk" if full else "check its disk and its permissions"
+            raise NotStored(self._name, str(error), advice) from error
 
     def _insert(self, account: Account, campaign: Campaign, fields: list[str]) -> None:
         self._connection.execute(
@@ -294,11 +322,22 @@ class Store:
         )
 
 
-def _unusable(name: str, error: sqlite3.DatabaseError) -> Exception:
+def _connect(name: str) -> sqlite3.Connection:
+    # One thread at a time: the Hub's, and after ``close`` SQLite's own locks.
+    return sqlite3.connect(name, isolation_level=None, timeout=0, check_same_thread=False)
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
     # The low byte is the primary result code. Errors that Python itself raises have none.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _unusable(name: str, error: sqlite3.DatabaseError) -> Exception:
+    code = _code(error)
     if code in _IN_USE:
         return RuntimeError(f"{name} cannot be used ({error}): does another Sandbox use it?")
+    if code == sqlite3.SQLITE_FULL:
+        return ValueError(f"{name} cannot be written ({error}): free space on its disk")
     if code in _NOT_OURS:
         return ValueError(f"{name} is not a database of a Hub ({error}): use another path")
     return ValueError(f"{name} cannot be used ({error}): use a writable file")
