@@ -124,7 +124,9 @@ class KatavenClient:
             Credentials(settings.key.value, settings.account_id),
             time,
             transport,
-            None if rate_limits is None else Limiter(open_store(rate_limits), time),
+            None
+            if rate_limits is None
+            else Limiter(open_store(rate_limits, by_uptime=clock is None), time),
         )
 
     @property

@@ -13,6 +13,7 @@ from kataven._flow.effects import Send
 from kataven._flow.operation import NOT_ACTED, Failure, Response
 from kataven._flow.responses import body_error, failure_error, status_error
 from kataven._flow.retry import FIRST_BACKOFF, retry_delay
+from kataven.clock import time_of_day
 from kataven.errors import APITimeoutError, RateLimitError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _call(
                 options.record(outcome)
             if outcome.is_success:
                 return operation.parse(outcome)
-            error = status_error(operation, outcome, clock.now(), options.not_found_hint)
+            error = status_error(operation, outcome, time_of_day(clock), options.not_found_hint)
             if (yield from attempts.refresh_token(outcome)):
                 continue
         else:
@@ -84,7 +85,7 @@ def _call(
             retries=retries,
             max_retries=options.max_retries,
             max_retry_wait=options.max_retry_wait,
-            now=clock.now(),
+            now=time_of_day(clock),
             jitter=clock.jitter(),
         )
         if isinstance(error, RateLimitError) and error.reason == "rate_limit":

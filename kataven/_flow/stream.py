@@ -24,6 +24,7 @@ from kataven._flow.responses import (
     status_error,
 )
 from kataven._flow.retry import TRANSIENT_STATUSES, limit_reason, read_retry_after
+from kataven.clock import time_of_day
 from kataven.errors import APITimeoutError, KatavenError, ResponseFormatError, StreamError
 from kataven.events.decoder import EventDecoder, FrameTooLargeError
 
@@ -227,7 +228,7 @@ class _Following:
         self, attempts: Attempts, response: Response, error: KatavenError
     ) -> Flow[float]:
         """Return the least pause before another attempt; raise ``error`` if there must be none."""
-        retry_after = read_retry_after(response.raw_headers, self._clock.now())
+        retry_after = read_retry_after(response.raw_headers, time_of_day(self._clock))
         if response.status == 429:
             if limit_reason(response.body, retry_after) == "cost_cap":
                 raise error
@@ -273,7 +274,7 @@ class _Following:
         operation = self._operation
         if not response.is_success:
             hint = self._options.not_found_hint
-            return status_error(operation, response, self._clock.now(), hint)
+            return status_error(operation, response, time_of_day(self._clock), hint)
         kind = response.headers.get("content-type", "no content type")
         text = one_line(response.shown_body[:2400].decode("utf-8", "replace"), 200)
         return ResponseFormatError(
