@@ -55,6 +55,15 @@ def one_line(text: str, longest: int = _SHOWN_TEXT) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+def shown(value: object) -> str:
+    """Return a value that was refused as an error may quote it: its repr, of 80 characters."""
+    try:
+        return one_line(repr(value), 80)
+    # An int with thousands of digits, or an object that cannot be shown.
+    except Exception:  # noqa: BLE001 - whatever it is, the refusal matters
+        return f"a value of type {type(value).__name__}"
+
+
 def read_object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object in a body, or None if there is none that can be read."""
     try:
