@@ -31,12 +31,12 @@ _OPERATION_PATH = re.compile(
 _PLACEHOLDER_SIGNS = re.compile(
     r"[<>{}$]|\.\.\.|\*\*\*|^%.*%$|^\[.*\]$|(?:^|[_.-])x{3,}$", re.IGNORECASE
 )
-# The same in words: lower case, letters only. A random key does not contain the first ones by
+# The same in words: lower case, without separators. A random key does not contain the first ones by
 # chance; the others count only as the entire key.
 _PLACEHOLDER_WORDS = re.compile(
     "your.*(?:key|token|secret)|(?:enter|insert|paste)(?:the|an|api|key)|(?:key|token)here|changeme"
     "|replace(?:me|this)|placeholder"
-    "|^(?:(?:my|the|katavenapi|myapi|api|secret)?(?:key|token|secret)|bearer|dummy|example|none|null"
+    "|^(?:(?:my|the|katavenapi|myapi|api|secret)(?:key|token|secret)|bearer|dummy|example|none|null"
     "|password|string|todo|undefined)$"
 )
 
@@ -217,7 +217,7 @@ def _key_problem(token: object) -> str | None:
         return "the API key begins with the name of a variable; pass only what follows the '='"
     if token.strip().startswith(_QUOTES) or token.strip().endswith(_QUOTES):
         return "the API key has quotation marks around it; remove them"
-    words = re.sub(r"^sk(?:_live_|_test_|[_-])|[^a-z]", "", token.lower())
+    words = re.sub(r"^sk(?:_live_|_test_|[_-])|[-_.\s]", "", token.lower())
     if _PLACEHOLDER_SIGNS.search(token) or _PLACEHOLDER_WORDS.search(words):
         return (
             "the API key is a placeholder from an example; replace it with your own key (it looks "

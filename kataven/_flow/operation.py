@@ -106,6 +106,8 @@ class Failure:
         final: Whether a retry cannot help (a body over the size limit).
         token: The number of the token that was sent.
         deadline_passed: Whether the deadline of the call expired.
+        limit: Which timeout expired, with its value and its option, or an empty text.
+        advice: A sentence that says what to look at, or an empty text.
     """
 
     cause: Exception
@@ -117,6 +119,13 @@ class Failure:
     final: bool = False
     token: int = 0
     deadline_passed: bool = False
+    limit: str = ""
+    advice: str = ""
+
+    @property
+    def phrase(self) -> str:
+        """What happened, with the timeout that expired."""
+        return f"{self.text} within the {self.limit}" if self.limit else self.text
 
     @property
     def is_success(self) -> bool:

@@ -11,13 +11,14 @@ in a row brought none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from kataven._flow.attempts import Attempts
 from kataven._flow.effects import Emit, Interrupted, Opened, OpenStream, ReadStream
 from kataven._flow.operation import Failure
 from kataven._flow.responses import (
     SHOWN_BODY,
+    add_reason,
     body_error,
     failure_error,
     one_line,
@@ -25,7 +26,13 @@ from kataven._flow.responses import (
 )
 from kataven._flow.retry import TRANSIENT_STATUSES, limit_reason, read_retry_after
 from kataven.clock import time_of_day
-from kataven.errors import APITimeoutError, KatavenError, ResponseFormatError, StreamError
+from kataven.errors import (
+    APIStatusError,
+    APITimeoutError,
+    KatavenError,
+    ResponseFormatError,
+    StreamError,
+)
 from kataven.events.decoder import EventDecoder, FrameTooLargeError
 
 if TYPE_CHECKING:
@@ -175,7 +182,7 @@ class _Following:
         """Make one attempt to open the stream."""
         self._check_time(attempts)
         if (yield from attempts.acquire(stream=True)) is not None:
-            raise _out_of_time(self._operation)
+            raise _out_of_time(self._operation, self._settings)
         timeout = self._options.timeout
         if self._options.deadline is not None:
             timeout = timeout.within(self._options.deadline)
@@ -231,15 +238,20 @@ class _Following:
         retry_after = read_retry_after(response.raw_headers, time_of_day(self._clock))
         if response.status == 429:
             if limit_reason(response.body, retry_after) == "cost_cap":
-                raise error
+                self._give_up(error, retry_after)
         elif response.status not in TRANSIENT_STATUSES:
             raise error
         if (retry_after or 0.0) > self._options.max_retry_wait:
-            raise error
+            self._give_up(error, retry_after)
         pause = (retry_after or 0.0) * (1 + self._clock.jitter() / 10)
         if response.status == 429:
             yield from attempts.pause_limiter(pause)
         return pause
+
+    def _give_up(self, error: KatavenError, retry_after: float | None) -> NoReturn:
+        if isinstance(error, APIStatusError):
+            add_reason(error, retry_after, self._options.max_retry_wait, self._fruitless)
+        raise error
 
     def _back_off(
         self, attempts: Attempts, error: KatavenError, status: int | None, least: float
@@ -266,7 +278,7 @@ class _Following:
         retry = self._state.decoder.retry
         if retry is not None:
             self._base = min(LONGEST_RECONNECT_PAUSE, max(_LEAST_BASE, retry / 1000))
-        error = StreamError(f"the event stream broke: {broken.text} ({self._operation.path})")
+        error = StreamError(f"the event stream broke: {broken.phrase} ({self._operation.path})")
         error.__cause__ = broken.cause
         return error
 
@@ -287,12 +299,14 @@ class _Following:
     def _check_time(self, attempts: Attempts) -> None:
         left = attempts.remaining()
         if left is not None and left <= 0:
-            raise _out_of_time(self._operation)
+            raise _out_of_time(self._operation, self._settings)
 
 
-def _out_of_time(operation: Operation[None]) -> APITimeoutError:
+def _out_of_time(operation: Operation[None], settings: StreamSettings) -> APITimeoutError:
+    total = settings.total_timeout
+    limit = "the time limit" if total is None else f"the total_timeout of {total:g} s"
     error = APITimeoutError(
-        f"{operation.method} {operation.path}: the time limit for following this stream expired"
+        f"{operation.method} {operation.path}: {limit} for following this stream expired"
     )
     error.deadline_passed = True
     return error

@@ -298,7 +298,7 @@ class AsyncStreamConnection:
             if not limit.expired():
                 # The caller's own, from the token provider or a hook.
                 raise
-            return Failure(error, "no response within the timeout", sent=True, timed_out=True)
+            return Failure(error, "no response in time", sent=True, timed_out=True)
         finally:
             if not opened:
                 await self.close()

@@ -95,7 +95,8 @@ class Stream(httpcore.NetworkStream):
             raise httpcore.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
-        sending.note_read()
+        if data:
+            sending.note_read()
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -254,7 +255,8 @@ class AsyncStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
-        sending.note_read()
+        if data:
+            sending.note_read()
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -88,7 +88,8 @@ def test_a_refused_connection_sent_nothing(caller: Sender) -> None:
         error, sending = _fails(caller, f"http://127.0.0.1:{port}")
     assert error.never_sent
     assert not sending.sent
-    assert error.text.startswith("no connection to the Hub (")
+    assert error.text.startswith(f"no connection to the Hub at 127.0.0.1:{port} (")
+    assert error.advice == "Is base_url right?"
 
 
 @table("steps", [(reset,), (close,)])
@@ -105,7 +106,8 @@ def test_a_certificate_that_is_not_trusted_ends_a_request_before_it_is_sent(
     caller: Sender, tls_hub: LoopbackHub
 ) -> None:
     error, sending = _fails(caller, tls_hub.url, method="POST")
-    assert "certificate" in error.text
+    assert f"127.0.0.1:{tls_hub.port} ([SSL: CERTIFICATE_VERIFY_FAILED]" in error.text
+    assert error.advice.startswith("Is base_url right? The certificate must be for that host")
     assert error.never_sent
     assert not sending.sent
     assert tls_hub.requests == []
@@ -144,9 +146,10 @@ def test_a_handshake_that_stalls_ends_within_the_time_to_connect(caller: Sender)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         sending = new_sending(0.2)
-        with pytest.raises(TransportError, match="no connection to the Hub within") as caught:
+        with pytest.raises(TransportError, match="no connection to the Hub at 127") as caught:
             caller.send(caller.transport(url), url, sending)
     assert caught.value.timed_out
+    assert caught.value.limit == "connect timeout of 0.2 s (option timeout)"
     assert not sending.sent
 
 
