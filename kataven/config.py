@@ -181,7 +181,7 @@ def read_account_id(given: str | None) -> str | None:
 
 
 def read_api_key(given: str | None) -> str:
-    """Read the API key.
+    """Read the API key; ``credential_headers`` checks it.
 
     Args:
         given: The ``api_key`` argument, or None for ``KATAVEN_API_KEY``.

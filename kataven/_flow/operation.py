@@ -7,7 +7,7 @@ interrupted. Does no I/O, knows no HTTP library and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Final, Generic, Protocol, TypeAlias, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
@@ -69,9 +69,10 @@ class Response:
 
     status: int
     raw_headers: RawHeaders
-    body: bytes
+    # It may echo the key, and it holds phone numbers.
+    body: bytes = field(repr=False)
     token: int = 0
-    redacted: bytes | None = None
+    redacted: bytes | None = field(default=None, repr=False)
 
     @property
     def is_success(self) -> bool:

@@ -262,6 +262,9 @@ class HttpxTransport:
         TypeError: If it is not an ``httpx.Client``.
     """
 
+    # Those of the caller are closed by the caller.
+    has_connections = False
+
     def __init__(self, client: httpx.Client, base: BaseUrl) -> None:
         _check_client(client, httpx.Client)
         self._client = client
@@ -353,6 +356,9 @@ class AsyncHttpxTransport:
     Raises:
         TypeError: If it is not an ``httpx.AsyncClient``.
     """
+
+    # Those of the caller are closed by the caller.
+    has_connections = False
 
     def __init__(self, client: httpx.AsyncClient, base: BaseUrl) -> None:
         _check_client(client, httpx.AsyncClient)

@@ -81,6 +81,12 @@ class AsyncDriver(Usable):
         if self.limiter is not None:
             self.limiter.store.close()
 
+    def __del__(self) -> None:
+        transport = getattr(self, "transport", None)
+        # What is open is closed by the event loop, or with it: nothing can be awaited here.
+        if transport is not None:
+            self.warn_if_unclosed("AsyncKatavenClient", open_connections=transport.has_connections)
+
     async def run(
         self,
         flow: Flow[T],

@@ -30,6 +30,7 @@ from kataven._http.iterator import (
     RUNNING,
     IteratorState,
 )
+from kataven._http.usage import AsyncUsage, wrong_keyword
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncFlowIterator(IteratorState[T]):
+class AsyncFlowIterator(IteratorState[T], AsyncUsage):
     """What a flow emits, as an async iterator.
 
     Lazy: nothing is sent before the first item is requested. Use it as an async context manager, or
@@ -69,6 +70,14 @@ class AsyncFlowIterator(IteratorState[T]):
 
     def __aiter__(self) -> Self:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            wrong_keyword(self, "async for", "for")
+
+        def __next__(self) -> NoReturn:
+            wrong_keyword(self, "await anext(...)", "next(...)")
 
     async def __anext__(self) -> T:
         """Return the next item.

@@ -157,6 +157,11 @@ class _Pool:
         self._idle: deque[httpcore.AsyncConnectionInterface] = deque()
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
 
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return bool(self._backend.streams)
+
     async def take(self, sending: Sending) -> httpcore.AsyncConnectionInterface:
         """Take an idle connection or make one; raises PoolTimeout or TimeoutError."""
         if sending.own_connection:
@@ -284,6 +289,11 @@ class AsyncTransport:
         finally:
             current.reset(context)
         return AsyncResponse(response, sending, connection, pool)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return any(pool.has_connections for pool in self._pools.values())
 
     async def aclose(self) -> None:
         """Close all connections of the running event loop; a request in another task fails."""

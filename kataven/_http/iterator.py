@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
 
 from kataven._flow.effects import (
     AnyEffect,
@@ -23,6 +23,7 @@ from kataven._flow.effects import (
 )
 from kataven._http.connection import StreamConnection
 from kataven._http.driver import Run
+from kataven._http.usage import Usage, wrong_keyword
 from kataven.errors import KatavenError, StreamError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class IteratorState(Generic[T]):
         return NOTHING
 
 
-class FlowIterator(IteratorState[T]):
+class FlowIterator(IteratorState[T], Usage):
     """What a flow emits, as an iterator.
 
     Lazy: nothing is sent before the first item is requested. Use it as a context manager, or close
@@ -131,6 +132,11 @@ class FlowIterator(IteratorState[T]):
 
     def __iter__(self) -> Self:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __aiter__(self) -> NoReturn:
+            wrong_keyword(self, "for", "async for")
 
     def __next__(self) -> T:
         """Return the next item.

@@ -115,7 +115,7 @@ def transport_error(
     timed_out = "TimeoutException" in names
     text, phase = next((_TEXTS[name] for name in names if name in _TEXTS), _BROKEN)
     text = (peer or Peer("", tls=False)).fill(text)
-    detail = _without_frames(error)
+    detail = without_frames(error)
     if detail and not timed_out:
         text = f"{text} ({detail})"
     never_sent = not _NEVER_SENT.isdisjoint(names)
@@ -132,7 +132,7 @@ def transport_error(
     )
 
 
-def _without_frames(error: BaseException) -> str:
+def without_frames(error: BaseException) -> str:
     """Drop the frames of an exception and of what caused it; return what the system said first."""
     text = str(error)
     link: BaseException | None = error

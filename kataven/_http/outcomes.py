@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kataven._flow.operation import Failure, Response
 from kataven._http.body import BodyError
-from kataven._http.message import TransportError
+from kataven._http.message import TransportError, without_frames
 
 if TYPE_CHECKING:
     from kataven._flow.operation import RawHeaders
@@ -25,7 +25,7 @@ def response_from(status: int, raw_headers: RawHeaders, body: bytes, token: Toke
         body, raw_headers = token.hidden_in(body, raw_headers)
         return Response(status, raw_headers, body, token.number)
     # It may still not be JSON; if it is, the caller gets it unchanged.
-    redacted, _ = token.hidden_in(body, ())
+    redacted, raw_headers = token.hidden_in(body, raw_headers)
     return Response(status, raw_headers, body, token.number, redacted)
 
 
@@ -123,6 +123,7 @@ def cause_of(error: Exception) -> Exception:
 
 def _shown(text: str, cause: Exception, token: Token) -> tuple[str, Exception]:
     """Return text and cause without the token: the library quotes what a server echoes."""
+    without_frames(cause)
     redacted = token.hidden_in(text.encode("utf-8", "replace"), ())[0].decode("utf-8", "replace")
     if token.is_in(str(cause)):
         # Its own text would show the key, so it is not chained.

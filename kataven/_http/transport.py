@@ -320,6 +320,11 @@ class Transport:
                 pool.discard(connection, sending)
             raise
 
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return self._backend is not None and bool(self._backend.streams)
+
     def close(self) -> None:
         """Close all connections; a request in another thread fails."""
         self.forget()
