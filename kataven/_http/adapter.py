@@ -7,6 +7,7 @@ and pool are used; which connection a request gets is up to that pool.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -42,13 +43,16 @@ _CONNECTED: Final = (
 class _Socket:
     """The connection of a caller's pool, as far as it can be ended from here."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_pid", "_stream")
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._pid = os.getpid()
 
     def shut(self) -> None:
-        shut_socket(self._stream.get_extra_info("socket"))
+        # After a fork, the parent still uses the connection.
+        if self._pid == os.getpid():
+            shut_socket(self._stream.get_extra_info("socket"))
 
 
 class _Trace:

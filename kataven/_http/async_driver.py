@@ -77,6 +77,9 @@ class AsyncDriver(Usable):
     async def aclose(self) -> None:
         """Close the connections of the running loop, except those of a caller's own client."""
         self.closed = True
+        if self.forked:
+            # The event loop would stop watching the parent's sockets, too.
+            return
         await self.transport.aclose()
         if self.limiter is not None:
             self.limiter.store.close()

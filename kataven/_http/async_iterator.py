@@ -24,6 +24,7 @@ from kataven._http.connection import AsyncStreamConnection
 from kataven._http.iterator import (
     BUSY,
     ENDED,
+    FORKED,
     INTERRUPTED,
     NOTHING,
     READY,
@@ -214,6 +215,8 @@ class AsyncFlowIterator(IteratorState[T], AsyncUsage):
     async def aclose(self) -> None:
         """End the iteration and the connection at once; nothing is reopened."""
         self._closed = True
+        if self._state == FORKED:
+            return
         self._connection.shut()
         # While another task waits for an item, that task wakes up and cleans up.
         if self._state not in {BUSY, RUNNING}:
@@ -232,6 +235,8 @@ class AsyncFlowIterator(IteratorState[T], AsyncUsage):
         if getattr(self, "_closed", True):
             return
         self._closed = True
+        if self._state == FORKED:
+            return
         # Leases at once: a loop that ends cancels what is scheduled here before it begins.
         self._run.drop()
         loop = self._loop

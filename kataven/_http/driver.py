@@ -165,13 +165,16 @@ class Driver(Usable):
         self.connections: WeakSet[StreamConnection] = WeakSet()
 
     def close(self) -> None:
-        """Close the connections, except those of a caller's own client."""
+        """Close the connections, except those of a caller's own client.
+
+        In a child process this closes its copies of the sockets, and leaves the connections alone.
+        """
         self.closed = True
         # A thread that waits for an item wakes up, and finds that the client is closed.
         for connection in tuple(self.connections):
             connection.wake()
         self.transport.close()
-        if self.limiter is not None:
+        if self.limiter is not None and not self.forked:
             self.limiter.store.close()
 
     def __del__(self) -> None:
