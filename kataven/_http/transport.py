@@ -315,7 +315,11 @@ class Transport:
             if connection is not None:
                 pool.discard(connection, sending)
             raise transport_error(error, sending, pool.peer) from error
+        except TransportError:
+            raise
         except BaseException:
+            # A signal handler may raise at any line, so the pool may have lost a slot: leave it.
+            self.forget()
             if connection is not None:
                 pool.discard(connection, sending)
             raise
