@@ -15,7 +15,7 @@ from kataven._flow.observe import CallHook, Observer, log_by_environment
 from kataven._flow.operation import Timeout
 from kataven._flow.options import Options
 from kataven._flow.ratelimit import RateLimits
-from kataven.config import read_account_id, read_api_key, read_base_url
+from kataven.config import credential_headers, read_account_id, read_api_key, read_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -130,6 +130,8 @@ def read_settings(
     base = read_base_url(base_url)
     account = read_account_id(account_id)
     key = Secret(api_key if callable(api_key) else read_api_key(api_key))
+    if isinstance(key.value, str):
+        credential_headers(key.value, account)
     if rate_limits is not None and not isinstance(rate_limits, RateLimits):
         raise TypeError(
             f"rate_limits must be a kataven.RateLimits, not {type(rate_limits).__name__}"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kataven._flow.operation import Timeout
+from kataven._flow.responses import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 # Three years. Beyond that, the machine's clocks and sockets overflow.
 _LONGEST_TIME: Final = 1e8
+# Control characters, and the line ends of Unicode.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # RFC 3339 by its grammar; datetime.fromisoformat takes week dates and rejects a lower-case "t".
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -40,9 +43,9 @@ def seconds(name: str, value: float, *, zero: bool = False) -> float:
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not (value > 0 or (zero and value == 0)):
         least = "0 or more" if zero else "more than 0"
-        raise ValueError(f"{name} must be {least} seconds, not {value}")
+        raise ValueError(f"{name} must be {least} seconds, not {shown(value)}")
     if value > _LONGEST_TIME:
-        raise ValueError(f"{name} must be at most {_LONGEST_TIME:.0f} seconds, not {value}")
+        raise ValueError(f"{name} must be at most {_LONGEST_TIME:.0f} seconds, not {shown(value)}")
     return value
 
 
@@ -83,7 +86,7 @@ def count(name: str, value: int) -> int:
     """Return the value if it is a whole number that is not negative."""
     number = whole_number(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be 0 or more, not {number}")
+        raise ValueError(f"{name} must be 0 or more, not {shown(number)}")
     return number
 
 
@@ -116,22 +119,39 @@ def optional_text(name: str, value: str | None) -> str | None:
 
 
 def is_segment(value: str) -> bool:
-    """Return whether the text stays one segment of a path; dots would lead to another path."""
-    return value not in {"", ".", ".."}
+    """Return whether the text can be an id: one segment of a path, as the Hub would write it.
+
+    Dots would lead to another path. White space at an end, and line ends, come from a file or a
+    terminal and not from the Hub.
+    """
+    return value not in {"", ".", ".."} and value == value.strip() and not _CONTROL.search(value)
 
 
 def campaign_id(value: str) -> str:
-    """Return the id if it can be one segment of a path.
+    """Return the id if it can be one segment of a path; see ``identifier``."""
+    plain_id = identifier("campaign_id", value)
+    if not is_segment(plain_id):
+        raise ValueError(
+            f"{shown(plain_id)} is not a campaign id; it would lead to another path of the Hub"
+        )
+    return plain_id
+
+
+def identifier(name: str, value: str) -> str:
+    """Return the id as a plain ``str``.
 
     Raises:
         TypeError: If it is not a str.
-        ValueError: If it is empty or dots.
+        ValueError: If it contains a line end or a control character, or begins or ends with white
+            space.
     """
-    plain_id = text("campaign_id", value)
-    if not is_segment(plain_id):
+    plain_id = text(name, value)
+    if _CONTROL.search(plain_id):
         raise ValueError(
-            f"{plain_id!r} is not a campaign id; it would lead to another path of the Hub"
+            f"{name} contains a line end or a control character: {shown(plain_id)}; remove it"
         )
+    if plain_id != plain_id.strip():
+        raise ValueError(f"{name} begins or ends with white space: {shown(plain_id)}; remove it")
     return plain_id
 
 
@@ -139,7 +159,7 @@ def choice(name: str, value: T, allowed: Collection[T]) -> T:
     """Return the value if it is one of those allowed."""
     if value not in allowed:
         words = " or ".join(repr(word) for word in allowed)
-        raise ValueError(f"{name} must be {words}, not {value!r}")
+        raise ValueError(f"{name} must be {words}, not {shown(value)}")
     return value
 
 
@@ -170,7 +190,7 @@ def timestamp(name: str, value: str | datetime | None) -> str | None:
     value = plain(value)
     if not _RFC_3339.fullmatch(value):
         raise ValueError(
-            f"{name}={value!r} must be an RFC 3339 timestamp with a UTC offset, like "
+            f"{name}={shown(value)} must be an RFC 3339 timestamp with a UTC offset, like "
             "2030-01-31T09:00:00Z or 2030-01-31T10:00:00+01:00"
         )
     return value

@@ -16,6 +16,7 @@ from kataven._http.credentials import AsyncCredentials
 from kataven._http.limiter import AsyncLimiter
 from kataven._http.request import RequestWriter
 from kataven._http.stores import open_store
+from kataven._http.usage import AsyncUsage
 from kataven._settings import UNCHANGED, Unchanged, changed, read_settings
 from kataven.campaigns import operations
 from kataven.campaigns.async_client import AsyncCampaignsClient
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from kataven.types import CallLimits
 
 
-class AsyncKatavenClient:
+class AsyncKatavenClient(AsyncUsage):
     """The Kataven Hub, with asyncio.
 
     Safe to share between tasks; not usable after a ``fork``. Use it as an async context manager, or
@@ -93,23 +94,30 @@ class AsyncKatavenClient:
         http_client: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
     ) -> None:
-        settings = read_settings(
-            api_key,
-            account_id=account_id,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            max_retry_wait=max_retry_wait,
-            deadline=deadline,
-            on_request=on_request,
-            on_response=on_response,
-            on_retry=on_retry,
-            on_wait=on_wait,
-            rate_limits=rate_limits,
-            tracing=tracing,
-            clock=clock,
-            own_http_client=http_client is not None,
-        )
+        try:
+            settings = read_settings(
+                api_key,
+                account_id=account_id,
+                base_url=base_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                max_retry_wait=max_retry_wait,
+                deadline=deadline,
+                on_request=on_request,
+                on_response=on_response,
+                on_retry=on_retry,
+                on_wait=on_wait,
+                rate_limits=rate_limits,
+                tracing=tracing,
+                clock=clock,
+                own_http_client=http_client is not None,
+            )
+        except Exception as error:
+            # Tools that report errors send the variables of each frame: drop those with the key.
+            error.__traceback__ = None
+            raise
+        finally:
+            del api_key
         self._settings = settings
         self._owns_driver = True
         time = clock or AsyncSystemClock()
@@ -124,7 +132,9 @@ class AsyncKatavenClient:
             AsyncCredentials(settings.key.value, settings.account_id),
             time,
             transport,
-            None if rate_limits is None else AsyncLimiter(open_store(rate_limits), time),
+            None
+            if rate_limits is None
+            else AsyncLimiter(open_store(rate_limits, by_uptime=clock is None), time),
         )
 
     @property
@@ -217,7 +227,9 @@ class AsyncKatavenClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.base.url}>"
+        # The constructor may have failed.
+        settings = getattr(self, "_settings", None)
+        return f"<{type(self).__name__} {settings.base.url if settings else 'not set up'}>"
 
     def __reduce__(self) -> tuple[object, ...]:
         return self._settings.rebuild(type(self))

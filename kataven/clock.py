@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["AsyncSystemClock", "Clock", "SystemClock"]
+__all__ = ["AsyncSystemClock", "Clock", "SystemClock", "Uptime", "time_of_day"]
 
 
 class Clock(Protocol):
@@ -64,3 +65,46 @@ class AsyncSystemClock(_MachineClock):
         import asyncio  # noqa: PLC0415 - costs 8 ms, and the blocking client does not need it
 
         return asyncio.sleep(seconds)
+
+
+def time_of_day(clock: Clock) -> float:
+    """Return the seconds since the epoch as the machine's clock shows them now.
+
+    ``SystemClock.now()`` does not follow a correction of the machine's clock. A date that a server
+    sent must be compared to the corrected time.
+
+    Args:
+        clock: The clock of the client. One that is not the machine's own is asked for its ``now``.
+    """
+    return time.time() if isinstance(clock, _MachineClock) else clock.now()
+
+
+class Uptime:
+    """The seconds since the machine was started.
+
+    All processes of a machine see the same value, and setting the time of day does not change it.
+
+    Attributes:
+        boot: An identifier of this start of the machine, or an empty text if there is none.
+    """
+
+    def __init__(self) -> None:
+        from pathlib import Path  # noqa: PLC0415 - only a store in a file needs it
+
+        self.boot = ""
+        self._clock = getattr(time, "CLOCK_BOOTTIME", None)
+        self._correction = 0.0
+        with suppress(OSError, ValueError, IndexError):
+            self.boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            # What the kernel says. A library that simulates another time for one process changes
+            # its system calls, but not this file, which counts hundredths of a second.
+            uptime = float(Path("/proc/uptime").read_text("ascii").split()[0])
+            difference = uptime - self.seconds()
+            if abs(difference) > 1:
+                self._correction = difference
+
+    def seconds(self) -> float:
+        """Return the seconds since the machine was started."""
+        if self._clock is None:
+            return time.monotonic() + self._correction
+        return time.clock_gettime(self._clock) + self._correction

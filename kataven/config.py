@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from kataven._flow.responses import one_line
 from kataven.errors import ConfigurationError
 
 DEFAULT_BASE_URL: Final = "https://api.kataven.ai/v1"
@@ -20,6 +21,24 @@ JWT_PREFIX: Final = "eyJ"
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_QUOTES: Final = ("'", '"', "`", "\u2018", "\u2019", "\u201c", "\u201d")
+# The path of one of the Hub's operations, which the client appends itself.
+_OPERATION_PATH = re.compile(
+    r"/(?:campaigns(?:/(?!v1$)[^/]+(?:/(?:start|pause|resume|stop|contacts|events))?)?|call-limits)$",
+    re.IGNORECASE,
+)
+# What examples have instead of a key: <key>, ${KEY}, sk_live_..., sk_live_xxxx, sk_live_****.
+_PLACEHOLDER_SIGNS = re.compile(
+    r"[<>{}$]|\.\.\.|\*\*\*|^%.*%$|^\[.*\]$|(?:^|[_.-])x{3,}$", re.IGNORECASE
+)
+# The same in words: lower case, without separators. A random key does not contain the first ones by
+# chance; the others count only as the entire key.
+_PLACEHOLDER_WORDS = re.compile(
+    "your.*(?:key|token|secret)|(?:enter|insert|paste)(?:the|an|api|key)|(?:key|token)here|changeme"
+    "|replace(?:me|this)|placeholder"
+    "|^(?:(?:my|the|katavenapi|myapi|api|secret)(?:key|token|secret)|bearer|dummy|example|none|null"
+    "|password|string|todo|undefined)$"
+)
 
 
 def from_environment(name: str) -> str | None:
@@ -56,8 +75,8 @@ def read_base_url(given: str | None) -> BaseUrl:
         The base URL.
 
     Raises:
-        ConfigurationError: The URL is invalid, or would send the key unencrypted to another
-            machine.
+        ConfigurationError: The URL is invalid, ends with the path of an operation, or would send
+            the key unencrypted to another machine.
         TypeError: It is not a ``str``.
     """
     if given is None:
@@ -96,18 +115,25 @@ def read_base_url(given: str | None) -> BaseUrl:
             f"invalid base URL: {found}; it must start with https:// (or http:// for this machine)"
         )
     host = parts.hostname or ""
+    quoted = one_line(given, 80)
     if not host or port == 0:
-        raise ConfigurationError(f"invalid base URL {given}: missing host or unusable port")
+        raise ConfigurationError(f"invalid base URL {quoted}: missing host or unusable port")
     path = parts.path.rstrip("/")
     segments = path.split("/")
     if "." in segments or ".." in segments:
         raise ConfigurationError(
-            f"invalid base URL {given}: its path contains '.' or '..'; write the path in full"
+            f"invalid base URL {quoted}: its path contains '.' or '..'; write the path in full"
+        )
+    operation = _OPERATION_PATH.search(path)
+    if operation is not None:
+        raise ConfigurationError(
+            f"invalid base URL {quoted}: it ends with the path of an operation, which the client "
+            f"appends by itself; remove {one_line(operation.group(), 40)!r}"
         )
     loopback = _is_loopback(host)
     if parts.scheme == "http" and not loopback:
         raise ConfigurationError(
-            f"the base URL {given} would send the API key unencrypted to another machine; "
+            f"the base URL {quoted} would send the API key unencrypted to another machine; "
             "use https:// (http:// is allowed for this machine only)"
         )
     if segments[-1] != "v1":
@@ -155,7 +181,7 @@ def read_account_id(given: str | None) -> str | None:
 
 
 def read_api_key(given: str | None) -> str:
-    """Read the API key.
+    """Read the API key; ``credential_headers`` checks it.
 
     Args:
         given: The ``api_key`` argument, or None for ``KATAVEN_API_KEY``.
@@ -178,6 +204,33 @@ def read_api_key(given: str | None) -> str:
     return key
 
 
+def _key_problem(token: object) -> str | None:
+    """Return what is wrong with a token, without quoting it; None if it can be sent."""
+    if not isinstance(token, str):
+        return f"the API key must be a str, not {type(token).__name__}"
+    if re.match(r"\s*(?:authorization\s*:\s*)?bearer[\s:]", token, re.IGNORECASE):
+        return (
+            "the API key begins with 'Bearer', which the client adds by itself; pass only what "
+            "follows"
+        )
+    if re.match(r"\s*(?:export\s+)?[A-Z_]*API_KEY\s*=", token):
+        return "the API key begins with the name of a variable; pass only what follows the '='"
+    if token.strip().startswith(_QUOTES) or token.strip().endswith(_QUOTES):
+        return "the API key has quotation marks around it; remove them"
+    words = re.sub(r"^sk(?:_live_|_test_|[_-])|[-_.\s]", "", token.lower())
+    if _PLACEHOLDER_SIGNS.search(token) or _PLACEHOLDER_WORDS.search(words):
+        return (
+            "the API key is a placeholder from an example; replace it with your own key (it looks "
+            "like sk_live_<account>_...)"
+        )
+    if not _VISIBLE_ASCII.fullmatch(token):
+        return (
+            "the API key is empty or contains characters other than visible ASCII (a trailing line "
+            "break, a space, a typographic dash?); copy it again"
+        )
+    return None
+
+
 def credential_headers(token: str, account_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
     """Build the authentication headers.
 
@@ -189,14 +242,12 @@ def credential_headers(token: str, account_id: str | None) -> tuple[tuple[bytes,
         The name and the value of each header.
 
     Raises:
-        ConfigurationError: The token cannot be sent in a header, or it is a JWT and there is no
-            account.
+        ConfigurationError: The token cannot be sent in a header, is a placeholder or quoted, or it
+            is a JWT and there is no account.
     """
-    if not isinstance(token, str) or not _VISIBLE_ASCII.fullmatch(token):
-        raise ConfigurationError(
-            "the API key is empty or contains characters other than visible ASCII (a trailing line "
-            "break, a space, a typographic dash?); copy it again"
-        )
+    problem = _key_problem(token)
+    if problem is not None:
+        raise ConfigurationError(problem)
     authorization = (b"authorization", b"Bearer " + token.encode("ascii"))
     if not token.startswith(JWT_PREFIX):
         return (authorization,)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from kataven._flow.attempts import Attempts
 from kataven._flow.effects import Send
 from kataven._flow.operation import NOT_ACTED, Failure, Response
-from kataven._flow.responses import body_error, failure_error, status_error
-from kataven._flow.retry import FIRST_BACKOFF, retry_delay
-from kataven.errors import APITimeoutError, RateLimitError
+from kataven._flow.responses import add_reason, body_error, failure_error, status_error
+from kataven._flow.retry import FIRST_BACKOFF, read_retry_after, retry_delay
+from kataven.clock import time_of_day
+from kataven.errors import APIStatusError, APITimeoutError, RateLimitError
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow, Rejected
@@ -64,7 +65,7 @@ def _call(
                 options.record(outcome)
             if outcome.is_success:
                 return operation.parse(outcome)
-            error = status_error(operation, outcome, clock.now(), options.not_found_hint)
+            error = status_error(operation, outcome, time_of_day(clock), options.not_found_hint)
             if (yield from attempts.refresh_token(outcome)):
                 continue
         else:
@@ -77,6 +78,8 @@ def _call(
                     raise body_error(operation, outcome) from outcome.cause
             if outcome.timed_out and attempts.deadline_reached():
                 outcome = replace(outcome, deadline_passed=True)
+            if outcome.deadline_passed and outcome.limit:
+                outcome = replace(outcome, limit=_deadline(options))
             error = failure_error(operation, outcome)
         delay = retry_delay(
             operation,
@@ -84,7 +87,7 @@ def _call(
             retries=retries,
             max_retries=options.max_retries,
             max_retry_wait=options.max_retry_wait,
-            now=clock.now(),
+            now=time_of_day(clock),
             jitter=clock.jitter(),
         )
         if isinstance(error, RateLimitError) and error.reason == "rate_limit":
@@ -92,27 +95,30 @@ def _call(
             pause = error.retry_after or FIRST_BACKOFF if delay is None else delay
             yield from attempts.pause_limiter(min(pause, options.max_retry_wait))
         if delay is None:
+            if isinstance(outcome, Response) and isinstance(error, APIStatusError):
+                after = read_retry_after(outcome.raw_headers, time_of_day(clock))
+                add_reason(error, after, options.max_retry_wait, retries)
             raise error from (outcome.cause if isinstance(outcome, Failure) else None)
         # A write comes here only if the Hub did not act on it.
         attempts.attempt.progress = None
         left = attempts.remaining()
         if left is not None and delay > left:
-            raise _deadline_error(operation, f"the next attempt would be in {delay:.1f} s", error)
+            raise _deadline_error(attempts, f"the next attempt would be in {delay:.1f} s", error)
         yield from attempts.back_off(delay, outcome.status)
         retries += 1
 
 
 def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Failure]:
     """Make one attempt within the rate limits and the deadline."""
-    operation, options = attempts.operation, attempts.options
+    options = attempts.options
     rejected = yield from attempts.acquire()
     if rejected is not None:
-        raise _deadline_error(operation, _why(rejected), error)
+        raise _deadline_error(attempts, _why(rejected), error)
     timeout = options.timeout
     left = attempts.remaining()
     if left is not None:
         if left <= 0:
-            raise _deadline_error(operation, "no time is left for another attempt", error)
+            raise _deadline_error(attempts, "no time is left for another attempt", error)
         timeout = timeout.within(left)
     attempts.report_request()
     outcome = yield from Send(attempts.attempt, timeout, attempts.deadline)
@@ -135,12 +141,20 @@ def _settled(operation: Operation[object], outcome: Response | Failure) -> Respo
     return outcome
 
 
-def _deadline_error(
-    operation: Operation[object], why: str, last: KatavenError | None
-) -> APIConnectionError:
+def _deadline(options: Options) -> str:
+    """Return the deadline of a call as an error names it; it may be that of a larger call."""
+    return (
+        "deadline"
+        if options.deadline is None
+        else f"deadline of {options.deadline:g} s (option deadline)"
+    )
+
+
+def _deadline_error(attempts: Attempts, why: str, last: KatavenError | None) -> APIConnectionError:
+    operation = attempts.operation
     # A write that the Hub may have acted on is never retried, so it never comes here.
     error = APITimeoutError(
-        f"{operation.method} {operation.path}: deadline exceeded: {why}."
+        f"{operation.method} {operation.path}: {_deadline(attempts.options)} exceeded: {why}."
         f"{' ' + NOT_ACTED if operation.writes else ''}",
         request_sent=False if operation.writes else None,
     )

@@ -7,7 +7,7 @@ interrupted. Does no I/O, knows no HTTP library and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Final, Generic, Protocol, TypeAlias, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
@@ -69,9 +69,10 @@ class Response:
 
     status: int
     raw_headers: RawHeaders
-    body: bytes
+    # It may echo the key, and it holds phone numbers.
+    body: bytes = field(repr=False)
     token: int = 0
-    redacted: bytes | None = None
+    redacted: bytes | None = field(default=None, repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -106,6 +107,8 @@ class Failure:
         final: Whether a retry cannot help (a body over the size limit).
         token: The number of the token that was sent.
         deadline_passed: Whether the deadline of the call expired.
+        limit: Which timeout expired, with its value and its option, or an empty text.
+        advice: A sentence that says what to look at, or an empty text.
     """
 
     cause: Exception
@@ -117,6 +120,13 @@ class Failure:
     final: bool = False
     token: int = 0
     deadline_passed: bool = False
+    limit: str = ""
+    advice: str = ""
+
+    @property
+    def phrase(self) -> str:
+        """What happened, with the timeout that expired."""
+        return f"{self.text} within the {self.limit}" if self.limit else self.text
 
     @property
     def is_success(self) -> bool:

@@ -15,6 +15,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from kataven._flow.responses import shown
+
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86400.0
@@ -78,15 +80,17 @@ class RateLimits:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise TypeError(f"{name} must be an int or None, not {type(value).__name__}")
             if value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
+                raise ValueError(f"{name} must be 1 or more, not {shown(value)}")
         for name in ("headroom", "time_scale"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 raise TypeError(f"{name} must be a number, not {type(value).__name__}")
         if not 0 <= self.headroom <= 10:
-            raise ValueError(f"headroom must be from 0 to 10, not {self.headroom}")
+            raise ValueError(f"headroom must be from 0 to 10, not {shown(self.headroom)}")
         if not 0 < self.time_scale < float("inf"):
-            raise ValueError(f"time_scale must be finite and more than 0, not {self.time_scale}")
+            raise ValueError(
+                f"time_scale must be finite and more than 0, not {shown(self.time_scale)}"
+            )
         for name in ("store", "name"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a str, not {type(getattr(self, name)).__name__}")

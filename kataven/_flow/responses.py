@@ -55,6 +55,20 @@ def one_line(text: str, longest: int = _SHOWN_TEXT) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+def sentence(text: str) -> str:
+    """Return a text with a full stop at its end, so that advice can follow the Hub's words."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def shown(value: object) -> str:
+    """Return a value that was refused as an error may quote it: its repr, of 80 characters."""
+    try:
+        return one_line(repr(value), 80)
+    # An int with thousands of digits, or an object that cannot be shown.
+    except Exception:  # noqa: BLE001 - whatever it is, the refusal matters
+        return f"a value of type {type(value).__name__}"
+
+
 def read_object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object in a body, or None if there is none that can be read."""
     try:
@@ -98,7 +112,7 @@ def parse_created(response: Response) -> Any:
 
 def parse_created_truncated(status: int, failure: Failure) -> Any:
     """Raise the error of a create whose 2xx arrived without its body."""
-    raise created_unreadable(status, b"", failure.text) from failure.cause
+    raise created_unreadable(status, b"", failure.phrase) from failure.cause
 
 
 def created_unreadable(status: int, body: bytes, why: str) -> ResponseFormatError:
@@ -128,7 +142,7 @@ def parse_transition(response: Response) -> Any:
 
 def parse_transition_truncated(status: int, failure: Failure) -> Any:
     """Return ``{}``: the transition succeeded, and its body did not arrive."""
-    logger.warning("the Hub accepted the transition (%d); %s", status, failure.text)
+    logger.warning("the Hub accepted the transition (%d); %s", status, failure.phrase)
     return {}
 
 
@@ -138,7 +152,7 @@ def parse_nothing(_response: Response) -> None:
 
 def parse_nothing_truncated(status: int, failure: Failure) -> None:
     """Return None: the 2xx was all that is promised."""
-    logger.warning("the Hub accepted the request (%d); %s", status, failure.text)
+    logger.warning("the Hub accepted the request (%d); %s", status, failure.phrase)
 
 
 def _shown(body: bytes) -> str:
@@ -169,6 +183,7 @@ def status_error(
     if request_id:
         message = f"[{one_line(request_id, 100)}] {message}"
     if 300 <= status < 400:
+        message = sentence(message)
         location = _without_query(headers.get("location", ""))
         headers = {**headers, "location": location} if "location" in headers else headers
         message += (
@@ -176,9 +191,9 @@ def status_error(
             f"this one leads to {one_line(location) or 'nowhere'}. Is the base URL right?"
         )
     elif status == 404 and hint:
-        message += f" {hint}"
+        message = f"{sentence(message)} {hint}"
     elif status >= 500 and operation.writes:
-        message += f" {OUTCOME_UNKNOWN}"
+        message = f"{sentence(message)} {OUTCOME_UNKNOWN}"
     error = cls(message, status_code=status, body=text, request_id=request_id, headers=headers)
     if isinstance(error, RateLimitError):
         error.retry_after = read_retry_after(response.raw_headers, now)
@@ -186,6 +201,35 @@ def status_error(
     elif isinstance(error, ServerError) and operation.writes:
         error.request_sent = True
     return error
+
+
+def add_reason(
+    error: APIStatusError, retry_after: float | None, max_retry_wait: float, retries: int
+) -> None:
+    """Say in an error why its request was not retried, if it might have been.
+
+    Args:
+        error: The error that is about to be raised.
+        retry_after: Seconds that the response asks for, or None.
+        max_retry_wait: The longest time that the client waits, in seconds.
+        retries: The number of retries that were made.
+    """
+    if isinstance(error, RateLimitError) and error.reason == "cost_cap":
+        reason = (
+            "This limits calls and not requests, so waiting a minute does not help; see "
+            "client.call_limits()."
+        )
+    elif retry_after is not None and retry_after > max_retry_wait:
+        reason = (
+            f"The Hub asks to wait {retry_after:.0f} s, and the client waits {max_retry_wait:g} s "
+            "at most (option max_retry_wait)."
+        )
+    elif isinstance(error, RateLimitError):
+        wait = "" if retry_after is None else f"Wait {retry_after:.0f} s before the next request. "
+        reason = f"{wait}The client gave up after {retries} retries (option max_retries)."
+    else:
+        return
+    error.args = (f"{sentence(error.message)} {reason}",)
 
 
 def _without_query(location: str) -> str:
@@ -201,10 +245,9 @@ def failure_error(operation: Operation[object], failure: Failure) -> APIConnecti
     """Return the error for a request without a complete response."""
     cls = APITimeoutError if failure.timed_out else APIConnectionError
     sent = failure.sent if operation.writes else None
-    text = failure.text
-    if failure.deadline_passed:
-        text = text.replace("within the timeout", "within the call's deadline")
-    message = f"{operation.method} {operation.path}: {text}."
+    message = f"{operation.method} {operation.path}: {failure.phrase}."
+    if failure.advice:
+        message += f" {failure.advice}"
     if sent is not None:
         message += f" {OUTCOME_UNKNOWN if sent else NOT_ACTED}"
     error = cls(message, request_sent=sent)

@@ -35,32 +35,48 @@ def read_retry_after(raw_headers: RawHeaders, now: float) -> float | None:
 
     Args:
         raw_headers: The response's headers.
-        now: Seconds since the epoch, to which an HTTP-date is compared.
+        now: Seconds since the epoch. An HTTP-date is compared to the response's own ``Date``, or to
+            this if there is none that can be read.
 
     Returns:
         A positive number of seconds, or None if the header is absent or unusable (zero, negative,
         not a number, a date in the past).
     """
-    value = next((v for n, v in raw_headers if n.lower() == b"retry-after"), None)
-    if value is None:
-        return None
-    text = value.decode("latin-1").strip()
+    text = _header(raw_headers, b"retry-after")
     if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:
-        # Rare, and the second one costs 10 ms.
-        from datetime import UTC  # noqa: PLC0415
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
-        try:
-            date = parsedate_to_datetime(text)
-            if date.tzinfo is None:
-                # An asctime date, or one with -0000: every HTTP-date is in UTC.
-                date = date.replace(tzinfo=UTC)
-            seconds = date.timestamp() - now
-        except (ValueError, TypeError, IndexError, OverflowError):
+        moment = _http_date(text)
+        if moment is None:
             return None
+        # Both dates come from one clock, whether that is right or not.
+        sent = _http_date(_header(raw_headers, b"date"))
+        seconds = moment - (now if sent is None else sent)
     return seconds if 0 < seconds < float("inf") else None
+
+
+def _header(raw_headers: RawHeaders, name: bytes) -> str:
+    """Return the first value of a header, or an empty text."""
+    value = next((v for n, v in raw_headers if n.lower() == name), b"")
+    return value.decode("latin-1").strip()
+
+
+def _http_date(text: str) -> float | None:
+    """Return an HTTP-date in seconds since the epoch, or None if it is not one."""
+    if not text:
+        return None
+    # Rare, and the second one costs 10 ms.
+    from datetime import UTC  # noqa: PLC0415
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    try:
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:
+            # An asctime date, or one with -0000: every HTTP-date is in UTC.
+            date = date.replace(tzinfo=UTC)
+        return date.timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def limit_reason(body: bytes, retry_after: float | None) -> Literal["rate_limit", "cost_cap"]:
@@ -95,7 +111,7 @@ def retry_delay(
         retries: The number of retries so far.
         max_retries: The maximum number of retries.
         max_retry_wait: The longest ``Retry-After``, in seconds, that is waited for.
-        now: Seconds since the epoch.
+        now: Seconds since the epoch, as the machine's clock shows them.
         jitter: A random number from 0 to 1.
 
     Returns:

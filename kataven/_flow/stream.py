@@ -11,20 +11,28 @@ in a row brought none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from kataven._flow.attempts import Attempts
 from kataven._flow.effects import Emit, Interrupted, Opened, OpenStream, ReadStream
 from kataven._flow.operation import Failure
 from kataven._flow.responses import (
     SHOWN_BODY,
+    add_reason,
     body_error,
     failure_error,
     one_line,
     status_error,
 )
 from kataven._flow.retry import TRANSIENT_STATUSES, limit_reason, read_retry_after
-from kataven.errors import APITimeoutError, KatavenError, ResponseFormatError, StreamError
+from kataven.clock import time_of_day
+from kataven.errors import (
+    APIStatusError,
+    APITimeoutError,
+    KatavenError,
+    ResponseFormatError,
+    StreamError,
+)
 from kataven.events.decoder import EventDecoder, FrameTooLargeError
 
 if TYPE_CHECKING:
@@ -176,7 +184,7 @@ class _Following:
         """Make one attempt to open the stream."""
         self._check_time(attempts)
         if (yield from attempts.acquire(stream=True)) is not None:
-            raise _out_of_time(self._operation)
+            raise _out_of_time(self._operation, self._settings)
         timeout = self._options.timeout
         if self._options.deadline is not None:
             timeout = timeout.within(self._options.deadline)
@@ -231,18 +239,23 @@ class _Following:
         self, attempts: Attempts, response: Response, error: KatavenError
     ) -> Flow[float]:
         """Return the least pause before another attempt; raise ``error`` if there must be none."""
-        retry_after = read_retry_after(response.raw_headers, self._clock.now())
+        retry_after = read_retry_after(response.raw_headers, time_of_day(self._clock))
         if response.status == 429:
             if limit_reason(response.body, retry_after) == "cost_cap":
-                raise error
+                self._give_up(error, retry_after)
         elif response.status not in TRANSIENT_STATUSES:
             raise error
         if (retry_after or 0.0) > self._options.max_retry_wait:
-            raise error
+            self._give_up(error, retry_after)
         pause = (retry_after or 0.0) * (1 + self._clock.jitter() / 10)
         if response.status == 429:
             yield from attempts.pause_limiter(pause)
         return pause
+
+    def _give_up(self, error: KatavenError, retry_after: float | None) -> NoReturn:
+        if isinstance(error, APIStatusError):
+            add_reason(error, retry_after, self._options.max_retry_wait, self._fruitless)
+        raise error
 
     def _back_off(
         self, attempts: Attempts, error: KatavenError, status: int | None, least: float
@@ -269,7 +282,7 @@ class _Following:
         retry = self._state.decoder.retry
         if retry is not None:
             self._base = min(LONGEST_RECONNECT_PAUSE, max(_LEAST_BASE, retry / 1000))
-        error = StreamError(f"the event stream broke: {broken.text} ({self._operation.path})")
+        error = StreamError(f"the event stream broke: {broken.phrase} ({self._operation.path})")
         error.__cause__ = broken.cause
         return error
 
@@ -277,7 +290,7 @@ class _Following:
         operation = self._operation
         if not response.is_success:
             hint = self._options.not_found_hint
-            return status_error(operation, response, self._clock.now(), hint)
+            return status_error(operation, response, time_of_day(self._clock), hint)
         kind = response.headers.get("content-type", "no content type")
         text = one_line(response.shown_body[:2400].decode("utf-8", "replace"), 200)
         return ResponseFormatError(
@@ -290,12 +303,14 @@ class _Following:
     def _check_time(self, attempts: Attempts) -> None:
         left = attempts.remaining()
         if left is not None and left <= 0:
-            raise _out_of_time(self._operation)
+            raise _out_of_time(self._operation, self._settings)
 
 
-def _out_of_time(operation: Operation[None]) -> APITimeoutError:
+def _out_of_time(operation: Operation[None], settings: StreamSettings) -> APITimeoutError:
+    total = settings.total_timeout
+    limit = "the time limit" if total is None else f"the total_timeout of {total:g} s"
     error = APITimeoutError(
-        f"{operation.method} {operation.path}: the time limit for following this stream expired"
+        f"{operation.method} {operation.path}: {limit} for following this stream expired"
     )
     error.deadline_passed = True
     return error

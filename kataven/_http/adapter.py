@@ -7,6 +7,7 @@ and pool are used; which connection a request gets is up to that pool.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from kataven._http.async_transport import AsyncChunks
-from kataven._http.message import TransportError, transport_error
+from kataven._http.message import Peer, TransportError, transport_error
 from kataven._http.network import shut_socket
 from kataven._http.origin import read_origin
 
@@ -42,23 +43,27 @@ _CONNECTED: Final = (
 class _Socket:
     """The connection of a caller's pool, as far as it can be ended from here."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_pid", "_stream")
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._pid = os.getpid()
 
     def shut(self) -> None:
-        shut_socket(self._stream.get_extra_info("socket"))
+        # After a fork, the parent still uses the connection.
+        if self._pid == os.getpid():
+            shut_socket(self._stream.get_extra_info("socket"))
 
 
 class _Trace:
     """What httpcore reports of a request, and the timeouts that it reads as each phase begins."""
 
-    __slots__ = ("_sending", "head", "timeouts")
+    __slots__ = ("_sending", "head", "peer", "timeouts")
 
-    def __init__(self, sending: Sending) -> None:
+    def __init__(self, sending: Sending, peer: Peer) -> None:
         timeout = sending.timeout
         self._sending = sending
+        self.peer = peer
         self.timeouts: dict[str, float] = {
             "connect": timeout.connect,
             "read": timeout.read,
@@ -111,9 +116,9 @@ class _Trace:
 
 
 def _prepare(
-    request: Request, sending: Sending, url: str, stream: Any, *, awaited: bool
+    request: Request, sending: Sending, url: str, peer: Peer, stream: Any, *, awaited: bool
 ) -> tuple[httpx.Request, _Trace]:
-    trace = _Trace(sending)
+    trace = _Trace(sending, peer)
     trace.shorten()
     prepared = httpx.Request(
         request.method,
@@ -126,13 +131,13 @@ def _prepare(
     return prepared, trace
 
 
-def _failure(error: Exception, sending: Sending | None = None) -> TransportError:
-    if sending is not None and sending.shut_down and sending.left() == 0:
+def _failure(error: Exception, sending: Sending, peer: Peer) -> TransportError:
+    if sending.shut_down and sending.left() == 0:
         # The timer ended the connection.
-        return transport_error(httpx.ReadTimeout("the deadline passed"))
+        return transport_error(httpx.ReadTimeout("the deadline passed"), sending, peer)
     if isinstance(error, httpx.InvalidURL):
         return TransportError(f"the response redirects to an invalid URL ({error})")
-    return transport_error(error)
+    return transport_error(error, sending, peer)
 
 
 def _check_client(client: object, expected: type[httpx.Client | httpx.AsyncClient]) -> None:
@@ -209,7 +214,7 @@ class _Common:
         late = self._limit is not None and time.monotonic() > self._limit
         if late or self._sending.left() == 0:
             error = httpx.ReadTimeout("the response body took too long")
-            raise transport_error(error) from error
+            raise transport_error(error, self._sending, self._trace.peer) from error
 
     def check_end(self) -> None:
         """Tell the end of the body from the end of the connection by ``Sending.shut``."""
@@ -239,7 +244,7 @@ class HttpxResponse(_Common):
                 yield chunk
                 self.check_time()
         except _ERRORS as error:
-            raise _failure(error, self._sending) from error
+            raise _failure(error, self._sending, self._trace.peer) from error
         self.check_end()
 
     def close(self) -> None:
@@ -261,16 +266,20 @@ class HttpxTransport:
         TypeError: If it is not an ``httpx.Client``.
     """
 
+    # Those of the caller are closed by the caller.
+    has_connections = False
+
     def __init__(self, client: httpx.Client, base: BaseUrl) -> None:
         _check_client(client, httpx.Client)
         self._client = client
         origin = read_origin(base)
         self._url = f"{origin.scheme}://{origin.host_header}{origin.path}"
+        self._peer = Peer(origin.address, origin.scheme == "https")
 
     def open(self, request: Request, sending: Sending) -> HttpxResponse | _Head:
         """Send a request; see ``message.BlockingTransport``."""
         prepared, trace = _prepare(
-            request, sending, self._url + request.target, _Body(request), awaited=False
+            request, sending, self._url + request.target, self._peer, _Body(request), awaited=False
         )
         # httpx's timeouts begin again with each byte, and httpcore reads them once for each phase:
         # only ending the connection keeps headers and bodies that trickle within the deadline.
@@ -293,7 +302,7 @@ class HttpxTransport:
             redirect = trace.redirect(error)
             if redirect is not None:
                 return _Head(redirect)
-            raise _failure(error, sending) from error
+            raise _failure(error, sending, self._peer) from error
 
     def close(self) -> None:
         """Do nothing: the caller closes the client."""
@@ -327,9 +336,10 @@ class AsyncHttpxResponse(_Common):
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise transport_error(httpx.ReadTimeout("the deadline passed")) from error
+            timeout = httpx.ReadTimeout("the deadline passed")
+            raise transport_error(timeout, self._sending, self._trace.peer) from error
         except _ERRORS as error:
-            raise _failure(error) from error
+            raise _failure(error, self._sending, self._trace.peer) from error
         if not self.read_by_hook:
             self.check_time()
         return chunk
@@ -351,11 +361,15 @@ class AsyncHttpxTransport:
         TypeError: If it is not an ``httpx.AsyncClient``.
     """
 
+    # Those of the caller are closed by the caller.
+    has_connections = False
+
     def __init__(self, client: httpx.AsyncClient, base: BaseUrl) -> None:
         _check_client(client, httpx.AsyncClient)
         self._client = client
         origin = read_origin(base)
         self._url = f"{origin.scheme}://{origin.host_header}{origin.path}"
+        self._peer = Peer(origin.address, origin.scheme == "https")
 
     async def open(self, request: Request, sending: Sending) -> AsyncHttpxResponse | _AsyncHead:
         """Send a request; see ``message.NonBlockingTransport``."""
@@ -363,6 +377,7 @@ class AsyncHttpxTransport:
             request,
             sending,
             self._url + request.target,
+            self._peer,
             _AsyncBody(request.body or ()),
             awaited=True,
         )
@@ -373,7 +388,7 @@ class AsyncHttpxTransport:
         except _ERRORS as error:
             redirect = trace.redirect(error)
             if redirect is None:
-                raise _failure(error) from error
+                raise _failure(error, sending, self._peer) from error
             return _AsyncHead(redirect)
         return AsyncHttpxResponse(response, sending, trace)
 

@@ -77,9 +77,18 @@ class AsyncDriver(Usable):
     async def aclose(self) -> None:
         """Close the connections of the running loop, except those of a caller's own client."""
         self.closed = True
+        if self.forked:
+            # The event loop would stop watching the parent's sockets, too.
+            return
         await self.transport.aclose()
         if self.limiter is not None:
             self.limiter.store.close()
+
+    def __del__(self) -> None:
+        transport = getattr(self, "transport", None)
+        # What is open is closed by the event loop, or with it: nothing can be awaited here.
+        if transport is not None:
+            self.warn_if_unclosed("AsyncKatavenClient", open_connections=transport.has_connections)
 
     async def run(
         self,

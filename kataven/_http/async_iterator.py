@@ -24,12 +24,14 @@ from kataven._http.connection import AsyncStreamConnection
 from kataven._http.iterator import (
     BUSY,
     ENDED,
+    FORKED,
     INTERRUPTED,
     NOTHING,
     READY,
     RUNNING,
     IteratorState,
 )
+from kataven._http.usage import AsyncUsage, wrong_keyword
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncFlowIterator(IteratorState[T]):
+class AsyncFlowIterator(IteratorState[T], AsyncUsage):
     """What a flow emits, as an async iterator.
 
     Lazy: nothing is sent before the first item is requested. Use it as an async context manager, or
@@ -69,6 +71,14 @@ class AsyncFlowIterator(IteratorState[T]):
 
     def __aiter__(self) -> Self:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            wrong_keyword(self, "async for", "for")
+
+        def __next__(self) -> NoReturn:
+            wrong_keyword(self, "await anext(...)", "next(...)")
 
     async def __anext__(self) -> T:
         """Return the next item.
@@ -205,6 +215,8 @@ class AsyncFlowIterator(IteratorState[T]):
     async def aclose(self) -> None:
         """End the iteration and the connection at once; nothing is reopened."""
         self._closed = True
+        if self._state == FORKED:
+            return
         self._connection.shut()
         # While another task waits for an item, that task wakes up and cleans up.
         if self._state not in {BUSY, RUNNING}:
@@ -223,6 +235,8 @@ class AsyncFlowIterator(IteratorState[T]):
         if getattr(self, "_closed", True):
             return
         self._closed = True
+        if self._state == FORKED:
+            return
         # Leases at once: a loop that ends cancels what is scheduled here before it begins.
         self._run.drop()
         loop = self._loop

@@ -25,6 +25,7 @@ from kataven._http.transport import (
     connection_options,
     content_encoding,
     out_of_time,
+    peer_of,
     was_shut_down,
 )
 
@@ -65,7 +66,16 @@ class AsyncChunks:
 class AsyncResponse:
     """A response of the async transport; see ``message.AsyncIncomingResponse``."""
 
-    __slots__ = ("_chunks", "_connection", "_pool", "_response", "_sending", "headers", "status")
+    __slots__ = (
+        "_chunks",
+        "_connection",
+        "_peer",
+        "_pool",
+        "_response",
+        "_sending",
+        "headers",
+        "status",
+    )
 
     def __init__(
         self,
@@ -80,6 +90,7 @@ class AsyncResponse:
         self._sending = sending
         self._connection = connection
         self._pool: _Pool | None = pool
+        self._peer = pool.peer
         self._chunks = response.aiter_stream()
 
     @property
@@ -99,7 +110,7 @@ class AsyncResponse:
                 raise was_shut_down() from None
             raise
         except ERRORS as error:
-            raise transport_error(error) from error
+            raise transport_error(error, self._sending, self._peer) from error
 
     def follow(self, idle_timeout: float) -> None:
         """Read the body as one without end from now on."""
@@ -124,10 +135,11 @@ class AsyncResponse:
 class _Pool:
     """The connections of one event loop that are free, and how many more may be made."""
 
-    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors")
+    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors", "peer")
 
     def __init__(self, origin: Origin, route: Route) -> None:
         self.closed = False
+        self.peer = peer_of(origin, route)
         self.errors: tuple[type[Exception], ...] = ERRORS
         self._backend = AsyncBackend(route.tls_layers)
         options = connection_options(route)
@@ -144,6 +156,11 @@ class _Pool:
         )
         self._idle: deque[httpcore.AsyncConnectionInterface] = deque()
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return bool(self._backend.streams)
 
     async def take(self, sending: Sending) -> httpcore.AsyncConnectionInterface:
         """Take an idle connection or make one; raises PoolTimeout or TimeoutError."""
@@ -258,20 +275,25 @@ class AsyncTransport:
         except TimeoutError as error:
             raise out_of_time() from error
         except httpcore.PoolTimeout as error:
-            raise transport_error(error) from error
+            raise transport_error(error, sending, pool.peer) from error
         context = current.set(sending)
         try:
             response = await connection.handle_async_request(ours)
             check_order(sending)
         except pool.errors as error:
             await pool.discard(connection, sending)
-            raise transport_error(error) from error
+            raise transport_error(error, sending, pool.peer) from error
         except BaseException:
             await pool.discard(connection, sending)
             raise
         finally:
             current.reset(context)
         return AsyncResponse(response, sending, connection, pool)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return any(pool.has_connections for pool in self._pools.values())
 
     async def aclose(self) -> None:
         """Close all connections of the running event loop; a request in another task fails."""

@@ -16,9 +16,15 @@ LONGEST_BODY: Final = 16 * 1024 * 1024
 """The size limit of a decoded body, in bytes."""
 
 _WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_NAMED: Final = frozenset({*_WBITS, "br", "zstd", "compress", "x-compress"})
 _GZIP_START: Final = b"\x1f"
 _MOST_STAGES: Final = 3
 _STEP: Final = 64 * 1024
+
+
+def known(encoding: str) -> str:
+    """Return a content encoding as an error may name it: a server may echo the key in its place."""
+    return encoding if encoding in _NAMED else "one that is not known"
 
 
 class BodyError(ValueError):
@@ -58,7 +64,8 @@ class Body:
                     continue
                 if name not in _WBITS:
                     raise BodyError(
-                        f"unsupported Content-Encoding of the response: {name!r:.40}", final=True
+                        f"the response has an unsupported Content-Encoding ({known(name)})",
+                        final=True,
                     )
                 if len(self._stages) == _MOST_STAGES:
                     raise BodyError("the response has too many content encodings", final=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kataven._flow.effects import Interrupted, Opened
 from kataven._flow.operation import Failure, Response
-from kataven._http.body import Body, BodyError
+from kataven._http.body import Body, BodyError, known
 from kataven._http.message import Sending, TransportError
 from kataven._http.outcomes import (
     failure_from_body_error,
@@ -145,7 +145,7 @@ def _compressed(content_encoding: str) -> BodyError | None:
     if encoding in {"", "identity"}:
         return None
     return BodyError(
-        f"the event stream is compressed as {encoding!r:.40}, which was not requested", final=True
+        f"the event stream is compressed ({known(encoding)}), which was not requested", final=True
     )
 
 
@@ -210,7 +210,7 @@ class StreamConnection:
             return response_from(response.status, response.headers, body.complete(), token)
         except (TransportError, BodyError):
             # Here the status decides, not the text.
-            return Response(response.status, response.headers, b"", token.number)
+            return response_from(response.status, response.headers, b"", token)
 
     def read(self) -> bytes | Failure | Interrupted | None:
         """Read the next chunk; None at a clean close, Interrupted if nothing is open."""
@@ -298,7 +298,7 @@ class AsyncStreamConnection:
             if not limit.expired():
                 # The caller's own, from the token provider or a hook.
                 raise
-            return Failure(error, "no response within the timeout", sent=True, timed_out=True)
+            return Failure(error, "no response in time", sent=True, timed_out=True)
         finally:
             if not opened:
                 await self.close()
@@ -327,7 +327,7 @@ class AsyncStreamConnection:
             return response_from(response.status, response.headers, body.complete(), token)
         except (TransportError, BodyError):
             # Here the status decides, not the text.
-            return Response(response.status, response.headers, b"", token.number)
+            return response_from(response.status, response.headers, b"", token)
 
     async def read(self) -> bytes | Failure | Interrupted | None:
         """Read the next chunk; None at a clean close, Interrupted after a cancelled read."""

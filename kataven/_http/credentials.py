@@ -37,8 +37,11 @@ class Token:
         token = self.headers[0][1].removeprefix(b"Bearer ")
         if token in body:
             body = body.replace(token, _HIDDEN)
-        if any(token in value for _, value in raw_headers):
-            raw_headers = [(name, value.replace(token, _HIDDEN)) for name, value in raw_headers]
+        if any(token in value or token in name for name, value in raw_headers):
+            raw_headers = [
+                (name.replace(token, _HIDDEN), value.replace(token, _HIDDEN))
+                for name, value in raw_headers
+            ]
         return body, raw_headers
 
     def is_in(self, text: str) -> bool:
@@ -74,9 +77,16 @@ class _Shared:
 
     def _adopt(self, key: str) -> Token:
         number = 0 if self._token is None else self._token.number + 1
-        # credential_headers checks what a provider returned.
-        self._token = Token(number, credential_headers(key, self._account_id))
-        return self._token
+        try:
+            # This checks what a provider returned.
+            self._token = Token(number, credential_headers(key, self._account_id))
+            return self._token
+        except ConfigurationError as error:
+            # Tools that report errors send the variables of each frame: drop those with the key.
+            error.__traceback__ = None
+            raise
+        finally:
+            del key
 
     def _call_provider(self) -> str | Awaitable[str]:
         if self._provider is None:  # pragma: no cover - a fixed token is never requested
@@ -125,7 +135,10 @@ class Credentials(_Shared):
                 "api_key= is an async function, which the blocking client cannot call; pass a "
                 "plain function, or use AsyncKatavenClient"
             )
-        return self._adopt(key)
+        try:
+            return self._adopt(key)
+        finally:
+            del key
 
 
 class AsyncCredentials(_Shared):
@@ -170,4 +183,7 @@ class AsyncCredentials(_Shared):
         key = self._call_provider()
         if isinstance(key, Awaitable):
             key = await key
-        return self._adopt(key)
+        try:
+            return self._adopt(key)
+        finally:
+            del key

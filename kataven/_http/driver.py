@@ -7,8 +7,10 @@ function raises for an emitted item never reaches the flow.
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
+import warnings
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, assert_never
 from weakref import WeakSet
 
 from kataven._flow.effects import (
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
     from kataven._http.transport import Transport
     from kataven.clock import Clock
 
+logger = logging.getLogger("kataven")
+
+_PACKAGE: Final = __file__.rpartition("_http")[0]
+
 T = TypeVar("T")
 ConnectionT = TypeVar("ConnectionT")
 
@@ -56,6 +62,22 @@ class Usable:
     def __init__(self) -> None:
         self.closed = False
         self._pid = os.getpid()
+        self._made_at = _line_outside()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a child of the process that made the client."""
+        return self._pid != os.getpid()
+
+    def warn_if_unclosed(self, name: str, *, open_connections: bool) -> None:
+        """Warn of a client that was dropped and not closed, at the line that made it."""
+        if open_connections and not (self.closed or self.forked):
+            warnings.warn_explicit(
+                f"unclosed {name}, made in this line: close it, or use it in a 'with' statement",
+                ResourceWarning,
+                *self._made_at,
+                source=self,
+            )
 
     def check_usable(self) -> None:
         """Refuse what cannot work.
@@ -65,12 +87,22 @@ class Usable:
         """
         if self.closed:
             raise ConfigurationError("this client is closed; create a new one")
-        if self._pid != os.getpid():
+        if self.forked:
             raise ConfigurationError(
                 "this client was created before a fork: its connections belong to the parent "
                 "process, and two processes on one connection mix up their responses; create a "
                 "client in the child process"
             )
+
+
+def _line_outside() -> tuple[str, int]:
+    """Return file and line of the code that makes a client."""
+    # The constructors of the driver and of the client lie between; a pickle adds one more.
+    for level in range(4, 8):
+        file, line, *_ = logger.findCaller(stacklevel=level)
+        if not file.startswith(_PACKAGE):
+            break
+    return file, line
 
 
 class RunState(Generic[ConnectionT]):
@@ -133,14 +165,24 @@ class Driver(Usable):
         self.connections: WeakSet[StreamConnection] = WeakSet()
 
     def close(self) -> None:
-        """Close the connections, except those of a caller's own client."""
+        """Close the connections, except those of a caller's own client.
+
+        In a child process this closes its copies of the sockets, and leaves the connections alone.
+        """
         self.closed = True
         # A thread that waits for an item wakes up, and finds that the client is closed.
         for connection in tuple(self.connections):
             connection.wake()
         self.transport.close()
-        if self.limiter is not None:
+        if self.limiter is not None and not self.forked:
             self.limiter.store.close()
+
+    def __del__(self) -> None:
+        # One whose __init__ failed has nothing to close.
+        transport = getattr(self, "transport", None)
+        if transport is not None and not self.closed:
+            self.warn_if_unclosed("KatavenClient", open_connections=transport.has_connections)
+            transport.close()
 
     def run(
         self,

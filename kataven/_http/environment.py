@@ -46,6 +46,12 @@ class Proxy:
     errors: tuple[type[Exception], ...] = ()
 
     @property
+    def address(self) -> str:
+        """Host and port, as an error names them; never the password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    @property
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS, not HTTP."""
         return self.scheme.startswith("socks")

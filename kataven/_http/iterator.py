@@ -12,8 +12,10 @@ returned, and everything else counts as interrupted.
 from __future__ import annotations
 
 import inspect
+import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
+from weakref import WeakSet
 
 from kataven._flow.effects import (
     AnyEffect,
@@ -23,7 +25,8 @@ from kataven._flow.effects import (
 )
 from kataven._http.connection import StreamConnection
 from kataven._http.driver import Run
-from kataven.errors import KatavenError, StreamError
+from kataven._http.usage import Usage, wrong_keyword
+from kataven.errors import ConfigurationError, KatavenError, StreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +43,8 @@ BUSY: Final = 1
 RUNNING: Final = 4
 ENDED: Final = 2
 INTERRUPTED: Final = 3
+# In a child process: its connection belongs to the parent.
+FORKED: Final = 5
 
 NOTHING: Final[Any] = object()
 """Stands for "no item", which None cannot: an item may be anything."""
@@ -61,6 +66,11 @@ class IteratorState(Generic[T]):
         self._closed = False
         # The thread that was last inside the flow.
         self._user = 0
+        _iterators.add(self)
+
+    def leave_to_parent(self) -> None:
+        """Give no more items: this is a child process, and the connection is the parent's."""
+        self._state = FORKED
 
     @property
     def interrupted(self) -> bool:
@@ -76,6 +86,11 @@ class IteratorState(Generic[T]):
 
     def _refusal(self, end: type[Exception]) -> Exception:
         """Return what to raise where there is no next item to wait for."""
+        if self._state == FORKED:
+            return ConfigurationError(
+                "this iterator was created before a fork: its connection belongs to the parent "
+                "process; create a client and an iterator in the child process"
+            )
         if self._state == BUSY or (self._state == RUNNING and self._user != threading.get_ident()):
             return RuntimeError(
                 "another thread or task is waiting for the next item of this iterator; use one "
@@ -108,7 +123,18 @@ class IteratorState(Generic[T]):
         return NOTHING
 
 
-class FlowIterator(IteratorState[T]):
+def _leave_to_parent() -> None:
+    """Mark every iterator as the parent's, in a child process; nothing is checked for each item."""
+    for iterator in tuple(_iterators):
+        iterator.leave_to_parent()
+
+
+_iterators: WeakSet[IteratorState[Any]] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+class FlowIterator(IteratorState[T], Usage):
     """What a flow emits, as an iterator.
 
     Lazy: nothing is sent before the first item is requested. Use it as a context manager, or close
@@ -131,6 +157,11 @@ class FlowIterator(IteratorState[T]):
 
     def __iter__(self) -> Self:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __aiter__(self) -> NoReturn:
+            wrong_keyword(self, "for", "async for")
 
     def __next__(self) -> T:
         """Return the next item.
@@ -244,6 +275,8 @@ class FlowIterator(IteratorState[T]):
         """End the iteration and the connection at once; nothing is reopened."""
         self._closed = True
         self._connection.shut()
+        if self._state == FORKED:
+            return
         self._clean_up()
         if self._state == READY:
             self._state = ENDED

@@ -95,7 +95,8 @@ class Stream(httpcore.NetworkStream):
             raise httpcore.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
-        sending.note_read()
+        if data:
+            sending.note_read()
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -125,7 +126,11 @@ class Stream(httpcore.NetworkStream):
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that is blocked on it returns."""
-        shut_socket(self._socket)
+        if self._backend.pid == os.getpid():
+            shut_socket(self._socket)
+        else:
+            # After a fork, the parent still uses the connection: close only this copy.
+            self._socket.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -166,6 +171,7 @@ class Backend(httpcore.NetworkBackend):
 
     def __init__(self, tls_layers: int) -> None:
         self.tls_layers = tls_layers
+        self.pid = os.getpid()
         self._inner = httpcore.SyncBackend()
         # A dict, not a set: copying its keys is one step, whatever other threads do.
         self.streams: dict[Stream, None] = {}
@@ -254,7 +260,8 @@ class AsyncStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
-        sending.note_read()
+        if data:
+            sending.note_read()
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -279,7 +286,9 @@ class AsyncStream(httpcore.AsyncNetworkStream):
 
     def shut(self) -> None:
         """End the connection, from any thread; a read that waits for it returns."""
-        shut_socket(self._inner.get_extra_info("socket"))
+        # After a fork, the parent still uses the connection.
+        if self._backend.pid == os.getpid():
+            shut_socket(self._inner.get_extra_info("socket"))
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -319,6 +328,7 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, tls_layers: int) -> None:
         self.tls_layers = tls_layers
+        self.pid = os.getpid()
         # Any, for httpcore defines this class twice: with anyio and, to say so, without it.
         self._inner: Any = httpcore.AnyIOBackend()
         self.streams: dict[AsyncStream, None] = {}

@@ -41,6 +41,11 @@ class Origin:
     path: str
     host_header: str
 
+    @property
+    def address(self) -> str:
+        """Host and port, as an error names them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def read_origin(base: BaseUrl) -> Origin:
     """Take a base URL apart.

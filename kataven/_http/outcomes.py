@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kataven._flow.operation import Failure, Response
 from kataven._http.body import BodyError
-from kataven._http.message import TransportError
+from kataven._http.message import TransportError, without_frames
 
 if TYPE_CHECKING:
     from kataven._flow.operation import RawHeaders
@@ -25,7 +25,7 @@ def response_from(status: int, raw_headers: RawHeaders, body: bytes, token: Toke
         body, raw_headers = token.hidden_in(body, raw_headers)
         return Response(status, raw_headers, body, token.number)
     # It may still not be JSON; if it is, the caller gets it unchanged.
-    redacted, _ = token.hidden_in(body, ())
+    redacted, raw_headers = token.hidden_in(body, raw_headers)
     return Response(status, raw_headers, body, token.number, redacted)
 
 
@@ -35,6 +35,8 @@ def failure_from_send_error(error: TransportError, sending: Sending, token: Toke
     return Failure(
         cause=cause,
         text=text,
+        limit=error.limit,
+        advice=error.advice,
         sent=sending.sent or (sending.foreign and not error.never_sent),
         timed_out=error.timed_out,
     )
@@ -46,11 +48,13 @@ def failure_from_body_error(
     """Return the failure of a request whose response headers arrived, but not the body."""
     final = False
     timed_out = False
+    limit = ""
     if isinstance(error, BodyError):
         text = str(error)
         final = error.final
     elif isinstance(error, TransportError) and error.timed_out:
-        text = f"the response ({status}) was not complete within the timeout"
+        text = f"the response ({status}) was not complete"
+        limit = error.limit
         timed_out = True
     else:
         text = f"the response ({status}) was truncated ({cause_of(error)})"
@@ -58,6 +62,7 @@ def failure_from_body_error(
     return Failure(
         cause=cause,
         text=text,
+        limit=limit,
         sent=True,
         timed_out=timed_out,
         status=status,
@@ -71,7 +76,8 @@ def token_deadline_failure() -> Failure:
     """Return the failure of a request whose token arrived after the deadline."""
     return Failure(
         TimeoutError(),
-        "the deadline passed before api_key= returned a key",
+        "api_key= returned no key",
+        limit="deadline",
         sent=False,
         timed_out=True,
         deadline_passed=True,
@@ -98,8 +104,9 @@ def deadline_failure(
         raw_headers = token.hidden_in(b"", raw_headers)[1]
     return Failure(
         cause,
-        "no complete response within the deadline",
+        "no complete response",
         sent,
+        limit="deadline",
         timed_out=True,
         status=status,
         raw_headers=raw_headers,
@@ -116,6 +123,7 @@ def cause_of(error: Exception) -> Exception:
 
 def _shown(text: str, cause: Exception, token: Token) -> tuple[str, Exception]:
     """Return text and cause without the token: the library quotes what a server echoes."""
+    without_frames(cause)
     redacted = token.hidden_in(text.encode("utf-8", "replace"), ())[0].decode("utf-8", "replace")
     if token.is_in(str(cause)):
         # Its own text would show the key, so it is not chained.

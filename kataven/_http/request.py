@@ -147,17 +147,6 @@ class RequestWriter:
             self._cached = cached = (token.number, headers)
         return cached[1]
 
-    def form(self, fields: Fields) -> Form:
-        """Build a form, once for all attempts of a call.
-
-        Args:
-            fields: Name and value of each field, as ``files=`` of httpx takes them.
-
-        Returns:
-            The form.
-        """
-        return Form(fields)
-
     def write(
         self,
         method: str,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpcore
 
 from kataven._http.environment import read_route
-from kataven._http.message import TransportError, transport_error
+from kataven._http.message import Peer, TransportError, transport_error
 from kataven._http.network import Backend, current
 from kataven._http.origin import read_origin
 
@@ -100,10 +100,16 @@ def connection_options(route: Route) -> dict[str, Any]:
     return options
 
 
+def peer_of(origin: Origin, route: Route) -> Peer:
+    """Whom connections are made to."""
+    proxy = "" if route.proxy is None else route.proxy.address
+    return Peer(origin.address, origin.scheme == "https", proxy)
+
+
 class Response:
     """A response of the blocking transport; see ``message.IncomingResponse``."""
 
-    __slots__ = ("_connection", "_pool", "_response", "_sending", "headers", "status")
+    __slots__ = ("_connection", "_peer", "_pool", "_response", "_sending", "headers", "status")
 
     def __init__(
         self,
@@ -118,6 +124,7 @@ class Response:
         self._sending = sending
         self._connection = connection
         self._pool: _Pool | None = pool
+        self._peer = pool.peer
 
     @property
     def content_encoding(self) -> str:
@@ -128,7 +135,7 @@ class Response:
         try:
             yield from self._response.iter_stream()
         except ERRORS as error:
-            raise transport_error(error) from error
+            raise transport_error(error, self._sending, self._peer) from error
         if self._sending.shut_down:
             # A body without a length ends where its connection does, and that was not the Hub.
             raise was_shut_down()
@@ -153,10 +160,11 @@ class Response:
 class _Pool:
     """The connections that are free, and how many more may be made."""
 
-    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors")
+    __slots__ = ("_backend", "_factory", "_free", "_idle", "_origin", "closed", "errors", "peer")
 
     def __init__(self, origin: Origin, route: Route, backend: Backend) -> None:
         self.closed = False
+        self.peer = peer_of(origin, route)
         self.errors: tuple[type[Exception], ...] = ERRORS
         options = connection_options(route)
         options["network_backend"] = backend
@@ -306,11 +314,20 @@ class Transport:
         except pool.errors as error:
             if connection is not None:
                 pool.discard(connection, sending)
-            raise transport_error(error) from error
+            raise transport_error(error, sending, pool.peer) from error
+        except TransportError:
+            raise
         except BaseException:
+            # A signal handler may raise at any line, so the pool may have lost a slot: leave it.
+            self.forget()
             if connection is not None:
                 pool.discard(connection, sending)
             raise
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether a connection is open."""
+        return self._backend is not None and bool(self._backend.streams)
 
     def close(self) -> None:
         """Close all connections; a request in another thread fails."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, formatdate
 from typing import Any
 
 import pytest
@@ -219,3 +220,18 @@ def test_a_truncated_rate_limit_is_still_waited_for(
     hub.respond(cut, OK)
     assert caller.call(caller.client(hub, clock=clock).campaigns.start, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
+
+
+@pytest.mark.parametrize("off", [-7200.0, 7200.0])
+def test_a_date_is_compared_to_the_machines_clock_as_it_is_now(
+    caller: Blocking, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, off: float
+) -> None:
+    """The clock was set after the client was created."""
+    client = caller.client(hub, max_retries=0)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + off)
+    date = formatdate(time.time() + 300, usegmt=True)
+    hub.always = response(429, "rate_limited: per-minute (60) exceeded", [("Retry-After", date)])
+    with pytest.raises(kataven.RateLimitError) as caught:
+        caller.call(client.campaigns.get, "c1")
+    assert caught.value.retry_after == pytest.approx(300, abs=60)

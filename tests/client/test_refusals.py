@@ -54,6 +54,17 @@ def _create(caller: Blocking, client: Any, contacts: Any = None, **options: Any)
         (["c1"], TypeError),
         ("\ud800", ValueError),
         ("a" * 70_000, ValueError),
+        ("a b\r\nX: y", ValueError),
+        ("c1\n", ValueError),
+        ("c1\r", ValueError),
+        ("c\x001", ValueError),
+        ("c\x1b[31m1", ValueError),
+        ("c\x851", ValueError),
+        ("c\u20281", ValueError),
+        (" c1", ValueError),
+        ("c1\t", ValueError),
+        ("\u00a0c1", ValueError),
+        (" ", ValueError),
     ],
 )
 def test_an_id_that_is_not_text_or_would_change_the_path_is_refused(
@@ -66,6 +77,7 @@ def test_an_id_that_is_not_text_or_would_change_the_path_is_refused(
         else:
             caller.call(getattr(client.campaigns, operation), given)
     assert type(caught.value).__module__ == "builtins"
+    assert len(str(caught.value)) < 240
 
 
 @pytest.mark.parametrize("given", ["", ".", "..", None])

@@ -56,6 +56,59 @@ def test_a_key_with_anything_but_visible_ascii_is_refused_and_not_shown(
             caller.client_class(base_url=hub.url)
 
 
+PLACEHOLDERS = [
+    "YOUR_API_KEY", "your-api-key-here", "<key>", "<your key>", "<YOUR-KEY>", "...", "sk-...",
+    "sk_live_...", "sk_live_<account>_...", "eyJ...", "xxx", "XXXXXXXX", "sk_live_xxxx",
+    "sk_live_acme_XXXXXXXX", "sk_live_YOUR_KEY", "sk_live_your_account_key", "changeme",
+    "CHANGE_ME", "change-me", "replace_me", "placeholder", "$KATAVEN_API_KEY",
+    "${KATAVEN_API_KEY}", "%KATAVEN_API_KEY%", "{{ api_key }}", "KATAVEN_API_KEY", "api_key",
+    "my-api-key", "insert key here", "None", "null", "undefined", "TODO", "***", "sk_live_****",
+]  # fmt: skip
+QUOTED = [f"{a}{KEY}{b}" for a, b in ("''", '""', "``", "\u201c\u201d", ("'", ""), (' "', '"\n'))]
+PREFIXED = [f"{prefix}{KEY}" for prefix in ("Bearer ", "bearer ", "Authorization: Bearer ")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (PLACEHOLDERS, "placeholder"),
+        (QUOTED, "quotation marks"),
+        (PREFIXED, "Bearer"),
+        ([f"KATAVEN_API_KEY={KEY}", f"export KATAVEN_API_KEY={KEY}"], "name of a variable"),
+    ],
+)
+def test_what_is_no_key_is_refused_wherever_it_comes_from(
+    caller: Blocking,
+    hub: LoopbackHub,
+    keys: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for key in keys:
+        with pytest.raises(kataven.ConfigurationError, match=says) as caught:
+            caller.client_class(key, base_url=hub.url)
+        assert KEY not in str(caught.value)
+        monkeypatch.setenv("KATAVEN_API_KEY", key)
+        with pytest.raises(kataven.ConfigurationError, match=says):
+            caller.client_class(base_url=hub.url)
+        client = caller.client(hub, api_key=lambda key=key: key)
+        with pytest.raises(kataven.ConfigurationError, match=says):
+            caller.call(client.campaigns.get, "c1")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk_live_acme_1", "sk_live_acme_0xxx1", "sk_live_your-company_8f2Q", "sk_live_acme_key9",
+        "sk_live_my-key_1a2B3c", "sk_live_example_7Gh2kQ", "test", "k",
+    ],
+)  # fmt: skip
+def test_a_key_that_only_resembles_a_placeholder_is_accepted(
+    caller: Blocking, hub: LoopbackHub, key: str
+) -> None:
+    caller.client(hub, api_key=key)
+
+
 def test_a_jwt_without_account_is_refused_with_what_to_do(
     caller: Blocking, hub: LoopbackHub
 ) -> None:
@@ -115,6 +168,15 @@ BAD_BASES = [
     "https://[::1/",
     "https://api.kataven.ai/../x",
     "https://api.kataven.ai/./v1",
+    "https://api.kataven.ai/v1/campaigns",
+    "https://api.kataven.ai/v1/campaigns/",
+    "https://api.kataven.ai/v1/Campaigns",
+    "https://hub.kataven.ai/campaigns",
+    "https://hub.kataven.ai/hub-api/api/v1/campaigns/c1",
+    "https://api.kataven.ai/v1/campaigns/c1/start",
+    "https://api.kataven.ai/v1/campaigns/c1/events/",
+    "https://api.kataven.ai/v1/call-limits",
+    "http://127.0.0.1:8080/api/v1/campaigns",
 ]
 
 
@@ -131,9 +193,19 @@ def test_a_base_url_that_would_leak_or_mislead_the_key_is_refused(
             caller.client_class(KEY)
 
 
+def test_a_refused_base_url_is_quoted_in_eighty_characters(caller: Blocking) -> None:
+    base = f"https://api.kataven.ai/{'x' * 500}/campaigns"
+    with pytest.raises(kataven.ConfigurationError, match="remove '/campaigns'") as caught:
+        caller.client_class(KEY, base_url=base)
+    assert "x" * 80 not in str(caught.value)
+
+
 @table(
     "base",
     [
+        "https://tools.example.com/campaigns/v1",
+        "https://campaigns.example.com",
+        "https://tools.example.com/campaigns-hub",
         "http://localhost",
         "http://LOCALHOST:8000/v1",
         "http://127.0.0.1",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kataven import ConfigurationError
@@ -124,6 +124,7 @@ def test_any_other_account_name_is_refused(name: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=50))
 def test_a_token_of_visible_ascii_is_sent_as_it_is(token: str) -> None:
+    assume(not re.search(r"[<>{}$'\"`%*\[]|\.\.\.|x{3,}$|^[a-z_-]+$", token, re.IGNORECASE))
     headers = dict(credential_headers(token, "acme"))
     assert headers[b"authorization"] == b"Bearer " + token.encode()
     assert (b"x-account-id" in headers) is token.startswith("eyJ")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from kataven._flow.ratelimit import PATIENCE, REDIS_SCHEMES
+from kataven.clock import Uptime
 
 if TYPE_CHECKING:
     from kataven._flow.ratelimit import RateLimits, RateLimitStatus, Wait
@@ -60,11 +61,13 @@ class Store(Protocol):
         ...
 
 
-def open_store(limits: RateLimits) -> Store:
+def open_store(limits: RateLimits, *, by_uptime: bool = False) -> Store:
     """Open the store that the limits name.
 
     Args:
         limits: The limits, with their ``store``.
+        by_uptime: Whether a file counts time by the machine's uptime, which all its processes
+            share, and not by what its callers pass as ``now``.
 
     Returns:
         The store.
@@ -84,4 +87,4 @@ def open_store(limits: RateLimits) -> Store:
         return RedisStore(limits)
     from kataven._http.stores.sqlite import SQLiteStore  # noqa: PLC0415
 
-    return SQLiteStore(limits)
+    return SQLiteStore(limits, Uptime() if by_uptime else None)

@@ -1,7 +1,8 @@
 """Rate limiter state in an SQLite file, for all processes of one machine.
 
 Each step is one transaction that holds the file's write lock from its first read. Leases expire,
-because a killed process releases none.
+because a killed process releases none. The file has a clock of its own, which counts the machine's
+uptime and never goes back: setting the time of day neither frees nor blocks anything.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kataven._flow.ratelimit import RateLimits, RateLimitStatus
+    from kataven.clock import Uptime
 
 T = TypeVar("T")
 
@@ -29,11 +31,19 @@ CREATE INDEX IF NOT EXISTS stamps_at ON stamps (at);
 CREATE TABLE IF NOT EXISTS leases (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pause (id INTEGER PRIMARY KEY CHECK (id = 1), until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS pause_begun (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, epoch REAL NOT NULL
+);
+"""
+# The latest moment that a process has written.
+_LATEST: Final = """
+SELECT max(at) FROM (
+    SELECT max(at) AS at FROM stamps UNION ALL SELECT at FROM pause_begun
+    UNION ALL SELECT max(until) - ? FROM leases
+)
 """
 # SQLite does not queue processes that start together and switch the file to WAL.
 _OPENING_PAUSE: Final = 0.02
-# Stamps so far ahead, in seconds, come from a clock that was wrong and has been corrected.
-_CLOCK_WAS_WRONG: Final = 60.0
 # What a transaction returns that granted a lease.
 _ADMITTED: Final = Wait(-1.0)
 
@@ -43,6 +53,8 @@ class SQLiteStore:
 
     Args:
         limits: The limits, whose ``store`` is the file's path; it is created with mode 0600.
+        uptime: The machine's uptime, by which the file's clock runs. Without it, what callers pass
+            as ``now`` counts.
 
     Raises:
         ConfigurationError: If the file cannot be opened or is not such a store.
@@ -50,8 +62,11 @@ class SQLiteStore:
 
     blocks = True
 
-    def __init__(self, limits: RateLimits) -> None:
+    def __init__(self, limits: RateLimits, uptime: Uptime | None = None) -> None:
         self._limits = limits
+        self._uptime = uptime
+        # How far this process's clock is behind the latest moment in the file, in seconds.
+        self._behind = 0.0
         self._windows = limits.windows()
         self._leases = limits.leases()
         # Reentrant for its release() alone, which then knows whether this thread holds it.
@@ -127,21 +142,42 @@ class SQLiteStore:
                 self._lock.release()
         return outcome
 
+    def _time(self, db: sqlite3.Connection, now: float) -> float:
+        """Return the time by the file's clock."""
+        latest: float = db.execute(_LATEST, (LEASE_SECONDS,)).fetchone()[0] or 0.0
+        if self._uptime is not None:
+            now = self._by_uptime(db, self._uptime, latest)
+        # A process whose clock is behind takes over the latest moment, and counts on from there. If
+        # it went back, others would take what it writes for old and forget it.
+        self._behind = max(self._behind, latest - now)
+        return now + self._behind
+
+    def _by_uptime(self, db: sqlite3.Connection, uptime: Uptime, latest: float) -> float:
+        seconds = uptime.seconds()
+        row = db.execute("SELECT boot, epoch FROM clock").fetchone()
+        # Without an identifier, an uptime that went back means that the machine was restarted.
+        same = row is not None and row[0] == uptime.boot
+        if same and (uptime.boot or row[1] + seconds >= latest):
+            return float(row[1]) + seconds
+        # The first process since the machine was started. Only here does the time of day count.
+        epoch = max(time.time(), latest) - seconds
+        db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?)", (uptime.boot, epoch))
+        return epoch + seconds
+
     def acquire(
         self, now: float, lease: str, *, control: bool, patience: float = PATIENCE
     ) -> Wait | None:
         """Admit one request under the name ``lease``, or return when to ask again."""
 
         def step(db: sqlite3.Connection) -> Wait:
+            nonlocal now
+            now = self._time(db, now)
             if not control:
                 paused = _paused_for(db, now)
                 if paused > 0:
                     return Wait(paused)
             if self._leases is not None:
-                db.execute(
-                    "DELETE FROM leases WHERE until <= ? OR until > ?",
-                    (now, now + LEASE_SECONDS + _CLOCK_WAS_WRONG),
-                )
+                db.execute("DELETE FROM leases WHERE until <= ?", (now,))
                 in_flight = db.execute("SELECT count(*) FROM leases").fetchone()[0]
                 if in_flight >= self._leases[0 if control else 1]:
                     return Wait(0.0, busy=True)
@@ -154,9 +190,7 @@ class SQLiteStore:
                 if row is not None:
                     wait = max(wait, row[0] + window.seconds - now)
             if wait > 0:
-                statement = "UPDATE stamps SET at = ? WHERE at > ?"
-                db.execute(statement, (now, now + _CLOCK_WAS_WRONG))
-                return Wait(min(wait, self._windows[-1].seconds))
+                return Wait(wait)
             if self._windows:
                 db.execute("INSERT INTO stamps VALUES (?)", (now,))
                 longest = self._windows[-1].seconds
@@ -177,15 +211,22 @@ class SQLiteStore:
     def renew(self, lease: str, now: float) -> None:
         """Extend a lease that is still held."""
         if self._leases is not None:
-            statement = "INSERT OR REPLACE INTO leases VALUES (?, ?)"
-            self._step(lambda db: db.execute(statement, (lease, now + LEASE_SECONDS)), HURRY)
+
+            def step(db: sqlite3.Connection) -> None:
+                until = self._time(db, now) + LEASE_SECONDS
+                db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?)", (lease, until))
+
+            self._step(step, HURRY)
 
     def pause(self, now: float, seconds: float) -> None:
         """Hold back every call, except control calls."""
 
         def step(db: sqlite3.Connection) -> None:
-            if seconds > _paused_for(db, now):
-                _set_pause(db, now, seconds)
+            begun = self._time(db, now)
+            if seconds > _paused_for(db, begun):
+                db.execute("INSERT OR REPLACE INTO pause VALUES (1, ?)", (begun + seconds,))
+                # In a table of its own: older versions may write the other one in the same file.
+                db.execute("INSERT OR REPLACE INTO pause_begun VALUES (1, ?)", (begun,))
 
         self._step(step, HURRY)
 
@@ -193,15 +234,16 @@ class SQLiteStore:
         """Return what is left."""
 
         def step(db: sqlite3.Connection) -> RateLimitStatus:
+            at = self._time(db, now)
             used = [
                 db.execute(
-                    "SELECT count(*) FROM stamps WHERE at > ?", (now - window.seconds,)
+                    "SELECT count(*) FROM stamps WHERE at > ?", (at - window.seconds,)
                 ).fetchone()[0]
                 for window in self._windows
             ]
             alive = "SELECT count(*) FROM leases WHERE until > ?"
-            in_flight = db.execute(alive, (now,)).fetchone()[0]
-            return status_of(self._limits, used, in_flight, _paused_for(db, now))
+            in_flight = db.execute(alive, (at,)).fetchone()[0]
+            return status_of(self._limits, used, in_flight, _paused_for(db, at))
 
         status = self._step(step)
         if status is None:  # pragma: no cover - only an impatient step returns None
@@ -215,23 +257,9 @@ class SQLiteStore:
 
 
 def _paused_for(db: sqlite3.Connection, now: float) -> float:
-    """Return the seconds left of the pause; one that a wrong clock set starts over now."""
-    row = db.execute("SELECT until, at FROM pause LEFT JOIN pause_begun USING (id)").fetchone()
-    if row is None:
-        return 0.0
-    until: float = row[0]
-    begun: float | None = row[1]
-    # A pause that an older version stored has no start.
-    if begun is not None and begun > now + _CLOCK_WAS_WRONG:
-        until = now + (until - begun)
-        _set_pause(db, now, until - now)
-    return max(0.0, until - now)
-
-
-def _set_pause(db: sqlite3.Connection, now: float, seconds: float) -> None:
-    db.execute("INSERT OR REPLACE INTO pause VALUES (1, ?)", (now + seconds,))
-    # In a table of its own: older versions may write the other one in the same file.
-    db.execute("INSERT OR REPLACE INTO pause_begun VALUES (1, ?)", (now,))
+    """Return the seconds left of the pause."""
+    row = db.execute("SELECT until FROM pause").fetchone()
+    return 0.0 if row is None else max(0.0, row[0] - now)
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
