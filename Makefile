@@ -26,7 +26,7 @@ MADE := $(VENV)/made-for-$(shell printf '%s' '$(CURDIR)' | cksum | cut -d ' ' -f
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
-unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_LOG PYTHONPATH PYTHONHOME
+unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_PROFILE KATAVEN_LOG PYTHONPATH PYTHONHOME
 
 .PHONY: help setup demo test check lint types layers generated wheel-test proof mutation pythons bench clean
 
@@ -58,9 +58,10 @@ types: $(VENV)/has-dev ## mypy --strict and pyright
 layers: $(VENV)/has-dev ## import-linter: the import rules between packages
 	$(VENV)/bin/lint-imports
 
-generated: $(VENV)/has-dev ## check that generated/ and the blocking clients match their sources
+generated: $(VENV)/has-dev ## check that generated/, the blocking clients and the command reference match their sources
 	$(RUN) scripts/generate.py --check
 	$(RUN) scripts/make_blocking.py --check
+	$(RUN) scripts/make_cli_reference.py --check
 
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel

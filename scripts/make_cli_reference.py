@@ -5,8 +5,7 @@
     python scripts/make_cli_reference.py          write the section
     python scripts/make_cli_reference.py --check  compare, and change nothing
 
-A command whose module does not exist is named on standard error and left out. Exit code: 0, or 1 if
-``--check`` found a difference.
+Exit code: 0, or 1 if ``--check`` found a difference.
 """
 
 from __future__ import annotations
@@ -20,7 +19,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import click
+from tools import imported
+
+with imported():
+    import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +33,8 @@ BEGIN: Final = "<!-- The reference: written by scripts/make_cli_reference.py -->
 END: Final = "<!-- End of the reference -->\n"
 
 
-def commands(names: tuple[str, ...] = ("kataven",)) -> Iterator[tuple[str, click.Command | None]]:
-    """Yield each command with its full name, groups left out; None if its module is missing."""
+def commands(names: tuple[str, ...] = ("kataven",)) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command with its full name, groups left out."""
     from kataven.cli.commands import COMMANDS, LazyGroup  # noqa: PLC0415 - after sys.path
 
     table = COMMANDS
@@ -40,13 +42,7 @@ def commands(names: tuple[str, ...] = ("kataven",)) -> Iterator[tuple[str, click
         group = getattr(import_module(COMMANDS[names[1]][0]), COMMANDS[names[1]][1])
         table = group.table
     for name, (module, attribute, _) in table.items():
-        try:
-            command = getattr(import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if error.name != module:
-                raise
-            yield " ".join((*names, name)), None
-            continue
+        command = getattr(import_module(module), attribute)
         if isinstance(command, LazyGroup):
             yield from commands((*names, name))
         else:
@@ -101,21 +97,18 @@ def section(name: str, command: click.Command) -> str:
     return "\n".join(parts)
 
 
-def reference() -> tuple[str, list[str]]:
-    """Return the section, and the names of the commands that it leaves out."""
-    sections, missing = [], []
+def reference() -> str:
+    """Return the section."""
+    sections = []
     shared: dict[str, str] = {}
     for name, command in commands():
-        if command is None:
-            missing.append(name)
-            continue
         sections.append(section(name, command))
         shared |= rows(command, name, shared=True)
     sections.append(
         "### Shared options\n\nOf the commands that name them above; every command has `--debug` "
         f"and `--help`.\n\n{table(shared)}"
     )
-    return "\n".join(sections), missing
+    return "\n".join(sections)
 
 
 def main() -> int:
@@ -124,9 +117,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, and change nothing")
     check = parser.parse_args().check
     sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
-    text, missing = reference()
-    for name in missing:
-        print(f"left out, as its module does not exist: {name}", file=sys.stderr)
+    with imported():
+        text = reference()
     present = PAGE.read_text(encoding="utf-8")
     before, found_begin, rest = present.partition(BEGIN)
     _, found_end, after = rest.partition(END)

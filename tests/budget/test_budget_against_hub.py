@@ -18,6 +18,8 @@ from tests.support.server import wait_for
 CONTACTS = 20_000
 CSV = "phone_number\n" + "".join(f"+1555{number:07d}\n" for number in range(CONTACTS))
 
+DOCUMENTED = {"per_minute": 60, "per_hour": 1_000, "per_day": 10_000, "concurrent": 20}
+
 
 class HubClock:
     """The Hub's clock as the client's: sleeping advances it."""
@@ -47,7 +49,7 @@ class HubClock:
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A Hub with the documented limits, and a campaign of 20,000 contacts."""
-    with Sandbox(time_scale=Clock.manual()) as sandbox:
+    with Sandbox(time_scale=Clock.manual(clients_wait=True), limits=DOCUMENTED) as sandbox:
         yield sandbox
 
 

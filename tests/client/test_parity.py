@@ -33,9 +33,9 @@ CONTRACT = {
 
 def _public(cls: type[Any]) -> dict[str, Any]:
     names = [name for name in dir(cls) if not name.startswith("_")]
-    dunders = [
-        name for name in ("__enter__", "__exit__", "__aenter__", "__aexit__") if hasattr(cls, name)
-    ]
+    # The others of a class only say which keyword to write.
+    own = ("__aenter__", "__aexit__") if "Async" in cls.__name__ else ("__enter__", "__exit__")
+    dunders = [name for name in own if hasattr(cls, name)]
     return {name: inspect.getattr_static(cls, name) for name in [*names, *dunders]}
 
 

@@ -41,6 +41,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
         ["scripts/update_spec.py", VENDOR, "--dry-run"],
         ["scripts/check_spec.py", VENDOR],
         ["scripts/make_blocking.py", "--check"],
+        ["scripts/make_cli_reference.py", "--check"],
     ],
     ids=lambda command: command[0],
 )
@@ -58,8 +59,8 @@ def test_every_script_is_started_by_these_tests_or_needs_nothing() -> None:
     scripts = {path.name for path in (ROOT / "scripts").glob("*.py")}
 
     assert scripts == {
-        "check_spec.py", "generate.py", "make_blocking.py", "make_example_contacts.py",
-        "problems.py", "tools.py", "update_spec.py",
+        "check_spec.py", "generate.py", "make_blocking.py", "make_cli_reference.py",
+        "make_example_contacts.py", "problems.py", "tools.py", "update_spec.py",
     }  # fmt: skip
     text = (ROOT / "scripts" / "make_example_contacts.py").read_text("utf-8")
     imported = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,11 +151,17 @@ def test_without_the_fallback_a_stream_of_other_frames_is_an_error(
 def test_snapshots_may_follow_other_frames_on_an_open_stream(
     hub: LoopbackHub, caller: Any, clock: DrivenClock
 ) -> None:
-    def pass_time(_connection: Connection) -> None:
-        clock.advance(6)
+    seen = threading.Event()
 
-    hub.events(stream(ERROR, ERROR, RUNNING, pass_time, ERROR, COMPLETED))
-    assert watched(caller, hub, clock) == ["running", "completed"]
+    def until_seen(_connection: Connection) -> None:
+        assert seen.wait(10)
+
+    hub.events(stream(ERROR, ERROR, RUNNING, until_seen, ERROR, COMPLETED))
+    watch = caller.client(hub, clock=clock).campaigns.watch("c1")
+    assert caller.next(watch).status == "running"
+    clock.advance(6)
+    seen.set()
+    assert [progress.status for progress in caller.rest(watch)] == ["completed"]
     assert hub.routes == [EVENTS]
 
 

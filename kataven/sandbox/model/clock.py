@@ -23,18 +23,26 @@ class Clock:
     Args:
         scale: Hub seconds per real second, above 0. None makes a clock that only moves when
             ``Sandbox.advance`` moves it.
+        clients_wait: For a manual clock: whether the clients sleep on it, so that their waits move
+            it. Then a response over a limit says how long to wait, as on any other clock.
     """
 
     scale: float | None
+    clients_wait: bool = False
 
     def __post_init__(self) -> None:
         if self.scale is not None:
             object.__setattr__(self, "scale", _checked(self.scale))
 
     @classmethod
-    def manual(cls) -> Clock:
-        """Make a clock that only moves when ``Sandbox.advance`` moves it."""
-        return cls(None)
+    def manual(cls, *, clients_wait: bool = False) -> Clock:
+        """Make a clock that only moves when ``Sandbox.advance`` moves it.
+
+        Args:
+            clients_wait: Whether the clients sleep on this clock, so that waiting moves it. If
+                not, a response over a request limit says that waiting does not help.
+        """
+        return cls(None, clients_wait)
 
     @classmethod
     def scaled(cls, scale: float) -> Clock:
@@ -57,8 +65,10 @@ class Clock:
 
     @property
     def retry_after(self) -> int | None:
-        """Real seconds until a minute of Hub time has passed, at least 1; None if it never will."""
-        return None if self.scale is None else max(1, math.ceil(60 / self.scale))
+        """A client's seconds until a minute of Hub time has passed; None if it never will."""
+        if self.scale is None:
+            return 60 if self.clients_wait else None
+        return max(1, math.ceil(60 / self.scale))
 
 
 def _checked(scale: float) -> float:
