@@ -14,7 +14,7 @@ from kataven import _validate
 from kataven._flow.call import call
 from kataven._flow.effects import RunInThread, Sleep
 from kataven.campaigns import operations
-from kataven.campaigns.pages import rows_of
+from kataven.campaigns.listing import Listing, listing
 from kataven.errors import (
     APIConnectionError,
     BadRequestError,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from kataven.contacts.source.upload import Upload
     from kataven.types import Campaign
 
-# Whether the Hub pages its list is not known, so a list of exactly so many may be incomplete.
-_POSSIBLE_PAGE: Final = 100
 _IDENTITY: Final = ("name", "agent_id", "phone_number_id")
 _SETTINGS: Final = ("max_concurrent_calls", "retries_per_contact", "retry_delay_seconds")
 _FIRST_POLL: Final = 0.5
@@ -101,9 +99,9 @@ def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]
     deadline = None if options.deadline is None else clock.now() + options.deadline
     options = replace(options, deadline=None)
     upload = yield from RunInThread(lambda: _read(creation))
-    before = _Listing([])
+    before = Listing([])
     if creation.find:
-        before = yield from _listing(options, clock, deadline)
+        before = yield from listing(options, clock, deadline)
     operation = operations.create_campaign(creation.form, upload.file, upload.filename)
     try:
         return (yield from call(operation, options, clock, deadline))
@@ -142,33 +140,13 @@ def _advise_check(refused: BadRequestError) -> None:
     refused.args = (f"{words}{end} {advice}",)
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """A list of campaigns, and why it may be incomplete."""
-
-    campaigns: list[Campaign]
-    incomplete: str | None = None
-
-
-def _listing(options: Options, clock: Clock, deadline: float | None) -> Flow[_Listing]:
-    document = yield from call(operations.list_campaigns(), options, clock, deadline)
-    rows = rows_of(document, "campaigns")
-    campaigns = [row for row in rows if _is_object(row)]
-    total = document.get("total")
-    if type(total) is int and total > len(rows):
-        return _Listing(campaigns, f"{len(rows)} of {total}")
-    if len(rows) == _POSSIBLE_PAGE:
-        return _Listing(campaigns, f"exactly {_POSSIBLE_PAGE}")
-    return _Listing(campaigns)
-
-
 def _is_object(row: Any) -> TypeGuard[Campaign]:
     return isinstance(row, dict)
 
 
 def _find(
     creation: Creation,
-    before: _Listing,
+    before: Listing,
     lost: APIConnectionError | ServerError | ResponseFormatError,
     options: Options,
     clock: Clock,
@@ -182,7 +160,7 @@ def _find(
     if before.incomplete is not None:
         raise _not_found(lost, _incomplete("before the create", before.incomplete))
     # A list and not a set, because an id may be any JSON value.
-    known = [campaign.get("id") for campaign in before.campaigns]
+    known = [campaign.get("id") for campaign in filter(_is_object, before.rows)]
     begun = clock.now()
     until = begun + creation.find_timeout
     if deadline is not None:
@@ -190,16 +168,18 @@ def _find(
     pause = _FIRST_POLL
     while True:
         try:
-            present = yield from _listing(options, clock, until)
+            present = yield from listing(options, clock, until)
         except KatavenError:
             # A request that failed says nothing; keep looking until the time is up.
-            present = _Listing([])
+            present = Listing([])
         if present.incomplete is not None:
             raise _not_found(lost, _incomplete("after the create", present.incomplete))
         new = [
             campaign
-            for campaign in present.campaigns
-            if campaign.get("id") not in known and _matches(campaign, creation.form)
+            for campaign in present.rows
+            if _is_object(campaign)
+            and campaign.get("id") not in known
+            and _matches(campaign, creation.form)
         ]
         if len(new) == 1:
             return new[0]
