@@ -81,6 +81,7 @@ def numbers(contacts: list[Any]) -> list[str]:
 ALL = [f"+1555{number:07d}" for number in range(CONTACTS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
 def test_twenty_thousand_contacts_draw_no_429_and_take_at_most_two_percent_longer(
     caller: Blocking,

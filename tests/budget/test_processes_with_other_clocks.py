@@ -51,6 +51,7 @@ def _calls(hub: LoopbackHub, path: Path, before: float, after: float) -> int:
     return int(said.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "clocks",
     [

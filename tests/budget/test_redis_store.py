@@ -42,6 +42,7 @@ def key(name: str, what: str) -> str:
     return f"{{kataven:budget:{name}}}:{what}"
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     per_minute=st.none() | st.integers(1, 60),
@@ -251,6 +252,7 @@ def test_a_response_is_not_lost_with_the_redis_that_holds_its_lease(
     assert "lease" in caplog.text
 
 
+@pytest.mark.slow
 def test_of_threads_that_wait_for_a_lease_only_one_asks_redis(
     hub: LoopbackHub, redis_url: str, server: redis.Redis, name: str
 ) -> None:

@@ -92,6 +92,7 @@ def stalls_with(scripted: bytes, stall: Callable[[], None]) -> Any:
     return respond
 
 
+@pytest.mark.slow
 def test_a_response_is_returned_though_its_lease_cannot_be_released(
     caller: Blocking, hub: LoopbackHub, stalling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

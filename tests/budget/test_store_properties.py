@@ -61,6 +61,7 @@ CALLS = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STORES)
 @settings(max_examples=60, deadline=None)
 @given(limits=LIMITS, calls=CALLS)
@@ -97,6 +98,7 @@ def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, ca
                 assert within <= (window.limit if control else window.bulk_limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STORES)
 @settings(max_examples=20, deadline=None)
 @given(

@@ -143,6 +143,7 @@ WAYS: list[tuple[Callable[[Any], None], list[str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("break_it", "words"), WAYS, ids=lambda way: getattr(way, "__name__", ""))
 def test_wrong_settings_or_tools_fail_the_check_with_a_sentence(
     project: Any, break_it: Callable[[Any], None], words: list[str]

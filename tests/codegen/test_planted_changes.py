@@ -56,6 +56,7 @@ def test_second_document_is_the_first_with_every_change() -> None:
     )
 
 
+@pytest.mark.slow
 @by_name
 def test_single_change_and_its_reversal_are_reported_alone(planted: Planted) -> None:
     first = _load(FIRST)

@@ -114,6 +114,7 @@ TOO_MUCH = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", TOO_MUCH)
 def test_document_that_is_too_deep_or_too_large_ends_with_a_sentence(
     project: Any, what: str
@@ -243,6 +244,7 @@ def test_reference_that_cannot_be_followed_is_named(reference: str, words: str) 
     assert words in str(caught.value)
 
 
+@pytest.mark.slow
 def test_references_that_multiply_end_with_a_sentence() -> None:
     vendor = copy.deepcopy(VENDOR)
     vendor["x-0"] = ["lol"] * 10

@@ -25,6 +25,7 @@ def _vendor() -> Doc:
     return document.load(FIRST.read_text("utf-8"), FIRST.name)
 
 
+@pytest.mark.slow
 def test_importing_the_last_document_again_changes_nothing(project: Any) -> None:
     before = project.snapshot()
     written = project.root.parent / "report.json"
@@ -128,6 +129,7 @@ def _unsupported_media_type(doc: Doc) -> None:
     response["content"] = {"application/x-protobuf": {"schema": {"type": "object"}}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -213,6 +215,7 @@ UNUSABLE: list[tuple[Callable[[Doc], None], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "words"), UNUSABLE)
 def test_unusable_document_is_rejected_and_nothing_is_written(
     project: Any, spoil: Callable[[Doc], None], words: str

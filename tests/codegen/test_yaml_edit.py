@@ -137,6 +137,7 @@ def _change(node: Any, seed: random.Random) -> None:
         node["new"] = {"type": "string", "description": "A long description. " * 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_openapi_yaml_holds_any_other_document_after_an_edit(seed: int) -> None:
     text = (ROOT / "openapi.yaml").read_text("utf-8")

@@ -29,6 +29,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", CALLS)
 def test_bytes_are_reported_up_to_the_total(function: str, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"

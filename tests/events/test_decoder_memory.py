@@ -32,6 +32,7 @@ def test_a_line_of_10_mb_in_chunks_of_1_kib_takes_a_few_times_its_size() -> None
     assert peak < 5 * len(line)
 
 
+@pytest.mark.slow
 def test_a_frame_of_200000_data_lines_takes_a_few_times_its_size() -> None:
     frame = b"data: 1\n" * 200_000 + b"\n"
     peak, _, items = peak_of(frame[at : at + 1024] for at in range(0, len(frame), 1024))
@@ -68,6 +69,7 @@ def test_nothing_of_a_frame_is_kept_after_it() -> None:
     assert held < MIB / 8
 
 
+@pytest.mark.slow
 def test_the_frames_of_a_large_chunk_are_not_all_decoded_at_once() -> None:
     frame = b'data: {"a":[1,2,3,4,5,6,7,8,9,10.5],"b":{"c":"d"}}\n\n'
     chunk = frame * (MIB // len(frame))

@@ -187,6 +187,7 @@ def test_a_random_stream_cut_at_random_is_decoded_as_the_standard_says(
     check_cutting(stream, at)
 
 
+@pytest.mark.slow
 @given(streams, places, st.integers(3, 40))
 @settings(max_examples=200, deadline=None)
 def test_a_frame_over_the_limit_is_refused_at_the_same_place_however_the_stream_is_cut(
@@ -208,6 +209,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.dictionaries(st.text(), json_values, max_size=6), max_size=8),
     st.sampled_from(["\n", "\r\n", "\r"]),

@@ -88,6 +88,7 @@ def test_an_interrupted_iteration_raises_and_its_page_is_where_to_continue(
     assert interrupt_at_every_line(scenario, stride=stride) > 10
 
 
+@pytest.mark.slow
 @strides
 def test_an_interrupted_export_never_returns_and_the_next_one_is_complete(
     fresh: Any, hub: PagedHub, tmp_path: Path, stride: int

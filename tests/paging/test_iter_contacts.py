@@ -338,6 +338,7 @@ def count_contacts() -> int:
     )
 
 
+@pytest.mark.slow
 def test_no_more_than_a_page_or_two_is_ever_in_memory(caller: Blocking, hub: PagedHub) -> None:
     hub.contacts = [contact(number) for number in range(1500)]
     contacts = caller.client(hub).campaigns.iter_contacts("c1")

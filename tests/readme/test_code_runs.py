@@ -28,6 +28,7 @@ def test_every_code_block_runs(document, blocks, program):
         assert (done.returncode, done.stderr) == (0, ""), block
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_runs(example, program):
     done = program(f"examples/{example}")
@@ -66,6 +67,7 @@ def test_as_dict_block_passes_a_campaign_as_a_dict(blocks, program):
     assert done.stdout == "c1 draft\n"
 
 
+@pytest.mark.slow
 def test_second_round_of_the_example_reaches_the_remaining_contacts(program):
     shown = program("examples/clean_and_retry.py").stdout.splitlines()
 

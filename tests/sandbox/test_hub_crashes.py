@@ -183,6 +183,7 @@ def test_100_kills_lose_no_acknowledged_write(tmp_path):
     crash(tmp_path / "hub.db", 100, seed=2)
 
 
+@pytest.mark.slow
 def test_a_running_campaign_continues_after_kill_9(tmp_path):
     hub = Process(tmp_path / "hub.db")
     try:

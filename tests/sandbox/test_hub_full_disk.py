@@ -190,6 +190,7 @@ def test_a_stream_does_not_see_what_was_refused(manual: Process) -> None:
     assert (statuses, rest[-1]) == (["completed"], "event: end")
 
 
+@pytest.mark.slow
 def test_a_running_clock_pauses_and_goes_on(tmp_path: Path) -> None:
     with running(tmp_path / "hub.db", "--time-scale", "3000") as hub:
         campaign = hub.create(people(1000)).json()["id"]

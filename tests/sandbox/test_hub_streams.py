@@ -246,6 +246,7 @@ def test_an_async_client_reads_a_stream(hub, http):
     assert asyncio.run(read())[-1] == "event: end"
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_does_not_block_the_hub(hub, http, raw):
     campaign = http.create(100)
     http.start(campaign)

@@ -262,6 +262,7 @@ def test_an_invalid_argument_is_named_when_the_sandbox_is_made(options, word):
         Sandbox(**options)
 
 
+@pytest.mark.slow
 def test_advance_async_does_not_block_the_event_loop(connect):
     with Sandbox(time_scale=Clock.manual(), limits=None) as hub:
         http = connect(hub)
@@ -303,6 +304,7 @@ def test_a_cancelled_advance_async_leaves_a_hub_that_works(connect):
         assert http.status(campaign) == "completed"
 
 
+@pytest.mark.slow
 def test_an_advance_that_is_waiting_when_the_hub_closes_ends_with_a_sentence(connect):
     hub = Sandbox(time_scale=Clock.manual(), limits=None).start()
     http = connect(hub)

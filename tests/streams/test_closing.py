@@ -447,6 +447,7 @@ def test_closing_a_stream_leaves_no_async_generator_to_the_event_loop(hub: Loopb
         loop.close()
 
 
+@pytest.mark.slow
 def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
     hub: LoopbackHub, awaited: Any
 ) -> None:
@@ -502,6 +503,7 @@ def test_a_cancelled_wait_after_the_marker_does_not_reopen_the_stream(
     assert len(hub.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["silent", "clean"])
 def test_two_hundred_streams_leak_no_descriptor_and_no_thread(
     hub: LoopbackHub, caller: Any, end: str

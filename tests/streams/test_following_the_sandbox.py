@@ -93,6 +93,7 @@ FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("passing")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_campaign_is_followed_to_its_end_whatever_goes_wrong(

@@ -120,6 +120,7 @@ def test_an_interrupted_wait_never_returns(fresh: Any, stride: int) -> None:
     assert interrupt_at_every_line(scenario, stride=stride) > 10
 
 
+@pytest.mark.slow
 @strides
 def test_an_interrupted_run_never_returns_and_names_its_campaign(
     fresh: Any, hub: LoopbackHub, stride: int

@@ -70,6 +70,7 @@ def test_a_lease_is_released_when_the_total_timeout_expires(
     assert client.rate_limits.concurrent == 1
 
 
+@pytest.mark.slow
 def test_a_cancelled_wait_releases_the_lease_and_the_next_opening_acquires_one(
     hub: LoopbackHub, awaited: Any
 ) -> None:

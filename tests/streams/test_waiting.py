@@ -110,6 +110,7 @@ def test_a_timeout_while_get_still_disagrees_returns_the_campaign(
     assert "still shows running" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_get_that_stops_responding_while_it_disagrees_does_not_hide_the_campaign(
     hub: LoopbackHub, caller: Any
 ) -> None:
@@ -192,6 +193,7 @@ def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
     wait_for(lambda: hub.open_connections <= 2 * len(kept))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize(
     "slow",

@@ -344,6 +344,7 @@ _PACKAGES = (
 
 
 # A socket that is interrupted inside socket.create_connection() cannot be closed from outside it.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_interruption_at_any_line_does_not_block_later_requests(

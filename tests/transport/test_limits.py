@@ -177,6 +177,7 @@ def test_one_timeout_is_for_all_addresses_of_a_host(
     assert not sending.sent
 
 
+@pytest.mark.slow
 def test_an_address_that_ignores_connections_leaves_time_for_the_next(
     caller: Sender, hub: LoopbackHub, swallows: Any, resolves: Any
 ) -> None:

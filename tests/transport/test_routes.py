@@ -349,6 +349,7 @@ def test_an_https_proxy_that_is_not_trusted_gets_nothing(
     assert proxy.asked == []
 
 
+@pytest.mark.slow
 @table(
     "steps",
     [(response(403, "no"), close), (b"not HTTP\r\n\r\n", close), (close,), (reset,), (silence,)],
