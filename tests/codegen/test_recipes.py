@@ -170,7 +170,7 @@ def test_adding_an_operation_as_written(checkout: Path, renamed: dict[str, str])
     _succeeds(checkout, "scripts/make_blocking.py")
     # 4.
     _append_entry(sandbox / "routes.py", "_OPERATIONS: Final", route)
-    _insert(sandbox / "operations.py", "        page =", response)
+    _insert(sandbox / "operations.py", '        if name == "get":', response)
     called = _succeeds(checkout, "-c", textwrap.dedent(PROGRAM), name)
     assert called.split("\n") == ["True", "not found", "True", ""]
     # 5.
