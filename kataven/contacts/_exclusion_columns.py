@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from kataven.contacts._number_columns import are_numbers, form_of
-from kataven.contacts._phones import Refused
 from kataven.contacts._problems import Problem, counted, escaped, problem
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
@@ -203,7 +202,7 @@ class Cells:
                 value=value,
             )
         readings = self._phones.readings(value)
-        if readings and not self._lacks_country(value):
+        if readings:
             self._numbers |= readings
             column.numbers += 1
         elif len(self._problems) < _SHOWN:
@@ -217,13 +216,6 @@ class Cells:
                     value=value,
                 )
             )
-
-    def _lacks_country(self, value: str) -> bool:
-        """Tell whether the country of a number is open, so that other people may be meant too."""
-        if self._phones.region is not None or value.startswith("+"):
-            return False
-        found = self._phones.read(value)
-        return isinstance(found, Refused) and found.reason == "missing_country_code"
 
     def _decide(self, column: Column) -> None:
         """Decide whether the cells that wait are numbers, or ids that look like numbers."""
@@ -244,7 +236,8 @@ class Cells:
             self._read(column, row, value)
         elif column.decided:
             # Digits alone may be ids after all, so one that is not a number is not an error.
-            readings = self._phones.readings(value)
+            # Without a region they were found to be numbers that lost their plus.
+            readings = self._phones.readings(value) or self._phones.readings(f"+{value.strip()}")
             self._numbers |= readings
             column.numbers += bool(readings)
         elif column.passed is None:

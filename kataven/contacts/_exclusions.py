@@ -22,7 +22,7 @@ from kataven.contacts._exclusion_columns import (
     ExcludedNumbers,
     ExclusionColumn,
 )
-from kataven.contacts._number_columns import form_of, is_number_name
+from kataven.contacts._number_columns import form_of, has_enough_digits, is_number_name
 from kataven.contacts._problems import counted
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
@@ -197,13 +197,11 @@ class _Reading:
     def _has_no_header(self, cells: list[str]) -> bool:
         if self._wanted is not None:
             return False
-        forms = {form_of(cell): cell for cell in cells}
-        if "international" in forms:
+        if "international" in map(form_of, cells):
             return True
-        if any(self._kind(name) != "unknown" for name in cells):
-            return False
-        return any(
-            self._phones.readings(forms[form]) for form in ("national", "digits") if form in forms
+        # A number without its country is not a name either: as an entry it is an error.
+        return not any(self._kind(name) != "unknown" for name in cells) and any(
+            map(has_enough_digits, cells)
         )
 
     def _named(self, names: list[str]) -> list[Column]:

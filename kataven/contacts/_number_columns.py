@@ -16,7 +16,7 @@ from kataven.contacts._rules import E164
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Form", "are_numbers", "form_of", "is_number_name"]
+__all__ = ["Form", "are_numbers", "form_of", "has_enough_digits", "is_number_name"]
 
 Form: TypeAlias = Literal["international", "national", "digits", "other", "words"]
 """How a cell is written: with a ``+``; as people write national numbers; as enough digits for a
@@ -105,6 +105,11 @@ def form_of(cell: str) -> Form:
     if not _NATIONAL_CHARACTERS.fullmatch(text) or _DATE.fullmatch(text) or _AMOUNT.fullmatch(text):
         return "other"
     return "national" if _NATIONAL.fullmatch(text) else "digits"
+
+
+def has_enough_digits(cell: str) -> bool:
+    """Tell whether a cell has as many digits as the shortest number, in any form."""
+    return len(_DIGIT.findall(cell)) >= _FEWEST_DIGITS
 
 
 def are_numbers(cells: Sequence[str], phones: Phones, share: float = _MOSTLY) -> bool:

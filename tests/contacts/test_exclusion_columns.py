@@ -150,6 +150,32 @@ def test_national_numbers_are_read_by_content_in_their_region(cells: list[str]) 
     assert columns_of(report) == [("phone", len(cells)), ("contact", len(cells))]
 
 
+def test_a_column_of_numbers_that_lost_their_plus_is_read_without_a_region() -> None:
+    kept, report = cleaned(f"phone,contact\n{ONE},14155550101\n".encode())
+    assert kept == ["2"]
+    assert columns_of(report) == [("phone", 1), ("contact", 1)]
+
+
+@pytest.mark.parametrize("number", ["14155550101", "415-555-0101", "(415) 555-0101"])
+def test_an_entry_without_a_country_is_an_error_without_a_region(number: str) -> None:
+    lines = f"{number}\n+14155550102\n{number}\n"
+    for source in ([number], lines.encode(), f"phone\n{lines}".encode()):
+        with pytest.raises(ContactsError, match=r"might be called.*region="):
+            cleaned(source)
+        assert "1" not in cleaned(source, region="US")[0]
+
+
+def test_the_first_of_many_numbers_is_not_a_header() -> None:
+    for first in ("14155550100", "4155550100", "415-555-0100", "1.4155550100E+10"):
+        for others in ("14155550101\n14155550102\n", f"{TWO}\n"):
+            with pytest.raises(ContactsError, match=r"might be called.*region=") as caught:
+                cleaned(f"{first}\n{others}".encode())
+            assert caught.value.problems[0].row == 1
+        if "E" in first:
+            continue
+        assert cleaned(f"{first}\n14155550101\n".encode(), region="US")[0] == ["2"]
+
+
 @pytest.mark.parametrize("number", ["(415) 555-0101", "415-555-0101", "020 7946 0018"])
 def test_a_column_that_looks_like_numbers_and_cannot_be_read_is_an_error(number: str) -> None:
     text = f"phone,contact\n{ONE},{number}\n".encode()
