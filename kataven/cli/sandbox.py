@@ -120,7 +120,7 @@ def sandbox(
     try:
         hub.start()
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        raise _not_started(error, port) from error
+        raise _not_started(error) from error
     try:
         _announce(session, hub, speed)
         threading.Event().wait()
@@ -149,13 +149,11 @@ def _announce(session: Session, hub: Sandbox, speed: float) -> None:
         note("Ctrl-C stops it.")
 
 
-def _not_started(error: Exception, port: int) -> click.ClickException:
+def _not_started(error: Exception) -> click.ClickException:
     text = str(error)
     if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
-        text = (
-            f"port {port} of this machine cannot be used: {error.strerror}; choose another --port, "
-            "or 0 for any free one"
-        )
+        # The Hub's own sentence names the port and says what to do.
+        text = error.strerror or text
     elif isinstance(error, OverflowError):
         text = f"its time would be out of range ({error}); choose a smaller --speed"
     return click.ClickException(f"cannot start the embedded Hub: {text}")
