@@ -195,24 +195,24 @@ class _Pool:
             raise httpcore.PoolTimeout from None
         except TimeoutError as error:
             raise out_of_time() from error
-        connection: httpcore.ConnectionInterface | None = None
+        idle: httpcore.ConnectionInterface | None = None
         try:
             # The newest is used first. The oldest is looked at as well: those of a burst would
             # never be used and never be closed.
-            connection = _pop(self._idle.popleft)
-            if connection is not None and not connection.has_expired():
-                self._idle.appendleft(connection)
-            elif connection is not None:
-                connection.close()
-            while (connection := _pop(self._idle.pop)) is not None:
-                if not connection.has_expired():
-                    return connection
-                connection.close()
+            idle = _pop(self._idle.popleft)
+            if idle is not None and not idle.has_expired():
+                self._idle.appendleft(idle)
+            elif idle is not None:
+                idle.close()
+            while (idle := _pop(self._idle.pop)) is not None:
+                if not idle.has_expired():
+                    return idle
+                idle.close()
             return self._factory.create_connection(self._origin)
         except BaseException:
             # Interrupted: nothing else knows of this connection, or of the slot.
-            if connection is not None:
-                connection.close()
+            if idle is not None:
+                idle.close()
             self._free.put(None)
             raise
 
