@@ -36,7 +36,13 @@ def _public(cls: type[Any]) -> dict[str, Any]:
     dunders = [
         name for name in ("__enter__", "__exit__", "__aenter__", "__aexit__") if hasattr(cls, name)
     ]
-    return {name: inspect.getattr_static(cls, name) for name in [*names, *dunders]}
+    found = {name: inspect.getattr_static(cls, name) for name in [*names, *dunders]}
+    # Not those that only say which statement to write.
+    return {
+        name: thing
+        for name, thing in found.items()
+        if getattr(thing, "__annotations__", {}).get("return") != "NoReturn"
+    }
 
 
 def _parameters(function: Any) -> list[tuple[str, Any, Any]]:

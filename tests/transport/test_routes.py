@@ -39,7 +39,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def namemake_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def name_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for the host of ELSEWHERE."""
     return make_certificate(tmp_path_factory.mktemp("certificate"), "hub.example.invalid")
 
