@@ -98,10 +98,11 @@ class Usable:
 def _line_outside() -> tuple[str, int]:
     """Return file and line of the code that makes a client."""
     # The constructors of the driver and of the client lie between; a pickle adds one more.
-    for level in range(4, 8):
+    level = 4
+    file, line, *_ = logger.findCaller(stacklevel=level)
+    while file.startswith(_PACKAGE) and level < 8:
+        level += 1
         file, line, *_ = logger.findCaller(stacklevel=level)
-        if not file.startswith(_PACKAGE):
-            break
     return file, line
 
 

@@ -33,10 +33,16 @@ CONTRACT = {
 
 def _public(cls: type[Any]) -> dict[str, Any]:
     names = [name for name in dir(cls) if not name.startswith("_")]
-    # The others of a class only say which keyword to write.
-    own = ("__aenter__", "__aexit__") if "Async" in cls.__name__ else ("__enter__", "__exit__")
-    dunders = [name for name in own if hasattr(cls, name)]
-    return {name: inspect.getattr_static(cls, name) for name in [*names, *dunders]}
+    dunders = [
+        name for name in ("__enter__", "__exit__", "__aenter__", "__aexit__") if hasattr(cls, name)
+    ]
+    found = {name: inspect.getattr_static(cls, name) for name in [*names, *dunders]}
+    # Not those that only say which statement to write.
+    return {
+        name: thing
+        for name, thing in found.items()
+        if getattr(thing, "__annotations__", {}).get("return") != "NoReturn"
+    }
 
 
 def _parameters(function: Any) -> list[tuple[str, Any, Any]]:

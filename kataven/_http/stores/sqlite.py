@@ -156,8 +156,11 @@ class SQLiteStore:
         seconds = uptime.seconds()
         row = db.execute("SELECT boot, epoch FROM clock").fetchone()
         # Without an identifier, an uptime that went back means that the machine was restarted.
-        same = row is not None and row[0] == uptime.boot
-        if same and (uptime.boot or row[1] + seconds >= latest):
+        if (
+            row is not None
+            and row[0] == uptime.boot
+            and (uptime.boot or row[1] + seconds >= latest)
+        ):
             return float(row[1]) + seconds
         # The first process since the machine was started. Only here does the time of day count.
         epoch = max(time.time(), latest) - seconds
