@@ -173,10 +173,11 @@ class Numbering:
         return str(self._library.country_code_for_region(region))
 
     def lengths(self, code: str) -> tuple[int, ...]:
-        """Return the possible numbers of digits after a country code."""
+        """Return the possible numbers of digits after a country code, in order."""
         region = self._library.region_code_for_country_code(int(code))
-        description = self._metadata(region, code).general_desc
-        return tuple(description.possible_length)
+        possible = self._metadata(region, code).general_desc.possible_length
+        # A number in E.164 has 7 to 15 digits in all.
+        return tuple(length for length in sorted(possible) if 7 <= len(code) + length <= 15)
 
     def abroad(self, digits: str, region: str) -> str | None:
         """Remove the prefix with which a region dials abroad.
@@ -237,8 +238,11 @@ class Numbering:
             return digits
 
     def expected_length(self, code: str) -> str:
-        """Describe the possible numbers of digits after a country code: ``8, 9 or 10``."""
-        *others, last = map(str, self.lengths(code))
+        """Describe the possible numbers of digits: ``10``, ``8 or 9``, ``5 to 13``."""
+        lengths = self.lengths(code)
+        if len(lengths) > 2 and lengths[-1] - lengths[0] == len(lengths) - 1:
+            return f"{lengths[0]} to {lengths[-1]}"
+        *others, last = map(str, lengths)
         return f"{', '.join(others)} or {last}" if others else last
 
     def is_too_long(self, code: str, national: str) -> bool:

@@ -130,3 +130,12 @@ def test_a_number_without_its_area_code_is_not_a_number(written: str, region: st
     with pytest.raises(ContactsError, match="not a valid number"):
         kept(["+14155550100"], exclude=[written], region=region)
     assert kept(["9123 4567"], region="SG") == ["+6591234567"]
+
+
+def test_a_number_with_more_digits_than_any_number_has_is_too_long():
+    # Germany has no maximum of its own, so that of E.164 counts.
+    found = Phones().read("+49 171 12345678901")
+
+    assert isinstance(found, Refused)
+    assert found.reason == "too_long"
+    assert "has 5 to 13 digits after it, this one has 14" in found.message
