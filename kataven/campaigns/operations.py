@@ -103,8 +103,8 @@ def campaign_form(
     """
     return CampaignForm(
         _validate.text("name", name),
-        _validate.text("agent_id", agent_id),
-        _validate.text("phone_number_id", phone_number_id),
+        _validate.identifier("agent_id", agent_id),
+        _validate.identifier("phone_number_id", phone_number_id),
         _validate.whole_number("max_concurrent_calls", max_concurrent_calls),
         _validate.whole_number("retries_per_contact", retries_per_contact),
         _validate.whole_number("retry_delay_seconds", retry_delay_seconds),

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from kataven.cli.stopping import Terminated, take_default_ctrl_c, terminated_like_ctrl_c
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from kataven.cli.exit_codes import Failure
 
@@ -36,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of ``kataven.cli.exit_codes.Exit``.
     """
     try:
-        with terminated_like_ctrl_c():
+        with terminated_like_ctrl_c(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             return _run(arguments)
     except KeyboardInterrupt as stop:
         # From here on a second Ctrl-C ends the process at once.
@@ -86,6 +89,24 @@ def _run(arguments: Sequence[str] | None) -> int:
     if sys.stdout is not None:
         sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the signature of warnings.showwarning
+    line: str | None = None,
+) -> None:
+    """Print a warning for users as a sentence, and others with the place that issued them."""
+    from kataven.cli.output import note, printable
+
+    if issubclass(category, UserWarning):
+        # Details follow in later lines, which the command shows itself.
+        note(f"Warning: {printable(str(message).partition(chr(10))[0])}", fg="yellow")
+    else:
+        _write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _missing(error: ModuleNotFoundError) -> int:

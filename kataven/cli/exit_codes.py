@@ -118,6 +118,9 @@ def failure_of(error: BaseException) -> Failure | None:
         return Failure(Exit.LOCAL, _os_error(error))
     if isinstance(error, ImportError):
         return Failure(Exit.LOCAL, str(error))
+    # The SDK refuses an argument, such as an unknown region or encoding.
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+        return Failure(Exit.USAGE, str(error), "'--help' shows what the command takes")
     return None
 
 

@@ -130,14 +130,24 @@ def test_a_csv_that_holds_the_boundary_of_an_earlier_upload_cannot_inject_a_fiel
     assert hub.requests[1].file.content == CSV + evil
 
 
-@pytest.mark.parametrize("field", ["name", "agent_id", "phone_number_id"])
-def test_a_field_cannot_inject_another(caller: Blocking, hub: LoopbackHub, field: str) -> None:
-    text = 'x\r\n--b\r\nContent-Disposition: form-data; name="evil"\r\n\r\né\x00'
-    fields = {"name": "n", "agent_id": "a", "phone_number_id": "p", field: text}
+INJECTION = 'x\r\n--b\r\nContent-Disposition: form-data; name="evil"\r\n\r\n\xe9\x00'
+
+
+def test_a_name_cannot_inject_another_field(caller: Blocking, hub: LoopbackHub) -> None:
+    fields = {"name": INJECTION, "agent_id": "a", "phone_number_id": "p"}
     client = caller.client(hub)
     caller.call(client.campaigns.create, contacts=io.BytesIO(CSV), **fields)
     assert {name: hub.only.form[name] for name in fields} == fields
     assert len(hub.only.parts) == 7
+
+
+@pytest.mark.parametrize("field", ["agent_id", "phone_number_id"])
+def test_an_id_with_line_ends_is_refused(caller: Blocking, hub: LoopbackHub, field: str) -> None:
+    fields = {"name": "n", "agent_id": "a", "phone_number_id": "p", field: INJECTION}
+    client = caller.client(hub)
+    with pytest.raises(ValueError, match=f"{field} contains a line end or a control character"):
+        caller.call(client.campaigns.create, contacts=io.BytesIO(CSV), **fields)
+    assert hub.requests == []
 
 
 class Named(io.BytesIO):

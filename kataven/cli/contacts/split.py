@@ -53,8 +53,15 @@ def split(
         ):
             with part:
                 path = folder / part.name
-                # "x": an older part of the same name may be of another list.
-                with path.open("xb") as target:
+                # An older part of the same name may be of another list.
+                try:
+                    target = path.open("xb")
+                except FileExistsError:
+                    raise click.ClickException(
+                        f"{path} exists already: remove the parts of the other list, or choose "
+                        "another folder"
+                    ) from None
+                with target:
                     shutil.copyfileobj(part, target)
                 parts.append({"path": str(path), "rows": part.rows})
     if session.json:
