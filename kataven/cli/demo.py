@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven import KatavenClient
+from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.example import example_contacts
+from kataven.cli.output import printable
 from kataven.cli.render import Outcome, Pace, View, open_view, percent, span, warn
 from kataven.cli.stopping import Terminated, ignore_ctrl_c, terminated_like_ctrl_c
+from kataven.contacts import check
 from kataven.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from kataven.campaigns.progress import CampaignProgress
+    from kataven.cli.contacts.problems import ContactList
 
 FOLDER: Final = Path("kataven-demo")
 RESULTS: Final = FOLDER / "results.csv"
@@ -66,7 +70,8 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 success, 2 usage error, 10 local failure, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 success, 2 usage error, 3 bad contacts, 10 local failure, 130 Ctrl-C, "
+    "143 SIGTERM.",
 )
 @click.option(
     "--speed",
@@ -79,19 +84,32 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="Seed of the random call outcomes."
 )
+@click.option(
+    "--contacts",
+    metavar="FILE",
+    help="Try your own contact list ('-': standard input); nobody in it is called.",
+)
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Accept a telephone that is in the list twice."
+)
 @click.pass_context
-def demo(context: click.Context, speed: float, seed: int) -> None:
+def demo(
+    context: click.Context, speed: float, seed: int, contacts: str | None, allow_duplicates: bool
+) -> None:
     """Run a campaign on an embedded Hub and watch it; no real calls are made.
 
     The Hub listens on this machine only and simulates every call. The results are written to
     kataven-demo/results.csv in the current folder, one row per contact; the next demo overwrites
     them.
     """
+    file = read_list(str(example_contacts()) if contacts is None else contacts)
+    if contacts is not None:
+        refuse(check(file), allow_duplicates=allow_duplicates)
     run = _Run()
     try:
         with terminated_like_ctrl_c():
             _check_folder()
-            _play(run, open_view(), speed, seed)
+            _play(run, open_view(), file, speed, seed)
             ignore_ctrl_c()
     except KeyboardInterrupt as stop:
         ignore_ctrl_c()
@@ -126,7 +144,7 @@ def _check_folder() -> None:
         ) from None
 
 
-def _play(run: _Run, view: View, speed: float, seed: int) -> None:
+def _play(run: _Run, view: View, contacts: ContactList, speed: float, seed: int) -> None:
     """Run the campaign, write the results and show them."""
     with Sandbox(time_scale=speed, seed=seed) as hub:
         view.say(
@@ -134,7 +152,7 @@ def _play(run: _Run, view: View, speed: float, seed: int) -> None:
             "No real calls are made."
         )
         with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
-            campaign_id = _start(client, view)
+            campaign_id = _start(client, view, contacts)
             pace = Pace(hub_seconds=speed, plain_seconds=None)
             with (
                 client.campaigns.watch(campaign_id) as watched,
@@ -159,23 +177,21 @@ def _stopped(run: _Run, stop: KeyboardInterrupt) -> str:
     return f"{what} {when}: the embedded Hub and its campaign are gone, and {results}."
 
 
-def _start(client: KatavenClient, view: View) -> str:
+def _start(client: KatavenClient, view: View, contacts: ContactList) -> str:
     """Create the campaign, start it and return its id."""
-    path = example_contacts()
-    with path.open("rb") as contacts:
-        campaign = client.campaigns.create(
-            CAMPAIGN,
-            agent_id="agent_demo",
-            phone_number_id="number_demo",
-            contacts=contacts,
-            max_concurrent_calls=CONCURRENT_CALLS,
-            retries_per_contact=RETRIES,
-            retry_delay_seconds=RETRY_DELAY_SECONDS,
-        )
+    campaign = client.campaigns.create(
+        CAMPAIGN,
+        agent_id="agent_demo",
+        phone_number_id="number_demo",
+        contacts=contacts,
+        max_concurrent_calls=CONCURRENT_CALLS,
+        retries_per_contact=RETRIES,
+        retry_delay_seconds=RETRY_DELAY_SECONDS,
+    )
     client.campaigns.start(campaign["id"])
     view.say(
-        f"Campaign {campaign['id']} is calling {path.name}: {CONCURRENT_CALLS} concurrent calls, "
-        f"{RETRIES} retry after {span(RETRY_DELAY_SECONDS)}."
+        f"Campaign {campaign['id']} is calling {printable(contacts.name)}: {CONCURRENT_CALLS} "
+        f"concurrent calls, {RETRIES} retry after {span(RETRY_DELAY_SECONDS)}."
     )
     return campaign["id"]
 
