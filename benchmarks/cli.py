@@ -1,4 +1,4 @@
-"""Start-up of the command: its help and version, relative to a bare click program.
+"""The command: its start-up relative to a bare click program, and the check of a long list.
 
 Measured in a separate environment (benchmarks/scratch/cli) with the wheel and the extra ``cli``
 only. Wall time of fresh processes, interleaved, medians. The bare program has as many commands, and
@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks" / "scratch" / "cli"
 ROUNDS = 41
 GOAL = 1.30
+CHECK_ROUNDS = 9
+CHECK_GOAL = 1.20
 
 BARE = """
 import sys
@@ -102,7 +104,34 @@ def measure() -> dict[str, tuple[float, float]]:
         seconds(ours)
         seconds(theirs)
         figures[name] = (ratio(ours, theirs), GOAL)
+    figures["kataven contacts check, 100,000 rows / the call and the start"] = (
+        check_ratio(python, kataven, FOLDER / "contacts.csv"),
+        CHECK_GOAL,
+    )
     return figures
+
+
+LIBRARY = """
+import sys, time
+begun = time.perf_counter()
+from kataven.contacts import check
+check(sys.argv[1])
+print(time.perf_counter() - begun)
+"""
+
+
+def check_ratio(python: str, kataven: str, path: Path) -> float:
+    """Return the time of ``contacts check``, relative to the library's call and the start-up."""
+    rows = "".join(f"+1415{number:07},Ann,Berlin,42\n" for number in range(100_000))
+    path.write_text(f"phone_number,name,city,age\n{rows}")
+    ours, parts = [], []
+    for _ in range(CHECK_ROUNDS):
+        ours.append(seconds([python, kataven, "contacts", "check", str(path)]))
+        call = subprocess.run(
+            [python, "-c", LIBRARY, str(path)], check=True, capture_output=True, text=True
+        )
+        parts.append(float(call.stdout) + seconds([python, kataven, "--version"]))
+    return statistics.median(ours) / statistics.median(parts)
 
 
 def main() -> int:

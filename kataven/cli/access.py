@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kataven.cli.credentials import Credentials, Source, checked
-from kataven.cli.notices import show_notices
 from kataven.cli.output import note
-from kataven.cli.profiles import config_path, read_profiles
-from kataven.config import DEFAULT_BASE_URL, from_environment, read_base_url
 from kataven.errors import ConfigurationError
 
+# What reads keys and settings is loaded where it is used: every command has an `Access`, but those
+# about contact lists never use it.
 if TYPE_CHECKING:
     from kataven import KatavenClient, RateLimits
+    from kataven.cli.credentials import Credentials, Source
 
-__all__ = ["Access", "Credentials", "Source"]
+__all__ = ["Access"]
 
 DEFAULT_PROFILE: Final = "default"
 
@@ -55,6 +54,8 @@ class Access:
         Raises:
             ConfigurationError: There is no key, it is not usable, or two sources are mixed.
         """
+        from kataven.cli.credentials import checked
+
         source = self.source()
         if source.ignored and not self.quiet:
             note(
@@ -70,6 +71,10 @@ class Access:
             ConfigurationError: The profile does not exist, or the configuration file is not usable.
             click.UsageError: Options of two sources are mixed.
         """
+        from kataven.cli.credentials import Source
+        from kataven.cli.profiles import read_profiles
+        from kataven.config import from_environment
+
         # An empty option, as of an unset variable of the shell, is not "no option": it is refused.
         if (self.api_key_file, self.base_url, self.account_id) != (None, None, None):
             if self.profile is not None:
@@ -113,6 +118,7 @@ class Access:
             The client; close it.
         """
         from kataven import KatavenClient
+        from kataven.cli.notices import show_notices
 
         show_notices(quiet=self.quiet)
         found = credentials or self.credentials()
@@ -127,6 +133,8 @@ class Access:
 
     def _rate_limits(self, found: Credentials) -> RateLimits | None:
         """Return the documented limits, shared by all processes that use the same account."""
+        from kataven.config import read_base_url
+
         if not self.rate_limit or read_base_url(found.base_url).loopback:
             return None
         from dataclasses import replace
@@ -154,6 +162,9 @@ class Access:
 
 
 def _from_profile(name: str, *ignored: str) -> Source:
+    from kataven.cli.credentials import Source
+    from kataven.cli.profiles import config_path, read_profiles
+
     profiles = read_profiles()
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
@@ -175,6 +186,8 @@ def _from_profile(name: str, *ignored: str) -> Source:
 
 
 def _set_variables(*names: str) -> tuple[str, ...]:
+    from kataven.config import from_environment
+
     return tuple(name for name in names if from_environment(name))
 
 
@@ -191,6 +204,8 @@ def _read_key(path: str) -> str:
 
 def _asked(source: Source) -> str:
     """Ask for the key on a terminal, without echo."""
+    from kataven.config import DEFAULT_BASE_URL
+
     if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
         raise ConfigurationError(f"no API key in {source.name}: {source.add_key}")
     key = click.prompt(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kataven import KatavenClient
-    from kataven.cli.access import Credentials
+    from kataven.cli.credentials import Credentials
 
 __all__ = ["Account", "Plan", "read_account", "show_plan"]
 
