@@ -38,6 +38,7 @@ COUNTRY_CODE: Final = re.compile(
 # trunk prefix, but it is still written.
 _TRUNK: Final = rf"""(?!1[2-9])(?:
     (?!39|225|229|241|242|378)(?:{COUNTRY_CODE.pattern})0
+    |(?:39|225|229|241|242|378)00
     |1[01]
     |44180020
     |521(?=[0-9]{{10}}(?![0-9]))
@@ -196,12 +197,16 @@ class Numbering:
             digits: Country code and national number.
 
         Yields:
-            The number as it is written, then those without a trunk prefix.
+            The number as it is written, then those without a trunk prefix; the other way round if
+            the number as it is written is not in use.
         """
         code, national = self.split(digits)
         if not code:
             return
-        yield from self._candidates(code, national)
+        written = list(self._candidates(code, national))
+        if not any(each.in_use for each in written):
+            yield from self._without_prefix(code, national)
+        yield from written
         yield from self._parsed(f"+{digits}", None)
         yield from self._former(code, national, zero=True)
 
@@ -281,6 +286,17 @@ class Numbering:
             return
         national = library.national_significant_number(parsed)
         yield from self._candidates(str(parsed.country_code), national)
+
+    def _without_prefix(self, code: str, national: str) -> Iterator[Candidate]:
+        """Yield the number without the 0 or 06 of its country, in use or not.
+
+        Where there is such a trunk prefix, no number begins with 0 abroad. Others (8, 1) may be
+        the first digit of a number.
+        """
+        region = self._library.region_code_for_country_code(int(code))
+        prefix = self._metadata(region, code).national_prefix
+        if prefix and prefix.startswith("0") and national.startswith(prefix):
+            yield from self._candidates(code, national[len(prefix) :])
 
     def _former(self, code: str, national: str, *, zero: bool) -> Iterator[Candidate]:
         """Yield numbers in use without a trunk prefix that the metadata does not have."""

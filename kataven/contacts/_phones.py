@@ -23,6 +23,7 @@ from kataven.contacts._writing import (
     PUNCTUATION,
     NumberReason,
     Refused,
+    has_masked_digits,
     lenient_texts,
     odd_character,
     parts_of,
@@ -42,6 +43,8 @@ _DIGITS: Final = re.compile(r"[0-9]+")
 _NOT_WITHIN_A_NUMBER: Final = re.compile(r"[&|,;:\n]")
 # A zero in brackets is left out abroad, except where it is part of the number.
 _BRACKETED_ZERO: Final = re.compile(r"\(\s*0\s*\)")
+# Digits in brackets at the end may be part of the number, or a note: 030 123456 (2)
+_BRACKETED_END: Final = re.compile(r"\(\s*[0-9]{1,3}\s*$")
 # Without a region, 00 is read as the international prefix. These are prefixes of other regions
 # that begin with it, and in whose place 00 and a North American number may be seen.
 _OTHER_PREFIXES: Final = ("001", "0011")
@@ -125,7 +128,7 @@ class Phones:
             return missing_country_code()
         parts = parts_of(text)
         for count in range(1, min(len(parts), _MOST_PARTS)):
-            before = "/".join(parts[:count])
+            before = "/".join(part.text for part in parts[:count])
             if not too_few_digits(before) and self._in_use(before, region):
                 return several_numbers()
         if odd := _NOT_WITHIN_A_NUMBER.search(text):
@@ -135,6 +138,10 @@ class Phones:
         else:
             found = self._without_plus(text, digits, region)
         if isinstance(found, Candidate):
+            if bracket := _BRACKETED_END.search(text):
+                without = self._in_use(text[: bracket.start()], region)
+                if without - {found.number}:
+                    return _ambiguous({found.number, *without})
             return Phone(found.number, writing.extension, found.in_use)
         if found.reason == "too_long" and any(self._spaced(text, region)):
             return several_numbers()
@@ -298,33 +305,52 @@ class Phones:
         body, extension = without_extension(text)
         if extension and re.fullmatch(r"\s*[,;][\s,;]*[0-9]+", text[len(body) :]):
             # 020 7946 0018, 19 may be an extension or a second number.
-            parts = parts_of(text)
-        else:
-            parts = parts_of(body)
-        found = self._all_meanings(body)
-        complete = bool(found)
-        if len(parts) == 1 and not complete:
-            return self._all_meanings(parts[0]) or set(self._spaced(body, self.region))
-        before = ""
-        unread = False
-        for part in parts if len(parts) > 1 else ():
-            numbers = self._all_meanings(part)
-            digits = "".join(_DIGITS.findall(part))
-            if len(digits) < len(before.lstrip("+")):
-                # Only the last digits are written again: 020 7946 0018 / 19
-                numbers |= self._all_meanings(before[: -len(digits)] + digits)
-            if numbers:
-                plus = "+" if part.lstrip(PUNCTUATION).startswith("+") else ""
-                before = before if len(digits) < len(before.lstrip("+")) else plus + digits
-            elif not too_few_digits(part):
-                unread = True
-            found |= numbers
-        return set() if unread and not complete else found
+            body = text
+        if has_masked_digits(body):
+            return set()
+        parts = parts_of(body)
+        read = [False] * len(parts)
+        found: set[str] = set()
+        for first in range(len(parts)):
+            for last in range(first, min(len(parts), first + _MOST_PARTS)):
+                if last > first and not parts[last].after_slash:
+                    break
+                # A slash may be within a number: 030/123456, 0171/1234567
+                joined = "/".join(part.text for part in parts[first : last + 1])
+                numbers = self._all_meanings(joined) | set(self._spaced(joined, self.region))
+                if numbers:
+                    rest = [part.text for part in parts[last + 1 : last + _MOST_PARTS]]
+                    ends = list(self._ends_only(joined, rest))
+                    end = last + 1 + len(ends)
+                    read[first:end] = [True] * (end - first)
+                    found |= numbers.union(*ends)
+        complete = all(
+            was_read or too_few_digits(part.text)
+            for part, was_read in zip(parts, read, strict=True)
+        )
+        return found if complete else set()
+
+    def _ends_only(self, first: str, rest: list[str]) -> Iterator[set[str]]:
+        """Yield what each following part may mean if only its last digits are written again.
+
+        020 7946 0018 / 19 / 20
+        """
+        plus = "+" if first.lstrip(PUNCTUATION).startswith("+") else ""
+        digits = "".join(_DIGITS.findall(first))
+        for text in rest:
+            end = "".join(_DIGITS.findall(text))
+            numbers: set[str] = set()
+            if len(end) < len(digits):
+                numbers = self._all_meanings(plus + digits[: -len(end)] + end)
+            if not numbers:
+                return
+            yield numbers
 
     def _all_meanings(self, text: str) -> set[str]:
         """Return every number that the text of one number may mean, in use or not."""
         found: set[str] = set()
-        for each in {text, _BRACKETED_ZERO.sub(" ", text)}:
+        texts = text, _BRACKETED_ZERO.sub(" ", text), _BRACKETED_END.sub(" ", text.rstrip(" )"))
+        for each in set(texts):
             bare = each.strip(PUNCTUATION)
             digits = "".join(_DIGITS.findall(bare))
             if not digits or _NOT_WITHIN_A_NUMBER.search(bare) or any(map(str.isalpha, bare)):

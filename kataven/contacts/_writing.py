@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from kataven.contacts._rules import SPREADSHEET_NUMBER
 
 __all__ = [
     "PUNCTUATION",
     "NumberReason",
+    "Part",
     "Refused",
     "Writing",
+    "has_masked_digits",
     "lenient_texts",
     "odd_character",
     "parts_of",
@@ -257,10 +259,22 @@ def writing_of(value: str) -> Writing | Refused:
 
 
 # Everything between two numbers. A slash can also be within one number.
-_BETWEEN: Final = re.compile(r"[/&|,;:\n]|(?<=\d)[\s(]*(?=\+)|[^\W\d_]+")
+_BETWEEN: Final = re.compile(r"[/&|,;:#\n]|(?<=\d)[\s(]*(?=\+)|[^\W\d_]+")
 
 
-def parts_of(text: str) -> list[str]:
+class Part(NamedTuple):
+    """A part of a text that may be a number, or belong to one.
+
+    Attributes:
+        text: The part.
+        after_slash: Whether a slash separates it from the part before it.
+    """
+
+    text: str
+    after_slash: bool
+
+
+def parts_of(text: str) -> list[Part]:
     """Split a text where one number may end and another begin.
 
     Args:
@@ -269,7 +283,38 @@ def parts_of(text: str) -> list[str]:
     Returns:
         The parts that contain digits, at least one unless the text contains none.
     """
-    return [part for part in _BETWEEN.split(text) if _digits(part)]
+    parts: list[Part] = []
+    end = 0
+    slash = False
+    for found in (*_BETWEEN.finditer(text), None):
+        part = text[end : found.start() if found else len(text)]
+        if _digits(part):
+            parts.append(Part(part, slash))
+            slash = True
+        if found:
+            slash = slash and found[0] == "/"
+            end = found.end()
+    return parts
+
+
+# A digit that is hidden (123XXX), or a letter in its place: O171, 0171 12345O7
+_LETTER: Final = r"[^\W\d_]"
+_MASKED: Final = re.compile(
+    rf"(?i)(?<!{_LETTER})(?:({_LETTER})\1+|(?:[oqil]|(?![a-z]){_LETTER})(?=\d))(?!{_LETTER})"
+    rf"|\d[ ().-]*{_LETTER}(?=\d)|(?<=\d){_LETTER}(?!{_LETTER})"
+)
+# The place of a carrier code in Brazil: 0xx11 91234-5678
+_CARRIER: Final = re.compile(r"(?i)(?<!\w)0xx(?=\s?\d)")
+_HIDDEN: Final = re.compile(r"\d[\s.-]*[*?]+[\s.-]*\d|[*?][\s.-]*[*?]")
+
+
+def has_masked_digits(text: str) -> bool:
+    """Tell whether letters are in the place of digits, so that the number cannot be known.
+
+    Args:
+        text: A text without its extension.
+    """
+    return bool(_MASKED.search(_CARRIER.sub("0", text)))
 
 
 def lenient_texts(value: str) -> list[str]:
@@ -280,14 +325,18 @@ def lenient_texts(value: str) -> list[str]:
 
     Returns:
         Texts with digits. A character that is not part of a number is left out in one, and, where
-        it has the value of a digit, that digit in another. Empty if there are no digits.
+        it has the value of a digit, that digit in another. Empty if there are no digits, or if some
+        are hidden (``123***``).
     """
     bare = _unwrapped(value)
     text = _in_ascii(bare)
-    if SPREADSHEET_NUMBER.fullmatch(text) or "\0" in text:
+    if SPREADSHEET_NUMBER.fullmatch(text) or "\0" in text or _HIDDEN.search(bare):
         return []
     texts = [text]
     if _ODD in text:
+        if any(char.isnumeric() and unicodedata.digit(char, None) is None for char in bare):
+            # A fraction or a Roman numeral may be in the place of any digits.
+            return []
         texts = [
             "".join(
                 str(unicodedata.digit(char, ""))[:as_digits]
