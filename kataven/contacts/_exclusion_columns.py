@@ -28,9 +28,10 @@ __all__ = [
     "ExclusionColumn",
 ]
 
-ColumnKind: TypeAlias = Literal["numbers", "named", "unknown", "ignored"]
+ColumnKind: TypeAlias = Literal["numbers", "named", "likely", "unknown", "ignored"]
 """``numbers``: each cell must be a number. ``named``: each cell with a digit must be one.
-``unknown``: the content decides."""
+``likely``: each cell that is written like a number must be one. ``unknown``: the content decides.
+"""
 
 NAMED_KINDS: Final = frozenset({"numbers", "named"})
 ADVICE: Final = "correct the entry, or name its country with region="
@@ -143,7 +144,7 @@ class Cells:
             ContactsError: There is no column of numbers.
         """
         for column in columns:
-            if column.kind != "unknown":
+            if column.kind not in ("likely", "unknown"):
                 return
             if column.waiting:
                 self._decide(column)
@@ -178,6 +179,9 @@ class Cells:
         form = form_of(value)
         if column.kind == "named":
             if form != "words":
+                self._read(column, row, value)
+        elif column.kind == "likely":
+            if form not in ("words", "other"):
                 self._read(column, row, value)
         elif form == "international":
             column.international += 1

@@ -22,7 +22,7 @@ from kataven.contacts._exclusion_columns import (
     ExcludedNumbers,
     ExclusionColumn,
 )
-from kataven.contacts._number_columns import form_of, has_enough_digits, is_number_name
+from kataven.contacts._number_columns import form_of, has_enough_digits, name_kind
 from kataven.contacts._problems import counted
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
@@ -160,7 +160,10 @@ class _Reading:
             return "numbers" if name.strip() in self._wanted else "ignored"
         if phone_indexes([name]):
             return "numbers"
-        return "named" if is_number_name(name) else "unknown"
+        kind = name_kind(name)
+        if kind == "numbers":
+            return "named"
+        return "likely" if kind == "likely" else "unknown"
 
     # Files.
 

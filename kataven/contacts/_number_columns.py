@@ -16,21 +16,26 @@ from kataven.contacts._rules import E164
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Form", "are_numbers", "form_of", "has_enough_digits", "is_number_name"]
+__all__ = ["Form", "NameKind", "are_numbers", "form_of", "has_enough_digits", "name_kind"]
 
 Form: TypeAlias = Literal["international", "national", "digits", "other", "words"]
 """How a cell is written: with a ``+``; as people write national numbers; as enough digits for a
 number, which may be an id; with other digits; without digits."""
+
+NameKind: TypeAlias = Literal["numbers", "likely", "other"]
+"""What the name of a column says: that it holds numbers; that it may; nothing."""
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W_]+")
 _NUMBER_WORD: Final = re.compile(
     r"""(?:
     \w*(?:phone|telefon|telefoon|telemovel|handy|whatsapp|msisdn|celular|cellulare|rufnummer
-        |电话|手机|電話|携帯|телефон)\w{0,8}
+        |puhelin|τηλεφων|телефон|мобильн|мобільн)\w{0,8}
     |\w*(?:fone|fax)|(?:mobil|fax)nummer|faxn[or]
-    |tel|tlf|tfno|tele|mob|mobile|mobil|movil|cell|cellno|cellnumber|gsm|pager|sms|e164
-    |landline|festnetz|portable|komorka|puhelin|mobiles|cells
+    |tel|telno|telp|telepon|tlf|tfno|tele|mob|mobile|mobiel|mobiele|mobil|mobilny|mobilni|mobilnr
+    |mobilszam|mobitel|movil|cel|cell|cellno|cellnumber|gsm|pager|sms|e164|natel|natelnummer
+    |landline|festnetz|portable|komorka|kom|ponsel|talrunis|farsimi|mobiles|cells|ph|phn|phno
+    |κινητο|моб|sđt
     |mobile(?:no|nr|number|num)
     )\d{0,3}""",
     re.VERBOSE,
@@ -38,13 +43,38 @@ _NUMBER_WORD: Final = re.compile(
 # "Phone Type" and "Mobile App Version" are not numbers, and "phonetic" is not a phone. Their cells
 # decide.
 _OTHER_WORD: Final = re.compile(
-    r"""app|at|calls|carrier|code|comments?|consent|cost|count|country|date|ext
-   |extension|ids?|in|kind|label|last|model|notes?|operator|opt(?:in|out)?|os
-   |out|plan|preferred|price|provider|status|time|type?|uuid|verification|verified
+    r"""app|calls|carrier|comments?|consent|cost|count|date|ext
+   |extension|ids?|last|model|notes?|operator|opt(?:in|out)?|os
+   |out|plan|price|provider|status|time|uuid|verification|verified
    |version""",
     re.VERBOSE,
 )
+# "Phone Type" is not a number, "Phone (country: US)" and "Phone at home" may be.
+_SOFT_WORD: Final = re.compile(r"at|code|country|in|kind|label|preferred|type?")
 _PHONETIC: Final = re.compile(r"phonetic")
+_LIKELY: Final = re.compile(
+    r"\b(?:contact|caller|callback|call back|dial+ed|blocked|dnc|direct)"
+    r" (?:no|nr|num|numbers?|line|dial)\b|\b(?:no|nomor) hp\b"
+)
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+# In scripts whose words the pattern above cannot find.
+_WORDS_OF_OTHER_SCRIPTS: Final = (
+    "电话 手机 電話 手機 携帯 "
+    "전화 휴대폰 핸드폰 טלפון נייד "
+    "هاتف جوال موبايل محمول تليفون "
+    "โทรศัพท์ เบอร์โทร มือถือ फ़ोन मोबाइल ফোন মোবাইল"
+)
+_OTHER_SCRIPTS: Final = (
+    *map(_plain, _WORDS_OF_OTHER_SCRIPTS.split()),
+    "đien thoai",
+    "di đong",
+)
 
 _DIGIT: Final = re.compile(r"\d")
 _FEWEST_DIGITS: Final = 7
@@ -62,20 +92,27 @@ _NATIONAL: Final = re.compile(
 _MOSTLY: Final = 0.9
 
 
-def is_number_name(name: str) -> bool:
+def name_kind(name: str) -> NameKind:
     """Tell whether the name of a column says that it holds phone, mobile or fax numbers.
 
     Args:
         name: The name, in English or another language: ``Phone 2 - Value``, ``HomePhone``,
             ``Téléphone (bureau)``.
+
+    Returns:
+        ``likely`` for names that may also be of something else: ``Phone Type``, ``Contact No``.
     """
-    spaced = _CAMEL.sub(" ", name.removeprefix("\ufeff")).casefold()
+    spaced = _CAMEL.sub(" ", name.removeprefix("\ufeff").replace("WhatsApp", "Whatsapp"))
     # The name of a vCard is TEL;TYPE=CELL.
-    plain = unicodedata.normalize("NFKD", spaced.replace("type=", ""))
-    words = _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))
-    return not any(map(_OTHER_WORD.fullmatch, words)) and any(
-        _NUMBER_WORD.fullmatch(word) and not _PHONETIC.match(word) for word in words
-    )
+    plain = _plain(spaced.casefold().replace("type=", ""))
+    words = _WORD.findall(plain)
+    if any(map(_OTHER_WORD.fullmatch, words)) or words[-1:] in (["at"], ["in"]):
+        return "other"
+    if any(_NUMBER_WORD.fullmatch(word) and not _PHONETIC.match(word) for word in words) or any(
+        word in plain for word in _OTHER_SCRIPTS
+    ):
+        return "likely" if any(map(_SOFT_WORD.fullmatch, words)) else "numbers"
+    return "likely" if _LIKELY.search(" ".join(words)) else "other"
 
 
 def form_of(cell: str) -> Form:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from kataven import contacts
-from kataven.contacts._number_columns import form_of, is_number_name
+from kataven.contacts._number_columns import form_of, name_kind
 from kataven.errors import ContactsError
 
 LIST = b"phone_number\n+14155550100\n+14155550101\n+14155550102\n"
@@ -94,10 +94,22 @@ def test_every_number_column_of_an_export_is_read(program: str) -> None:
         "Car Phone",
         "phoneNumbers",
         "Company Main Phone",
+        "WhatsApp number",
+        "Мобильный",
+        "Κινητό τηλέφωνο",
+        "Matkapuhelin",
+        "No. Telp",
+        "Mobiele nummer",
+        "טלפון נייד",
+        "رقم الهاتف",
+        "โทรศัพท์มือถือ",
+        "Số điện thoại",
+        "휴대폰 번호",
+        "मोबाइल नंबर",
     ],
 )
 def test_a_name_of_numbers_is_recognised(name: str) -> None:
-    assert is_number_name(name)
+    assert name_kind(name) == "numbers"
     # Without its area code it is read as nothing, which is an error in a column of numbers.
     with pytest.raises(ContactsError, match="might be called"):
         cleaned(f'phone,"{name}"\n{ONE},1234\n'.encode())
@@ -109,10 +121,24 @@ def test_a_name_of_numbers_is_recognised(name: str) -> None:
      "Mobile App Version", "Hotel", "Address", "Cellar", "id", "Faculty"],
 )  # fmt: skip
 def test_another_name_is_not_taken_for_one_of_numbers(name: str) -> None:
-    assert not is_number_name(name)
+    assert name_kind(name) != "numbers"
     kept, report = cleaned(f"phone,{name}\n{ONE},1234\n".encode())
     assert kept == ["1", "2"]
     assert columns_of(report) == [("phone", 1)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Preferred Phone", "Phone (Country: US)", "Phone at home", "Phone in E.164", "Contact No",
+     "Phone Number (with country code)", "Mobile No. (Home Country)", "DNC Number"],
+)  # fmt: skip
+def test_a_number_in_a_column_that_may_be_of_numbers_is_not_passed_over(name: str) -> None:
+    text = f"phone,{name}\n{ONE},4155550101\n{ONE},Mobile 1\n".encode()
+    with pytest.raises(ContactsError, match="might be called"):
+        cleaned(text)
+    kept, report = cleaned(text, region="US")
+    assert kept == ["2"]
+    assert columns_of(report) == [("phone", 2), (name, 1)]
 
 
 NOT_NUMBERS = [
