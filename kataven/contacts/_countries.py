@@ -46,11 +46,15 @@ class Countries:
     def _region(self, text: str) -> str | Refused:
         if not self._codes:
             self._load()
-        code = self._codes.get(text.strip().replace(".", "").upper())
-        if code is not None:
-            return code
-        # "Germany (DE)", but also "Congo (Kinshasa)": with the brackets first.
-        regions = self._names.get(_key(text)) or self._names.get(_key(_BRACKETS.sub("", text)), [])
+        regions = self._named(text)
+        if not regions and (brackets := _BRACKETS.search(text)):
+            # "Germany (DE)", but not "China (Taiwan)". "Congo (Kinshasa)" is a name of its own.
+            regions = self._named(_BRACKETS.sub("", text))
+            inside = self._named(brackets[0].strip().strip("()"))
+            if inside and set(inside) <= set(regions):
+                regions = inside
+            else:
+                regions = sorted({*regions, *inside}) if regions and inside else []
         if len(regions) == 1:
             return regions[0]
         problem = f"may be {' or '.join(regions)}" if regions else "is not a country"
@@ -59,6 +63,10 @@ class Countries:
             f"the country of the row, '{escaped(text)}', {problem}: write its code with two "
             "letters, such as 'US' or 'GB'",
         )
+
+    def _named(self, text: str) -> list[str]:
+        code = self._codes.get(text.strip().replace(".", "").upper())
+        return self._names.get(_key(text), []) if code is None else [code]
 
     def _load(self) -> None:
         table = resources.files("kataven.contacts").joinpath("countries.csv")

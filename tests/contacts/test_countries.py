@@ -28,7 +28,8 @@ def test_the_country_of_a_row_is_that_of_its_number() -> None:
 @pytest.mark.parametrize(
     ("country", "shown"),
     [("Congo", "CD or CG"), ("Korea", "KP or KR"), ("Virgin Islands", "VG or VI"),
-     ("Atlantis", "is not a country"), ("??", "is not a country"), ("ZZ", "is not a country")],
+     ("China (Taiwan)", "CN or TW"), ("Denmark (Greenland)", "DK or GL"),
+     ("Germany (Bavaria)", "is not a country"), ("Atlantis", "is not a country"), ("??", "is not a country"), ("ZZ", "is not a country")],
 )  # fmt: skip
 def test_an_unknown_or_ambiguous_country_drops_the_row(country: str, shown: str) -> None:
     # Also with region=, which is only for empty cells.
@@ -55,14 +56,14 @@ def test_the_column_of_countries_must_exist() -> None:
 NAMES = {
     "US": "us|USA|U.S.A.|u.s.|United States|the United States of America|America",
     "GB": "UK|gbr|Great Britain|England|Northern Ireland",
-    "DE": "Germany|Deutschland|DEUTSCHLAND|Germany (DE)|Federal Republic of Germany",
+    "DE": "Germany|Deutschland|DEUTSCHLAND|Germany (DE)|Deutschland (Germany)|Federal Republic of Germany",
     "CZ": "Czechia|Czech Republic|Česká republika|ceska republika",
     "CH": "Switzerland|Schweiz|Suisse|Svizzera",
     "ES": "España|Espana|Spain",
     "TR": "Turkey|Türkiye|Turkiye",
     "CD": "Democratic Republic of the Congo|Congo (Kinshasa)|Congo, The Democratic Republic of the",
     "CG": "Republic of the Congo|Congo-Brazzaville|COG",
-    "KR": "South Korea|Korea, Republic of|Republic of Korea|대한민국",
+    "KR": "South Korea|Korea (KR)|Korea (KOR)|Korea, Republic of|Republic of Korea|대한민국",
     "KP": "North Korea|Korea (North)|Democratic People's Republic of Korea",
     "GR": "Greece|Ελλάδα|Hellas",
     "JP": "日本|Nippon",
