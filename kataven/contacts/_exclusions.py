@@ -222,6 +222,9 @@ class _Reading:
             for cell in cells:
                 self._cells.read(self._columns[0], row, cell)
             return
+        if cells == header:
+            # Several exports in one file, each with its header.
+            return
         width = len(header)
         # Spreadsheets add empty columns on the right, so no cell is in the wrong column.
         if len(cells) < self._shortest or any(cells[width:]):

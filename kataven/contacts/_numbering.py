@@ -227,12 +227,11 @@ class Numbering:
         yield from self._parsed(digits, region)
         yield from self._former(code, digits, zero=zero)
 
-    def national_groups(self, number: str) -> list[str]:
-        """Return the groups of digits in which a number in E.164 is written in its country."""
+    def national_format(self, number: str) -> str:
+        """Return a number in E.164 as it is written in its country."""
         library = self._library
         parsed = library.parse(number, None)
-        written = library.format_number(parsed, library.PhoneNumberFormat.NATIONAL)
-        return re.findall(r"[0-9]+", written)
+        return str(library.format_number(parsed, library.PhoneNumberFormat.NATIONAL))
 
     def national_number(self, digits: str, region: str) -> str:
         """Return digits without what phonenumbers takes for a prefix inside a region."""

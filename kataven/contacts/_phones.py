@@ -225,7 +225,7 @@ class Phones:
         if len(certain) == 1:
             return Candidate(certain.pop(), in_use=True)
         if certain:
-            return _ambiguous(certain)
+            return _ambiguous(certain, self._grouping_advice(domestic))
         return self._unused(digits, region, possible=bool(domestic or international))
 
     def _meanings(self, digits: str, region: str | None) -> tuple[list[Candidate], list[Candidate]]:
@@ -276,7 +276,23 @@ class Phones:
         if len(numbers) != 1:
             return set()
         numbering = self._loaded()
-        return {each for each in numbers if numbering.national_groups(each) == groups}
+        return {
+            each for each in numbers if _DIGITS.findall(numbering.national_format(each)) == groups
+        }
+
+    def _grouping_advice(self, domestic: list[Candidate]) -> str:
+        """Say how to write the only domestic number without a plus, so that it has one reading.
+
+        Empty if its groups do not tell it from a number that has lost its plus.
+        """
+        numbers = {each.number for each in domestic if each.in_use}
+        if len(numbers) != 1:
+            return ""
+        (number,) = numbers
+        written = self._loaded().national_format(number)
+        if not self._as_grouped(written, domestic):
+            return ""
+        return f", or group it as {written} if it is {number}"
 
     # Several numbers.
 
@@ -438,11 +454,11 @@ def _best(candidates: Iterable[Candidate]) -> Candidate | None:
     return possible
 
 
-def _ambiguous(numbers: set[str]) -> Refused:
+def _ambiguous(numbers: set[str], advice: str = "") -> Refused:
     return Refused(
         "ambiguous_number",
         f"the number can be read as {' or '.join(sorted(numbers))}: write it with '+' and country "
-        "code",
+        f"code{advice}",
     )
 
 

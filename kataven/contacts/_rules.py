@@ -147,6 +147,8 @@ def _header_advice(names: list[str], first: str, *, cleaning: bool) -> str:
                 f"or let kataven.contacts.clean(encoding={wide!r}) do it"
             )
     if first.casefold().removeprefix('"').startswith("sep="):
+        if cleaning:
+            return "this line is a note to Excel: delete it, and separate the columns with commas"
         return "this line is a note to Excel: delete it, or let kataven.contacts.clean() do it"
     if any(char < " " and char not in "\t\r\n" for name in names for char in name):
         return "these are not names, so it may not be CSV at all: save the list as CSV (UTF-8)"

@@ -59,6 +59,7 @@ def test_an_exclusion_list_that_was_already_read_is_refused(tmp_path: Path) -> N
         b"+14155550100;+14155550101\n",
         b"\n,+14155550100\n+14155550101\n",
         b"phone,name\n+14155550100\n+14155550101,Bob,,\n",
+        b"phone,name\n+14155550100,Ann\n\nphone,name\n+14155550101,Bob\n",
         b"phone,name\n+14155550100,Andr\xe9\n+14155550101,Bob\n",
         [{"Phone": "+14155550100", "Mobile": "+14155550101"}, {"Phone": "", "Mobile": None}],
     ],

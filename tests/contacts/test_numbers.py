@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from kataven import contacts
+from kataven import ContactsWarning, contacts
 from kataven.contacts._phones import NumberReason, Phone, Phones, Refused
 
 
@@ -112,7 +112,19 @@ def test_without_a_region_no_prefix_but_00_is_read(written: str) -> None:
 def test_an_ambiguous_number_shows_its_readings() -> None:
     found = Phones("US").read("6465550100")
     assert isinstance(found, Refused)
-    assert "+16465550100 or +6465550100" in found.message
+    assert found.message == (
+        "the number can be read as +16465550100 or +6465550100: write it with '+' and country "
+        "code, or group it as (646) 555-0100 if it is +16465550100"
+    )
+    assert read("(646) 555-0100", "US") == "+16465550100"
+
+
+def test_many_ambiguous_numbers_are_loud_and_say_what_to_do() -> None:
+    rows = [{"phone": f"{area}555{n:04}"} for area in (646, 415) for n in range(100, 160)]
+    with pytest.warns(ContactsWarning, match=r"ambiguous_number: 60.*write it with '\+'.*\(646\)"):
+        cleaned = contacts.clean(rows, region="US")
+    assert "ambiguous_number: 60; the first: row 2, the number can" in cleaned.report.summary()
+    cleaned.close()
 
 
 def test_a_number_with_a_plus_is_kept_if_its_length_is_possible() -> None:
