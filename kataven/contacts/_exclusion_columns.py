@@ -51,17 +51,21 @@ class ExclusionColumn:
     Attributes:
         name: Its name, None for a list without a header.
         numbers: How many of its cells had a number; the same number may occur twice.
+        unconfirmed: How many of these cells had no country code and no number that is known to be
+            in use. The area code may be missing, or ``region`` may not be their country.
     """
 
     name: str | None
     numbers: int
+    unconfirmed: int = 0
 
     def __str__(self) -> str:
-        """Return ``2 numbers from column Phone 1 - Value``."""
+        """Return ``2 numbers from column Phone 1 - Value (1 not known to be in use)``."""
         place = "a list without column names"
         if self.name is not None:
             place = f"column {escaped(self.name)}"
-        return f"{counted(self.numbers, 'number')} from {place}"
+        doubt = f" ({self.unconfirmed:,} not known to be in use)" if self.unconfirmed else ""
+        return f"{counted(self.numbers, 'number')} from {place}{doubt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Column:
         name: Its name, None without a header.
         kind: What is known from its name.
         numbers: How many cells were read.
+        unconfirmed: How many of them had no country code and no number in use.
         filled: How many cells are not empty.
         national: How many cells are written as people write national numbers.
         international: How many cells are written with a ``+``.
@@ -96,6 +101,7 @@ class Column:
     name: str | None
     kind: ColumnKind
     numbers: int = 0
+    unconfirmed: int = 0
     filled: int = 0
     national: int = 0
     international: int = 0
@@ -133,7 +139,9 @@ class Cells:
         if self._problems:
             raise ContactsError(str(self._problems[0]), problems=self._problems)
         read = tuple(
-            ExclusionColumn(column.name, column.numbers) for column in columns if column.numbers
+            ExclusionColumn(column.name, column.numbers, column.unconfirmed)
+            for column in columns
+            if column.numbers
         )
         return ExcludedNumbers(frozenset(self._numbers), read)
 
@@ -209,6 +217,8 @@ class Cells:
         if readings:
             self._numbers |= readings
             column.numbers += 1
+            if "+" not in value and not self._phones.any_in_use(readings):
+                column.unconfirmed += 1
         elif len(self._problems) < _SHOWN:
             self._problems.append(
                 problem(

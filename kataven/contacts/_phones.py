@@ -167,6 +167,13 @@ class Phones:
             number for text in lenient_texts(value) for number in self._numbers_in(text)
         )
 
+    def any_in_use(self, numbers: Iterable[str]) -> bool:
+        """Tell whether at least one of some numbers in E.164 is known to be in use."""
+        numbering = self._loaded()
+        return any(
+            each.in_use for number in numbers for each in numbering.international(number[1:])
+        )
+
     def keys(self, numbers: list[str]) -> list[str]:
         """Return what tells telephones apart: the numbers without trunk prefixes.
 

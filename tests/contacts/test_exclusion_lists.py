@@ -86,3 +86,12 @@ def test_an_exclusion_row_that_may_hide_a_number_is_refused(
     with pytest.raises(ContactsError, match=advice) as caught:
         kept(exclude)
     assert [(p.row, p.kind) for p in caught.value.problems] == [(row, kind)]
+
+
+def test_entries_without_a_number_in_use_are_counted() -> None:
+    # The third is one of Berlin without its country, which as a number of the US excludes nobody.
+    text = "phone\n+14155550100\n(415) 555-0101\n030 1234567\n+1 030 123 4567\n"
+    with contacts.clean(LIST, exclude=text.encode(), region="US") as cleaned:
+        (column,) = cleaned.report.exclusions
+        assert (column.numbers, column.unconfirmed) == (4, 1)
+        assert "4 numbers from column phone (1 not known to be in use)" in cleaned.report.summary()
