@@ -189,7 +189,7 @@ def test_first_read_loads_no_model_in_a_bare_install(bare):
 def test_command_names_the_missing_extra_in_a_bare_install(bare, arguments):
     done = bare.run(bare.command, *arguments)
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (10, "")
     assert done.stderr == (
         "Error: the kataven command needs click, which is not installed: "
         "pip install 'kataven[cli,sandbox]'\n"
