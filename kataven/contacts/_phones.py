@@ -315,6 +315,8 @@ class Phones:
 
     def _spaced(self, text: str, region: str | None) -> Iterator[str]:
         """Yield the numbers in use of a text that consists of two, with a space between."""
+        if sum(map(str.isdigit, text)) > 2 * _LONGEST:
+            return
         for space in re.finditer(r"\s+", text):
             two = text[: space.start()], text[space.end() :]
             if any(map(too_few_digits, two)):
@@ -340,6 +342,8 @@ class Phones:
                     break
                 # A slash may be within a number: 030/123456, 0171/1234567
                 joined = "/".join(part.text for part in parts[first : last + 1])
+                if sum(map(str.isdigit, joined)) > 2 * _LONGEST:
+                    break
                 numbers = self._all_meanings(joined) | set(self._spaced(joined, self.region))
                 if numbers:
                     rest = [part.text for part in parts[last + 1 : last + _MOST_PARTS]]
