@@ -24,10 +24,9 @@ with Sandbox(time_scale=600, seed=2) as hub, KatavenClient(hub.api_key, base_url
     client.campaigns.start(first["id"])
     client.campaigns.wait(first["id"])
 
-    failed = sum(1 for _ in client.campaigns.iter_contacts(first["id"], status="failed"))
-    print(f"{failed} of {cleaned.report.kept} were not reached")
-    if failed:
-        with client.campaigns.retry_list(first["id"]) as retry:
+    with client.campaigns.retry_list(first["id"]) as retry:
+        print(f"{retry.rows} of {cleaned.report.kept} were not reached")
+        if retry.rows:
             second = client.campaigns.create("Spring, second round", "agent_1", "number_1", retry)
-        client.campaigns.start(second["id"])
-        print("second round:", client.campaigns.wait(second["id"])["status"])
+            client.campaigns.start(second["id"])
+            print("second round:", client.campaigns.wait(second["id"])["status"])

@@ -109,3 +109,36 @@ def test_many_numbers_are_read_as_themselves_or_refused() -> None:
         written, read = kept(rounds=15, seed=seed)
         assert read["E.164"] == written["E.164"]
         assert min(read[name] / count for name, count in written.items()) > 0.8
+
+
+LABELS = ("", "", "Tel. ", "Tel. Nr.: ", "mobile: ", "Ida ", "Büro: ", "(home) ")
+NOTES = ("", "", " (mobile)", " privat", " (Ida)", ".", " *")
+SEPARATORS = (" / ", "/", ", ", "; ", "\n", " oder ", " & ", "|", "  ")
+
+
+def entries(regions: str, rounds: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield entries of a do-not-call list with one to three numbers, labels and notes."""
+    rng = random.Random(seed)
+    for region in regions.split() * rounds:
+        numbers = [number_of(region, rng) for _ in range(rng.randint(1, 3))]
+        texts: list[str] = []
+        for number in numbers:
+            written = [
+                text for _, text, where in writings(number, region) if where or text[0] == "+"
+            ]
+            national = next(
+                text for name, text, _ in writings(number, region) if name == "national"
+            )
+            written += [national.replace(" ", "/", 1), national.replace(" ", "/")]
+            texts.append(f"{rng.choice(LABELS)}{rng.choice(written)}{rng.choice(NOTES)}")
+        yield region, rng.choice(SEPARATORS).join(texts), numbers
+
+
+def test_every_number_of_an_entry_is_excluded_or_the_entry_is_refused() -> None:
+    refused = written = 0
+    for region, text, numbers in entries("DE AT GB FR IT ES PL SE FI BE ID JP RU AR", 20, seed=3):
+        found = Phones(region).readings(text)
+        written += 1
+        refused += not found
+        assert not found or found.issuperset(numbers), (text, region)
+    assert refused < 0.2 * written
