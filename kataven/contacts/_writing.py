@@ -324,9 +324,9 @@ def lenient_texts(value: str) -> list[str]:
         value: The text of the cell.
 
     Returns:
-        Texts with digits. A character that is not part of a number is left out in one, and, where
-        it has the value of a digit, that digit in another. Empty if there are no digits, or if some
-        are hidden (``123***``).
+        Texts with digits. A character that is not part of a number is left out in one; it is the
+        digit whose value it has in another, and separates numbers in a third. Empty if there are no
+        digits, or if some are hidden (``123***``).
     """
     bare = _unwrapped(value)
     text = _in_ascii(bare)
@@ -339,12 +339,12 @@ def lenient_texts(value: str) -> list[str]:
             return []
         texts = [
             "".join(
-                str(unicodedata.digit(char, ""))[:as_digits]
-                if _CHARACTERS[ord(char)] == _ODD
-                else _CHARACTERS[ord(char)]
+                _CHARACTERS[ord(char)]
+                if _CHARACTERS[ord(char)] != _ODD
+                else str(unicodedata.digit(char, between)) * as_digits or between
                 for char in bare
             ).strip()
-            for as_digits in (0, 1)
+            for as_digits, between in ((0, ""), (1, ""), (1, ";"))
         ]
     return [_without_labels(each) for each in dict.fromkeys(texts) if _digits(each)]
 
