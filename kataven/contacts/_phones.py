@@ -43,6 +43,8 @@ _DIGITS: Final = re.compile(r"[0-9]+")
 _NOT_WITHIN_A_NUMBER: Final = re.compile(r"[&|,;:\n]")
 # A zero in brackets is left out abroad, except where it is part of the number.
 _BRACKETED_ZERO: Final = re.compile(r"\(\s*0\s*\)")
+# Or a line with a long area code.
+_ITALIAN_MOBILE_WITH_ZERO: Final = re.compile(r"\+3903[0-9]{9}")
 # Digits in brackets at the end may be part of the number, or a note: 030 123456 (2)
 _BRACKETED_END: Final = re.compile(r"\(\s*[0-9]{1,3}\s*$")
 # Without a region, 00 is read as the international prefix. These are prefixes of other regions
@@ -161,7 +163,7 @@ class Phones:
             ValueError: phonenumbers does not know the region.
             ImportError: As for ``read``.
         """
-        if is_settled(value) and fits_country(value):
+        if _has_one_meaning(value):
             return frozenset({value})
         return frozenset(
             number for text in lenient_texts(value) for number in self._numbers_in(text)
@@ -383,7 +385,7 @@ class Phones:
             if not digits or _NOT_WITHIN_A_NUMBER.search(bare) or any(map(str.isalpha, bare)):
                 continue
             if bare.startswith("+") and not digits.startswith("0"):
-                if is_settled(bare) and fits_country(bare):
+                if _has_one_meaning(bare):
                     found.add(bare)
                 else:
                     found.update(one.number for one in self._loaded().international(digits))
@@ -447,6 +449,13 @@ class Phones:
         if region != self.region:
             _check_region(self._numbering, region)
         return self._numbering
+
+
+def _has_one_meaning(text: str) -> bool:
+    """Tell whether a text is a number in E.164 that cannot mean another one."""
+    return bool(
+        is_settled(text) and fits_country(text) and not _ITALIAN_MOBILE_WITH_ZERO.fullmatch(text)
+    )
 
 
 def _check_region(numbering: Numbering, region: str | None) -> None:

@@ -169,7 +169,10 @@ _EXTENSION: Final = re.compile(
     (?:(?:ext(?:ension|n)?|\bint|(?<![a-z])x)[\s.:=]*(\d{1,9})|\#\s*(\d{1,7})|[,;]\s*(\d{1,5}))
     \#?[\s)]*"""
 )
-_COMMA_DIGITS: Final = re.compile(r"[,;]\s*\d")
+# Of the first of two numbers: 020 7946 0018 ext 5 020 7946 0019
+_INNER_EXTENSION: Final = re.compile(
+    r"(?i)(?<=[\d)])[\s,;.(]*(?:ext(?:ension|n)?|(?<![a-z])x|[,;])[\s.:=]*\d{1,5}\)?(?=[\s(-]+[+\d])"
+)
 
 
 def _unwrapped(value: str) -> str:
@@ -346,6 +349,7 @@ def lenient_texts(value: str) -> list[str]:
             ).strip()
             for as_digits, between in ((0, ""), (1, ""), (1, ";"))
         ]
+    texts += [_INNER_EXTENSION.sub(";", text) for text in texts]
     return [_without_labels(each) for each in dict.fromkeys(texts) if _digits(each)]
 
 
