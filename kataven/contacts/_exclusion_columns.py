@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from kataven.contacts._number_columns import are_numbers, form_of
+from kataven.contacts._number_columns import are_numbers, form_of, is_grouped, is_id_name
 from kataven.contacts._problems import Problem, counted, escaped, problem
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
@@ -39,6 +39,7 @@ _CHOOSE: Final = "name the columns to read with exclude_columns="
 _SHOWN: Final = 1_000
 _SAMPLE: Final = 200
 _NAMES: Final = 8
+_MANY: Final = 10
 _MOSTLY: Final = 0.9
 _HALF: Final = 0.5
 _REPLACEMENT: Final = "\ufffd"
@@ -92,10 +93,13 @@ class Column:
         unconfirmed: How many of them had no country code and no number in use.
         filled: How many cells are not empty.
         national: How many cells are written as people write national numbers.
+        grouped: How many cells are those, or are written like numbers rather than ids.
         international: How many cells are written with a ``+``.
         waiting: Cells that may be numbers or ids, for the decision about the column.
         decided: Whether such cells are read, None before the decision.
         passed: The first such cell that was not read: row and text.
+        prose: Texts with digits, which must be read if the column is one of numbers. None if it is
+            not.
     """
 
     name: str | None
@@ -104,10 +108,12 @@ class Column:
     unconfirmed: int = 0
     filled: int = 0
     national: int = 0
+    grouped: int = 0
     international: int = 0
     waiting: list[tuple[int, str]] = field(default_factory=list)
     decided: bool | None = None
     passed: tuple[int, str] | None = None
+    prose: list[tuple[int, str]] | None = field(default_factory=list)
 
 
 class Cells:
@@ -135,6 +141,8 @@ class Cells:
         for column in columns:
             if column.waiting:
                 self._decide(column)
+            if column.prose:
+                self._decide_prose(column)
             self._judge(column)
         if self._problems:
             raise ContactsError(str(self._problems[0]), problems=self._problems)
@@ -189,13 +197,19 @@ class Cells:
             if form != "words":
                 self._read(column, row, value)
         elif column.kind == "likely":
-            if form not in ("words", "other"):
+            if form not in ("words", "other", "prose"):
                 self._read(column, row, value)
         elif form == "international":
             column.international += 1
             self._read(column, row, value)
+        elif form == "prose":
+            if column.prose is not None:
+                column.prose.append((row, value))
+                if len(column.prose) == _SAMPLE:
+                    self._decide_prose(column)
         elif form in ("national", "digits"):
             column.national += form == "national"
+            column.grouped += form == "national" or is_grouped(value)
             if column.decided is None:
                 column.waiting.append((row, value))
                 if len(column.waiting) == _SAMPLE:
@@ -244,6 +258,14 @@ class Cells:
         for row, value in waiting:
             self._maybe(column, row, value)
 
+    def _decide_prose(self, column: Column) -> None:
+        """Read the texts of a column that is mostly numbers: one may be a number with a note."""
+        texts, column.prose = column.prose or [], None
+        if column.numbers >= _HALF * column.filled:
+            column.prose = []
+            for row, value in texts:
+                self._read(column, row, value)
+
     def _maybe(self, column: Column, row: int, value: str) -> None:
         """Read a cell of a column without a telling name if its column was decided to be read."""
         if column.decided and (column.international or column.national):
@@ -254,15 +276,25 @@ class Cells:
             readings = self._phones.readings(value) or self._phones.readings(f"+{value.strip()}")
             self._numbers |= readings
             column.numbers += bool(readings)
+            if not readings and self._phones.region is None:
+                column.passed = column.passed or (row, value)
         elif column.passed is None:
             column.passed = row, value
+
+    def _looks_like_numbers(self, column: Column) -> bool:
+        """Tell whether a column has numbers without a country code, which cannot be read."""
+        if column.national >= _HALF * column.filled:
+            return True
+        # A few ids may seem to be numbers.
+        many = column.filled >= _MANY and not is_id_name(column.name or "")
+        return many and (column.decided is True or column.grouped >= _MOSTLY * column.filled)
 
     def _judge(self, column: Column) -> None:
         """Refuse a column that looks like numbers and was not read."""
         if column.passed is None or self._problems:
             return
         mixed = column.international > 0
-        if not mixed and (self._phones.region or column.national < _HALF * column.filled):
+        if not mixed and (self._phones.region or not self._looks_like_numbers(column)):
             return
         row, value = column.passed
         found = "has numbers and other digits" if mixed else "looks like phone numbers"

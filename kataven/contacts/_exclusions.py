@@ -121,7 +121,7 @@ class _Reading:
         row = 0
         for row, item in enumerate(items, 1):
             if isinstance(item, Mapping):
-                self._mapping(row, item, by_name)
+                self._mapping(row, item, by_name, plain)
                 continue
             # The values of an Arrow array are scalars of its own.
             as_py: Any = getattr(item, "as_py", None)
@@ -139,13 +139,18 @@ class _Reading:
             self._cells.require_numbers(self._columns)
         self._columns.append(plain)
 
-    def _mapping(self, row: int, item: Mapping[Any, object], by_name: dict[str, Column]) -> None:
+    def _mapping(
+        self, row: int, item: Mapping[Any, object], by_name: dict[str, Column], plain: Column
+    ) -> None:
         numbered = False
         for key, value in item.items():
             name = str(key)
             column = by_name.get(name)
             if column is None:
                 column = by_name[name] = Column(name, self._kind(name))
+                if self._wanted is None and self._is_number(name):
+                    # The list had no header, so a reader took its first entry for one.
+                    self._cells.read(plain, 1, name)
             text = cell_text(value)
             certain = column.kind == "numbers"
             if text and certain and not isinstance(value, str):
@@ -205,6 +210,12 @@ class _Reading:
         # A number without its country is not a name either: as an entry it is an error.
         return not any(self._kind(name) != "unknown" for name in cells) and any(
             map(has_enough_digits, cells)
+        )
+
+    def _is_number(self, name: str) -> bool:
+        form = form_of(name)
+        return form == "international" or (
+            form in ("national", "digits") and bool(self._phones.readings(name))
         )
 
     def _named(self, names: list[str]) -> list[Column]:

@@ -16,11 +16,20 @@ from kataven.contacts._rules import E164
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Form", "NameKind", "are_numbers", "form_of", "has_enough_digits", "name_kind"]
+__all__ = [
+    "Form",
+    "NameKind",
+    "are_numbers",
+    "form_of",
+    "has_enough_digits",
+    "is_grouped",
+    "is_id_name",
+    "name_kind",
+]
 
-Form: TypeAlias = Literal["international", "national", "digits", "other", "words"]
+Form: TypeAlias = Literal["international", "national", "digits", "prose", "other", "words"]
 """How a cell is written: with a ``+``; as people write national numbers; as enough digits for a
-number, which may be an id; with other digits; without digits."""
+number, which may be an id; as a text with enough digits; with other digits; without digits."""
 
 NameKind: TypeAlias = Literal["numbers", "likely", "other"]
 """What the name of a column says: that it holds numbers; that it may; nothing."""
@@ -51,6 +60,10 @@ _OTHER_WORD: Final = re.compile(
 )
 # "Phone Type" is not a number, "Phone (country: US)" and "Phone at home" may be.
 _SOFT_WORD: Final = re.compile(r"at|code|country|in|kind|label|preferred|type?")
+_ID_WORD: Final = re.compile(
+    r"account|card|cep|cnpj|code|cpf|customer|dni|ean|guid|iban|ids?|imei|invoice|ip|isbn|key|nif"
+    r"|order|passport|plz|policy|postal|postcode|ref(?:erence)?|sku|ssn|tax|ticket|tin|uuid|vat|zip"
+)
 _PHONETIC: Final = re.compile(r"phonetic")
 _LIKELY: Final = re.compile(
     r"\b(?:contact|caller|callback|call back|dial+ed|blocked|dnc|direct)"
@@ -64,16 +77,11 @@ def _plain(text: str) -> str:
 
 
 # In scripts whose words the pattern above cannot find.
-_WORDS_OF_OTHER_SCRIPTS: Final = (
-    "电话 手机 電話 手機 携帯 "
-    "전화 휴대폰 핸드폰 טלפון נייד "
-    "هاتف جوال موبايل محمول تليفون "
-    "โทรศัพท์ เบอร์โทร มือถือ फ़ोन मोबाइल ফোন মোবাইল"
-)
-_OTHER_SCRIPTS: Final = (
-    *map(_plain, _WORDS_OF_OTHER_SCRIPTS.split()),
-    "đien thoai",
-    "di đong",
+_OTHER_SCRIPTS: Final = re.compile(
+    _plain(
+        "电话|手机|電話|手機|携帯|전화|휴대폰|핸드폰|טלפון|נייד|هاتف|جوال|موبايل|محمول|تليفون|โทรศัพท์|เบอร์โทร"
+        "|มือถือ|फ़ोन|मोबाइल|ফোন|মোবাইল|đien thoai|di đong"
+    )
 )
 
 _DIGIT: Final = re.compile(r"\d")
@@ -83,8 +91,17 @@ _MOST_LETTERS: Final = 12
 _LONGEST: Final = 60
 _PLUS: Final = re.compile(r"[^\w@]*(?:[^\W\d]+[^\w@]*){0,2}[+\uff0b\u2795\u207a\ufe62][^\d]{0,4}\d")
 _NATIONAL_CHARACTERS: Final = re.compile(r"[\d\s().\-/\u2010-\u2015\u00a0\u202f]+")
-_DATE: Final = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}\b.*|\d{1,2}([-/.])\d{1,2}\2\d{2,4}\b.*")
-_AMOUNT: Final = re.compile(r"\d+[.,]\d{1,2}|\d{1,3}(?:[., ]\d{3})+(?:[.,]\d+)?")
+_DATE: Final = re.compile(
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2\d{2,4})(?:[T ,]+\d{1,2}:.*)?"
+)
+# With spaces, as in 601 123 456, it may be a number: which numbers are in use decides.
+_AMOUNT: Final = re.compile(r"\d+[.,]\d{1,2}|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?")
+_NOTE: Final = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])[.:]*|[()]")
+_CODE: Final = re.compile(r"[^\W\d_][-_#]\d")
+# As numbers are written, and ids seldom: in three groups or more, or with a trunk zero.
+_GROUPED: Final = re.compile(r"\W*(?:0[1-9][\W\d]*|\d+(?:\W+\d+){2,}\W*)")
+_UNGROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\d{1,2}(?: \d{3})+")
+_MOST_DIGITS: Final = 13
 _NATIONAL: Final = re.compile(
     r"(?:1[-. ])?\(\d{1,5}\)[-. ]?\d[-\d. ]{4,}|(?:1[-. ])?\d{3}([-. ])\d{3}\1\d{4}"
     r"|0\d{1,4}[ /-]\d[-\d ]{4,}"
@@ -108,11 +125,16 @@ def name_kind(name: str) -> NameKind:
     words = _WORD.findall(plain)
     if any(map(_OTHER_WORD.fullmatch, words)) or words[-1:] in (["at"], ["in"]):
         return "other"
-    if any(_NUMBER_WORD.fullmatch(word) and not _PHONETIC.match(word) for word in words) or any(
-        word in plain for word in _OTHER_SCRIPTS
+    if any(_NUMBER_WORD.fullmatch(word) and not _PHONETIC.match(word) for word in words) or (
+        _OTHER_SCRIPTS.search(plain)
     ):
         return "likely" if any(map(_SOFT_WORD.fullmatch, words)) else "numbers"
     return "likely" if _LIKELY.search(" ".join(words)) else "other"
+
+
+def is_id_name(name: str) -> bool:
+    """Tell whether the name of a column says that it holds ids."""
+    return any(map(_ID_WORD.fullmatch, _WORD.findall(_CAMEL.sub(" ", name).casefold())))
 
 
 def form_of(cell: str) -> Form:
@@ -122,7 +144,8 @@ def form_of(cell: str) -> Form:
         cell: The text of the cell.
 
     Returns:
-        ``words`` and ``other`` for what is not a number: names, short codes, dates, amounts, prose.
+        ``words``, ``other`` and ``prose`` for what is not a number: names, short codes, dates and
+        amounts, sentences.
     """
     if E164.fullmatch(cell):
         return "international"
@@ -136,9 +159,16 @@ def form_of(cell: str) -> Form:
         text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     letters = sum(map(str.isalpha, text))
     if letters > _MOST_LETTERS or len(text) > _LONGEST or "@" in text:
-        return "other"
+        return "prose"
     if _PLUS.match(text):
         return "international"
+    if letters:
+        if _CODE.search(text):
+            return "other"
+        # A label or a note: 0171 1234567 (home)
+        text = _NOTE.sub(" ", text).strip()
+        if len(_DIGIT.findall(text)) < digits:
+            return "other"
     if not _NATIONAL_CHARACTERS.fullmatch(text) or _DATE.fullmatch(text) or _AMOUNT.fullmatch(text):
         return "other"
     return "national" if _NATIONAL.fullmatch(text) else "digits"
@@ -147,6 +177,16 @@ def form_of(cell: str) -> Form:
 def has_enough_digits(cell: str) -> bool:
     """Tell whether a cell has as many digits as the shortest number, in any form."""
     return len(_DIGIT.findall(cell)) >= _FEWEST_DIGITS
+
+
+def is_grouped(cell: str) -> bool:
+    """Tell whether a cell without a country code is written like a number rather than an id."""
+    text = _NOTE.sub(" ", cell).strip()
+    return (
+        len(_DIGIT.findall(text)) <= _MOST_DIGITS
+        and bool(_GROUPED.fullmatch(text))
+        and not _UNGROUPED.fullmatch(text)
+    )
 
 
 def are_numbers(cells: Sequence[str], phones: Phones, share: float = _MOSTLY) -> bool:
@@ -168,6 +208,7 @@ def are_numbers(cells: Sequence[str], phones: Phones, share: float = _MOSTLY) ->
 
 
 def _in_use(cell: str, phones: Phones) -> bool:
+    cell = _NOTE.sub(" ", cell) if any(map(str.isalpha, cell)) else cell
     found = phones.read(cell)
     if isinstance(found, Phone):
         return found.in_use is not False

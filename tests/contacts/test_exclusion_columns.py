@@ -1,5 +1,6 @@
 """Do-not-call lists with several number columns: every one of them is read, or the list refused."""
 
+import csv
 import io
 from collections.abc import Iterator
 
@@ -200,6 +201,87 @@ def test_the_first_of_many_numbers_is_not_a_header() -> None:
         if "E" in first:
             continue
         assert cleaned(f"{first}\n14155550101\n".encode(), region="US")[0] == ["2"]
+
+
+GROUPED = [
+    ("CZ", {"601 123 456": "+420601123456", "212 757 594": "+420212757594"}),
+    ("ES", {"689 297 439": "+34689297439", "800 177 065": "+34800177065"}),
+    ("FR", {"06.12.34.56.78": "+33612345678", "06-12-34-56-79": "+33612345679"}),
+    ("NO", {"21 20 19 08 (home)": "+4721201908", "922 34 567": "+4792234567"}),
+    ("DE", {"030/123456": "+4930123456", "0171 1234567 Ida": "+491711234567"}),
+    ("DE", {"Tel.: 0171-1234567": "+491711234567", "Tel.: 030 123456": "+4930123456"}),
+    ("IN", {"079958 91688 (home)": "+917995891688", "98765 43210": "+919876543210"}),
+]
+
+
+@pytest.mark.parametrize(("region", "numbers"), GROUPED)
+def test_numbers_are_read_however_their_region_groups_them(
+    region: str, numbers: dict[str, str]
+) -> None:
+    # Some look like dates or amounts.
+    source = "\n".join(["phone_number", *numbers.values()]).encode()
+    exclude = "phone,contact\n" + "".join(f"{ONE},{cell}\n" for cell in numbers)
+    with contacts.clean(source, exclude=exclude.encode(), region=region) as result:
+        assert result.report.kept == 0
+        assert columns_of(result.report)[1] == ("contact", len(numbers))
+
+
+NO_COUNTRY = [
+    [f"6 12 34 56 {n}" for n in range(10, 24)],
+    [f"0171 12345{n} (home)" for n in range(10, 24)],
+    [f"01711234{n}" for n in range(101, 115)],
+    [f"601 123 {n}" for n in range(101, 115)],
+]
+
+
+@pytest.mark.parametrize("cells", NO_COUNTRY, ids=lambda cells: cells[0])
+def test_many_numbers_without_a_country_are_an_error_in_any_column(cells: list[str]) -> None:
+    text = "phone,contact\n" + "".join(f"{ONE},{cell}\n" for cell in cells)
+    with pytest.raises(ContactsError, match=r"looks like phone numbers.*exclude_columns="):
+        cleaned(text.encode())
+
+
+IDS = {
+    "day": lambda n: f"2026-11-{n:02d} 10:46:04",
+    "address of the computer": lambda n: f"192.168.{n}.200",
+    "latitude": lambda n: f"37.77{n:04d}",
+    "amount": lambda n: f"1 234 {n:03d}",
+    "pan": lambda n: f"4111 1111 1111 {n:04d}",
+    "SSN": lambda n: f"123-45-{n:04d}",
+    "sequence": lambda n: f"{100234500 + n}",
+    "padded": lambda n: f"{n:010d}",
+    "epoch": lambda n: f"{1700000000 + n * 1000}",
+    "invoice": lambda n: f"INV-{2024000000 + n}",
+    "customer id": lambda n: f"{14155550100 + n}",
+    "note": lambda n: f"called on 2026-11-{n}, agent 12345678, no response",
+}
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("region", [None, "US"])
+def test_many_ids_are_neither_read_nor_an_error(name: str, region: str | None) -> None:
+    if name == "customer id":
+        # All of these are numbers in use, with or without the region, so they are read.
+        return
+    text = f"phone,{name}\n" + "".join(f'{ONE},"{IDS[name](n)}"\n' for n in range(1, 29))
+    kept, report = cleaned(text.encode(), region=region)
+    assert kept == ["1", "2"]
+    assert columns_of(report) == [("phone", 28)]
+
+
+def test_a_number_with_a_long_note_in_a_column_of_numbers_is_read() -> None:
+    note = "please only call my wife at the office"
+    text = f"name,contact\nIda,{ONE}\nBob,{TWO} ({note})\n"
+    assert cleaned(text.encode())[0] == ["2"]
+    with pytest.raises(ContactsError, match="might be called"):
+        cleaned(f"name,contact\nIda,{ONE}\nBob,4155550101 ({note})\n".encode())
+
+
+def test_the_first_entry_of_a_list_without_a_header_is_read_from_rows_too() -> None:
+    for text in (f"{ONE}\n{TWO}\n", f"{ONE},Ida\n{TWO},Bob\n", f"Ida,{ONE}\nBob,{TWO}\n"):
+        assert cleaned(csv.DictReader(io.StringIO(text)))[0] == ["2"]
+    national = csv.DictReader(io.StringIO("4155550100\n4155550101\n"))
+    assert cleaned(national, region="US")[0] == ["2"]
 
 
 @pytest.mark.parametrize("number", ["(415) 555-0101", "415-555-0101", "020 7946 0018"])
