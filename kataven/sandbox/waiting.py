@@ -1,0 +1,70 @@
+"""Clients that wait on the Hub's clock.
+
+Knows how to move a manual clock to the next wake-up time. Must not know who waits, or why. The
+clock only moves when no request is in progress, so clients that begin to wait at the same moment
+wait for the same time, not one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kataven.sandbox.http.request_log import RequestLog
+    from kataven.sandbox.model.advance import Advance
+    from kataven.sandbox.model.clock import HubTime
+
+# Real seconds without a request or a response, after which the clock moves. Other clients that got
+# a response need as long to begin to wait.
+_QUIET: Final = 0.005
+# A request that takes long, such as one with a scripted latency, does not stop the clock.
+_LONGEST_WAIT: Final = 20
+_MICROSECOND: Final = 1000
+
+
+class Sleepers:
+    """Everybody who waits on the clock of one Hub.
+
+    Args:
+        time: The Hub's time.
+        advance: Moves its clock, if it is manual.
+        requests: Its requests.
+    """
+
+    def __init__(self, time: HubTime, advance: Advance, requests: RequestLog) -> None:
+        self._time = time
+        self._advance = advance
+        self._requests = requests
+        self._wake_ups: list[int] = []
+
+    async def sleep(self, begin: int, seconds: float) -> None:
+        """Wait until some seconds of Hub time have passed.
+
+        Args:
+            begin: The Hub's time when the wait began, in nanoseconds since 1970.
+            seconds: How long.
+
+        Raises:
+            NotStored: The database cannot be written.
+        """
+        # Rounded up to microseconds: a client that computes with floats must not wake up too early.
+        wake_up = begin + math.ceil(seconds * 1_000_000) * _MICROSECOND
+        if self._time.clock.scale is not None:
+            await asyncio.sleep(self._time.real_seconds(wake_up - self._time.now()))
+            return
+        self._wake_ups.append(wake_up)
+        try:
+            while self._time.now() < wake_up:
+                await self._quiet()
+                await self._advance.to(min(self._wake_ups))
+        finally:
+            self._wake_ups.remove(wake_up)
+
+    async def _quiet(self) -> None:
+        for _ in range(_LONGEST_WAIT):
+            before = self._requests.changes
+            await asyncio.sleep(_QUIET)
+            if self._requests.changes == before and not self._requests.waiting:
+                return
