@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
+
+# Loading them all takes four seconds.
+_OTHERS = (
+    "anyio",
+    "asyncio",
+    "hypothesispytest",
+    "platformdirs",
+    "schemathesis",
+    "typeguard",
+    "xdist",
+)
 
 Run = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Write a test module, and run it; warnings are errors."""
+    """Write a test module, and run it with these other plugins only; warnings are errors."""
     # A worker of pytest-xdist sets these for its own run.
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
-    pytester.makeini(
-        "[pytest]\nasyncio_default_fixture_loop_scope = function\naddopts = --strict-markers\n"
-    )
 
-    def run(module: str, *options: str) -> pytest.RunResult:
+    def run(module: str, *options: str, plugins: Collection[str] = ()) -> pytest.RunResult:
         pytester.makepyfile(textwrap.dedent(module))
-        return pytester.runpytest_subprocess("-W", "error", *options)
+        if "asyncio" in plugins:
+            options += ("-o", "asyncio_default_fixture_loop_scope=function")
+        blocked = [f"-pno:{name}" for name in _OTHERS if name not in plugins]
+        return pytester.runpytest_subprocess("-Werror", "--strict-markers", *blocked, *options)
 
     return run

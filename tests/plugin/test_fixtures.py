@@ -164,28 +164,22 @@ ANYIO = """pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    ("mark", "options"),
+    ("mark", "options", "plugin"),
     [
-        ("", ["-o", "asyncio_mode=auto", "-p", "no:anyio"]),
-        ("pytestmark = pytest.mark.asyncio", ["-p", "no:anyio"]),
-        (ANYIO, ["-p", "no:asyncio", "-o", "addopts="]),
+        ("", ["-o", "asyncio_mode=auto"], "asyncio"),
+        ("@pytest.mark.asyncio", [], "asyncio"),
+        (ANYIO, [], "anyio"),
     ],
     ids=["pytest-asyncio auto", "pytest-asyncio strict", "anyio"],
 )
-def test_async_fixtures(run, mark, options):
-    strict = "pytestmark = pytest.mark.asyncio"
-    module = ASYNC.replace("MARK", mark)
-    if mark == strict:
-        # A test that is not async must not have the mark.
-        module = module.replace(strict, "").replace(
-            "async def test_", "@pytest.mark.asyncio\n    async def test_"
-        )
-        module = module.replace(
-            "        @pytest.mark.asyncio\n    async def",
-            "        @pytest.mark.asyncio\n        async def",
-        )
+def test_async_fixtures(run, mark, options, plugin):
+    if plugin == "anyio":
+        module = ASYNC.replace("MARK", mark)
+    else:
+        module = re.sub(r"( *)async def test_", rf"\1{mark}\n\1async def test_", ASYNC)
+        module = module.replace("MARK", "")
 
-    result = run(module, *options)
+    result = run(module, *options, plugins=[plugin])
 
     result.assert_outcomes(passed=6, failed=1)
     result.stdout.fnmatch_lines(["*RuntimeError: on purpose*"])
@@ -203,13 +197,7 @@ def test_works_without_any_plugin_for_async_tests(run):
                     return await client.campaigns.list()
 
             assert asyncio.run(main())["campaigns"] == []
-        """,
-        "-p",
-        "no:anyio",
-        "-p",
-        "no:asyncio",
-        "-o",
-        "addopts=",
+        """
     )
 
     result.assert_outcomes(passed=1)
@@ -226,8 +214,8 @@ def test_workers_of_xdist(run):
             kataven_client.campaigns.list()
             assert number != 5
         """,
-        "-n",
-        "2",
+        "-n2",
+        plugins=["xdist"],
     )
 
     result.assert_outcomes(passed=7, failed=1)
@@ -244,19 +232,6 @@ def test_a_run_without_the_fixtures_imports_neither_the_hub_nor_a_client(run):
             assert "kataven.testing" in sys.modules
             assert heavy.isdisjoint(sys.modules)
         """,
-        # These import more than pytest itself.
-        "-p",
-        "no:anyio",
-        "-p",
-        "no:asyncio",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:schemathesis",
-        "-p",
-        "no:hypothesispytest",
-        "-o",
-        "addopts=",
     )
 
     result.assert_outcomes(passed=1)
