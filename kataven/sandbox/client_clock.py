@@ -30,8 +30,8 @@ class _HubClock:
         return self._running().now() / NANOSECONDS
 
     def jitter(self) -> float:
-        """Return 0, so that every run waits for the same time."""
-        return 0.0
+        """Return 0.5, so that every run waits for the same time; 0 would make a backoff of 0 s."""
+        return 0.5
 
 
 class ClientClock(_HubClock):

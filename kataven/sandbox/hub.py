@@ -144,6 +144,10 @@ class HubThread:
                 raise RuntimeError(_STOPPED) from None
             raise
 
+    def wait_in_hub_time(self) -> None:
+        """Send the ``Retry-After`` of request limits in Hub time, because clients wait in it."""
+        self._running.app.hub_time_is_waited_for = True
+
     def now(self) -> int:
         """Return the Hub's time in nanoseconds since 1970."""
         return self._running.engine.time.now()

@@ -400,20 +400,14 @@ class Sandbox:
         once wait for the first of them, then for the next. From the first use on, the
         ``Retry-After`` of request limits is in Hub time.
         """
-        self._wait_in_hub_time()
+        self._running.wait_in_hub_time()
         return ClientClock(lambda: self._running)
 
     @property
     def async_client_clock(self) -> AsyncClientClock:
         """The Hub's clock for an async client, like ``client_clock``."""
-        self._wait_in_hub_time()
+        self._running.wait_in_hub_time()
         return AsyncClientClock(lambda: self._running)
-
-    def _wait_in_hub_time(self) -> None:
-        async def switch(hub: RunningHub) -> None:
-            hub.app.hub_time_is_waited_for = True
-
-        self._running.run(switch)
 
     @property
     def _state(self) -> str:

@@ -319,16 +319,16 @@ class Engine:
             self.store.save_outcome(key, None if callable(value) else value)
         self.outcomes.set(key, value)
 
-    def numbers(self, campaign_id: str | None) -> set[str]:
-        """Return the numbers in the lists of a campaign, or of all campaigns (None).
+    def numbers(self, campaign_id: str | None) -> list[str]:
+        """Return the numbers of a campaign, or of all campaigns (None), in the order of the lists.
 
         Raises:
             LookupError: The Hub has no such campaign.
         """
         if campaign_id is not None:
-            return set(self.find_anywhere(campaign_id).roster.numbers)
+            return self.find_anywhere(campaign_id).roster.numbers
         campaigns = (one for account in self.accounts for one in account.campaigns.values())
-        return {number for one in campaigns for number in one.roster.numbers}
+        return [number for one in campaigns for number in one.roster.numbers]
 
     def contacts(self, campaign_id: str) -> list[ContactFields]:
         """Return all contacts of a campaign, in the order of the CSV.
