@@ -296,8 +296,8 @@ class Sandbox:
         """Move a manual clock until a campaign is over.
 
         Open event streams of the campaign have sent their end, and clients that read them have
-        seen it. Streams get one snapshot meanwhile; use ``advance`` to send more. A clock that is
-        not manual is waited for. May be called from any thread.
+        received it. Streams get one snapshot meanwhile; use ``advance`` to send more. A clock that
+        is not manual is waited for. May be called from any thread.
 
         Args:
             campaign_id: A campaign that is running or scheduled, or is over already.

@@ -1,8 +1,8 @@
 """Clients that wait on the Hub's clock.
 
 Knows how to move a manual clock to the next wake-up time. Must not know who waits, or why. The
-clock only moves when no request is in progress, so clients that begin to wait at the same moment
-wait for the same time, not one after the other.
+clock only moves when no request is in progress and no client is about to wait, so clients that
+begin to wait at the same moment wait for the same time, not one after the other.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.advance import Advance
     from kataven.sandbox.model.clock import HubTime
 
-# Real seconds without a request or a response, after which the clock moves. Other clients that got
-# a response need as long to begin to wait.
+# Real seconds without a request or a response, after which the clock moves.
 _QUIET: Final = 0.005
-# A request that takes long, such as one with a scripted latency, does not stop the clock.
-_LONGEST_WAIT: Final = 20
+# So often: a request that takes long, such as one with a scripted latency, does not stop the clock,
+# and neither does a client that got a failure and gave up.
+_LONGEST_WAIT: Final = 50
 _MICROSECOND: Final = 1000
 
 
@@ -38,6 +38,8 @@ class Sleepers:
         self._advance = advance
         self._requests = requests
         self._wake_ups: list[int] = []
+        # The number of failures after which a client began to wait, or had the time to do so.
+        self._followed = requests.failures
 
     async def sleep(self, begin: int, seconds: float) -> None:
         """Wait until some seconds of Hub time have passed.
@@ -55,6 +57,7 @@ class Sleepers:
             await asyncio.sleep(self._time.real_seconds(wake_up - self._time.now()))
             return
         self._wake_ups.append(wake_up)
+        self._followed = min(self._followed + 1, self._requests.failures)
         try:
             while self._time.now() < wake_up:
                 await self._quiet()
@@ -63,8 +66,11 @@ class Sleepers:
             self._wake_ups.remove(wake_up)
 
     async def _quiet(self) -> None:
+        requests = self._requests
         for _ in range(_LONGEST_WAIT):
-            before = self._requests.changes
+            before = requests.changes
             await asyncio.sleep(_QUIET)
-            if self._requests.changes == before and not self._requests.waiting:
+            undecided = requests.waiting or self._followed < requests.failures
+            if requests.changes == before and not undecided:
                 return
+        self._followed = requests.failures

@@ -55,6 +55,13 @@ def test_blocking_fixtures(run):
                 kataven_client.campaigns.list()
 
 
+        @pytest.mark.kataven(time_scale=1)
+        def test_there_is_none_on_a_clock_that_runs(kataven_hub, kataven_client):
+            for _ in range(70):
+                kataven_client.campaigns.list()
+            assert {request.status for request in kataven_hub.requests} == {200}
+
+
         def test_retry_after_moves_the_clock(kataven_hub, kataven_client):
             kataven_hub.faults.add("GET /campaigns", status=503, retry_after=120, times=2)
             before = kataven_hub.now()
@@ -87,7 +94,7 @@ def test_blocking_fixtures(run):
         """
     )
 
-    result.assert_outcomes(passed=8)
+    result.assert_outcomes(passed=9)
 
 
 ASYNC = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import get_type_hints
 
@@ -10,6 +11,7 @@ import pytest
 
 from kataven import AsyncKatavenClient, KatavenClient
 from kataven.sandbox import Call, Clock, HubRequest, Sandbox
+from kataven.types import parse_time
 
 
 def numbers(count):
@@ -116,7 +118,7 @@ def test_an_unknown_campaign_is_an_error(hub):
             helper("camp_x")
 
 
-def test_followers_have_seen_the_end_when_run_to_end_returns(hub):
+def test_followers_see_the_end(hub):
     with KatavenClient(hub.api_key, base_url=hub.url) as client:
         contacts = [{"phone_number": number} for number in numbers(3)]
         campaign = client.campaigns.create(
@@ -142,6 +144,24 @@ def test_followers_have_seen_the_end_when_run_to_end_returns(hub):
         for follower in followers:
             follower.join(timeout=10)
         assert ended == ["completed"] * 3
+
+
+def test_the_end_is_in_the_socket_when_run_to_end_returns(hub, http, raw):
+    campaign = http.create()
+    http.start(campaign)
+    # Byte by byte, so that it takes a while.
+    hub.faults.add("GET /campaigns/*/events", trickle=True, times=None)
+    streams = [raw(hub) for _ in range(10)]
+    for stream in streams:
+        stream.request(f"GET /v1/campaigns/{campaign}/events")
+        stream.read_until(b"\r\n\r\n")
+
+    hub.run_to_end(campaign)
+
+    for stream in streams:
+        stream.socket.setblocking(False)
+        # Its last chunk.
+        assert stream.socket.recv(65536).endswith(b"\r\n0\r\n\r\n")
 
 
 def test_a_silent_stream_does_not_stop_run_to_end(hub, http):
@@ -339,6 +359,28 @@ def test_clients_that_wait_at_once_wait_for_the_same_time(hub, client):
     assert (hub.now() - before).total_seconds() == 126
 
 
+def test_the_clock_stops_at_each_wake_up_time(hub, http, raw):
+    campaign = http.create(300)
+    http.start(campaign)
+    stream = raw(hub)
+    stream.request(f"GET /v1/campaigns/{campaign}/events")
+    stream.read_until(b"data: ")
+    before = hub.now()
+
+    async def main():
+        clock = hub.async_client_clock
+        await asyncio.gather(*(clock.sleep(seconds) for seconds in (180, 60, 120, 60)))
+
+    asyncio.run(main())
+
+    http.act(campaign, "pause")
+    frames = stream.read_until(b'"status":"paused"')
+    # Each advance sends one snapshot.
+    times = re.findall(rb'"timestamp":"([^"]+)"', frames)
+    seen = [(parse_time(time.decode()) - before).total_seconds() for time in times]
+    assert seen == pytest.approx([0, 60, 120, 180, 180], abs=1e-3)
+
+
 def test_an_advance_wakes_a_client_that_waits(hub):
     clock = hub.client_clock
     before = clock.now()
@@ -390,3 +432,24 @@ def test_a_closed_hub_wakes_its_clients(hub):
 def test_the_types_of_helpers_are_known():
     for thing in (Call, HubRequest, Sandbox.run_to_end, Sandbox.contacts, Sandbox.calls):
         assert get_type_hints(thing)
+
+
+def test_a_client_that_is_late_to_wait_does_not_add_up(hub, client):
+    """The clock waits for a client that has got a failure and has not begun to wait yet."""
+    hub.faults.add("GET /campaigns", status=503, retry_after=120, times=2)
+    late = threading.Event()
+
+    def slow(_event):
+        late.wait(timeout=0.05)
+
+    before = hub.now()
+    with KatavenClient(
+        hub.api_key, base_url=hub.url, clock=hub.client_clock, on_response=slow
+    ) as other:
+        threads = [threading.Thread(target=one.campaigns.list) for one in (client, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    assert (hub.now() - before).total_seconds() == 126

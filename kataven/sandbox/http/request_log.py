@@ -19,6 +19,8 @@ from kataven.sandbox.model import rfc3339
 
 # A Hub that runs for days must not fill the memory.
 _KEPT: Final = 100_000
+# 429 and 5xx, which clients retry.
+_RETRIED: Final = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,13 @@ class RequestLog:
     Attributes:
         changes: The number of requests and responses so far.
         waiting: The number of requests without a response.
+        failures: The number of responses after which a client may wait and try again.
     """
 
     def __init__(self) -> None:
         self.changes = 0
         self.waiting = 0
+        self.failures = 0
         self._records: deque[Record] = deque(maxlen=_KEPT)
         self._lock = threading.Lock()
 
@@ -96,6 +100,8 @@ class RequestLog:
             record.status = status
             self.changes += 1
             self.waiting -= 1
+            if status is None or status >= _RETRIED:
+                self.failures += 1
 
     def read(self) -> list[HubRequest]:
         """Return all requests, oldest first."""

@@ -74,7 +74,7 @@ class Advance:
                     engine.catch_up_or_fail()
             if manual:
                 self._feeds.advanced(engine.time.now())
-        await self._feeds.seen(campaign)
+        await self._feeds.received(campaign)
         engine.outcomes.raise_error()
 
     async def __call__(self, seconds: float) -> int:

@@ -174,7 +174,7 @@ class Feeds:
         for feed in self._open.get(campaign, ()):
             feed.close()
 
-    async def seen(self, campaign: Campaign) -> None:
+    async def received(self, campaign: Campaign) -> None:
         """Wait until the streams of a finished campaign have sent their end.
 
         A client that reads its stream closes the connection then, which is waited for as well, but
