@@ -1,6 +1,6 @@
 """Clients that wait on the Hub's clock.
 
-Knows how to move a manual clock to the next wake-up time. Must not know who waits, or why. The
+Knows how to move a manual clock to the next wake-up time. Must not know the clients, or why they wait. The
 clock only moves when no request is in progress and no client is about to wait, so clients that
 begin to wait at the same moment wait for the same time, not one after the other.
 """
@@ -25,7 +25,7 @@ _MICROSECOND: Final = 1000
 
 
 class Sleepers:
-    """Everybody who waits on the clock of one Hub.
+    """The clients that wait on the clock of one Hub.
 
     Args:
         time: The Hub's time.

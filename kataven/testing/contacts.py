@@ -1,4 +1,4 @@
-"""Contacts for tests, with numbers that belong to no one.
+"""Contacts for tests, with numbers that are not in use.
 
 Knows the range of the North American numbering plan that is reserved for fiction: 555-0100 to
 555-0199 in each area code.

@@ -1,4 +1,4 @@
-"""The requests that came, and how each was answered.
+"""The requests that came, and the status of each response.
 
 Knows methods, paths and statuses. Must not know what an operation does. Requests below
 ``/_sandbox/`` and those that are not HTTP are not recorded.

@@ -64,8 +64,10 @@ class OutcomeRules:
 
     def all(self) -> dict[str, Outcome | OutcomeFunction]:
         """Return what is set, by number and by pattern."""
-        patterns = {key: value for key, (_, value) in self._patterns.items()}
-        return {**self._fixed, **self._functions, **patterns}
+        rules: dict[str, Outcome | OutcomeFunction] = dict(self._fixed)
+        rules.update(self._functions)
+        rules.update((key, value) for key, (_, value) in self._patterns.items())
+        return rules
 
     def set(self, key: str, value: Outcome | OutcomeFunction | None) -> None:
         """Set the outcome of a number or of a pattern, or remove it (None)."""
