@@ -1,8 +1,8 @@
 """Clients that wait on the Hub's clock.
 
-Knows how to move a manual clock to the next wake-up time. Must not know the clients, or why they wait. The
-clock only moves when no request is in progress and no client is about to wait, so clients that
-begin to wait at the same moment wait for the same time, not one after the other.
+Knows how to move a manual clock to the next wake-up time. Must not know the clients, or why they
+wait. The clock only moves when no request is in progress and no client is about to wait, so clients
+that begin to wait at the same moment wait for the same time, not one after the other.
 """
 
 from __future__ import annotations
