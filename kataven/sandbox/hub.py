@@ -24,12 +24,14 @@ from kataven.sandbox.model.engine import Engine
 from kataven.sandbox.model.feeds import Feeds
 from kataven.sandbox.model.refusals import NotStored
 from kataven.sandbox.model.store import Store
+from kataven.sandbox.waiting import Sleepers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from os import PathLike
 
     from kataven.sandbox.http.faults import Faults
+    from kataven.sandbox.http.request_log import RequestLog
     from kataven.sandbox.model.journal import JournalRow
 
 logger: Final = logging.getLogger("kataven.sandbox")
@@ -55,11 +57,13 @@ class HubSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class RunningHub:
     """What other threads use of a running Hub."""
 
     engine: Engine
+    app: App
     advance: Advance
+    sleepers: Sleepers
 
 
 @contextlib.contextmanager
@@ -79,6 +83,7 @@ class HubThread:
     Args:
         settings: Its settings.
         faults: Its scripted faults.
+        requests: Records its requests.
 
     Raises:
         OSError: The port cannot be used, or the database cannot be written.
@@ -86,15 +91,16 @@ class HubThread:
         ValueError: The database cannot be used.
     """
 
-    def __init__(self, settings: HubSettings, faults: Faults) -> None:
+    def __init__(self, settings: HubSettings, faults: Faults, requests: RequestLog) -> None:
         self._settings = settings
         self._faults = faults
+        self._requests = requests
         self._socket = listen(settings.port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
         self._work = asyncio.Event()
-        self._ready: Future[_Running] = Future()
+        self._ready: Future[RunningHub] = Future()
         self._lock = threading.RLock()
         self._closing = False
         self._not_stored: NotStored | None = None
@@ -121,14 +127,14 @@ class HubThread:
         with _caller_errors():
             return self._submit(call).result()
 
-    def advance(self, seconds: float) -> int:
-        """Move a manual clock, and return the Hub's time in nanoseconds since 1970."""
+    def run(self, function: Callable[[RunningHub], Awaitable[T]]) -> T:
+        """Call an async function in the Hub's thread, and return its result."""
         with _caller_errors():
-            return self._submit(lambda: self._running.advance(seconds)).result()
+            return self._submit(lambda: function(self._running)).result()
 
-    async def advance_async(self, seconds: float) -> int:
-        """Like ``advance``, but waits in the caller's event loop. A cancelled one ends early."""
-        future = self._submit(lambda: self._running.advance(seconds))
+    async def run_async(self, function: Callable[[RunningHub], Awaitable[T]]) -> T:
+        """Like ``run``, but waits in the caller's event loop. A cancelled one ends early."""
+        future = self._submit(lambda: function(self._running))
         try:
             with _caller_errors():
                 return await asyncio.wrap_future(future)
@@ -137,6 +143,10 @@ class HubThread:
             if self._closing and not (task is not None and task.cancelling()):
                 raise RuntimeError(_STOPPED) from None
             raise
+
+    def wait_in_hub_time(self) -> None:
+        """Send the ``Retry-After`` of request limits in Hub time, because clients wait in it."""
+        self._running.app.hub_time_is_waited_for = True
 
     def now(self) -> int:
         """Return the Hub's time in nanoseconds since 1970."""
@@ -204,7 +214,8 @@ class HubThread:
             )
             advance = Advance(engine, feeds)
             timeout = settings.request_timeout
-            app = App(engine, feeds, advance, self._faults, timeout, self._work.set)
+            requests = self._requests
+            app = App(engine, feeds, advance, self._faults, timeout, requests, self._work.set)
             listener = Listener(app, self._socket, settings.clock.label, timeout)
             await listener.open()
         except Exception as error:  # noqa: BLE001 - raised again in the thread that starts the Hub
@@ -213,7 +224,9 @@ class HubThread:
             self._ready.set_exception(error)
             return
         pump = asyncio.create_task(self._pump(engine))
-        self._ready.set_result(_Running(engine, advance))
+        self._ready.set_result(
+            RunningHub(engine, app, advance, Sleepers(engine.time, advance, requests))
+        )
         try:
             await self._stop.wait()
             app.stop()

@@ -12,22 +12,26 @@ import threading
 
 # Imports that only annotations use stay real here, so that typing.get_type_hints() works on the
 # public API.
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, Sequence  # noqa: TC003
 from datetime import datetime  # noqa: TC003
 from os import PathLike
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from kataven.sandbox.calls import Call, calls_of, not_called_once
+from kataven.sandbox.client_clock import AsyncClientClock, ClientClock
 from kataven.sandbox.http.faults import Faults
-from kataven.sandbox.model import outcomes, rfc3339
+from kataven.sandbox.http.request_log import HubRequest, RequestLog
+from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model.campaign import CampaignFields, ContactFields  # noqa: TC001
 from kataven.sandbox.model.clock import Clock
-from kataven.sandbox.model.contacts import NUMBER
 from kataven.sandbox.model.journal import JournalEntry, JournalRow
 from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
-from kataven.sandbox.model.outcomes import Outcome
+from kataven.sandbox.model.outcomes import Outcome  # noqa: TC001
+from kataven.sandbox.outcomes import Outcomes, script
 
 if TYPE_CHECKING:
-    from kataven.sandbox.hub import HubThread
+    from kataven.sandbox.hub import HubThread, RunningHub
 
 _NOTHING_GIVEN: Final[Mapping[str, int | None]] = MappingProxyType({})
 _MAX_PORT: Final = 65_535
@@ -87,6 +91,7 @@ class Sandbox:
         # Returns the journal of the Hub that was closed last.
         self._closed_journal: Callable[[], list[tuple[int, JournalRow]]] | None = None
         self._faults = Faults()
+        self._requests = RequestLog()
         self._outcomes = Outcomes(lambda: self._running)
 
     def __repr__(self) -> str:
@@ -152,7 +157,7 @@ class Sandbox:
             self._port,
             self._request_timeout,
         )
-        return HubThread(settings, self._faults)
+        return HubThread(settings, self._faults, self._requests)
 
     def close(self) -> None:
         """Stop the Hub: close its connections, join its threads. No-op if it is not running.
@@ -189,8 +194,16 @@ class Sandbox:
 
     @property
     def outcomes(self) -> Outcomes:
-        """Fixed outcomes by phone number: ``hub.outcomes["+15550100001"] = "busy"``."""
+        """Outcomes by number, pattern or function: ``hub.outcomes["+15550100001"] = "busy"``."""
         return self._outcomes
+
+    @property
+    def requests(self) -> list[HubRequest]:
+        """The requests that came, over all accounts, oldest first: the last 100,000.
+
+        It stays readable when the Hub is closed. Requests below ``/_sandbox/`` are not listed.
+        """
+        return self._requests.read()
 
     @property
     def journal(self) -> list[JournalEntry]:
@@ -249,7 +262,7 @@ class Sandbox:
             RuntimeError: The clock is not manual.
             ValueError: The span is not a number, is negative or is too long.
         """
-        return rfc3339.to_datetime(self._running.advance(seconds))
+        return rfc3339.to_datetime(self._running.run(lambda hub: hub.advance(seconds)))
 
     async def advance_async(self, seconds: float) -> datetime:
         """Move a manual clock like ``advance``, without blocking the caller's event loop.
@@ -267,7 +280,8 @@ class Sandbox:
             RuntimeError: The clock is not manual.
             ValueError: The span is not a number, is negative or is too long.
         """
-        return rfc3339.to_datetime(await self._running.advance_async(seconds))
+        now = await self._running.run_async(lambda hub: hub.advance(seconds))
+        return rfc3339.to_datetime(now)
 
     def fail(self, campaign_id: str) -> None:
         """Make a running campaign fail, as a terminal error of the Hub would.
@@ -277,6 +291,123 @@ class Sandbox:
             ValueError: It is not running.
         """
         self._running.call(lambda engine: engine.fail(campaign_id))
+
+    def run_to_end(self, campaign_id: str) -> CampaignFields:
+        """Move a manual clock until a campaign is over.
+
+        Open event streams of the campaign have sent their end, and clients that read them have
+        received it. Streams get one snapshot meanwhile; use ``advance`` to send more. A clock that
+        is not manual is waited for. May be called from any thread.
+
+        Args:
+            campaign_id: A campaign that is running or scheduled, or is over already.
+
+        Returns:
+            The campaign, as ``GET /campaigns/{id}`` returns it.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+            OSError: The database cannot be written.
+            RuntimeError: The campaign does not end, because it is a draft or is paused, or it is
+                not over after 400 days of Hub time; or a function of ``outcomes`` failed.
+        """
+        return self._running.run(lambda hub: _to_end(hub, campaign_id))
+
+    async def run_to_end_async(self, campaign_id: str) -> CampaignFields:
+        """Move a manual clock like ``run_to_end``, without blocking the caller's event loop.
+
+        Args:
+            campaign_id: A campaign that is running or scheduled, or is over already.
+
+        Returns:
+            The campaign, as ``GET /campaigns/{id}`` returns it.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+            OSError: The database cannot be written.
+            RuntimeError: As for ``run_to_end``.
+        """
+        return await self._running.run_async(lambda hub: _to_end(hub, campaign_id))
+
+    def contacts(self, campaign_id: str) -> list[ContactFields]:
+        """Return all contacts of a campaign, in the order of the list.
+
+        Args:
+            campaign_id: A campaign of any account.
+
+        Returns:
+            Dicts as ``GET /campaigns/{id}/contacts`` returns them: ``id``, ``phone_number``,
+            ``custom_fields``, ``status``, ``attempts``, ``last_attempt_at`` and ``last_error``.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+        """
+        return self._running.call(lambda engine: engine.contacts(campaign_id))
+
+    def calls(self, campaign_id: str | None = None) -> list[Call]:
+        """Return the calls so far, in the order in which they began.
+
+        It stays readable when the Hub is closed.
+
+        Args:
+            campaign_id: Only the calls of this campaign; None for the calls of all accounts.
+        """
+        return calls_of(self.journal, campaign_id)
+
+    def assert_called_once_each(
+        self, campaign_id: str | None = None, *, retries: bool = False
+    ) -> None:
+        """Check that each number was called, and that none was called twice.
+
+        Numbers are compared over all campaigns, so that a list that was uploaded twice is found.
+
+        Args:
+            campaign_id: Only this campaign; None for all campaigns of all accounts. Calls of
+                deleted campaigns count as well.
+            retries: Allow further attempts to the same contact, which ``retries_per_contact`` asks
+                for.
+
+        Raises:
+            AssertionError: A number was called more than once or never, or there is no number.
+            LookupError: The Hub has no such campaign.
+        """
+        numbers = self._running.call(lambda engine: engine.numbers(campaign_id))
+        problem = not_called_once(numbers, self.calls(campaign_id), retries=retries)
+        if problem is not None:
+            raise AssertionError(problem)
+
+    def script(self, number: str, words: Sequence[Outcome]) -> None:
+        """Set the outcomes of successive attempts: ``hub.script("+1...", ["busy", "answered"])``.
+
+        It replaces what ``outcomes`` has for the number. Attempts after the last one are left to
+        the other rules, and then to the draw.
+
+        Args:
+            number: A number in E.164, or a pattern as for ``outcomes``.
+            words: The outcome of attempt 1, of attempt 2, and so on.
+
+        Raises:
+            ValueError: An argument is not valid.
+        """
+        self._outcomes[number] = script(words)
+
+    @property
+    def client_clock(self) -> ClientClock:
+        """The Hub's clock for a blocking client: ``KatavenClient(clock=hub.client_clock)``.
+
+        A client with it waits in Hub time, for retries and for ``Retry-After``. A manual clock
+        moves to the end of the wait, so that it takes no real time; several clients that wait at
+        once wait for the first of them, then for the next. From the first use on, the
+        ``Retry-After`` of request limits is in Hub time.
+        """
+        self._running.wait_in_hub_time()
+        return ClientClock(lambda: self._running)
+
+    @property
+    def async_client_clock(self) -> AsyncClientClock:
+        """The Hub's clock for an async client, like ``client_clock``."""
+        self._running.wait_in_hub_time()
+        return AsyncClientClock(lambda: self._running)
 
     @property
     def _state(self) -> str:
@@ -296,44 +427,10 @@ class Sandbox:
         return thread
 
 
-class Outcomes(MutableMapping[str, Outcome]):
-    """Fixed outcomes by phone number. Each applies to every call that begins after it was set.
-
-    The outcomes are ``answered``, ``no_answer``, ``voicemail``, ``busy`` and ``failed``; any other,
-    and a number that is not E.164, raises ``ValueError``. They are stored in the database.
-
-    Args:
-        running: Returns the running Hub that they belong to.
-    """
-
-    def __init__(self, running: Callable[[], HubThread]) -> None:
-        self._running = running
-
-    def __getitem__(self, number: str) -> Outcome:
-        return self._all()[number]
-
-    def __setitem__(self, number: str, word: Outcome) -> None:
-        if not isinstance(number, str) or NUMBER.fullmatch(number) is None:
-            msg = (
-                f"an outcome needs a number in E.164, as in the list, such as '+15550100001', "
-                f"not {number!r}"
-            )
-            raise ValueError(msg)
-        outcomes.code_of(word)
-        self._running().call(lambda engine: engine.fix_outcome(number, word))
-
-    def __delitem__(self, number: str) -> None:
-        self[number]
-        self._running().call(lambda engine: engine.fix_outcome(number, None))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def _all(self) -> dict[str, Outcome]:
-        return self._running().call(lambda engine: dict(engine.outcomes))
+async def _to_end(hub: RunningHub, campaign_id: str) -> CampaignFields:
+    campaign = hub.engine.find_anywhere(campaign_id)
+    await hub.advance.to_end(campaign)
+    return campaign.fields()
 
 
 def _checked_integer(name: str, value: int) -> int:

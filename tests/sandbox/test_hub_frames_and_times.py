@@ -1,5 +1,7 @@
 """To the nanosecond: when a frame is due, and how a timestamp is written and read."""
 
+import asyncio
+
 import pytest
 
 from kataven.sandbox.http.streaming import encode
@@ -15,7 +17,7 @@ def feed_of(status):
     settings = Settings("n", "a", "p", 5, 0, 300, None, None)
     roster = Roster(["+15550100001"])
     campaign = Campaign(1, "camp_1", 1, "acme", settings, (), 0, "jwt", roster, status)
-    return Feed(campaign, 0)
+    return Feed(campaign, 0, asyncio.Event())
 
 
 def drain(feed, now):

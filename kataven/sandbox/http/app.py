@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kataven.sandbox.http.faults import Fault, Faults
+    from kataven.sandbox.http.request_log import Record, RequestLog
     from kataven.sandbox.http.routes import Operation
     from kataven.sandbox.model.advance import Advance
     from kataven.sandbox.model.engine import Engine
@@ -55,6 +56,7 @@ class App:
         advance: Moves its clock, if it is manual.
         faults: Its scripted faults.
         timeout: Maximum real seconds until the body of a request has arrived.
+        requests: Records the requests.
         on_work: Called when new events may be due.
     """
 
@@ -65,12 +67,16 @@ class App:
         advance: Advance,
         faults: Faults,
         timeout: float,
+        requests: RequestLog,
         on_work: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._feeds = feeds
         self._faults = faults
         self._timeout = timeout
+        self._requests = requests
+        # Whether clients wait on the Hub's clock, so that Retry-After is in Hub time.
+        self.hub_time_is_waited_for = False
         self._clock = engine.time.clock
         self._operations = Operations(engine, feeds, on_work)
         self._control = Control(engine, faults, advance)
@@ -80,11 +86,36 @@ class App:
         """Handle one request."""
         if scope["type"] != "http":
             return
-        writer = ResponseWriter(scope, send, self._clock.label)
         request = Request(scope, receive, self._timeout)
+        if request.path.startswith(control.PREFIX):
+            writer = ResponseWriter(scope, send, self._clock.label, None)
+            await self._respond(request, writer, None)
+            return
+        log = self._requests
+        now = self._engine.time.now()
+        record = log.begin(now, request.method, request.path, scope["query_string"])
+        writer = ResponseWriter(
+            scope, send, self._clock.label, lambda status: log.end(record, status)
+        )
+        try:
+            await self._respond(request, writer, record)
+        finally:
+            log.end(record, None)
+
+    def stop(self) -> None:
+        """End the wait of scripted latencies, because the Hub stops."""
+        self._stopping.set()
+
+    async def _respond(
+        self, request: Request, writer: ResponseWriter, record: Record | None
+    ) -> None:
         try:
             try:
-                await self._handle(request, writer)
+                request.check_head()
+                if record is None:
+                    await writer.send(await self._control.handle(request))
+                else:
+                    await self._handle(request, writer, record)
             except Refused as refused:
                 await writer.send(response_to(refused))
         except Exception:
@@ -93,17 +124,10 @@ class App:
                 text = "internal error; see the log of kataven.sandbox"
                 await writer.send(Response(500, text=text))
 
-    def stop(self) -> None:
-        """End the wait of scripted latencies, because the Hub stops."""
-        self._stopping.set()
-
-    async def _handle(self, request: Request, writer: ResponseWriter) -> None:
-        request.check_head()
-        if request.path.startswith(control.PREFIX):
-            await writer.send(await self._control.handle(request))
-            return
+    async def _handle(self, request: Request, writer: ResponseWriter, record: Record) -> None:
         path = routes.below_mount(request.path)
         caller = identify(self._engine.accounts, request.headers)
+        record.account = caller.account.name
         began = self._acquire(caller)
         counted = True
         try:
@@ -136,6 +160,8 @@ class App:
 
     def _over_limit(self, exceeded: Exceeded) -> HttpRefused:
         retry_after = self._clock.retry_after
+        if self.hub_time_is_waited_for and (exceeded.is_window or retry_after is not None):
+            retry_after = 60
         if retry_after is not None:
             return HttpRefused(429, exceeded.text, retry_after=retry_after)
         # A client waits in real time, which frees a slot but does not move a manual clock.

@@ -31,7 +31,11 @@ _TYPES: Final[tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...]] = (
     (("latency",), (int, float), "a number"),
     (("body", "reset"), (str, _NONE), "a string or None"),
     (("retry_after",), (int, str, _NONE), "an integer, a string or None"),
-    (("no_end", "trickle", "malformed", "extra_keys", "unknown_status"), (bool,), "a bool"),
+    (
+        ("no_end", "trickle", "malformed", "extra_keys", "unknown_status", "allow_unused"),
+        (bool,),
+        "a bool",
+    ),
 )
 _MAX_LATENCY: Final = 86_400
 # Which kinds only act on streams, and which have no effect on some operations.
@@ -71,6 +75,7 @@ class Fault:
     malformed: bool = False
     extra_keys: bool = False
     unknown_status: bool = False
+    allow_unused: bool = False
     seen: int = 0
     used: int = 0
     _pattern: Pattern = field(init=False, repr=False, compare=False)
@@ -194,6 +199,7 @@ class Faults:
         malformed: bool = False,
         extra_keys: bool = False,
         unknown_status: bool = False,
+        allow_unused: bool = False,
     ) -> Fault:
         """Script a fault: one kind, alone or with ``latency``.
 
@@ -215,6 +221,7 @@ class Faults:
             malformed: Send truncated JSON (on a stream, in each data frame).
             extra_keys: Add unknown keys to each object.
             unknown_status: Give each campaign and contact an unknown status.
+            allow_unused: Do not fail a test of the pytest plugin in which no request gets it.
 
         Returns:
             The fault. Its ``used`` counts the requests that got it.
@@ -238,6 +245,7 @@ class Faults:
             malformed=malformed,
             extra_keys=extra_keys,
             unknown_status=unknown_status,
+            allow_unused=allow_unused,
         )
         with self._lock:
             if any(earlier.hides(fault) for earlier in self._faults):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import asyncio
 
 # ASGI defines these as dicts whose keys depend on "type".
 Message: TypeAlias = MutableMapping[str, Any]
@@ -24,7 +27,13 @@ WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class Connection(Protocol):
-    """What a fault can do to the connection of a request."""
+    """What a fault can do to the connection of a request.
+
+    Attributes:
+        closed: Set when it is closed.
+    """
+
+    closed: asyncio.Event
 
     async def reset(self) -> None:
         """Send what is buffered, then reset the connection. Return when it is closed."""
@@ -70,12 +79,16 @@ class ResponseWriter:
         scope: The request's ASGI scope.
         send: The request's ASGI send.
         time_scale: The value of ``X-Sandbox-Time-Scale``.
+        on_status: Called with the status, before it is sent; None calls nothing.
     """
 
-    def __init__(self, scope: Scope, send: Send, time_scale: str) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, time_scale: str, on_status: Callable[[int], None] | None
+    ) -> None:
         self._scope = scope
         self._send = send
         self._time_scale = time_scale
+        self._on_status = on_status
         # The status that was sent; 0 while nothing was sent.
         self.status = 0
 
@@ -100,7 +113,7 @@ class ResponseWriter:
             await self.send_head(response.status, content_type, len(body), response.headers)
             await self.send_chunk(body[: len(body) // 2], last=False)
         else:
-            self.status = response.status
+            self._report(response.status)
             self.connection.write_raw(b"HTTP/1.1 %d No Con" % response.status)
         await self.connection.reset()
 
@@ -115,7 +128,7 @@ class ResponseWriter:
             length: The length of the body in bytes, or None if it is not known in advance.
             headers: Additional headers.
         """
-        self.status = status
+        self._report(status)
         named = {"X-Sandbox-Time-Scale": self._time_scale, **headers}
         if content_type:
             named["Content-Type"] = content_type
@@ -126,6 +139,11 @@ class ResponseWriter:
             for name, value in named.items()
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    def _report(self, status: int) -> None:
+        self.status = status
+        if self._on_status is not None:
+            self._on_status(status)
 
     async def send_chunk(self, body: bytes, *, last: bool) -> None:
         """Send a chunk of the body."""

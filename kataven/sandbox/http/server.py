@@ -51,7 +51,7 @@ class Protocol(H11Protocol):
         self.access_log = False
         self._time_scale = time_scale
         self._timeout = timeout
-        self._closed = asyncio.Event()
+        self.closed = asyncio.Event()
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -63,7 +63,7 @@ class Protocol(H11Protocol):
         """End a connection."""
         self._stop_head_timer()
         super().connection_lost(exc)
-        self._closed.set()
+        self.closed.set()
 
     def data_received(self, data: bytes) -> None:
         """Read bytes. The timeout of a head runs while it is incomplete."""
@@ -91,7 +91,7 @@ class Protocol(H11Protocol):
         if sock is not None and not self.transport.is_closing():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
-        await self._closed.wait()
+        await self.closed.wait()
 
     def write_raw(self, data: bytes) -> None:
         """Write bytes that bypass the HTTP layer."""

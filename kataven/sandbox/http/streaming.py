@@ -41,7 +41,7 @@ async def serve_stream(
         writer: The writer of the response.
         fault: The scripted fault of this stream, or None.
     """
-    feed = feeds.open(campaign, engine.catch_up())
+    feed = feeds.open(campaign, engine.catch_up(), writer.connection.closed)
     watcher = asyncio.create_task(_close_on_disconnect(receive, feed))
     try:
         if fault is not None and fault.reset == "after":
@@ -100,6 +100,7 @@ async def _break_stream(feed: Feed, writer: ResponseWriter, fault: Fault, sent: 
         await writer.connection.reset()
         return True
     if fault.silent_after == sent:
+        feed.sent.set()
         while not feed.closed:
             await feed.wait(None)
         return True

@@ -7,15 +7,20 @@ long advance, so a request sees the Hub at the time of its latest event.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
 
+from kataven.sandbox.model import states
 from kataven.sandbox.model.clock import NANOSECONDS
 
 if TYPE_CHECKING:
+    from kataven.sandbox.model.campaign import Campaign
     from kataven.sandbox.model.engine import Engine
     from kataven.sandbox.model.feeds import Feeds
 
 _MAX_SECONDS: Final = 400 * 86_400
+# Real seconds between two looks at a campaign, on a clock that runs by itself.
+_POLL: Final = 0.005
 
 
 class Advance:
@@ -31,6 +36,47 @@ class Advance:
         self._feeds = feeds
         self._lock = asyncio.Lock()
 
+    async def to(self, when: int) -> None:
+        """Move the clock to a time, unless it is later already.
+
+        Args:
+            when: Nanoseconds since 1970.
+
+        Raises:
+            NotStored: The database cannot be written.
+        """
+        async with self._lock:
+            if when > self._engine.time.now():
+                await self._move(when)
+
+    async def to_end(self, campaign: Campaign) -> None:
+        """Move the clock until a campaign is over, and until its streams have sent the end.
+
+        A clock that is not manual is waited for.
+
+        Raises:
+            NotStored: The database cannot be written.
+            RuntimeError: The campaign does not end: it is a draft, is paused or was deleted, or it
+                is not over after 400 days of Hub time.
+        """
+        engine = self._engine
+        latest = engine.time.now() + _MAX_SECONDS * NANOSECONDS
+        manual = engine.time.clock.scale is None
+        async with self._lock if manual else contextlib.nullcontext():
+            engine.catch_up_or_fail()
+            while not campaign.terminal:
+                _check_ends(campaign, engine.dialler.next_time(), latest)
+                if manual:
+                    engine.step(latest, campaign)
+                    await asyncio.sleep(0)
+                else:
+                    await asyncio.sleep(_POLL)
+                    engine.catch_up_or_fail()
+            if manual:
+                self._feeds.advanced(engine.time.now())
+        await self._feeds.received(campaign)
+        engine.outcomes.raise_error()
+
     async def __call__(self, seconds: float) -> int:
         """Move the clock, and return when everything that was due has happened and is stored.
 
@@ -41,7 +87,7 @@ class Advance:
             The Hub's time after the advance, in nanoseconds since 1970.
 
         Raises:
-            RuntimeError: The clock is not manual.
+            RuntimeError: The clock is not manual, or a function of ``outcomes`` failed.
             ValueError: The span is not a number, is negative or is too long.
             NotStored: The database cannot be written.
         """
@@ -57,9 +103,26 @@ class Advance:
             raise ValueError(msg)
         async with self._lock:
             until = time.now() + round(seconds * NANOSECONDS)
-            while True:
-                if self._engine.step(until):
-                    break
-                await asyncio.sleep(0)
-            self._feeds.advanced(until)
-            return until
+            await self._move(until)
+        self._engine.outcomes.raise_error()
+        return until
+
+    async def _move(self, until: int) -> None:
+        while True:
+            if self._engine.step(until):
+                break
+            await asyncio.sleep(0)
+        self._feeds.advanced(until)
+
+
+def _check_ends(campaign: Campaign, next_time: int | None, latest: int) -> None:
+    if campaign.deleted:
+        problem = "was deleted"
+    elif campaign.status not in {states.RUNNING, states.SCHEDULED}:
+        problem = f"is {campaign.status}: start or resume it first"
+    elif next_time is None or next_time > latest:
+        problem = "is not over after 400 days of Hub time"
+    else:
+        return
+    msg = f"campaign {campaign.id} does not end, because it {problem}"
+    raise RuntimeError(msg)

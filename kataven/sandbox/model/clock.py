@@ -23,26 +23,18 @@ class Clock:
     Args:
         scale: Hub seconds per real second, above 0. None makes a clock that only moves when
             ``Sandbox.advance`` moves it.
-        clients_wait: For a manual clock: whether the clients sleep on it, so that their waits move
-            it. Then a response over a limit says how long to wait, as on any other clock.
     """
 
     scale: float | None
-    clients_wait: bool = False
 
     def __post_init__(self) -> None:
         if self.scale is not None:
             object.__setattr__(self, "scale", _checked(self.scale))
 
     @classmethod
-    def manual(cls, *, clients_wait: bool = False) -> Clock:
-        """Make a clock that only moves when ``Sandbox.advance`` moves it.
-
-        Args:
-            clients_wait: Whether the clients sleep on this clock, so that waiting moves it. If
-                not, a response over a request limit says that waiting does not help.
-        """
-        return cls(None, clients_wait)
+    def manual(cls) -> Clock:
+        """Make a clock that only moves when ``Sandbox.advance`` moves it."""
+        return cls(None)
 
     @classmethod
     def scaled(cls, scale: float) -> Clock:
@@ -67,7 +59,7 @@ class Clock:
     def retry_after(self) -> int | None:
         """A client's seconds until a minute of Hub time has passed; None if it never will."""
         if self.scale is None:
-            return 60 if self.clients_wait else None
+            return None
         return max(1, math.ceil(60 / self.scale))
 
 

@@ -18,10 +18,11 @@ from kataven.sandbox.model.contacts import BLOCK, COMPLETED, FAILED, IN_PROGRESS
 from kataven.sandbox.model.journal import JournalRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from kataven.sandbox.model.campaign import Campaign
     from kataven.sandbox.model.journal import JournalAction
+    from kataven.sandbox.model.outcome_rules import OutcomeRules
 
 # The kinds of events.
 _CALL_ENDS: Final = 0
@@ -39,7 +40,7 @@ class Dialler:
     Args:
         accounts: The accounts.
         seed: The Hub's seed.
-        fixed: The fixed outcomes by phone number.
+        rules: The outcomes that are not drawn.
         on_status: Called after a campaign's status changed, with the campaign and the time.
         on_schedule: Called when the start time of a scheduled campaign has come. It starts the
             campaign, or returns the time of the next attempt.
@@ -49,14 +50,14 @@ class Dialler:
         self,
         accounts: Accounts,
         seed: int,
-        fixed: Mapping[str, str],
+        rules: OutcomeRules,
         on_status: Callable[[Campaign, int], None],
         on_schedule: Callable[[Campaign, int], int | None],
     ) -> None:
         self._accounts = accounts
         self._concurrent_max = accounts.call_limits["concurrent_max"]
         self._seed = seed
-        self._fixed = fixed
+        self._rules = rules
         self._on_status = on_status
         self._on_schedule = on_schedule
         # Time, order of insertion, kind, subject, and row of the contact (0 if it has none).
@@ -71,12 +72,14 @@ class Dialler:
         """Return when the next event is due, or None."""
         return self._heap[0][0] if self._heap else None
 
-    def run(self, until: int, at_most: int) -> bool:
+    def run(self, until: int, at_most: int, ending: Campaign | None = None) -> bool:
         """Handle the events that are due, in order.
 
         Args:
             until: The time to stop at, in nanoseconds since 1970.
             at_most: Maximum number of events to handle.
+            ending: A campaign at whose end to stop, or None. With one, the time stays that of the
+                last event.
 
         Returns:
             Whether every event up to ``until`` is handled.
@@ -84,7 +87,7 @@ class Dialler:
         heap = self._heap
         pop = heapq.heappop
         while heap and heap[0][0] <= until:
-            if at_most <= 0:
+            if at_most <= 0 or (ending is not None and ending.terminal):
                 return False
             at_most -= 1
             at, _, kind, subject, row = pop(heap)
@@ -106,7 +109,8 @@ class Dialler:
                 # A campaign that was restored after a restart may have calls to begin.
                 self.dispatch(self._accounts.get(subject.account), at)
                 self._complete_if_done(subject, at)
-        self.now = max(self.now, until)
+        if ending is None:
+            self.now = max(self.now, until)
         return True
 
     def record(self, action: JournalAction, campaign: Campaign, at: int) -> None:
@@ -199,8 +203,7 @@ class Dialler:
         roster = campaign.roster
         attempt = roster.attempts[row] + 1
         number = roster.numbers[row]
-        word = self._fixed.get(number)
-        fixed = None if word is None else outcomes.code_of(word)
+        fixed = self._rules.code(campaign, number, attempt)
         call = outcomes.draw(self._seed, campaign.number, row, attempt, fixed)
         ends = at + call.ring + call.talk
         roster.attempts[row] = attempt

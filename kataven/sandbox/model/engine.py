@@ -19,15 +19,18 @@ from kataven.sandbox.model.campaign import Campaign, Settings, Snapshot
 from kataven.sandbox.model.contacts import ContactList, Roster
 from kataven.sandbox.model.dialler import Dialler
 from kataven.sandbox.model.limits import DAY, MINUTE
-from kataven.sandbox.model.pages import ContactPages
+from kataven.sandbox.model.outcome_rules import OutcomeRules, is_pattern
+from kataven.sandbox.model.pages import PAGE, ContactPages
 from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound, NotStored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kataven.sandbox.model.accounts import Account, Accounts, Key
+    from kataven.sandbox.model.campaign import ContactFields
     from kataven.sandbox.model.clock import HubTime
     from kataven.sandbox.model.journal import JournalRow
+    from kataven.sandbox.model.outcome_rules import OutcomeFunction
     from kataven.sandbox.model.outcomes import Outcome
     from kataven.sandbox.model.store import Store
 
@@ -63,7 +66,7 @@ class Engine:
         self.store = store
         self.accounts = accounts
         self.time = time
-        self.outcomes = store.outcomes()
+        self.outcomes = OutcomeRules(store.outcomes())
         self.dialler = Dialler(
             accounts, seed, self.outcomes, self._status_changed, self._start_scheduled
         )
@@ -144,11 +147,12 @@ class Engine:
             self._commit()
         return now
 
-    def step(self, until: int) -> bool:
+    def step(self, until: int, ending: Campaign | None = None) -> bool:
         """Move a manual clock towards a time, handling and storing some of what is due.
 
         Args:
             until: The time that the clock is to reach.
+            ending: A campaign at whose end to stop, or None.
 
         Returns:
             Whether the clock has reached it.
@@ -156,7 +160,7 @@ class Engine:
         Raises:
             NotStored: The database cannot be written. The clock has not moved.
         """
-        done = self.dialler.run(until, _STEP)
+        done = self.dialler.run(until, _STEP, ending)
         self._commit()
         self.time.move_to(self.dialler.now)
         return done
@@ -203,6 +207,19 @@ class Engine:
         if campaign is None:
             raise NotFound("campaign not found in this account")
         return campaign
+
+    def find_anywhere(self, campaign_id: str) -> Campaign:
+        """Return a campaign of any account.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+        """
+        for account in self.accounts:
+            campaign = account.campaigns.get(campaign_id)
+            if campaign is not None:
+                return campaign
+        msg = f"no campaign {campaign_id!r} in this Hub"
+        raise LookupError(msg)
 
     def act(self, account: Account, campaign_id: str, action: states.Action) -> Campaign:
         """Start, pause, resume or stop a campaign.
@@ -261,19 +278,14 @@ class Engine:
             NotStored: The database cannot be written.
         """
         now = self.catch_up_or_fail()
-        for account in self.accounts:
-            campaign = account.campaigns.get(campaign_id)
-            if campaign is None:
-                continue
-            target = states.next_status("fail", campaign.status)
-            if target is None:
-                raise ValueError(states.conflict_text("fail", campaign.status))
-            self.dialler.record("fail", campaign, now)
-            self.dialler.set_status(campaign, target, now)
-            self._commit()
-            return campaign
-        msg = f"no campaign {campaign_id!r} in this Hub"
-        raise LookupError(msg)
+        campaign = self.find_anywhere(campaign_id)
+        target = states.next_status("fail", campaign.status)
+        if target is None:
+            raise ValueError(states.conflict_text("fail", campaign.status))
+        self.dialler.record("fail", campaign, now)
+        self.dialler.set_status(campaign, target, now)
+        self._commit()
+        return campaign
 
     def new_key(self, account: str, limits: dict[str, int | None] | None) -> Key:
         """Make and store a key for an account."""
@@ -294,13 +306,44 @@ class Engine:
         self.store.save_key(replace(key, revoked=True))
         key.revoked = True
 
-    def fix_outcome(self, number: str, word: Outcome | None) -> None:
-        """Fix the outcome of every call to a number that begins from now on, or unfix it (None)."""
-        self.store.save_outcome(number, word)
-        if word is None:
-            del self.outcomes[number]
-        else:
-            self.outcomes[number] = word
+    def set_outcome(self, key: str, value: Outcome | OutcomeFunction | None) -> None:
+        """Set the outcome of calls that begin from now on, or remove it (None).
+
+        Only the word of a number is stored, not patterns and functions.
+
+        Args:
+            key: A number or a pattern.
+            value: The outcome, or a function that returns it.
+        """
+        if not is_pattern(key):
+            self.store.save_outcome(key, None if callable(value) else value)
+        self.outcomes.set(key, value)
+
+    def numbers(self, campaign_id: str | None) -> list[str]:
+        """Return the numbers of a campaign, or of all campaigns (None), in the order of the lists.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+        """
+        if campaign_id is not None:
+            return self.find_anywhere(campaign_id).roster.numbers
+        campaigns = (one for account in self.accounts for one in account.campaigns.values())
+        return [number for one in campaigns for number in one.roster.numbers]
+
+    def contacts(self, campaign_id: str) -> list[ContactFields]:
+        """Return all contacts of a campaign, in the order of the CSV.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+        """
+        self.catch_up()
+        campaign = self.find_anywhere(campaign_id)
+        pages = range(-(-len(campaign.roster) // PAGE))
+        return [
+            contact
+            for page in pages
+            for contact in self.pages.read(campaign, None, page)["contacts"]
+        ]
 
     def journal(self, after: int, at_most: int) -> list[tuple[int, JournalRow]]:
         """Return journal rows, each with the number of its entry; -1 returns all that follow."""

@@ -10,6 +10,7 @@ the streams of a running campaign.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from enum import Enum
 from typing import Final, TypeAlias
@@ -21,6 +22,9 @@ from kataven.sandbox.model.clock import NANOSECONDS
 SNAPSHOT_EVERY: Final = 2 * NANOSECONDS
 HEARTBEAT_EVERY: Final = 15 * NANOSECONDS
 
+# Real seconds.
+_LONGEST_SENDING: Final = 1.0
+_LONGEST_READING: Final = 0.1
 # A client that does not read must not fill the memory while a test advances the clock.
 _MAX_WAITING: Final = 10_000
 
@@ -41,13 +45,17 @@ class Feed:
     Args:
         campaign: The campaign that it follows.
         now: When it was opened.
+        gone: Set when the client has disconnected.
     """
 
-    def __init__(self, campaign: Campaign, now: int) -> None:
+    def __init__(self, campaign: Campaign, now: int, gone: asyncio.Event) -> None:
         self.campaign = campaign
+        self.gone = gone
         self.frames: deque[Frame] = deque()
         self.ended = False
         self.closed = False
+        # Set when no more frames will be sent: the stream was ended or broken.
+        self.sent = asyncio.Event()
         self._changed = asyncio.Event()
         self._next_snapshot = now + SNAPSHOT_EVERY
         self._next_heartbeat = now + HEARTBEAT_EVERY
@@ -130,14 +138,21 @@ class Feeds:
     def __init__(self) -> None:
         self._open: dict[Campaign, set[Feed]] = {}
 
-    def open(self, campaign: Campaign, now: int) -> Feed:
-        """Open a stream of a campaign."""
-        feed = Feed(campaign, now)
+    def open(self, campaign: Campaign, now: int, gone: asyncio.Event) -> Feed:
+        """Open a stream of a campaign.
+
+        Args:
+            campaign: The campaign.
+            now: The Hub's time.
+            gone: Set when the client has disconnected.
+        """
+        feed = Feed(campaign, now, gone)
         self._open.setdefault(campaign, set()).add(feed)
         return feed
 
     def remove(self, feed: Feed) -> None:
-        """Remove a stream whose connection is closed."""
+        """Remove a stream that has ended."""
+        feed.sent.set()
         feeds = self._open[feed.campaign]
         feeds.discard(feed)
         if not feeds:
@@ -158,6 +173,22 @@ class Feeds:
         """Close the streams of a deleted campaign, without an end marker."""
         for feed in self._open.get(campaign, ()):
             feed.close()
+
+    async def received(self, campaign: Campaign) -> None:
+        """Wait until the streams of a finished campaign have sent their end.
+
+        A client that reads its stream closes the connection then, which is waited for as well, but
+        not for long: a client may keep the connection, or read later.
+        """
+        feeds = list(self._open.get(campaign, ()))
+        for events, seconds in (
+            ([feed.sent for feed in feeds], _LONGEST_SENDING),
+            ([feed.gone for feed in feeds], _LONGEST_READING),
+        ):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    for event in events:
+                        await event.wait()
 
     def advanced(self, now: int) -> None:
         """Notify every stream that a manual clock was moved."""
