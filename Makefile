@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_PROFILE KATAVEN_LOG PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check lint types layers generated wheel-test proof mutation pythons bench clean
+.PHONY: help setup demo docs test check lint types layers generated wheel-test proof mutation pythons bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
@@ -39,6 +39,10 @@ setup: $(VENV)/has-dev ## the developer's environment in .venv: all tools of the
 
 demo: $(VENV)/has-demo ## run a campaign on an embedded Hub and watch it; no real calls are made
 	@$(VENV)/bin/kataven demo
+
+docs: $(VENV)/has-docs ## build the documentation site in build/docs; it needs no network
+	$(RUN) -m sphinx -b html -W --keep-going -n -q docs build/docs
+	@echo "open build/docs/index.html, or serve it: $(RUN) -m http.server -b 127.0.0.1 -d build/docs"
 
 test: $(VENV)/has-test ## the tests, without the slow ones
 	$(PYTEST) -m "not proof and not wheel and not types and not slow"
@@ -125,7 +129,12 @@ $(VENV)/has-test: $(MADE) $(SOURCES)
 	@$(RUN) -m pip install --quiet -e '.[test]'
 	@touch $(VENV)/has-demo $@
 
+$(VENV)/has-docs: $(MADE) $(SOURCES)
+	@echo "installing kataven with the requirements of the site (one or two minutes, only once)"
+	@$(RUN) -m pip install --quiet -e '.[docs]'
+	@touch $(VENV)/has-demo $@
+
 $(VENV)/has-dev: $(MADE) $(SOURCES)
 	@echo "installing kataven with the requirements of the checks (one or two minutes, only once)"
 	@$(RUN) -m pip install --quiet -e '.[dev]'
-	@touch $(VENV)/has-demo $(VENV)/has-test $@
+	@touch $(VENV)/has-demo $(VENV)/has-test $(VENV)/has-docs $@
