@@ -62,10 +62,11 @@ types: $(VENV)/has-dev ## mypy --strict and pyright
 layers: $(VENV)/has-dev ## import-linter: the import rules between packages
 	$(VENV)/bin/lint-imports
 
-generated: $(VENV)/has-dev ## check that generated/, the blocking clients and the command reference match their sources
+generated: $(VENV)/has-dev ## check that generated/, the blocking clients and the pages of commands and messages match their sources
 	$(RUN) scripts/generate.py --check
 	$(RUN) scripts/make_blocking.py --check
 	$(RUN) scripts/make_cli_reference.py --check
+	$(RUN) scripts/make_messages.py --check
 
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel
