@@ -27,6 +27,7 @@ extensions = [
     "sphinx_copybutton",
     "public_names",
     "root_pages",
+    "assumptions",
 ]
 exclude_patterns = ["_ext", "_static"]
 source_suffix = {".md": "markdown"}

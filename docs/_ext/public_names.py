@@ -121,7 +121,15 @@ _PLAIN: Final[dict[str, list[str]]] = {}
 def keep_plain(
     _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
-    """Remember a docstring before napoleon reads it."""
+    """Prepare a docstring for napoleon, which takes words before a colon for a type.
+
+    A description of what is returned gets an empty type in front. The docstring of a property is
+    remembered, because there is no way to write one.
+    """
+    for number, line in enumerate(lines[:-1]):
+        if line.strip() in {"Returns:", "Yields:"}:
+            text = lines[number + 1]
+            lines[number + 1] = re.sub(r"(?=\S)", ": ", text, count=1)
     if what in {"property", "attribute", "data"}:
         _PLAIN[name] = list(lines)
 
