@@ -67,6 +67,16 @@ html_theme_options = {
     "dark_logo": "wordmark-dark.svg",
     "sidebar_hide_name": True,
     "footer_icons": [],
+    "light_css_variables": {
+        "color-brand-primary": "#0f766e",
+        "color-brand-content": "#0f766e",
+        "color-brand-visited": "#0f766e",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#5eead4",
+        "color-brand-content": "#5eead4",
+        "color-brand-visited": "#5eead4",
+    },
 }
 html_copy_source = False
 html_show_sourcelink = False

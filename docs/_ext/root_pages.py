@@ -1,7 +1,7 @@
 """Shows the documents of the repository's root, such as CONTRIBUTING.md, as pages of the site.
 
 A page whose only line is ``<!-- page: NAME -->`` becomes that document, with its links changed to
-lead from the page's place.
+lead from the page's place. Links of other pages to such a document lead to its page.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ _PAGES: Final = {
     "CONTRIBUTING.md": "maintainers/contributing.md",
     "README.md": "index.md",
 }
+_DOCUMENTS: Final = f"({'|'.join(map(re.escape, _PAGES))})"
 
 
 def read(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Replace the line by the document."""
-    found = _PAGE.fullmatch(source[0])
-    if found is None:
-        return
-    path = _ROOT / found[1]
-    app.env.note_dependency(str(path))
+    """Replace the line by the document, and links to documents by links to their pages."""
     up = "../" * docname.count("/")
-
-    def target(link: re.Match[str]) -> str:
-        name = link[1]
-        return f"]({up}{_PAGES.get(name) or name.removeprefix('docs/')}"
-
-    links = re.compile(rf"\]\((docs/[^)#\s]+|{'|'.join(map(re.escape, _PAGES))})")
-    source[0] = links.sub(target, path.read_text(encoding="utf-8"))
+    if found := _PAGE.fullmatch(source[0]):
+        path = _ROOT / found[1]
+        app.env.note_dependency(str(path))
+        text = path.read_text(encoding="utf-8")
+        source[0] = re.sub(r"\]\(docs/", f"]({up}", text)
+        links = _DOCUMENTS
+    else:
+        links = rf"\.\./{up}{_DOCUMENTS}"
+    source[0] = re.sub(rf"\]\({links}", lambda link: f"]({up}{_PAGES[link[1]]}", source[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

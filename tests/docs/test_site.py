@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 from public_names import PUBLIC_MODULES  # noqa: E402
 
-pytestmark = pytest.mark.slow
+# Building the site takes long on a loaded machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 OUTSIDE = ("https:", "http:", "mailto:", "data:")
 # A page may name other sites in links, but loads nothing from them.
 LOADS = {

@@ -1,0 +1,42 @@
+"""Makes the pictures of the documentation in docs/pictures/ again.
+
+::
+
+    python scripts/make_pictures.py            every set
+    python scripts/make_pictures.py cli report only these
+
+A set is a module of scripts/pictures/ whose ``make(folder)`` writes its files and returns them. The
+pictures show real programs on an embedded Hub. They are looked at by a person, so nothing compares
+them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FOLDER: Final = ROOT / "docs" / "pictures"
+SETS: Final = sorted(
+    path.stem for path in (ROOT / "scripts" / "pictures").glob("*.py") if path.stem[0] != "_"
+)
+
+
+def main() -> int:
+    """Make the sets that are named; return 0."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="default: every set")
+    names = parser.parse_args().sets or SETS
+    sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
+    FOLDER.mkdir(exist_ok=True)
+    for name in names:
+        for path in importlib.import_module(f"pictures.{name}").make(FOLDER):
+            print(f"wrote {path.relative_to(ROOT)} ({path.stat().st_size:,} bytes)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sets of pictures of the documentation, a module each with a function ``make``."""
