@@ -72,7 +72,7 @@ from pathlib import Path\n\nprint(Path("kept.txt").read_text().strip())
 ```
 
 ```console
-$ echo camp_0123456789abcdef01234567 and camp_1123456789abcdef01234567; exit 3
+$ echo camp_'0'123456789abcdef01234567 and camp_'1'123456789abcdef01234567; exit 3
 camp_aaaaaaaaaaaaaaaaaaaaaaaa and camp_bbbbbbbbbbbbbbbbbbbbbbbb
 $ printf 'a\\nb\\nc\\n'
 a
