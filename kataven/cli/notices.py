@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kataven.cli.output import note, printable
+from kataven.cli.wording import as_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ class _Handler(logging.Handler):
         self.show: Callable[[str], None] = note
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = printable(record.getMessage())
+        text = as_commands(printable(record.getMessage()))
         self.show(text[:1].upper() + text[1:])
 
 

@@ -152,7 +152,7 @@ def test_what_will_happen_is_said_before_it_happens(on_hub, client):
     assert "This calls 30 people" in words
     assert "agent_id agent_1" in words
     assert "phone_number_id number_1" in words
-    assert "estimate 30 to 30 calls" in words
+    assert "estimate 30 calls, " in words
     assert "concurrency left 100 of 100, nothing runs" in words
     assert "account sandbox at" in words
     assert client.campaigns.get(campaign_id)["status"] == "draft"

@@ -102,8 +102,8 @@ def test_port_that_is_taken_is_named(kataven):
         done = kataven.run("sandbox", "--port", str(port))
 
     assert (done.returncode, done.stdout) == (10, "")
-    assert f"port {port} of this machine cannot be used: Address already in use" in done.stderr
-    assert "choose another --port, or 0" in done.stderr
+    assert f"port {port} of 127.0.0.1 is already in use" in done.stderr
+    assert "choose another port, or 0 for any free one" in done.stderr
 
 
 @table(

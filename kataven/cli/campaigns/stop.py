@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.confirm import confirm
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
@@ -33,7 +33,7 @@ _ROUNDS: Final = 20
     json=True,
     examples=["kataven campaigns stop cmp_1", "kataven campaigns stop --all --yes"],
 )
-@click.argument("campaign_ids", metavar="[ID]...", nargs=-1, shell_complete=complete_ids)
+@click.argument("campaign_ids", metavar="[ID]...", nargs=-1, type=CAMPAIGN_ID)
 @click.option(
     "--all", "everything", is_flag=True, help="Stop every running, paused and scheduled campaign."
 )
