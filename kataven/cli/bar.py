@@ -33,7 +33,8 @@ def bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None
     if quiet or not takes_drawing(sys.stderr):
         yield lambda _done, _total: None
         return
-    with click.progressbar(length=0, label=label, file=sys.stderr) as shown:
+    # As wide as the terminal: a line that is too long would be drawn again and again.
+    with click.progressbar(length=0, label=label, width=0, file=sys.stderr) as shown:
 
         def show(done: int, total: int | None) -> None:
             # Without a total the bar stays empty and shows that the work goes on.

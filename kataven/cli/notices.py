@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kataven.cli.output import note, printable
 from kataven.cli.wording import as_commands
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["show_notices", "shown_by"]
+
+
+_LOST_STREAM: Final = re.compile(
+    r"GET /campaigns/(\S+)/events: (.+) on attempt \d+; retrying in (\S+) s"
+)
 
 
 class _Handler(logging.Handler):
@@ -29,6 +35,14 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = as_commands(printable(record.getMessage()))
+        if lost := _LOST_STREAM.fullmatch(text):
+            campaign_id, why, seconds = lost.groups()
+            # With the status 200 it was open before.
+            reason = "" if why == "200" else f" ({why})"
+            text = (
+                f"Campaign {campaign_id}: the event stream was lost{reason}; reconnecting in "
+                f"{seconds} s"
+            )
         self.show(text[:1].upper() + text[1:])
 
 

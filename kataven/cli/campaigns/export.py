@@ -77,6 +77,9 @@ def export(
             paths = [output.replace(_PLACE, campaign_id) for output in outputs]
             try:
                 summary = _export(session, client, campaign_id, paths, status, words(last_error))
+            except KeyboardInterrupt:
+                note(f"Interrupted: the same command continues the export of {campaign_id}.")
+                raise
             except KatavenError as error:
                 failure = failure_of(error)
                 if failure is None or len(ids) == 1:

@@ -72,6 +72,7 @@ def _read(session: Session, client: KatavenClient, campaign_id: str, *, keep: bo
             findings.add(contact, keep=keep)
             if findings.contacts % _PAGE == 0:
                 show(findings.contacts, known)
+        show(findings.contacts, findings.contacts)
     return findings
 
 
