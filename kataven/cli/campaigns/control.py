@@ -11,7 +11,7 @@ import click
 
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import confirm
+from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command
 from kataven.errors import KatavenError
@@ -57,10 +57,11 @@ def resume(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None
 def _dial(session: Session, campaign_id: str, verb: str, *, yes: bool, dry_run: bool) -> None:
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        campaign = client.campaigns.get(campaign_id)
-        plan = Plan(_people(client, campaign_id), campaign, _title(campaign_id, campaign))
-        if not session.quiet or not yes:
-            show_plan(plan, read_account(client, without=campaign_id), credentials)
+        with before_anything_is_sent():
+            campaign = client.campaigns.get(campaign_id)
+            plan = Plan(_people(client, campaign_id), campaign, _title(campaign_id, campaign))
+            if not session.quiet or not yes:
+                show_plan(plan, read_account(client, without=campaign_id), credentials)
         if dry_run:
             note("Dry run: nothing was changed.")
             return
@@ -115,7 +116,8 @@ def delete(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None
     """Delete a campaign with its contacts; the Hub refuses while it is running."""
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        campaign = client.campaigns.get(campaign_id)
+        with before_anything_is_sent():
+            campaign = client.campaigns.get(campaign_id)
         note(
             f"This deletes {_title(campaign_id, campaign)} of account {credentials.account} at "
             f"{credentials.base_url} ({credentials.source}). It cannot be undone."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from kataven.cli.campaigns.form import form_options
+from kataven.cli.confirm import before_anything_is_sent
 from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command
@@ -66,14 +67,11 @@ def checked_list(form: Form) -> tuple[ContactList, ContactsReport]:
     Raises:
         ContactsError: It is refused.
     """
-    try:
+    with before_anything_is_sent():
         contacts = read_list(form["contacts"])
         report = check(contacts)
         if not form["no_check"]:
             refuse(report, allow_duplicates=form["allow_duplicates"])
-    except KeyboardInterrupt:
-        note("Interrupted before anything was sent.")
-        raise
     return contacts, report
 
 

@@ -14,7 +14,7 @@ from kataven.cli.campaigns.create import checked_list, send_form
 from kataven.cli.campaigns.follow import Followed, follow, say_what_goes_on, show_end
 from kataven.cli.campaigns.form import form_options
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import confirm
+from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.output import document, note, offer
 from kataven.cli.session import Session, command
 from kataven.errors import KatavenError, ResponseFormatError
@@ -80,7 +80,8 @@ def run_list(
         when = None if scheduled is None else scheduled.shown
         plan = Plan(people, dict(form), f"{contacts.name} ({people:,} rows)", when)
         if not session.quiet or not yes:
-            show_plan(plan, read_account(client), credentials)
+            with before_anything_is_sent():
+                show_plan(plan, read_account(client), credentials)
         if dry_run:
             note("Dry run: nothing was created, and nobody is called.")
             return 0
