@@ -100,6 +100,60 @@ def test_list_get_and_contacts_print_the_documents_of_the_hub(on_hub):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("speed", [60])
+@pytest.mark.usefixtures("contacts")
+def test_changes_print_the_documents_of_the_hub(on_hub):
+    campaign_id = draft(on_hub)
+
+    def printed(*arguments):
+        done = on_hub.run("campaigns", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert matches("CampaignTransition", printed("start", campaign_id, "--yes"))
+    assert matches("CampaignTransition", printed("pause", campaign_id))
+    assert matches("CampaignTransition", printed("resume", campaign_id, "--yes"))
+    drafts = printed("list", "--status", "draft")
+    assert matches("CampaignList", drafts)
+    assert drafts["campaigns"] == []
+    page = printed("contacts", campaign_id, "--page", "1")
+    assert matches("ContactPage", page)
+    assert (page["page"], page["contacts"]) == (1, [])
+    followed = printed("watch", campaign_id)
+    assert matches("Campaign", followed)
+    assert followed["status"] == "completed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speed", [1000])
+@pytest.mark.usefixtures("contacts")
+def test_run_export_retry_and_watch_print_one_document(on_hub):
+    def printed(*arguments):
+        done = on_hub.run("campaigns", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    campaign = printed("run", *FORM, "--yes")
+    assert matches("Campaign", campaign)
+    campaign_id = campaign["id"]
+    other = printed("run", *FORM, "--yes")["id"]
+    (export,) = printed("export", campaign_id, "-o", "a.csv", "-o", "a.jsonl")["exports"]
+    retry = printed("retry", campaign_id, "-o", "retry.csv")
+    both = printed("watch", campaign_id, other)["campaigns"]
+
+    assert export == {
+        "campaign_id": campaign_id,
+        "rows": 30,
+        "paths": ["a.csv", "a.jsonl"],
+        "counts": export["counts"],
+    }
+    assert sum(export["counts"].values()) == 30
+    assert retry == {"path": "retry.csv", "rows": export["counts"]["failed"]}
+    assert [each["id"] for each in both] == [campaign_id, other]
+    assert all(matches("Campaign", each) for each in both)
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("contacts")
 def test_tables_for_people_show_the_same(on_hub):
     campaign_id = draft(on_hub)

@@ -83,7 +83,7 @@ def with_speeds() -> Iterator[tuple[str, float]]:
             yield example, 60 if STATES.keys() & example.split() else 1000
 
 
-@pytest.mark.parametrize(("example", "speed"), with_speeds())
+@pytest.mark.parametrize(("example", "speed"), list(with_speeds()))
 def test_examples_run_and_never_show_the_key(on_hub, hub, prepared, example):
     line, _, file = example.partition(" < ")
     _, *words = shlex.split(line)
