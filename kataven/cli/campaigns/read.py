@@ -125,9 +125,9 @@ def _show(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def _cells(row: Mapping[str, object], columns: Sequence[str]) -> list[object]:
-    # People do not need the nanoseconds of a time.
+    # People do not need the nanoseconds of a time; a narrow column is folded at the space.
     return [
-        _FRACTION.sub("", str(row[name]))
+        _FRACTION.sub("", str(row[name])).replace("T", " ")
         if name.endswith("_at") and row.get(name)
         else row.get(name)
         for name in columns
