@@ -9,6 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
+from kataven import KatavenClient
+from kataven.sandbox import Sandbox
+
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text())
 FORM = (
     "--name=Renewals",
@@ -277,6 +280,27 @@ def test_stop_all_says_what_did_not_stop(on_hub, hub, client):
     assert json.loads(done.stdout)["stopped"] == [ids[1]]
     assert f"Campaign {ids[0]} did not stop" in done.stderr
     assert "not now" in done.stderr
+
+
+@pytest.mark.slow
+def test_stop_all_says_that_a_list_of_100_may_be_incomplete(kataven):
+    with (
+        Sandbox(seed=1, limits=None) as hub,
+        KatavenClient(hub.api_key, base_url=hub.url) as client,
+    ):
+        for number in range(100):
+            client.campaigns.create(
+                f"c{number}",
+                agent_id="a",
+                phone_number_id="b",
+                contacts=[{"phone_number": "+14155550100"}],
+            )
+        env = {"KATAVEN_API_KEY": hub.api_key, "KATAVEN_BASE_URL": hub.url}
+
+        done = kataven.run("campaigns", "stop", "--all", "--yes", env=env)
+
+    assert (done.returncode, done.stdout) == (0, "There is nothing to stop.\n")
+    assert "exactly 100 campaigns: the list may be incomplete" in done.stderr
 
 
 @pytest.mark.slow

@@ -257,6 +257,31 @@ def test_ctrl_c_after_the_last_output_is_ignored(kataven):
     assert done.stdout.endswith("500 rows, one per contact.\n")
 
 
+def test_own_list_is_checked_and_then_run(kataven, contacts):
+    done = kataven.run(*FAST, "--contacts", contacts.name)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is calling contacts.csv" in done.stdout
+    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    assert [row["phone_number"] for row in written] == [
+        row["phone_number"] for row in rows(contacts)
+    ]
+
+
+def test_own_list_with_problems_is_refused_as_by_run(kataven):
+    (kataven.folder / "twice.csv").write_text("phone_number\n+14155550100\n+14155550100\n")
+
+    done = kataven.run(*FAST, "--contacts", "twice.csv")
+    allowed = kataven.run(*FAST, "--contacts", "twice.csv", "--allow-duplicates", "--quiet")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "duplicate" in done.stderr
+    assert "the list has 1 problem that must be corrected first" in done.stderr
+    assert allowed.returncode == 0
+    assert "Embedded Hub" not in allowed.stdout
+    assert "Results: kataven-demo/results.csv, 2 rows" in allowed.stdout
+
+
 def test_closed_pipe_ends_the_demo_silently(kataven):
     with kataven.start(*SLOW) as process:
         assert process.stdout.readline().startswith("Embedded Hub")
