@@ -174,7 +174,14 @@ def test_tables_for_people_show_the_same(on_hub):
 
 @pytest.mark.usefixtures("contacts")
 @pytest.mark.parametrize(
-    "command", [["start", "ID"], ["resume", "ID"], ["stop", "ID"], ["delete", "ID"], ["run"]]
+    "command",
+    [
+        ["run"],
+        pytest.param(["start", "ID"], marks=pytest.mark.slow),
+        pytest.param(["resume", "ID"], marks=pytest.mark.slow),
+        pytest.param(["stop", "ID"], marks=pytest.mark.slow),
+        pytest.param(["delete", "ID"], marks=pytest.mark.slow),
+    ],
 )
 def test_without_a_terminal_and_without_yes_nothing_is_sent(on_hub, hub, client, command):
     campaign_id = draft(on_hub)

@@ -50,6 +50,7 @@ def test_without_a_key_it_says_how_to_give_one(kataven, command):
     assert "kataven config set api_key" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["get", "watch"])
 @pytest.mark.parametrize(("campaign_id", "code"), [("camp_unknown", 5), ("", 2), ("..", 2)])
 def test_an_unknown_campaign_is_not_found_and_no_id_is_a_usage_error(
