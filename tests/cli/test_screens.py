@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.cli.conftest import ROOT
 from tests.cli.screen import Screen, masked
 from tests.cli.test_campaigns import FORM, draft
 
@@ -122,6 +123,23 @@ def test_run_asks_follows_and_ends_with_a_table(on_hub, columns):
     assert " ".join(END) in together
     assert "kataven campaigns export camp_ID -o results.csv" in masked(end.replace("\n", ""))[0]
     assert screen.cursor_is_shown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speed", [60])
+def test_readme_shows_the_actual_screen(on_hub, example_csv):
+    text = (ROOT / "README.md").read_text().partition("## From the terminal")[2]
+    shown = text.split("```")[1].split("\n", 1)[1]
+    check, run = re.findall(r"^\$ kataven (.*?)$(?:\n    (.*))?", shown, re.MULTILINE)
+    (on_hub.folder / "contacts.csv").write_bytes(example_csv.read_bytes())
+    real = on_hub.run(*check[0].split()).stdout
+    screen = open_screen(on_hub, *run[0].rstrip("\\").split(), *run[1].split())
+    screen.read_until(lambda text: "[y/N]:" in text)
+    screen.press(b"y\n")
+    real += screen.read_until(lambda text: re.search(r"running .* [2-9]\d %\n.*\n.* ETA \d", text))
+
+    lines = [line for line in shown.split("\n") if not line.startswith(("$ ", "    --"))]
+    assert masked("\n".join(lines)) == masked(real)
 
 
 @pytest.mark.slow
