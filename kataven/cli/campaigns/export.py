@@ -126,7 +126,10 @@ def _export(
                 f"{pages:,} pages: the request quota of the account makes this take at least "
                 f"{span(seconds)}."
             )
-    with refused_values(), bar(f"Reading {campaign_id}", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        bar("Reading pages", quiet=session.quiet, counted=True) as show,
+    ):
 
         def progress(reached: ExportProgress) -> None:
             show(reached.pages, pages)

@@ -65,7 +65,7 @@ def report(
 
 def _read(session: Session, client: KatavenClient, campaign_id: str, *, keep: bool) -> Findings:
     findings = Findings()
-    with bar("Reading contacts", quiet=session.quiet) as show:
+    with bar("Reading contacts", quiet=session.quiet, counted=True) as show:
         total = client.campaigns.list_contacts(campaign_id).get("total")
         known = total if isinstance(total, int) else None
         for contact in client.campaigns.iter_contacts(campaign_id):
