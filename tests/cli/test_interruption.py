@@ -41,7 +41,8 @@ def interrupted(on_hub, hub, match, *arguments, after=0, number=signal.SIGINT):
 @pytest.mark.parametrize("key", [b"\x03", None])
 def test_at_the_question_nothing_is_sent(on_hub, client, key):
     terminal = on_hub.on_terminal("campaigns", "run", *FORM)
-    terminal.read_until("[y/N]")
+    # The last space is written just before the key is read.
+    terminal.read_until("[y/N]: ")
     if key:
         terminal.press(key)
     else:
