@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +39,19 @@ def interrupted(on_hub, hub, match, *arguments, after=0, number=signal.SIGINT):
     return process.returncode, err
 
 
+def wait_until_it_sleeps(pid):
+    """Wait until a process waits for input: Python handles an earlier signal only after it."""
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("key", [b"\x03", None])
 def test_at_the_question_nothing_is_sent(on_hub, client, key):
     terminal = on_hub.on_terminal("campaigns", "run", *FORM)
-    # The last space is written just before the key is read.
     terminal.read_until("[y/N]: ")
+    wait_until_it_sleeps(terminal.process.pid)
     if key:
         terminal.press(key)
     else:
@@ -60,6 +69,7 @@ def test_while_the_list_is_read_nothing_is_sent(on_hub, client):
     with on_hub.start("campaigns", "run", *FORM[:3], "--contacts=fifo", "--yes") as process:
         # Opens when the command does.
         with fifo.open("wb"):
+            wait_until_it_sleeps(process.pid)
             process.send_signal(signal.SIGINT)
             process.wait(10)
         _, err = process.communicate()
