@@ -129,6 +129,7 @@ def _settings(campaign: Mapping[str, object]) -> str:
 
 
 def _estimate(plan: Plan, account: Account) -> str:
+    from kataven.cli.contacts.estimate import calls, duration
     from kataven.contacts import estimate
 
     concurrent, retries, delay = (
@@ -152,7 +153,7 @@ def _estimate(plan: Plan, account: Account) -> str:
         calls_per_minute=_positive(limits.get("calls_per_minute")),
         daily_calls_max=_positive(limits.get("daily_calls_max")),
     )
-    return found.summary().partition(": ")[2] or found.summary()
+    return f"{calls(found)}, {duration(found)}"
 
 
 def _positive(value: object) -> int | None:

@@ -14,7 +14,7 @@ import click
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, printable, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import clean as clean_list
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def clean(
     reason. A number is never guessed: one with several readings is dropped.
     """
     _refuse_same_file(file, output, dropped, report)
-    with open_list(file) as opened, bar("Cleaning", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        open_list(file) as opened,
+        bar("Cleaning", quiet=session.quiet) as show,
+    ):
         cleaned = clean_list(
             opened,
             region=region,

@@ -6,6 +6,7 @@ Arithmetic of ``kataven.contacts.estimate``; nothing is sent, so the account's l
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,11 @@ from kataven.cli.output import document, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
 from kataven.contacts import estimate as estimate_rows
+
+if TYPE_CHECKING:
+    from kataven.contacts import Estimate
+
+__all__ = ["calls", "duration", "estimate"]
 
 
 @command(
@@ -104,10 +110,19 @@ def estimate(
             {"contacts": found.contacts, "calls": found.calls, "duration_seconds": found.duration}
         )
         return
+    say(f"{found.contacts:,} contacts, {calls(found)}")
+    say(duration(found))
+
+
+def calls(found: Estimate) -> str:
+    """Format how many calls a list takes."""
     low, high = found.calls
-    calls = f"{low:,} calls" if low == high else f"{low:,} to {high:,} calls"
-    say(f"{found.contacts:,} contacts, {calls}")
-    say(f"{_hours(found.duration[0])} to {_hours(found.duration[1])}")
+    return f"{low:,} calls" if low == high else f"{low:,} to {high:,} calls"
+
+
+def duration(found: Estimate) -> str:
+    """Format how long a list takes."""
+    return f"{_hours(found.duration[0])} to {_hours(found.duration[1])}"
 
 
 def _hours(seconds: float) -> str:
