@@ -169,7 +169,8 @@ def _play(run: _Run, session: Session, listed: ContactList, speed: float, seed: 
             if not session.quiet:
                 view.say(
                     f"Campaign {campaign_id} is calling {printable(listed.name)}: "
-                    f"{CONCURRENT_CALLS} concurrent calls, {RETRIES} retry after {span(RETRY_DELAY_SECONDS)}."
+                    f"{CONCURRENT_CALLS} concurrent calls, {RETRIES} retry after "
+                    f"{span(RETRY_DELAY_SECONDS)}."
                 )
             pace = Pace(hub_seconds=speed, plain_seconds=None)
             with (
