@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kataven.campaigns.listing import incomplete
 from kataven.cli.campaigns.ids import CAMPAIGN_ID, remember
 from kataven.cli.output import document, fields, line, note, say, table
 from kataven.cli.session import Session, command
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from kataven import KatavenClient
 
-_POSSIBLE_PAGE = 100
+_SHOWN = 100
 _COLUMNS = ("id", "name", "status", "created_at")
 _FRACTION = re.compile(r"\.\d+")
 _CONTACT_COLUMNS = ("phone_number", "status", "attempts", "last_error", "last_attempt_at")
@@ -52,8 +53,9 @@ def list_campaigns(session: Session, status: str | None) -> None:
         table(_COLUMNS, [_cells(row, _COLUMNS) for row in rows])
     else:
         say(f"There are no campaigns{f' with the status {status}' if status else ''}.")
-    if len(found.get("campaigns", [])) == _POSSIBLE_PAGE:
-        note("The list has exactly 100 campaigns: it may be incomplete.", fg="yellow")
+    size = incomplete(found.get("campaigns", []), found.get("total"))
+    if size is not None:
+        note(f"The list has {size} campaigns: it may be incomplete.", fg="yellow")
 
 
 @command("get", json=True, examples=["kataven campaigns get cmp_1"])
@@ -95,9 +97,9 @@ def contacts(session: Session, campaign_id: str, status: str | None, page: int |
             for row in rows:
                 line(row)
             return
-        first = list(islice(rows, _POSSIBLE_PAGE))
+        first = list(islice(rows, _SHOWN))
         _show(first)
-        if len(first) == _POSSIBLE_PAGE and next(rows, None) is not None:
+        if len(first) == _SHOWN and next(rows, None) is not None:
             note(
                 "The first 100 are shown: --jsonl prints all, 'kataven campaigns export' writes "
                 "them to a file."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from kataven.campaigns.listing import incomplete
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from kataven import KatavenClient
 
 _STOPPABLE: Final = ("running", "paused", "scheduled")
-_POSSIBLE_PAGE: Final = 100
 # Stopping more than one page of campaigns takes several lists; a Hub that goes on listing a stopped
 # campaign must not be asked forever.
 _ROUNDS: Final = 20
@@ -88,10 +88,12 @@ def stop(
 
 
 def _stoppable(client: KatavenClient) -> list[Mapping[str, object]]:
-    campaigns = client.campaigns.list().get("campaigns", [])
-    if len(campaigns) == _POSSIBLE_PAGE:
+    found = client.campaigns.list()
+    campaigns = found.get("campaigns", [])
+    size = incomplete(campaigns, found.get("total"))
+    if size is not None:
         note(
-            "The Hub listed exactly 100 campaigns: the list may be incomplete, and others may "
+            f"The Hub listed {size} campaigns: the list may be incomplete, and others may "
             "continue.",
             fg="yellow",
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kataven.cli.call_settings import call_settings
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, say
 from kataven.cli.session import Session, command
@@ -33,27 +34,7 @@ __all__ = ["calls", "duration", "estimate"]
 )
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("--rows", type=click.IntRange(min=0), help="The number of contacts, without a list.")
-@click.option(
-    "--max-concurrent-calls",
-    type=click.IntRange(1, 100),
-    default=5,
-    show_default=True,
-    help="Calls in flight at once.",
-)
-@click.option(
-    "--retries-per-contact",
-    type=click.IntRange(0, 5),
-    default=0,
-    show_default=True,
-    help="How often a contact is dialled again.",
-)
-@click.option(
-    "--retry-delay-seconds",
-    type=click.IntRange(min=60),
-    default=300,
-    show_default=True,
-    help="Seconds between two calls to one contact.",
-)
+@call_settings
 @click.option(
     "--average-call-seconds",
     type=click.FloatRange(min=0, min_open=True),
