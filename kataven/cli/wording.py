@@ -17,6 +17,7 @@ _REPLACED: Final = (
     (re.compile(r"\bor get\(\)"), "or 'kataven campaigns get ID'"),
     (re.compile(r"\b(\w+)= of kataven\.contacts\.(\w+)\(\)"), r"--\1 of 'kataven contacts \2'"),
     (re.compile(r"\b(region|encoding|exclude)=(?=[\s,;:.]|$)"), r"--\1"),
+    (re.compile(r"\bdrop_duplicates=False\b"), "--keep-duplicates"),
     (re.compile(r", or pass format="), ""),
     (re.compile(r"\bkataven\.contacts\.(\w+)(?:\(\))?"), r"'kataven contacts \1'"),
 )

@@ -390,3 +390,15 @@ def test_the_reader_of_a_pipe_may_leave(on_hub):
         err = process.stderr.read()
 
     assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("when", "state"), [((), "a draft"), (("--scheduled-at", "+2h"), "scheduled")]
+)
+@pytest.mark.usefixtures("contacts")
+def test_create_says_what_the_hub_made(on_hub, client, when, state):
+    done = on_hub.run("campaigns", "create", *FORM, *when)
+    (campaign,) = client.campaigns.list()["campaigns"]
+
+    assert done.stdout.startswith(f"Campaign {campaign['id']} is {state}, with ")
+    assert campaign["status"] == state.removeprefix("a ")

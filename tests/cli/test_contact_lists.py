@@ -167,6 +167,7 @@ def test_values_that_are_refused_are_usage_errors(command, write, tmp_path, argu
         ("see client.call_limits().", "see 'kataven limits'."),
         ("region= of kataven.contacts.clean()", "--region of 'kataven contacts clean'"),
         ("run kataven.contacts.check (and clean)", "run 'kataven contacts check' (and clean)"),
+        ("twice (drop_duplicates=False keeps both)", "twice (--keep-duplicates keeps both)"),
         ("a link https://x/?region=US&get=1", "a link https://x/?region=US&get=1"),
     ],
 )

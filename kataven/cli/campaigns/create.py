@@ -12,7 +12,7 @@ import click
 from kataven.cli.campaigns.form import form_options
 from kataven.cli.confirm import before_anything_is_sent
 from kataven.cli.contacts.problems import read_list, refuse
-from kataven.cli.output import document, note, offer, say
+from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
 
@@ -56,7 +56,9 @@ def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
     if session.json:
         document(campaign)
         return
-    say(f"Campaign {campaign.get('id')} is a draft with {report.rows:,} contacts.")
+    status = str(campaign.get("status", "created"))
+    is_what = "a draft" if status == "draft" else printable(status)
+    say(f"Campaign {campaign.get('id')} is {is_what}, with {report.rows:,} contacts.")
     if not session.quiet:
         offer("Start it:", f"campaigns start {campaign.get('id')}")
 

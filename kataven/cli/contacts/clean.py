@@ -15,6 +15,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command, refused_values
+from kataven.cli.wording import as_commands
 from kataven.contacts import clean as clean_list
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def clean(
     if session.json:
         document(counts)
         return
-    say(printable_lines(cleaned.report.summary()))
+    say(as_commands(printable_lines(cleaned.report.summary())))
     if not session.quiet:
         note(f"Written: {output}" + (f", dropped rows: {dropped}" if dropped else ""))
 
