@@ -14,8 +14,8 @@ PYTHON ?= $(shell $(call find_python,python3.11 python3.12 python3.13 python3 py
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-# Two workers: the tests themselves start servers and processes.
-PYTEST := $(RUN) -m pytest -n 2
+# More workers than cores: many tests wait for a process or a clock.
+PYTEST := $(RUN) -m pytest -n 3
 
 # An environment depends on the requirements and on the presence of the generated package.
 SOURCES := pyproject.toml generated/kataven_hub/__init__.py
@@ -96,7 +96,7 @@ pythons: ## the tests on each other Python of 3.11, 3.12 and 3.13 that is instal
 		echo "Python $$version: $$found"; \
 		"$$found" -m venv .cache/venv-$$version && \
 		.cache/venv-$$version/bin/python -m pip install --quiet -e '.[test]' && \
-		.cache/venv-$$version/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types and not slow" || exit 1; \
+		.cache/venv-$$version/bin/python -m pytest -n 3 -q -m "not proof and not wheel and not types and not slow" || exit 1; \
 	done
 
 bench: $(VENV)/has-dev ## the benchmarks, as ratios compared with their goals

@@ -17,6 +17,8 @@ from kataven.campaigns.pages import rows_of
 from kataven.campaigns.progress import LIVE_STATUSES, TERMINAL_STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kataven._flow.effects import Flow
     from kataven._flow.options import Options
     from kataven.clock import Clock
@@ -44,12 +46,23 @@ def listing(options: Options, clock: Clock, deadline: float | None = None) -> Fl
     """Read the list of campaigns, which is one request."""
     document = yield from call(operations.list_campaigns(), options, clock, deadline)
     rows = rows_of(document, "campaigns")
-    total = document.get("total")
+    return Listing(rows, incomplete(rows, document.get("total")))
+
+
+def incomplete(rows: Sequence[object], total: object) -> str | None:
+    """Say whether others may be missing from a list of campaigns.
+
+    Args:
+        rows: The campaigns of the list.
+        total: What the Hub sent as ``total``, or None.
+
+    Returns:
+        How many there are, such as ``exactly 100`` or ``20 of 35``; None if nothing suggests that
+        others are missing.
+    """
     if type(total) is int and total > len(rows):
-        return Listing(rows, f"{len(rows)} of {total}")
-    if len(rows) == _POSSIBLE_PAGE:
-        return Listing(rows, f"exactly {_POSSIBLE_PAGE}")
-    return Listing(rows)
+        return f"{len(rows)} of {total}"
+    return f"exactly {_POSSIBLE_PAGE}" if len(rows) == _POSSIBLE_PAGE else None
 
 
 def campaign_status(value: str | None) -> str | None:

@@ -7,16 +7,19 @@ Which error has which exit code is in ``exit_codes``. Must not know any command.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from kataven.cli.stopping import Terminated, take_default_ctrl_c, terminated_like_ctrl_c
+from kataven.cli.stopping import Terminated, signals_raise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
+
+    import click
 
     from kataven.cli.exit_codes import Failure
 
@@ -38,14 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of ``kataven.cli.exit_codes.Exit``.
     """
     try:
-        with terminated_like_ctrl_c(), warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+        with signals_raise(), warnings.catch_warnings():
             return _run(arguments)
     except KeyboardInterrupt as stop:
-        # From here on a second Ctrl-C ends the process at once.
-        take_default_ctrl_c()
-        for note in getattr(stop, "__notes__", ()):
-            _write(f"{note}\n")
+        _show_notes(stop)
         return 143 if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         # The reader of the output is gone (`| head -1`): exit silently.
@@ -66,6 +65,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(kataven, {}, "kataven", COMPLETION, instruction)
+    _set_up_output()
     try:
         # Not kataven.main(): that ends the process with 1 when the reader of the output is gone,
         # and in older versions turns Ctrl-C into an exception of its own, which loses its notes.
@@ -75,20 +75,26 @@ def _run(arguments: Sequence[str] | None) -> int:
             code = kataven.invoke(context)
     except click.exceptions.Exit as end:
         code = end.exit_code
-    except click.UsageError as error:
-        error.show()
-        return error.exit_code
     except click.ClickException as error:
-        from kataven.cli.exit_codes import Exit, Failure
-
-        return _show(Failure(Exit.LOCAL, error.format_message()))
-    except click.Abort:
+        return _show(_usage(error))
+    except click.Abort as abort:
+        # click raises it in place of what ended a question, which it keeps as the context.
         _write("\nAborted; nothing was sent.\n")
-        return 130
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            return 143 if isinstance(abort.__context__, Terminated) else 130
+        return 2
     # What is still buffered must fail here, where a full disk or a closed pipe is reported.
     if sys.stdout is not None:
         sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _set_up_output() -> None:
+    """Let no text break the output, and show warnings of the SDK as sentences."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name with an emoji, on a terminal or in a pipe that takes ASCII only.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
 
 
 def _show_warning(
@@ -101,12 +107,30 @@ def _show_warning(
 ) -> None:
     """Print a warning for users as a sentence, and others with the place that issued them."""
     from kataven.cli.output import note, printable
+    from kataven.cli.wording import as_commands
 
     if issubclass(category, UserWarning):
         # Details follow in later lines, which the command shows itself.
-        note(f"Warning: {printable(str(message).partition(chr(10))[0])}", fg="yellow")
+        text = as_commands(printable(str(message).partition("\n")[0]))
+        note(f"Warning: {text}", fg="yellow")
     else:
         _write(warnings.formatwarning(message, category, filename, lineno, line))
+
+
+def _usage(error: click.ClickException) -> Failure:
+    """Describe an error that click found: of usage, or one that a command raised."""
+    import click
+
+    from kataven.cli.exit_codes import Exit, Failure
+
+    if not isinstance(error, click.UsageError):
+        return Failure(Exit.LOCAL, error.format_message())
+    if error.ctx is None:
+        return Failure(Exit.USAGE, error.format_message())
+    _write(f"{error.ctx.get_usage()}\n")
+    return Failure(
+        Exit.USAGE, error.format_message(), f"'{error.ctx.command_path} --help' explains the usage"
+    )
 
 
 def _missing(error: ModuleNotFoundError) -> int:
@@ -158,6 +182,15 @@ def _show(failure: Failure) -> int:
         f"Hint: {advice}(exit code {failure.code:d})" if advice else f"(exit code {failure.code:d})"
     )
     return int(failure.code)
+
+
+def _show_notes(stop: KeyboardInterrupt) -> None:
+    from kataven.cli.output import note, printable
+    from kataven.cli.wording import as_commands
+
+    for given in getattr(stop, "__notes__", ()):
+        text = as_commands(printable(given))
+        note(text[:1].upper() + text[1:])
 
 
 def _write(text: str) -> None:

@@ -20,12 +20,15 @@ __all__ = ["bar"]
 
 
 @contextmanager
-def bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+def bar(
+    label: str, *, quiet: bool, counted: bool = False
+) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar while the context is open.
 
     Args:
         label: What is being done.
         quiet: Whether to show nothing.
+        counted: Whether to show the numbers as well as the share.
 
     Returns:
         A function to call with what is done, and with the total, None if it is not known.
@@ -33,7 +36,10 @@ def bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None
     if quiet or not takes_drawing(sys.stderr):
         yield lambda _done, _total: None
         return
-    with click.progressbar(length=0, label=label, file=sys.stderr) as shown:
+    # As wide as the terminal: a line that is too long would be drawn again and again.
+    with click.progressbar(
+        length=0, label=label, width=0, show_pos=counted, file=sys.stderr
+    ) as shown:
 
         def show(done: int, total: int | None) -> None:
             # Without a total the bar stays empty and shows that the work goes on.

@@ -1,4 +1,4 @@
-"""Asking before something cannot be undone.
+"""Asking before something cannot be undone, and what an interruption before that says.
 
 Knows terminals. Must not know what is about to happen: the command says it.
 """
@@ -6,12 +6,27 @@ Knows terminals. Must not know what is about to happen: the command says it.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from kataven.cli.output import note
 
-__all__ = ["confirm"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["before_anything_is_sent", "confirm"]
+
+
+@contextmanager
+def before_anything_is_sent() -> Iterator[None]:
+    """Say of a Ctrl-C in here that nothing was changed; for reading a list or the account."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("Interrupted before anything was changed.")
+        raise
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -10,6 +10,7 @@ import math
 import os
 import tempfile
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,8 +21,9 @@ from kataven import KatavenClient
 from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.example import example_contacts
 from kataven.cli.output import printable
-from kataven.cli.render import Outcome, Pace, View, open_view, percent, span, warn
-from kataven.cli.stopping import Terminated, ignore_ctrl_c, terminated_like_ctrl_c
+from kataven.cli.render import Outcome, Pace, open_view, percent, span, warn
+from kataven.cli.session import Session, command
+from kataven.cli.stopping import Terminated, ignore_ctrl_c
 from kataven.contacts import check
 from kataven.sandbox import Sandbox
 
@@ -68,10 +70,19 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
     return speed
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 success, 2 usage error, 3 bad contacts, 10 local failure, 130 Ctrl-C, "
-    "143 SIGTERM.",
+@command(
+    "demo",
+    hub=False,
+    examples=["kataven demo", "kataven demo --contacts contacts.csv --speed 600"],
+)
+@click.option(
+    "--contacts",
+    metavar="FILE",
+    help="A contact list of yours instead of the example; it is checked first ('-': standard "
+    "input).",
+)
+@click.option(
+    "--allow-duplicates", is_flag=True, help="Accept a telephone that is in the list twice."
 )
 @click.option(
     "--speed",
@@ -84,37 +95,37 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="Seed of the random call outcomes."
 )
-@click.option(
-    "--contacts",
-    metavar="FILE",
-    help="Try your own contact list ('-': standard input); nobody in it is called.",
-)
-@click.option(
-    "--allow-duplicates", is_flag=True, help="Accept a telephone that is in the list twice."
-)
-@click.pass_context
 def demo(
-    context: click.Context, speed: float, seed: int, contacts: str | None, allow_duplicates: bool
-) -> None:
+    session: Session, contacts: str | None, allow_duplicates: bool, speed: float, seed: int
+) -> int | None:
     """Run a campaign on an embedded Hub and watch it; no real calls are made.
 
     The Hub listens on this machine only and simulates every call. The results are written to
     kataven-demo/results.csv in the current folder, one row per contact; the next demo overwrites
     them.
+
+    Exit codes: 0 success, 2 usage error, 3 the list has problems, 10 local failure, 130 Ctrl-C,
+    143 SIGTERM.
     """
-    file = read_list(str(example_contacts()) if contacts is None else contacts)
-    if contacts is not None:
-        refuse(check(file), allow_duplicates=allow_duplicates)
     run = _Run()
     try:
-        with terminated_like_ctrl_c():
-            _check_folder()
-            _play(run, open_view(), file, speed, seed)
-            ignore_ctrl_c()
+        listed = _list(contacts, allow_duplicates=allow_duplicates)
+        _check_folder()
+        _play(run, session, listed, speed, seed)
+        ignore_ctrl_c()
     except KeyboardInterrupt as stop:
         ignore_ctrl_c()
         warn(_stopped(run, stop))
-        context.exit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
+        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+    return None
+
+
+def _list(path: str | None, *, allow_duplicates: bool) -> ContactList:
+    """Read the list; refuse what ``kataven campaigns run`` refuses."""
+    listed = read_list(str(example_contacts()) if path is None else path)
+    if path is not None:
+        refuse(check(listed), allow_duplicates=allow_duplicates)
+    return listed
 
 
 def _check_folder() -> None:
@@ -144,19 +155,31 @@ def _check_folder() -> None:
         ) from None
 
 
-def _play(run: _Run, view: View, contacts: ContactList, speed: float, seed: int) -> None:
+def _play(run: _Run, session: Session, listed: ContactList, speed: float, seed: int) -> None:
     """Run the campaign, write the results and show them."""
+    view = open_view()
     with Sandbox(time_scale=speed, seed=seed) as hub:
-        view.say(
-            f"Embedded Hub at {hub.url}, running at {speed:g} times real time. "
-            "No real calls are made."
-        )
+        if not session.quiet:
+            view.say(
+                f"Embedded Hub at {hub.url}, running at {speed:g} times real time. "
+                "No real calls are made."
+            )
         with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
-            campaign_id = _start(client, view, contacts)
+            campaign_id = _start(client, listed)
+            if not session.quiet:
+                view.say(
+                    f"Campaign {campaign_id} is calling {printable(listed.name)}: "
+                    f"{CONCURRENT_CALLS} concurrent calls, {RETRIES} retry after "
+                    f"{span(RETRY_DELAY_SECONDS)}."
+                )
             pace = Pace(hub_seconds=speed, plain_seconds=None)
             with (
                 client.campaigns.watch(campaign_id) as watched,
-                view.progress({campaign_id: CAMPAIGN}, pace) as show,
+                (
+                    nullcontext(_show_nothing)
+                    if session.quiet
+                    else view.progress({campaign_id: CAMPAIGN}, pace)
+                ) as show,
             ):
                 for run.last in watched:
                     show(campaign_id, run.last)
@@ -177,22 +200,22 @@ def _stopped(run: _Run, stop: KeyboardInterrupt) -> str:
     return f"{what} {when}: the embedded Hub and its campaign are gone, and {results}."
 
 
-def _start(client: KatavenClient, view: View, contacts: ContactList) -> str:
+def _show_nothing(_campaign_id: str, _progress: CampaignProgress) -> None:
+    """Show no progress."""
+
+
+def _start(client: KatavenClient, listed: ContactList) -> str:
     """Create the campaign, start it and return its id."""
     campaign = client.campaigns.create(
         CAMPAIGN,
         agent_id="agent_demo",
         phone_number_id="number_demo",
-        contacts=contacts,
+        contacts=listed,
         max_concurrent_calls=CONCURRENT_CALLS,
         retries_per_contact=RETRIES,
         retry_delay_seconds=RETRY_DELAY_SECONDS,
     )
     client.campaigns.start(campaign["id"])
-    view.say(
-        f"Campaign {campaign['id']} is calling {printable(contacts.name)}: {CONCURRENT_CALLS} "
-        f"concurrent calls, {RETRIES} retry after {span(RETRY_DELAY_SECONDS)}."
-    )
     return campaign["id"]
 
 

@@ -5,10 +5,11 @@ Knows the exceptions of the SDK. Must not know a command, and prints nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from kataven.cli.wording import as_commands
 from kataven.errors import (
     APIConnectionError,
     APIStatusError,
@@ -98,8 +99,13 @@ def failure_of(error: BaseException) -> Failure | None:
     Returns:
         What to print and the exit code; None for an internal error.
     """
+    found = _failure_of(error)
+    return None if found is None else replace(found, what=as_commands(found.what))
+
+
+def _failure_of(error: BaseException) -> Failure | None:
     if isinstance(error, CampaignRunError):
-        cause = failure_of(error.__cause__) if error.__cause__ is not None else None
+        cause = _failure_of(error.__cause__) if error.__cause__ is not None else None
         code = cause.code if cause is not None else Exit.HUB
         return Failure(
             code,

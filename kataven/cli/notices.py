@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kataven.cli.output import note, printable
+from kataven.cli.wording import as_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["show_notices", "shown_by"]
+
+
+_LOST_STREAM: Final = re.compile(
+    r"GET /campaigns/(\S+)/events: (.+) on attempt \d+; retrying in (\S+) s"
+)
 
 
 class _Handler(logging.Handler):
@@ -27,7 +34,15 @@ class _Handler(logging.Handler):
         self.show: Callable[[str], None] = note
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = printable(record.getMessage())
+        text = as_commands(printable(record.getMessage()))
+        if lost := _LOST_STREAM.fullmatch(text):
+            campaign_id, why, seconds = lost.groups()
+            # With the status 200 it was open before.
+            reason = "" if why == "200" else f" ({why})"
+            text = (
+                f"Campaign {campaign_id}: the event stream was lost{reason}; reconnecting in "
+                f"{seconds} s"
+            )
         self.show(text[:1].upper() + text[1:])
 
 

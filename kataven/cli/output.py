@@ -16,9 +16,20 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["document", "line", "note", "printable", "say", "table", "takes_drawing"]
+__all__ = [
+    "document",
+    "fields",
+    "line",
+    "note",
+    "offer",
+    "printable",
+    "say",
+    "table",
+    "takes_drawing",
+]
 
 _GAP = "  "
+_UNBROKEN = ("id", "phone_number")
 
 
 def printable(text: str) -> str:
@@ -54,9 +65,44 @@ def say(text: str = "", **style: str | bool) -> None:
 
 
 def note(text: str, **style: str | bool) -> None:
-    """Print a line about what happens, to standard error."""
+    """Print a line about what happens, to standard error; on a terminal it is wrapped at words."""
     if sys.stderr is not None:
-        click.echo(styled(text, sys.stderr, **style), err=True)
+        click.echo(styled(_wrapped(text, sys.stderr), sys.stderr, **style), err=True)
+
+
+def offer(label: str, *commands: str) -> None:
+    """Print commands to copy, to standard error, each on a line that is never wrapped.
+
+    Args:
+        label: What they do.
+        commands: The arguments of ``kataven``.
+    """
+    if sys.stderr is not None:
+        for command in commands:
+            click.echo(f"{label} kataven {command}", err=True)
+
+
+def _wrapped(text: str, stream: TextIO, indent: int = 0) -> str:
+    """Break a line at words if the stream is a terminal on which it does not fit."""
+    if not stream.isatty():
+        return text
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return text
+    # Some terminals do not know their size.
+    if not width or len(text) + indent <= width:
+        return text
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        max(width, indent + 20),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ).lstrip()
 
 
 def styled(text: str, stream: TextIO, **style: str | bool) -> str:
@@ -81,12 +127,13 @@ def table(
         rows: The cells of each row; None is shown as an empty cell.
         to_stderr: Whether it goes to standard error, because it is not the result.
     """
-    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    stream = sys.stderr if to_stderr else sys.stdout
+    cells = [["" if cell is None else _cell(cell, stream) for cell in row] for row in rows]
     right = [
         bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
         for index in range(len(columns))
     ]
-    if takes_drawing(sys.stderr if to_stderr else sys.stdout):
+    if takes_drawing(stream):
         _drawn(columns, cells, right, to_stderr=to_stderr)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -96,6 +143,12 @@ def table(
             for cell, width, to_right in zip(row, widths, right, strict=True)
         )
         click.echo(_GAP.join(aligned).rstrip(), err=to_stderr)
+
+
+def _cell(value: object, stream: TextIO) -> str:
+    # What the terminal cannot show is replaced before the columns are measured.
+    encoding = stream.encoding or "utf-8"
+    return printable(str(value)).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _drawn(
@@ -112,7 +165,13 @@ def _drawn(
 
     drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name, to_right in zip(columns, right, strict=True):
-        drawn.add_column(name, justify="right" if to_right else "left", overflow="fold")
+        drawn.add_column(
+            name,
+            justify="right" if to_right else "left",
+            overflow="fold",
+            # To be copied; on a narrow terminal the other columns are folded.
+            no_wrap=name in _UNBROKEN,
+        )
     for row in cells:
         drawn.add_row(*map(Text, row))
     Console(highlight=False, stderr=to_stderr).print(drawn)
@@ -123,4 +182,5 @@ def fields(values: Mapping[str, object], *, to_stderr: bool = False) -> None:
     width = max(map(len, values), default=0)
     for name, value in values.items():
         shown = "" if value is None else printable(str(value))
+        shown = _wrapped(shown, sys.stderr if to_stderr else sys.stdout, width + len(_GAP))
         click.echo(f"{name.ljust(width)}{_GAP}{shown}".rstrip(), err=to_stderr)

@@ -17,7 +17,7 @@ import click
 from kataven.cli.output import printable, takes_drawing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -41,6 +41,8 @@ _TABLE_WIDTH: Final = 56
 _GAP: Final = 3
 # The plain view prints a line whenever progress passes a multiple of this fraction.
 _STEP: Final = 0.1
+# The campaign itself has none: only the event stream brings them.
+_NO_COUNTS: Final = "counts unknown"
 # From this age on, the last word from the Hub is shown as old.
 _OLD_SECONDS: Final = 30.0
 
@@ -208,11 +210,18 @@ class PlainView:
 
 def _line(progress: CampaignProgress) -> str:
     counts = ", ".join(f"{progress.counts.get(s, 0)} {_label(s)}" for s in STATUSES)
+    if not progress.counts:
+        counts = _NO_COUNTS
     line = f"{printable(progress.status)} {percent(progress.fraction_done):>5}: {counts}"
     if progress.terminal:
         return line
     eta = span(progress.eta_seconds)
-    return f"{line}; {progress.active_calls or 0} calls in flight, ETA {eta}"
+    return f"{line}; {_in_flight(progress)}, ETA {eta}"
+
+
+def _in_flight(progress: CampaignProgress) -> str:
+    calls = progress.active_calls
+    return "calls in flight unknown" if calls is None else f"{calls} calls in flight"
 
 
 class TerminalView:
@@ -353,24 +362,27 @@ class _Picture:
 
     def _facts(self, block: _Block, progress: CampaignProgress) -> Iterator[tuple[str, str]]:
         scale = self._pace.hub_seconds
-        yield f"{progress.active_calls or 0} calls in flight", ""
+        age = time.monotonic() - block.heard
+        yield _in_flight(progress), ""
         if not progress.terminal:
             if progress.calls_per_minute:
                 yield f"{progress.calls_per_minute:.0f} a minute", ""
             yield f"ETA {span(progress.eta_seconds)}", ""
         if scale == 1:
-            yield f"{span(progress.elapsed_seconds)} elapsed", ""
+            passed = progress.elapsed_seconds + (0 if progress.terminal else age)
+            yield f"{span(passed)} elapsed", ""
         else:
             yield f"Hub time {span(progress.elapsed_seconds * scale)}", ""
-        age = time.monotonic() - block.heard
         if not progress.terminal and age >= 1 and scale == 1:
             style = "yellow" if age > _OLD_SECONDS else "dim"
             yield f"last word from the Hub {span(age)} ago", style
 
     @staticmethod
-    def _counts(progress: CampaignProgress, width: int) -> Iterator[RenderableType]:
+    def _counts(progress: CampaignProgress, width: int) -> Iterable[RenderableType]:
         from rich.text import Text
 
+        if not progress.counts:
+            return [Text(_NO_COUNTS, style="dim")]
         digits = len(str(progress.total or 0))
         cells = [
             Text.assemble(

@@ -5,7 +5,6 @@ Knows how its options are written. Must not know how the Hub works: that is ``ka
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from kataven.sandbox import Sandbox
 
 _EXAMPLE: Final = """'{"per_minute": 5}'"""
-_PORT_ERRORS: Final = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
 
 
 def _object(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, Any]:
@@ -151,9 +149,9 @@ def _announce(session: Session, hub: Sandbox, speed: float) -> None:
 
 def _not_started(error: Exception) -> click.ClickException:
     text = str(error)
-    if isinstance(error, OSError) and error.errno in _PORT_ERRORS:
-        # The Hub's own sentence names the port and says what to do.
-        text = error.strerror or text
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        # Of a port that cannot be used: the sentence says which, and what to do.
+        text = error.strerror
     elif isinstance(error, OverflowError):
         text = f"its time would be out of range ({error}); choose a smaller --speed"
     return click.ClickException(f"cannot start the embedded Hub: {text}")

@@ -5,17 +5,19 @@ Knows the options that all commands share. Must not know any command.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from kataven.cli.access import Access
+from kataven.cli.wording import as_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Session", "command"]
+__all__ = ["Session", "command", "refused_values"]
 
 
 @dataclass(slots=True)
@@ -43,6 +45,18 @@ class Session:
     def for_people(self) -> bool:
         """Whether results are text for people."""
         return not (self.json or self.jsonl)
+
+
+@contextmanager
+def refused_values() -> Iterator[None]:
+    """Turn the SDK's refusal of a value into a usage error; for calls that change nothing."""
+    try:
+        yield
+    except UnicodeError:
+        # A ValueError as well, but about the content of a file.
+        raise
+    except ValueError as error:
+        raise click.UsageError(as_commands(str(error)), click.get_current_context()) from error
 
 
 def command(

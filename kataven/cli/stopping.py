@@ -20,19 +20,27 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def terminated_like_ctrl_c() -> Iterator[None]:
-    """While open, SIGTERM raises ``Terminated`` instead of killing the process.
+def signals_raise() -> Iterator[None]:
+    """While open, SIGTERM raises ``Terminated``, and a second Ctrl-C ends the process at once.
 
-    The default action would leave the cursor hidden, the Hub running and unfinished files on disk.
+    The default action of SIGTERM would leave the cursor hidden, the Hub running and unfinished
+    files on disk.
     """
     if not _takes_signals():
         yield
         return
     before = signal.signal(signal.SIGTERM, _raise_terminated)
+    interrupt = signal.getsignal(signal.SIGINT)
+    # Where Ctrl-C is ignored, as in the background of a shell, it stays so.
+    if interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _raise_once)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        # Not after ignore_ctrl_c(), nor after a first Ctrl-C: the process is about to exit.
+        if signal.getsignal(signal.SIGINT) is _raise_once:
+            signal.signal(signal.SIGINT, interrupt)
 
 
 def ignore_ctrl_c() -> None:
@@ -41,10 +49,10 @@ def ignore_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def take_default_ctrl_c() -> None:
-    """Let the next Ctrl-C end the process at once, whatever it is doing."""
-    if _takes_signals():
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _raise_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
+    # What is cleaned up after the first Ctrl-C may wait for the network.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _raise_terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers

@@ -300,7 +300,7 @@ def parts_of(text: str) -> list[Part]:
     return parts
 
 
-# A digit that is hidden (123XXX), or a letter in its place: O171, 0171 12345O7
+# A digit that is hidden (123xxx), or a letter in its place: O171, 0171 12345O7
 _LETTER: Final = r"[^\W\d_]"
 _MASKED: Final = re.compile(
     rf"(?i)(?<!{_LETTER})(?:({_LETTER})\1+|(?:[oqil]|(?![a-z]){_LETTER})(?=\d))(?!{_LETTER})"

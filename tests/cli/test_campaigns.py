@@ -9,6 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
+from kataven import KatavenClient
+from kataven.sandbox import Sandbox
+
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text())
 FORM = (
     "--name=Renewals",
@@ -100,6 +103,60 @@ def test_list_get_and_contacts_print_the_documents_of_the_hub(on_hub):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("speed", [60])
+@pytest.mark.usefixtures("contacts")
+def test_changes_print_the_documents_of_the_hub(on_hub):
+    campaign_id = draft(on_hub)
+
+    def printed(*arguments):
+        done = on_hub.run("campaigns", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert matches("CampaignTransition", printed("start", campaign_id, "--yes"))
+    assert matches("CampaignTransition", printed("pause", campaign_id))
+    assert matches("CampaignTransition", printed("resume", campaign_id, "--yes"))
+    drafts = printed("list", "--status", "draft")
+    assert matches("CampaignList", drafts)
+    assert drafts["campaigns"] == []
+    page = printed("contacts", campaign_id, "--page", "1")
+    assert matches("ContactPage", page)
+    assert (page["page"], page["contacts"]) == (1, [])
+    followed = printed("watch", campaign_id)
+    assert matches("Campaign", followed)
+    assert followed["status"] == "completed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speed", [1000])
+@pytest.mark.usefixtures("contacts")
+def test_run_export_retry_and_watch_print_one_document(on_hub):
+    def printed(*arguments):
+        done = on_hub.run("campaigns", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    campaign = printed("run", *FORM, "--yes")
+    assert matches("Campaign", campaign)
+    campaign_id = campaign["id"]
+    other = printed("run", *FORM, "--yes")["id"]
+    (export,) = printed("export", campaign_id, "-o", "a.csv", "-o", "a.jsonl")["exports"]
+    retry = printed("retry", campaign_id, "-o", "retry.csv")
+    both = printed("watch", campaign_id, other)["campaigns"]
+
+    assert export == {
+        "campaign_id": campaign_id,
+        "rows": 30,
+        "paths": ["a.csv", "a.jsonl"],
+        "counts": export["counts"],
+    }
+    assert sum(export["counts"].values()) == 30
+    assert retry == {"path": "retry.csv", "rows": export["counts"]["failed"]}
+    assert [each["id"] for each in both] == [campaign_id, other]
+    assert all(matches("Campaign", each) for each in both)
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("contacts")
 def test_tables_for_people_show_the_same(on_hub):
     campaign_id = draft(on_hub)
@@ -117,7 +174,14 @@ def test_tables_for_people_show_the_same(on_hub):
 
 @pytest.mark.usefixtures("contacts")
 @pytest.mark.parametrize(
-    "command", [["start", "ID"], ["resume", "ID"], ["stop", "ID"], ["delete", "ID"], ["run"]]
+    "command",
+    [
+        ["run"],
+        pytest.param(["start", "ID"], marks=pytest.mark.slow),
+        pytest.param(["resume", "ID"], marks=pytest.mark.slow),
+        pytest.param(["stop", "ID"], marks=pytest.mark.slow),
+        pytest.param(["delete", "ID"], marks=pytest.mark.slow),
+    ],
 )
 def test_without_a_terminal_and_without_yes_nothing_is_sent(on_hub, hub, client, command):
     campaign_id = draft(on_hub)
@@ -152,7 +216,7 @@ def test_what_will_happen_is_said_before_it_happens(on_hub, client):
     assert "This calls 30 people" in words
     assert "agent_id agent_1" in words
     assert "phone_number_id number_1" in words
-    assert "estimate 30 to 30 calls" in words
+    assert "estimate 30 calls, " in words
     assert "concurrency left 100 of 100, nothing runs" in words
     assert "account sandbox at" in words
     assert client.campaigns.get(campaign_id)["status"] == "draft"
@@ -223,6 +287,27 @@ def test_stop_all_says_what_did_not_stop(on_hub, hub, client):
     assert json.loads(done.stdout)["stopped"] == [ids[1]]
     assert f"Campaign {ids[0]} did not stop" in done.stderr
     assert "not now" in done.stderr
+
+
+@pytest.mark.slow
+def test_stop_all_says_that_a_list_of_100_may_be_incomplete(kataven):
+    with (
+        Sandbox(seed=1, limits=None) as hub,
+        KatavenClient(hub.api_key, base_url=hub.url) as client,
+    ):
+        for number in range(100):
+            client.campaigns.create(
+                f"c{number}",
+                agent_id="a",
+                phone_number_id="b",
+                contacts=[{"phone_number": "+14155550100"}],
+            )
+        env = {"KATAVEN_API_KEY": hub.api_key, "KATAVEN_BASE_URL": hub.url}
+
+        done = kataven.run("campaigns", "stop", "--all", "--yes", env=env)
+
+    assert (done.returncode, done.stdout) == (0, "There is nothing to stop.\n")
+    assert "exactly 100 campaigns: the list may be incomplete" in done.stderr
 
 
 @pytest.mark.slow
@@ -305,3 +390,15 @@ def test_the_reader_of_a_pipe_may_leave(on_hub):
         err = process.stderr.read()
 
     assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("when", "state"), [((), "a draft"), (("--scheduled-at", "+2h"), "scheduled")]
+)
+@pytest.mark.usefixtures("contacts")
+def test_create_says_what_the_hub_made(on_hub, client, when, state):
+    done = on_hub.run("campaigns", "create", *FORM, *when)
+    (campaign,) = client.campaigns.list()["campaigns"]
+
+    assert done.stdout.startswith(f"Campaign {campaign['id']} is {state}, with ")
+    assert campaign["status"] == state.removeprefix("a ")

@@ -49,6 +49,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_difference_is_shown_and_then_written(copy):
     module = copy / "kataven" / "cli" / "limits.py"
     module.write_text(module.read_text().replace("Show the call", "Show all the call"))
@@ -67,6 +68,7 @@ def test_difference_is_shown_and_then_written(copy):
     assert make(copy, "--check").returncode == 0
 
 
+@pytest.mark.slow
 def test_page_without_the_comments_is_an_error(copy):
     (copy / "docs" / "cli.md").write_text("# The command line\n")
 

@@ -172,7 +172,7 @@ def test_help_of_demo_lists_its_exit_codes(kataven):
     done = kataven.run("demo", "--help")
 
     codes = (
-        "Exit codes: 0 success, 2 usage error, 3 bad contacts, 10 local failure, 130 Ctrl-C, "
-        "143 SIGTERM."
+        "Exit codes: 0 success, 2 usage error, 3 the list has problems, 10 local failure, "
+        "130 Ctrl-C, 143 SIGTERM."
     )
     assert codes in " ".join(done.stdout.split())

@@ -67,6 +67,7 @@ def test_commands_and_options_are_completed(kataven, line, found):
     assert complete(kataven, line) == found
 
 
+@pytest.mark.slow
 def test_ids_of_the_last_list_are_completed_without_a_request(kataven, hub):
     env = {"KATAVEN_API_KEY": key_of("acme"), "KATAVEN_BASE_URL": hub.url}
     assert complete(kataven, "kataven campaigns get cmp", **env) == []

@@ -107,6 +107,7 @@ def test_outcomes_depend_on_the_seed_only(kataven):
     assert outcomes("--seed", "2") != first
 
 
+@pytest.mark.slow
 def test_next_demo_overwrites_the_results_and_leaves_no_other_file(kataven):
     folder = kataven.folder / "kataven-demo"
     folder.mkdir()
@@ -118,6 +119,7 @@ def test_next_demo_overwrites_the_results_and_leaves_no_other_file(kataven):
     assert len(rows(folder / "results.csv")) == 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [30, 44, 80, 120])
 def test_terminal_shows_a_bar_that_fits_and_restores_the_cursor(drawn, columns):
     code, text = drawn(columns)
@@ -134,6 +136,7 @@ def test_terminal_shows_a_bar_that_fits_and_restores_the_cursor(drawn, columns):
     assert COLOUR.search(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "stacked"), [(50, True), (100, False)])
 def test_counts_take_several_lines_if_they_do_not_fit_on_one(drawn, columns, stacked):
     _, text = drawn(columns)
@@ -143,6 +146,7 @@ def test_counts_take_several_lines_if_they_do_not_fit_on_one(drawn, columns, sta
     assert "cancelled" in text
 
 
+@pytest.mark.slow
 def test_no_color_switches_colours_off(kataven):
     code, text = kataven.on_terminal(*FAST, env={"NO_COLOR": "1"}).finish()
 
@@ -151,6 +155,7 @@ def test_no_color_switches_colours_off(kataven):
     assert not COLOUR.search(text)
 
 
+@pytest.mark.slow
 def test_dumb_terminal_gets_plain_lines(kataven):
     code, text = kataven.on_terminal(*FAST, env={"TERM": "dumb"}).finish()
 
@@ -159,6 +164,7 @@ def test_dumb_terminal_gets_plain_lines(kataven):
     assert re.search(r"^running +\d+ %: \d+ pending, ", text, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_ascii_terminal_gets_ascii(kataven):
     code, text = kataven.on_terminal(*FAST, env={"PYTHONIOENCODING": "ascii"}).finish()
 
@@ -194,6 +200,7 @@ def test_ctrl_c_on_a_terminal_leaves_it_usable(kataven):
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
+@pytest.mark.slow
 def test_sigterm_on_a_terminal_leaves_it_usable(kataven):
     terminal = kataven.on_terminal(*SLOW)
     terminal.read_until("calls in flight")
@@ -207,6 +214,7 @@ def test_sigterm_on_a_terminal_leaves_it_usable(kataven):
     assert list((kataven.folder / "kataven-demo").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [30, 44, 80, 120])
 def test_message_about_an_interruption_is_wrapped_at_words(kataven, columns):
     terminal = kataven.on_terminal(*SLOW, columns=columns)
@@ -220,6 +228,7 @@ def test_message_about_an_interruption_is_wrapped_at_words(kataven, columns):
     assert "kataven-demo/results.csv was not written." in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [True, False])
 def test_ctrl_c_around_the_rename_says_whether_the_results_were_written(kataven, before):
     press = "os.kill(os.getpid(), signal.SIGINT)"
@@ -244,6 +253,7 @@ def test_ctrl_c_around_the_rename_says_whether_the_results_were_written(kataven,
     assert list(results.parent.iterdir()) == [results]
 
 
+@pytest.mark.slow
 def test_ctrl_c_after_the_last_output_is_ignored(kataven):
     # Exit handlers run after the command is done, while the interpreter shuts down.
     code = (
@@ -255,6 +265,31 @@ def test_ctrl_c_after_the_last_output_is_ignored(kataven):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("500 rows, one per contact.\n")
+
+
+def test_own_list_is_checked_and_then_run(kataven, contacts):
+    done = kataven.run(*FAST, "--contacts", contacts.name)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is calling contacts.csv" in done.stdout
+    written = rows(kataven.folder / "kataven-demo" / "results.csv")
+    assert [row["phone_number"] for row in written] == [
+        row["phone_number"] for row in rows(contacts)
+    ]
+
+
+def test_own_list_with_problems_is_refused_as_by_run(kataven):
+    (kataven.folder / "twice.csv").write_text("phone_number\n+14155550100\n+14155550100\n")
+
+    done = kataven.run(*FAST, "--contacts", "twice.csv")
+    allowed = kataven.run(*FAST, "--contacts", "twice.csv", "--allow-duplicates", "--quiet")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "duplicate" in done.stderr
+    assert "the list has 1 problem that must be corrected first" in done.stderr
+    assert allowed.returncode == 0
+    assert "Embedded Hub" not in allowed.stdout
+    assert "Results: kataven-demo/results.csv, 2 rows" in allowed.stdout
 
 
 def test_closed_pipe_ends_the_demo_silently(kataven):
@@ -324,6 +359,7 @@ def test_read_only_folder_is_reported_before_the_campaign_runs(kataven):
     )
 
 
+@pytest.mark.slow
 def test_failure_to_write_results_prints_one_line_without_scratch_names(kataven):
     # The folder is removed during the run, to make writing fail.
     code = AROUND_THE_RENAME.format("shutil.rmtree('kataven-demo')", "pass")

@@ -2,119 +2,152 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
-import sys
-from importlib import import_module
-from pathlib import Path
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS
+from kataven.cli.commands import LazyGroup
+from kataven.cli.commands import kataven as root
+from tests.cli.isolated import process_list
 from tests.cli.test_campaigns import draft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import click
 
-TABLES = {"campaigns": CAMPAIGNS, "contacts": CONTACTS, "config": CONFIG}
-# These run until a signal, or read a key from the terminal or a file: their own tests run them.
-OTHERWISE = re.compile(r"kataven (sandbox|config set api_key|demo)\b")
+pytestmark = pytest.mark.slow
+# Run until a signal; test_sandbox_command.py runs them.
+ENDLESS = {
+    "kataven sandbox --port 8321 --speed 60",
+    "kataven sandbox --path hub.db --seed 1 --json",
+}
+# What the examples of a command need: the state of cmp_1 and cmp_2.
+STATES = {
+    "start": "draft",
+    "delete": "draft",
+    "pause": "running",
+    "stop": "running",
+    "watch": "running",
+    "resume": "paused",
+}
+# On any of these a traceback is printed; it must not contain the key.
+FAULTS = [{"status": 500}, {"status": 401}, {"status": 200, "body": "no json"}, {"reset": "before"}]
 
 
-def commands() -> list[tuple[str, click.Command]]:
-    """Return every command with its full name."""
-    found = []
-    for name, (module, attribute, _) in COMMANDS.items():
-        if name in TABLES:
-            found += [
-                (f"{name} {sub}", getattr(import_module(module), attribute))
-                for sub, (module, attribute, _) in TABLES[name].items()
-            ]
+def commands(group: LazyGroup, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name in group.table:
+        command = group.get_command(None, name)
+        if isinstance(command, LazyGroup):
+            yield from commands(command, f"{path} {name}")
         else:
-            found.append((name, getattr(import_module(module), attribute)))
-    return found
+            yield f"{path} {name}", command
 
 
-def examples() -> list[str]:
-    lines = []
-    for _, command in commands():
-        lines += re.findall(r"^  (kataven .*)$", command.epilog or "", re.MULTILINE)
-    return lines
+def examples() -> Iterator[str]:
+    for path, command in commands(root, "kataven"):
+        lines = (command.epilog or "").partition("Examples:\n")[2].splitlines()
+        assert lines, f"{path} has no examples"
+        for line in lines:
+            assert line.startswith(f"  {path}"), line
+            yield line.strip()
 
 
-def test_every_command_has_an_example_and_help():
-    for name, command in commands():
-        assert command.help, name
-        if name != "demo":
-            assert re.search(rf"^  kataven {name}\b", command.epilog or "", re.MULTILINE), name
+@pytest.fixture
+def prepared(on_hub, contacts, client):
+    """Create the files and campaigns of the examples; return the ids by the names there."""
+    (on_hub.folder / "do-not-call.csv").write_text("phone_number\n+14155550100\n")
+    (on_hub.folder / "key.txt").write_text("sk_live_acme_5ecret\n")
+    clean = ["contacts", "clean", contacts.name, "-o", "c.csv", "--report", "report.json"]
+    assert on_hub.run(*clean).returncode == 0
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("speed", [600])
-@pytest.mark.parametrize("example", [line for line in examples() if not OTHERWISE.match(line)])
-def test_the_example_runs(on_hub, client, contacts, example):
-    (on_hub.folder / "do-not-call.csv").write_text("phone\n+14155550199\n")
-    (on_hub.folder / "report.json").write_text('{"rows": 30, "kept": 30, "dropped": {}}')
-    first, second = draft(on_hub), draft(on_hub)
-    arguments = shlex.split(example.replace("cmp_1", first).replace("cmp_2", second))[1:]
-    verb = arguments[1] if arguments[0] == "campaigns" else ""
-    if verb in ("pause", "resume", "stop", "watch", "retry"):
-        for campaign_id in (first, second):
+    def campaign(state: str) -> str:
+        campaign_id = draft(on_hub)
+        if state != "draft":
             client.campaigns.start(campaign_id)
-    if verb == "resume":
-        client.campaigns.pause(first)
-    if verb == "retry":
-        client.campaigns.wait(first)
-    if verb in ("start", "resume", "stop") and "--yes" not in arguments:
-        # It asks on a terminal.
-        terminal = on_hub.on_terminal(*arguments)
-        terminal.read_until("[y/N]:")
-        terminal.press(b"y\n")
-        code, shown = terminal.finish()
-    else:
-        done = on_hub.run(*arguments)
-        code, shown = done.returncode, done.stderr
+        if state == "paused":
+            client.campaigns.pause(campaign_id)
+        if state == "finished":
+            client.campaigns.wait(campaign_id)
+        return campaign_id
 
-    # A list in the examples may have nothing to correct, and a campaign may already be over.
-    assert code in ((0, 6) if verb in ("pause", "stop") else (0,)), shown
+    return lambda state: {f"cmp_{number}": campaign(state) for number in (1, 2)}
 
 
-KEY = "sk_live_acme_do0not1show2this3key4"
+def with_speeds() -> Iterator[tuple[str, float]]:
+    """Return the examples, with a Hub that is slow where a campaign must not finish early."""
+    for example in examples():
+        if example not in ENDLESS:
+            yield example, 1 if STATES.keys() & example.split() else 1000
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(("example", "speed"), list(with_speeds()))
+def test_examples_run_and_never_show_the_key(on_hub, hub, prepared, example):
+    line, _, file = example.partition(" < ")
+    _, *words = shlex.split(line)
+    verb = words[1] if words[0] == "campaigns" else ""
+    ids = prepared(STATES.get(verb, "finished")) if "cmp_" in example else {}
+    words = [ids.get(word, word) for word in words]
+    if verb in ("start", "stop") and "--yes" not in words:
+        # There is no terminal to ask on.
+        words.append("--yes")
+    if example == "kataven demo":
+        words += ["--speed", "600"]
+    given = (on_hub.folder / file).read_text() if file else None
+
+    done = on_hub.run(*words, "--debug", env={"KATAVEN_LOG": "debug"}, given=given)
+
+    assert done.returncode == 0, done.stderr
+    assert hub.api_key not in done.stdout + done.stderr
+    assert hub.api_key.rpartition("_")[2] not in done.stdout + done.stderr
+    assert "5ecret" not in done.stdout + done.stderr
+
+
+def test_the_endless_examples_exist():
+    assert set(examples()) >= ENDLESS
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_failure_shows_the_key(on_hub, hub, fault):
+    hub.faults.add("GET /campaigns", times=None, **fault)
+
+    done = on_hub.run("campaigns", "list", "--debug", env={"KATAVEN_LOG": "debug"})
+
+    assert done.returncode > 1
+    assert "Traceback" in done.stderr
+    assert hub.api_key.rpartition("_")[2] not in done.stdout + done.stderr
+
+
+def test_no_crash_shows_the_key(on_hub, hub):
+    code = (
+        "import sys; from kataven.cli import output; from kataven.cli.app import main; "
+        "output.fields = lambda values: 1 / 0; sys.exit(main())"
+    )
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        nowhere = {"KATAVEN_BASE_URL": f"http://127.0.0.1:{port}", "KATAVEN_LOG": "debug"}
+
+        crashed = on_hub.run("limits", "--debug", code=code)
+        refused = on_hub.run("limits", "--debug", env=nowhere)
+
+    assert (crashed.returncode, refused.returncode) == (10, 8)
+    assert "ZeroDivisionError" in crashed.stderr
+    for done in (crashed, refused):
+        assert hub.api_key.rpartition("_")[2] not in done.stdout + done.stderr
+
+
 @pytest.mark.usefixtures("contacts")
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["limits", "--debug"],
-        ["doctor", "--debug"],
-        ["doctor", "--json"],
-        ["config", "show"],
-        ["campaigns", "list", "--debug"],
-        ["campaigns", "get", "x", "--json", "--debug"],
-        ["campaigns", "watch", "x", "--debug"],
-        ["campaigns", "stop", "--all", "--yes", "--debug"],
-        ["campaigns", "export", "x", "-o", "r.csv", "--debug"],
-        [
-            *("campaigns", "run", "--name=n", "--agent-id=a", "--phone-number-id=p"),
-            *("--contacts=contacts.csv", "--yes", "--debug"),
-        ],
-    ],
-    ids=lambda arguments: " ".join(arguments[:3]),
-)
-@pytest.mark.parametrize("log", ["", "debug"])
-def test_no_command_shows_the_key(kataven, hub, arguments, log):
-    # The Hub does not know the key, so each request is refused.
-    env = {"KATAVEN_API_KEY": KEY, "KATAVEN_BASE_URL": hub.url, "KATAVEN_LOG": log}
+def test_the_process_list_shows_no_key(on_hub, hub, client):
+    campaign_id = draft(on_hub)
+    client.campaigns.start(campaign_id)
+    with on_hub.start("campaigns", "watch", campaign_id) as process:
+        process.stdout.readline()
+        shown = process_list()
+        process.terminate()
+        process.communicate()
 
-    with kataven.start(*arguments, env=env) as process:
-        line = Path(f"/proc/{process.pid}/cmdline")
-        shown = line.read_bytes() if sys.platform == "linux" and line.exists() else b""
-        out, err = process.communicate()
-
-    assert process.returncode in (0, 4)
-    for text in (out, err, os.fsdecode(shown)):
-        assert "do0not1show2this3key4" not in text
+    assert f"campaigns watch {campaign_id}" in shown
+    assert hub.api_key not in shown

@@ -50,6 +50,19 @@ def test_without_a_key_it_says_how_to_give_one(kataven, command):
     assert "kataven config set api_key" in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["get", "watch"])
+@pytest.mark.parametrize(("campaign_id", "code"), [("camp_unknown", 5), ("", 2), ("..", 2)])
+def test_an_unknown_campaign_is_not_found_and_no_id_is_a_usage_error(
+    on_hub, verb, campaign_id, code
+):
+    done = on_hub.run("campaigns", verb, campaign_id)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert f"(exit code {code})" in done.stderr
+    assert len(done.stderr.splitlines()) == (3 if code == 2 else 2)
+
+
 def test_a_closed_port_is_a_network_failure(kataven):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

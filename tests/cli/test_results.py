@@ -124,7 +124,7 @@ def test_an_unusable_losses_file_is_named(on_hub, finished):
         "campaigns", "report", finished, "-o", "report.html", "--cleaned", "cleaned.json"
     )
 
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert "cleaned.json is not a report" in done.stderr
     assert not (on_hub.folder / "report.html").exists()
 

@@ -103,7 +103,7 @@ def test_port_that_is_taken_is_named(kataven):
 
     assert (done.returncode, done.stdout) == (10, "")
     assert f"port {port} of 127.0.0.1 is already in use" in done.stderr
-    assert "choose another port, or 0" in done.stderr
+    assert "choose another port, or 0 for any free one" in done.stderr
 
 
 @table(

@@ -1,161 +1,271 @@
-"""What a terminal shows of ``watch`` and ``run``, as a screen of 60, 80 or 140 columns."""
+"""What a user sees: screens of 60, 80 and 140 columns, and what they show while it happens."""
 
 from __future__ import annotations
 
 import re
-import threading
-from typing import TYPE_CHECKING
 
-import pyte
 import pytest
 
+from tests.cli.conftest import ROOT
+from tests.cli.screen import Screen, masked
 from tests.cli.test_campaigns import FORM, draft
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Terminal
+WIDTHS = (60, 80, 140)
+TITLE = "Renewals (camp_ID)"
+PAUSED = {
+    60: [
+        TITLE,
+        "paused ━ N / N N %",
+        "N pending N in progress N completed N failed",
+        "N cancelled",
+        "N calls in flight ETA ? N s elapsed",
+        "last word from the Hub N s ago",
+    ],
+    80: [
+        TITLE,
+        "paused ━ N / N N %",
+        "N pending N in progress N completed N failed N cancelled",
+        "N calls in flight ETA ? N s elapsed last word from the Hub N s ago",
+    ],
+}
+PAUSED[140] = PAUSED[80]
+PLAN = {
+    60: [
+        "This calls N people:",
+        "contacts contacts.csv (N rows)",
+        "agent_id agent_N",
+        "phone_number_id number_N",
+        "at once N calls, no retries",
+        "estimate N calls, N min to N min",
+        "account's limits N at once, N a minute, N",
+        "calls a day, N minutes a day",
+        "concurrency left N of N, nothing runs",
+        "account sandbox at http://N:PORT/api/vN",
+        "(environment)",
+        "Create the campaign and start it? [y/N]:",
+    ],
+    80: [
+        "This calls N people:",
+        "contacts contacts.csv (N rows)",
+        "agent_id agent_N",
+        "phone_number_id number_N",
+        "at once N calls, no retries",
+        "estimate N calls, N min to N min",
+        "account's limits N at once, N a minute, N calls a day,",
+        "N minutes a day",
+        "concurrency left N of N, nothing runs",
+        "account sandbox at http://N:PORT/api/vN (environment)",
+        "Create the campaign and start it? [y/N]:",
+    ],
+}
+PLAN[140] = [*PLAN[80][:6], f"{PLAN[80][6]} {PLAN[80][7]}", *PLAN[80][8:]]
+COUNTS = "N pending N in progress N completed N failed N cancelled"
+END = [
+    "Campaign camp_ID is created.",
+    "completed ━ N / N N %",
+    COUNTS,
+    "N calls in flight N s elapsed",
+    "Status Last error Contacts Share Calls",
+    "completed N N% N",
+    "failed failed N N% N",
+    "failed busy N N% N",
+    "failed no_answer N N% N",
+    "all N N% N",
+]
 
-pytestmark = pytest.mark.usefixtures("contacts")
+
+def started(on_hub, client):
+    campaign_id = draft(on_hub)
+    client.campaigns.start(campaign_id)
+    return campaign_id
 
 
-def screen(terminal: Terminal, columns: int) -> list[str]:
-    """Return the lines that the terminal shows now, numbers masked."""
-    shown = pyte.Screen(columns, 60)
-    pyte.Stream(shown).feed(terminal.seen)
-    lines = [re.sub(r"\d[\d.,]*", "#", line.rstrip()) for line in shown.display]
-    return [re.sub(r"[━╸╺]+", "━", line) for line in lines if line]
-
-
-def colours(terminal: Terminal, columns: int, char: str) -> set[str]:
-    """Return the colours in which a character is shown."""
-    shown = pyte.Screen(columns, 60)
-    pyte.Stream(shown).feed(terminal.seen)
-    return {cell.fg for row in shown.buffer.values() for cell in row.values() if cell.data == char}
-
-
-ONE_LINE = "# pending    # in progress    # completed    # failed    # cancelled"
+def open_screen(on_hub, *arguments, columns=80, **env):
+    return Screen(on_hub.on_terminal(*arguments, columns=columns, env=env), columns)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [60, 80, 140])
-def test_watch_shows_a_block_for_each_campaign(on_hub, client, columns):
-    ids = [draft(on_hub), draft(on_hub)]
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_watch_draws_a_block_for_each_campaign(on_hub, client, columns):
+    ids = [started(on_hub, client) for _ in range(2)]
     for campaign_id in ids:
-        client.campaigns.start(campaign_id)
+        client.campaigns.pause(campaign_id)
+    screen = open_screen(on_hub, "campaigns", "watch", *ids, columns=columns)
 
-    terminal = on_hub.on_terminal("campaigns", "watch", *ids, columns=columns)
-    terminal.read_until("calls in flight")
-    terminal.press(b"\x03")
-    code, _ = terminal.finish()
+    text = screen.read_until(lambda text: text.count("last word from the Hub") == 2)
+    screen.press(b"\x03")
+    code, end = screen.finish()
 
-    lines = screen(terminal, columns)
+    assert masked(text) == PAUSED[columns] * 2
     assert code == 130
-    assert max(map(len, lines)) <= columns
-    titles = [line for line in lines if line.startswith("Renewals (camp_")]
-    assert len(titles) == 2
-    bars = [
-        line for line in lines if re.fullmatch(r"running ━ +# / # # %|running ━ # / # # %", line)
-    ]
-    assert len(bars) == 2
-    text = re.sub(r" +", " ", " ".join(lines))
-    for word in ("# pending", "# in progress", "# completed", "# failed", "# cancelled"):
-        assert text.count(word) == 2
-    assert text.count("calls in flight") == 2
-    assert "ETA ?" in text
-    if columns == 140:
-        assert any(re.sub(" +", " ", line) == re.sub(" +", " ", ONE_LINE) for line in lines)
+    assert screen.cursor_is_shown()
+    for campaign_id in ids:
+        assert f"Campaign {campaign_id} stays paused, at 0 %." in end
+        assert f"kataven campaigns resume {campaign_id}" in "".join(end.split("\n"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [60, 80, 140])
-def test_run_asks_and_says_what_will_happen(on_hub, client, columns):
-    terminal = on_hub.on_terminal("campaigns", "run", *FORM, columns=columns)
-    terminal.read_until("[y/N]:")
-    terminal.press(b"n\n")
-    code, _ = terminal.finish()
-
-    lines = screen(terminal, columns)
-    assert code == 2
-    assert lines[0] == "This calls # people:"
-    assert lines[-2:] == [
-        "Create the campaign and start it? [y/N]: n",
-        "Nothing was sent.",
-    ]
-    assert client.campaigns.list()["campaigns"] == []
-
-
-@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
 @pytest.mark.parametrize("speed", [600])
-def test_run_ends_with_a_green_bar_outcomes_and_the_next_commands(on_hub):
-    terminal = on_hub.on_terminal("campaigns", "run", *FORM, columns=100)
-    terminal.read_until("[y/N]:")
-    terminal.press(b"y\n")
-    code, _ = terminal.finish()
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_run_asks_follows_and_ends_with_a_table(on_hub, columns):
+    screen = open_screen(on_hub, "campaigns", "run", *FORM, columns=columns)
 
-    lines = screen(terminal, 100)
+    plan = screen.read_until(lambda text: "[y/N]:" in text)
+    screen.press(b"y\n")
+    code, end = screen.finish()
+
+    assert masked(plan) == PLAN[columns]
     assert code == 0
-    assert any(re.fullmatch(r"completed ━ # / # # %", line) for line in lines)
-    assert "green" in colours(terminal, 100, "━")
-    assert "red" not in colours(terminal, 100, "━")
-    assert any(re.match(r" *all +# +#% +#", line) for line in lines)
-    assert any(line.startswith("Results:    kataven campaigns export camp_") for line in lines)
+    shown = masked(end[end.index("Campaign camp") :])
+    together = " ".join(line for line in shown if line[0] not in "─┈")
+    assert " ".join(END) in together
+    assert "kataven campaigns export camp_ID -o results.csv" in masked(end.replace("\n", ""))[0]
+    assert screen.cursor_is_shown()
 
 
 @pytest.mark.slow
-def test_a_failed_campaign_has_a_red_bar(on_hub, hub, client):
-    campaign_id = draft(on_hub)
-    client.campaigns.start(campaign_id)
-    terminal = on_hub.on_terminal("campaigns", "watch", campaign_id)
-    terminal.read_until("calls in flight")
+@pytest.mark.parametrize("speed", [60])
+def test_readme_shows_the_actual_screen(on_hub, example_csv):
+    text = (ROOT / "README.md").read_text().partition("## From the terminal")[2]
+    shown = text.split("```")[1].split("\n", 1)[1]
+    check, run = re.findall(r"^\$ kataven (.*?)$(?:\n    (.*))?", shown, re.MULTILINE)
+    (on_hub.folder / "contacts.csv").write_bytes(example_csv.read_bytes())
+    real = on_hub.run(*check[0].split()).stdout
+    screen = open_screen(on_hub, *run[0].rstrip("\\").split(), *run[1].split())
+    screen.read_until(lambda text: "[y/N]:" in text)
+    screen.press(b"y\n")
+    real += screen.read_until(lambda text: re.search(r"running .* [2-9]\d %\n.*\n.* ETA \d", text))
+
+    lines = [line for line in shown.split("\n") if not line.startswith(("$ ", "    --"))]
+    assert masked("\n".join(lines)) == masked(real)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+def test_a_healthy_bar_is_green_and_a_failed_one_red(on_hub, hub, client):
+    campaign_id = started(on_hub, client)
+    screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
+    screen.read_until(lambda text: re.search(r"running ━.* [1-9]\d* %", text), 60)
+    healthy = screen.colour_of("━")
     hub.fail(campaign_id)
-    code, _ = terminal.finish()
+    code, text = screen.finish()
 
+    assert healthy == "green"
     assert code == 1
-    assert any(line.startswith("failed") for line in screen(terminal, 80))
+    assert "failed ━" in text
+    assert screen.colour_of("━") == "red"
 
 
 @pytest.mark.slow
-def test_a_silent_hub_and_a_fallback_to_polling_are_shown(on_hub, hub, client):
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"cut_after": 1, "times": 1}, "the event stream was lost; reconnecting in"),
+        ({"status": 503, "times": 1}, "the event stream was lost (503); reconnecting in"),
+        ({"status": 404, "times": None}, "polling instead"),
+    ],
+)
+def test_reconnects_and_fallbacks_are_shown_as_they_happen(on_hub, hub, client, fault, words):
+    campaign_id = started(on_hub, client)
+    hub.faults.add("GET /campaigns/*/events", **fault)
+    screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
+
+    text = screen.read_until(lambda text: words in " ".join(text.split()) and "running ━" in text)
+
+    # Above the live block, which is drawn once.
+    assert text.count("running ━") == 1
+    assert text.index("running ━") > text.index("event stream")
+    if "polling" in words:
+        assert "counts unknown" in text
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+def test_a_silent_hub_is_shown_by_the_age_of_its_last_word(on_hub, client):
+    campaign_id = started(on_hub, client)
+    client.campaigns.pause(campaign_id)
+    screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
+
+    screen.read_until(lambda text: re.search(r"last word from the Hub [3-9] s ago", text))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+def test_a_draft_that_is_watched_says_how_to_start_it(on_hub):
     campaign_id = draft(on_hub)
-    client.campaigns.start(campaign_id)
-    hub.faults.add("GET /campaigns/*/events", status=404, times=None)
+    screen = open_screen(on_hub, "campaigns", "watch", campaign_id, columns=140)
 
-    terminal = on_hub.on_terminal("campaigns", "watch", campaign_id)
-    terminal.read_until("polling instead")
-    terminal.read_until("last word from the Hub")
-    terminal.press(b"\x03")
-    code, _ = terminal.finish()
+    screen.read_until(
+        lambda text: f"'kataven campaigns start {campaign_id}' starts it" in " ".join(text.split())
+    )
+    screen.press(b"\x03")
+    code, text = screen.finish()
 
-    text = " ".join(screen(terminal, 80))
     assert code == 130
-    assert "No event stream" in text
-    assert re.search(r"last word from the Hub # s ago", text)
+    assert f"Campaign {campaign_id} is a draft, not started: it calls nobody." in text
+    assert f"stop for good: kataven campaigns stop {campaign_id}" not in text
 
 
 @pytest.mark.slow
-def test_a_stream_that_breaks_is_shown_and_reopened(on_hub, hub, client):
-    campaign_id = draft(on_hub)
-    client.campaigns.start(campaign_id)
-    hub.faults.add("GET /campaigns/*/events", cut_after=1)
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize("columns", [40, 200])
+@pytest.mark.parametrize("more", [{}, {"PYTHONIOENCODING": "ascii"}, {"TERM": "dumb"}])
+def test_tables_fit_narrow_and_wide_terminals(on_hub, client, columns, more):
+    created = client.campaigns.create(
+        "Länder 😀", agent_id="a", phone_number_id="b", contacts=[{"phone_number": "+14155550100"}]
+    )
+    screen = open_screen(on_hub, "campaigns", "list", columns=columns, **more)
+    code, text = screen.finish()
 
-    terminal = on_hub.on_terminal("campaigns", "watch", campaign_id, columns=140)
-    terminal.read_until("retrying in")
-    terminal.press(b"\x03")
-    code, text = terminal.finish()
+    assert code == 0
+    # The id can be copied: it is on one line.
+    assert any(created["id"] in line for line in text.split("\n"))
+    assert "Traceback" not in text
+    if "PYTHONIOENCODING" in more:
+        assert text.isascii()
+        assert "\\U0001f600" in text.replace("\n", "") or columns == 40
 
-    assert code == 130
-    assert f"/campaigns/{campaign_id}/events" in text.replace("\r\n", "")
+
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        (["contacts", "check", "contacts.csv"], "Checking"),
+        (["contacts", "clean", "contacts.csv", "-o", "clean.csv"], "Cleaning"),
+        (["contacts", "split", "contacts.csv", "-o", "parts"], "Splitting"),
+    ],
+)
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+def test_long_work_shows_a_bar_on_a_terminal_only(kataven, arguments, label):
+    screen = open_screen(kataven, *arguments)
+    code, text = screen.finish()
+    (kataven.folder / "parts" / "contacts-001.csv").unlink(missing_ok=True)
+    piped = kataven.run(*arguments)
+    quiet = open_screen(kataven, *arguments, "--quiet").finish()[1]
+
+    assert code == 0
+    assert re.search(rf"^{label} +\[#+\] +100%$", text, re.MULTILINE), text
+    assert label not in piped.stderr + piped.stdout
+    assert label not in quiet
 
 
 @pytest.mark.slow
-def test_a_pipe_gets_a_line_for_each_change_and_the_last_one_at_once(on_hub, client):
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        (["export", "ID", "-o", "a.csv"], "Reading pages"),
+        (["report", "ID", "-o", "a.html"], "Reading contacts"),
+    ],
+)
+def test_reading_contacts_shows_a_bar(on_hub, command, label):
     campaign_id = draft(on_hub)
-    client.campaigns.start(campaign_id)
-    process = on_hub.start("campaigns", "watch", campaign_id)
-    with process:
-        first = process.stdout.readline()
-        threading.Timer(0, client.campaigns.stop, [campaign_id]).start()
-        rest, err = process.communicate()
+    arguments = [campaign_id if word == "ID" else word for word in command]
 
-    assert first.startswith("running")
-    assert "\x1b" not in first + rest + err
-    assert rest.splitlines()[0].startswith(("completed", "failed", "stopped", "cancelled"))
+    _, text = open_screen(on_hub, "campaigns", *arguments).finish()
+
+    done = "1/1" if "export" in command else "30/30"
+    assert re.search(rf"^{label}.* \[#+\] +{done}$", text, re.MULTILINE), text

@@ -141,7 +141,13 @@ def _append_entry(path: Path, table: str, entry: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("renamed", [REPORT, DAILY_COSTS], ids=["report", "daily_costs"])
+@pytest.mark.parametrize(
+    "renamed",
+    [
+        pytest.param(REPORT, id="report"),
+        pytest.param(DAILY_COSTS, id="daily_costs", marks=pytest.mark.proof),
+    ],
+)
 def test_adding_an_operation_as_written(checkout: Path, renamed: dict[str, str]) -> None:
     steps = _blocks("Adding an operation")
     for old, new in renamed.items():

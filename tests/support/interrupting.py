@@ -167,12 +167,14 @@ def interrupt_at_every_line(
     return raised
 
 
-# A part of the lines runs in every test run, all of them where slow tests run.
+# A part of the lines runs in every test run, more of them where slow tests run, and all of them as
+# a proof.
 strides = pytest.mark.parametrize(
     "stride",
     [
         pytest.param(61, id="some"),
-        pytest.param(1, id="every", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(11, id="many", marks=pytest.mark.slow),
+        pytest.param(1, id="every", marks=[pytest.mark.proof, pytest.mark.timeout(900)]),
     ],
 )
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import confirm
-from kataven.cli.output import document, note, say
+from kataven.cli.confirm import before_anything_is_sent, confirm
+from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command
 from kataven.errors import KatavenError
 
@@ -25,7 +25,7 @@ _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _dry_run = click.option(
     "--dry-run", is_flag=True, help="Show what would happen; send nothing that changes anything."
 )
-_campaign_id = click.argument("campaign_id", metavar="ID", shell_complete=complete_ids)
+_campaign_id = click.argument("campaign_id", metavar="ID", type=CAMPAIGN_ID)
 
 
 @command(
@@ -57,10 +57,11 @@ def resume(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None
 def _dial(session: Session, campaign_id: str, verb: str, *, yes: bool, dry_run: bool) -> None:
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        campaign = client.campaigns.get(campaign_id)
-        plan = Plan(_people(client, campaign_id), campaign, _title(campaign_id, campaign))
-        if not session.quiet or not yes:
-            show_plan(plan, read_account(client, without=campaign_id), credentials)
+        with before_anything_is_sent():
+            campaign = client.campaigns.get(campaign_id)
+            plan = Plan(_people(client, campaign_id), campaign, _title(campaign_id, campaign))
+            if not session.quiet or not yes:
+                show_plan(plan, read_account(client, without=campaign_id), credentials)
         if dry_run:
             note("Dry run: nothing was changed.")
             return
@@ -68,7 +69,7 @@ def _dial(session: Session, campaign_id: str, verb: str, *, yes: bool, dry_run: 
         send = client.campaigns.start if verb == "start" else client.campaigns.resume
         _changed(session, send, campaign_id, "is running" if verb == "start" else "runs again")
     if not session.quiet and session.for_people:
-        note(f"Follow it: kataven campaigns watch {campaign_id}")
+        offer("Follow it:", f"campaigns watch {campaign_id}")
 
 
 def _people(client: KatavenClient, campaign_id: str) -> int | None:
@@ -115,7 +116,8 @@ def delete(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None
     """Delete a campaign with its contacts; the Hub refuses while it is running."""
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        campaign = client.campaigns.get(campaign_id)
+        with before_anything_is_sent():
+            campaign = client.campaigns.get(campaign_id)
         note(
             f"This deletes {_title(campaign_id, campaign)} of account {credentials.account} at "
             f"{credentials.base_url} ({credentials.source}). It cannot be undone."

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from kataven.cli.campaigns.form import form_options
+from kataven.cli.confirm import before_anything_is_sent
 from kataven.cli.contacts.problems import read_list, refuse
-from kataven.cli.output import document, note, say
+from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
 
@@ -55,9 +56,11 @@ def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
     if session.json:
         document(campaign)
         return
-    say(f"Campaign {campaign.get('id')} is a draft with {report.rows:,} contacts.")
+    status = str(campaign.get("status", "created"))
+    is_what = "a draft" if status == "draft" else printable(status)
+    say(f"Campaign {campaign.get('id')} is {is_what}, with {report.rows:,} contacts.")
     if not session.quiet:
-        note(f"Start it: kataven campaigns start {campaign.get('id')}")
+        offer("Start it:", f"campaigns start {campaign.get('id')}")
 
 
 def checked_list(form: Form) -> tuple[ContactList, ContactsReport]:
@@ -66,10 +69,11 @@ def checked_list(form: Form) -> tuple[ContactList, ContactsReport]:
     Raises:
         ContactsError: It is refused.
     """
-    contacts = read_list(form["contacts"])
-    report = check(contacts)
-    if not form["no_check"]:
-        refuse(report, allow_duplicates=form["allow_duplicates"])
+    with before_anything_is_sent():
+        contacts = read_list(form["contacts"])
+        report = check(contacts)
+        if not form["no_check"]:
+            refuse(report, allow_duplicates=form["allow_duplicates"])
     return contacts, report
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven.cli.bar import bar
-from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.render import span
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ _LONG: Final = 60
         "kataven campaigns export cmp_1 cmp_2 -o 'results-{id}.csv'",
     ],
 )
-@click.argument(
-    "campaign_ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_ids
-)
+@click.argument("campaign_ids", metavar="ID...", nargs=-1, required=True, type=CAMPAIGN_ID)
 @click.option(
     "-o",
     "--output",
@@ -79,6 +77,9 @@ def export(
             paths = [output.replace(_PLACE, campaign_id) for output in outputs]
             try:
                 summary = _export(session, client, campaign_id, paths, status, words(last_error))
+            except KeyboardInterrupt:
+                note(f"Interrupted: the same command continues the export of {campaign_id}.")
+                raise
             except KatavenError as error:
                 failure = failure_of(error)
                 if failure is None or len(ids) == 1:
@@ -125,7 +126,10 @@ def _export(
                 f"{pages:,} pages: the request quota of the account makes this take at least "
                 f"{span(seconds)}."
             )
-    with bar(f"Reading {campaign_id}", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        bar("Reading pages", quiet=session.quiet, counted=True) as show,
+    ):
 
         def progress(reached: ExportProgress) -> None:
             show(reached.pages, pages)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.notices import shown_by
-from kataven.cli.output import line, note, printable
+from kataven.cli.output import line, note, offer, printable
 from kataven.cli.render import Outcome, open_view, percent
 from kataven.errors import KatavenError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kataven.cli.render import Show, View
     from kataven.cli.session import Session
 
-__all__ = ["Followed", "follow", "going_on", "show_end"]
+__all__ = ["Followed", "follow", "say_what_goes_on", "show_end"]
 
 # Reading every contact takes a request for each 100; beyond this the quota is better spent.
 _MOST_CONTACTS: Final = 2_000
@@ -180,24 +180,39 @@ def _report_error(followed: Followed) -> None:
     note(f"Hint: {failure.advice} (exit code {failure.code:d})")
 
 
-def going_on(campaigns: list[Followed]) -> str:
+def say_what_goes_on(campaigns: list[Followed]) -> None:
     """Say what an interrupted command leaves behind, and how to act on it."""
-    lines = []
-    for followed in campaigns:
-        last = followed.last
-        if last is not None and last.terminal:
-            continue
-        state = "state unknown" if last is None else f"{last.status}, {percent(last.fraction_done)}"
-        lines.append(f"Campaign {followed.campaign_id} goes on without this command ({state}).")
-    if not lines:
-        return "Interrupted; every campaign had finished."
-    each = next(iter(campaigns)).campaign_id if len(campaigns) == 1 else "ID"
-    lines += [
-        f"  follow it again:  kataven campaigns watch {each}",
-        f"  pause it:         kataven campaigns pause {each}",
-        f"  stop it for good: kataven campaigns stop {each}",
-    ]
-    return "\n".join(lines)
+    left = [each for each in campaigns if each.last is None or not each.last.terminal]
+    if not left:
+        note("Interrupted; every campaign had finished.")
+        return
+    statuses = {each.campaign_id: "" if each.last is None else each.last.status for each in left}
+    for followed in left:
+        note(f"Campaign {followed.campaign_id} {_left_as(followed)}")
+    drafts, paused = (
+        [each for each, status in statuses.items() if status == word]
+        for word in ("draft", "paused")
+    )
+    others = [each for each in statuses if each not in drafts and each not in paused]
+    ids = " ".join(statuses)
+    offer("  follow:       ", f"campaigns watch {ids}")
+    offer("  start:        ", *(f"campaigns start {each}" for each in drafts))
+    offer("  resume:       ", *(f"campaigns resume {each}" for each in paused))
+    offer("  pause:        ", *(f"campaigns pause {each}" for each in others))
+    if stoppable := " ".join(each for each in statuses if each not in drafts):
+        offer("  stop for good:", f"campaigns stop {stoppable}")
+
+
+def _left_as(followed: Followed) -> str:
+    last = followed.last
+    if last is None:
+        return "goes on without this command; its state was not read yet."
+    share = percent(last.fraction_done)
+    if last.status == "draft":
+        return "is a draft, not started: it calls nobody."
+    if last.status == "paused":
+        return f"stays paused, at {share}."
+    return f"goes on without this command ({printable(last.status)}, {share})."
 
 
 def show_end(client: KatavenClient, campaigns: list[Followed]) -> None:
@@ -223,9 +238,9 @@ def show_end(client: KatavenClient, campaigns: list[Followed]) -> None:
     ids = " ".join(followed.campaign_id for followed in campaigns)
     results = "results.csv" if len(campaigns) == 1 else "'results-{id}.csv'"
     failed = any(each.last is not None and each.last.counts.get("failed") for each in campaigns)
-    note(f"Results:    kataven campaigns export {ids} -o {results}")
+    offer("Results:   ", f"campaigns export {ids} -o {results}")
     if failed:
-        note(f"Call again: kataven campaigns retry {ids} -o retry.csv")
+        offer("Call again:", f"campaigns retry {ids} -o retry.csv")
 
 
 def _outcomes(client: KatavenClient, campaign_id: str) -> list[Outcome]:

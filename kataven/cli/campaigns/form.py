@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
+from kataven.cli.call_settings import CALL_SETTINGS
 from kataven.cli.times import scheduled_time
 
 if TYPE_CHECKING:
@@ -71,27 +72,7 @@ _OPTIONS = (
         metavar="FILE",
         help="The contact list, a CSV file with a column phone_number ('-': standard input).",
     ),
-    click.option(
-        "--max-concurrent-calls",
-        type=click.IntRange(1, 100),
-        default=5,
-        show_default=True,
-        help="Calls of this campaign in flight at once.",
-    ),
-    click.option(
-        "--retries-per-contact",
-        type=click.IntRange(0, 5),
-        default=0,
-        show_default=True,
-        help="How often a contact is dialled again.",
-    ),
-    click.option(
-        "--retry-delay-seconds",
-        type=click.IntRange(min=60),
-        default=300,
-        show_default=True,
-        help="Seconds between two calls to one contact.",
-    ),
+    *CALL_SETTINGS,
     click.option(
         "--scheduled-at",
         metavar="TIME",

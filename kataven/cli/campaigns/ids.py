@@ -1,6 +1,7 @@
-"""Campaign ids for shell completion, as the last ``kataven campaigns list`` showed them.
+"""Campaign ids as arguments: which are refused, and how the shell completes them.
 
-Knows a cache file. Sends nothing: a completion must not use the request quota.
+Knows the cache file of the ids that the last ``kataven campaigns list`` showed. Sends nothing: a
+completion must not use the request quota.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import click
-
-__all__ = ["complete_ids", "remember"]
+__all__ = ["CAMPAIGN_ID", "remember"]
 
 _MOST: Final = 500
 
@@ -41,10 +41,34 @@ def remember(campaigns: Iterable[Mapping[str, object]]) -> None:
         path.write_text(json.dumps(dict(list(known.items())[:_MOST])), "utf-8")
 
 
-def complete_ids(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Return the remembered ids that begin with what was typed."""
+class _CampaignId(click.types.StringParamType):
+    """An id that can be part of a path of the Hub."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what cannot be an id, such as an empty variable of the shell."""
+        from kataven import _validate
+
+        try:
+            return _validate.campaign_id(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Complete the remembered ids."""
+        return _remembered(incomplete)
+
+
+CAMPAIGN_ID: Final = _CampaignId()
+
+
+def _remembered(incomplete: str) -> list[CompletionItem]:
     try:
         known = json.loads(_cache().read_text("utf-8"))
     except (OSError, ValueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kataven.campaigns.listing import incomplete
 from kataven.cli.output import fields, note
 from kataven.errors import KatavenError
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Plan", "read_account", "show_plan"]
 
 UNKNOWN: Final = "unknown"
-_POSSIBLE_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,11 @@ def read_account(client: KatavenClient, *, without: str | None = None) -> Accoun
         note(f"The call limits of the account could not be read: {error}", fg="yellow")
         limits = None
     try:
-        campaigns = client.campaigns.list().get("campaigns", [])
+        found = client.campaigns.list()
     except KatavenError as error:
         note(f"The running campaigns could not be read: {error}", fg="yellow")
         return Account(limits, None, None)
+    campaigns = found.get("campaigns", [])
     running = [
         campaign
         for campaign in campaigns
@@ -90,7 +91,7 @@ def read_account(client: KatavenClient, *, without: str | None = None) -> Accoun
         limits,
         tuple(str(campaign.get("id")) for campaign in running),
         sum(known) if len(known) == len(shares) else None,
-        len(campaigns) == _POSSIBLE_PAGE,
+        incomplete(campaigns, found.get("total")) is not None,
     )
 
 
@@ -129,6 +130,7 @@ def _settings(campaign: Mapping[str, object]) -> str:
 
 
 def _estimate(plan: Plan, account: Account) -> str:
+    from kataven.cli.contacts.estimate import calls, duration
     from kataven.contacts import estimate
 
     concurrent, retries, delay = (
@@ -152,7 +154,7 @@ def _estimate(plan: Plan, account: Account) -> str:
         calls_per_minute=_positive(limits.get("calls_per_minute")),
         daily_calls_max=_positive(limits.get("daily_calls_max")),
     )
-    return found.summary().partition(": ")[2] or found.summary()
+    return f"{calls(found)}, {duration(found)}"
 
 
 def _positive(value: object) -> int | None:

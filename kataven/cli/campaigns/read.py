@@ -5,12 +5,14 @@ Knows how campaigns and contacts look in a table. Changes nothing on the Hub.
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from kataven.cli.campaigns.ids import complete_ids, remember
+from kataven.campaigns.listing import incomplete
+from kataven.cli.campaigns.ids import CAMPAIGN_ID, remember
 from kataven.cli.output import document, fields, line, note, say, table
 from kataven.cli.session import Session, command
 
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
     from kataven import KatavenClient
 
-_POSSIBLE_PAGE = 100
+_SHOWN = 100
 _COLUMNS = ("id", "name", "status", "created_at")
+_FRACTION = re.compile(r"\.\d+")
 _CONTACT_COLUMNS = ("phone_number", "status", "attempts", "last_error", "last_attempt_at")
 
 
@@ -47,15 +50,16 @@ def list_campaigns(session: Session, status: str | None) -> None:
         for row in rows:
             line(row)
     elif rows:
-        table(_COLUMNS, [[row.get(name) for name in _COLUMNS] for row in rows])
+        table(_COLUMNS, [_cells(row, _COLUMNS) for row in rows])
     else:
         say(f"There are no campaigns{f' with the status {status}' if status else ''}.")
-    if len(found.get("campaigns", [])) == _POSSIBLE_PAGE:
-        note("The list has exactly 100 campaigns: it may be incomplete.", fg="yellow")
+    size = incomplete(found.get("campaigns", []), found.get("total"))
+    if size is not None:
+        note(f"The list has {size} campaigns: it may be incomplete.", fg="yellow")
 
 
 @command("get", json=True, examples=["kataven campaigns get cmp_1"])
-@click.argument("campaign_id", metavar="ID", shell_complete=complete_ids)
+@click.argument("campaign_id", metavar="ID", type=CAMPAIGN_ID)
 def get(session: Session, campaign_id: str) -> None:
     """Show a campaign."""
     with session.access.client() as client:
@@ -75,7 +79,7 @@ def get(session: Session, campaign_id: str) -> None:
         "kataven campaigns contacts cmp_1 --status failed --jsonl",
     ],
 )
-@click.argument("campaign_id", metavar="ID", shell_complete=complete_ids)
+@click.argument("campaign_id", metavar="ID", type=CAMPAIGN_ID)
 @click.option("--status", help="Only contacts of this status, such as failed.")
 @click.option(
     "--page",
@@ -93,9 +97,9 @@ def contacts(session: Session, campaign_id: str, status: str | None, page: int |
             for row in rows:
                 line(row)
             return
-        first = list(islice(rows, _POSSIBLE_PAGE))
+        first = list(islice(rows, _SHOWN))
         _show(first)
-        if len(first) == _POSSIBLE_PAGE and next(rows, None) is not None:
+        if len(first) == _SHOWN and next(rows, None) is not None:
             note(
                 "The first 100 are shown: --jsonl prints all, 'kataven campaigns export' writes "
                 "them to a file."
@@ -117,6 +121,16 @@ def _page(
 
 def _show(rows: Sequence[Mapping[str, object]]) -> None:
     if rows:
-        table(_CONTACT_COLUMNS, [[row.get(name) for name in _CONTACT_COLUMNS] for row in rows])
+        table(_CONTACT_COLUMNS, [_cells(row, _CONTACT_COLUMNS) for row in rows])
     else:
         say("There are no such contacts.")
+
+
+def _cells(row: Mapping[str, object], columns: Sequence[str]) -> list[object]:
+    # People do not need the nanoseconds of a time; a narrow column is folded at the space.
+    return [
+        _FRACTION.sub("", str(row[name])).replace("T", " ")
+        if name.endswith("_at") and row.get(name)
+        else row.get(name)
+        for name in columns
+    ]

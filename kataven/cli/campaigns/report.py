@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kataven.cli.bar import bar
-from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.report_page import Findings, page
 from kataven.cli.output import note, say
 from kataven.cli.session import Session, command
-from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +35,7 @@ _PAGE = 100
         "kataven campaigns report cmp_1 -o report.html --cleaned report.json",
     ],
 )
-@click.argument("campaign_id", metavar="ID", shell_complete=complete_ids)
+@click.argument("campaign_id", metavar="ID", type=CAMPAIGN_ID)
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where the page goes.")
 @click.option(
     "--cleaned",
@@ -66,13 +65,14 @@ def report(
 
 def _read(session: Session, client: KatavenClient, campaign_id: str, *, keep: bool) -> Findings:
     findings = Findings()
-    with bar("Reading contacts", quiet=session.quiet) as show:
+    with bar("Reading contacts", quiet=session.quiet, counted=True) as show:
         total = client.campaigns.list_contacts(campaign_id).get("total")
         known = total if isinstance(total, int) else None
         for contact in client.campaigns.iter_contacts(campaign_id):
             findings.add(contact, keep=keep)
             if findings.contacts % _PAGE == 0:
                 show(findings.contacts, known)
+        show(findings.contacts, findings.contacts)
     return findings
 
 
@@ -80,11 +80,11 @@ def _losses(path: str) -> Mapping[str, object]:
     try:
         losses = json.loads(Path(path).read_text("utf-8"))
     except ValueError as error:
-        raise ContactsError(
+        raise click.UsageError(
             f"{path} is not a report of 'kataven contacts clean': {error}"
         ) from None
     if not isinstance(losses, dict) or "dropped" not in losses:
-        raise ContactsError(
+        raise click.UsageError(
             f"{path} is not a report of 'kataven contacts clean': it has no key 'dropped'"
         )
     return losses

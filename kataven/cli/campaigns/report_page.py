@@ -281,12 +281,17 @@ def _time_chart(findings: Findings) -> str:
 def _attempts_chart(findings: Findings) -> str:
     if not findings.attempts:
         return "<p>The Hub sent no numbers of attempts.</p>"
+    never = findings.attempts[0, True] + findings.attempts[0, False]
+    note = f"<p class=note>Contacts that were not called: {never:,}.</p>" if never else ""
     most = max(number for number, _ in findings.attempts)
-    numbers = range(min(number for number, _ in findings.attempts), most + 1)
+    if not most:
+        return note
+    numbers = range(1, most + 1)
     columns = [
         [findings.attempts[number, True], findings.attempts[number, False]] for number in numbers
     ]
-    return _columns(columns, [str(number) for number in numbers], "contacts by number of attempts")
+    labels = [str(number) for number in numbers]
+    return _columns(columns, labels, "contacts by number of attempts") + note
 
 
 def _columns(columns: Sequence[Sequence[int]], labels: Sequence[str], what: str) -> str:

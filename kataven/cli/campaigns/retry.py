@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kataven.cli.campaigns.export import words
-from kataven.cli.campaigns.ids import complete_ids
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.run import run_list
 from kataven.cli.contacts.problems import ContactList
 from kataven.cli.output import document, note, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +34,7 @@ _CALLER = ("agent_id", "phone_number_id")
         "kataven campaigns retry cmp_1 --run --yes",
     ],
 )
-@click.argument(
-    "campaign_ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_ids
-)
+@click.argument("campaign_ids", metavar="ID...", nargs=-1, required=True, type=CAMPAIGN_ID)
 @click.option("--status", default="failed", show_default=True, help="Contacts of this status.")
 @click.option(
     "--last-error", metavar="WORD,...", help="Only contacts with one of these last errors."
@@ -70,7 +68,10 @@ def retry(
     ids = tuple(dict.fromkeys(campaign_ids))
     with session.access.client() as client:
         campaigns = [client.campaigns.get(campaign_id) for campaign_id in ids] if dial else []
-        with client.campaigns.retry_list(ids, status=status, last_error=words(last_error)) as found:
+        with (
+            refused_values(),
+            client.campaigns.retry_list(ids, status=status, last_error=words(last_error)) as found,
+        ):
             rows = found.rows
             if output is not None:
                 with Path(output).open("wb") as target:

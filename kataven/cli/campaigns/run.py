@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from kataven.cli.campaigns.create import checked_list, send_form
-from kataven.cli.campaigns.follow import Followed, follow, going_on, show_end
+from kataven.cli.campaigns.follow import Followed, follow, say_what_goes_on, show_end
 from kataven.cli.campaigns.form import form_options
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import confirm
-from kataven.cli.output import document, note
+from kataven.cli.confirm import before_anything_is_sent, confirm
+from kataven.cli.output import document, note, offer
 from kataven.cli.session import Session, command
 from kataven.errors import KatavenError, ResponseFormatError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kataven import KatavenClient
     from kataven.cli.campaigns.form import Form
     from kataven.cli.contacts.problems import ContactList
+    from kataven.cli.exit_codes import Exit
 
 __all__ = ["run", "run_list"]
 
@@ -79,7 +80,8 @@ def run_list(
         when = None if scheduled is None else scheduled.shown
         plan = Plan(people, dict(form), f"{contacts.name} ({people:,} rows)", when)
         if not session.quiet or not yes:
-            show_plan(plan, read_account(client), credentials)
+            with before_anything_is_sent():
+                show_plan(plan, read_account(client), credentials)
         if dry_run:
             note("Dry run: nothing was created, and nobody is called.")
             return 0
@@ -102,11 +104,8 @@ def _run(session: Session, client: KatavenClient, form: Form, contacts: ContactL
         note(f"Campaign {campaign_id} is created.")
     try:
         if form["scheduled_at"] is None:
-            client.campaigns.start(campaign_id)
-        code = follow(client, followed, session)
-    except KeyboardInterrupt:
-        note(going_on(followed))
-        raise
+            _start(client, campaign_id)
+        code = _follow(client, followed, session)
     except KatavenError:
         note(f"Campaign {campaign_id} exists: kataven campaigns get {campaign_id} shows its state.")
         raise
@@ -115,3 +114,22 @@ def _run(session: Session, client: KatavenClient, form: Form, contacts: ContactL
     elif session.for_people and not session.quiet:
         show_end(client, followed)
     return code
+
+
+def _start(client: KatavenClient, campaign_id: str) -> None:
+    try:
+        client.campaigns.start(campaign_id)
+    except KeyboardInterrupt:
+        note(f"Campaign {campaign_id} is created, and may have been started.")
+        offer("  look:         ", f"campaigns get {campaign_id}")
+        offer("  pause:        ", f"campaigns pause {campaign_id}")
+        offer("  stop for good:", f"campaigns stop {campaign_id}")
+        raise
+
+
+def _follow(client: KatavenClient, followed: list[Followed], session: Session) -> Exit:
+    try:
+        return follow(client, followed, session)
+    except KeyboardInterrupt:
+        say_what_goes_on(followed)
+        raise

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kataven.cli.campaigns.ids import complete_ids
-from kataven.cli.confirm import confirm
+from kataven.campaigns.listing import incomplete
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
+from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from kataven import KatavenClient
 
 _STOPPABLE: Final = ("running", "paused", "scheduled")
-_POSSIBLE_PAGE: Final = 100
 # Stopping more than one page of campaigns takes several lists; a Hub that goes on listing a stopped
 # campaign must not be asked forever.
 _ROUNDS: Final = 20
@@ -33,7 +33,7 @@ _ROUNDS: Final = 20
     json=True,
     examples=["kataven campaigns stop cmp_1", "kataven campaigns stop --all --yes"],
 )
-@click.argument("campaign_ids", metavar="[ID]...", nargs=-1, shell_complete=complete_ids)
+@click.argument("campaign_ids", metavar="[ID]...", nargs=-1, type=CAMPAIGN_ID)
 @click.option(
     "--all", "everything", is_flag=True, help="Stop every running, paused and scheduled campaign."
 )
@@ -54,10 +54,11 @@ def stop(
         raise click.UsageError("Name the campaigns to stop, or pass --all.")
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        if everything:
-            campaigns = _stoppable(client)
-        else:
-            campaigns = [client.campaigns.get(each) for each in dict.fromkeys(campaign_ids)]
+        with before_anything_is_sent():
+            if everything:
+                campaigns = _stoppable(client)
+            else:
+                campaigns = [client.campaigns.get(each) for each in dict.fromkeys(campaign_ids)]
         if not campaigns:
             say("There is nothing to stop.") if session.for_people else document({"stopped": []})
             return Exit.DONE
@@ -87,10 +88,12 @@ def stop(
 
 
 def _stoppable(client: KatavenClient) -> list[Mapping[str, object]]:
-    campaigns = client.campaigns.list().get("campaigns", [])
-    if len(campaigns) == _POSSIBLE_PAGE:
+    found = client.campaigns.list()
+    campaigns = found.get("campaigns", [])
+    size = incomplete(campaigns, found.get("total"))
+    if size is not None:
         note(
-            "The Hub listed exactly 100 campaigns: the list may be incomplete, and others may "
+            f"The Hub listed {size} campaigns: the list may be incomplete, and others may "
             "continue.",
             fg="yellow",
         )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import click
 
-from kataven.cli.campaigns.follow import Followed, follow, going_on, show_end
-from kataven.cli.campaigns.ids import complete_ids
-from kataven.cli.output import document, note
+from kataven.cli.campaigns.follow import Followed, follow, say_what_goes_on, show_end
+from kataven.cli.campaigns.ids import CAMPAIGN_ID
+from kataven.cli.output import document
 from kataven.cli.session import Session, command
 
 
@@ -19,9 +19,7 @@ from kataven.cli.session import Session, command
     jsonl=True,
     examples=["kataven campaigns watch cmp_1", "kataven campaigns watch cmp_1 cmp_2 --jsonl"],
 )
-@click.argument(
-    "campaign_ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_ids
-)
+@click.argument("campaign_ids", metavar="ID...", nargs=-1, required=True, type=CAMPAIGN_ID)
 def watch(session: Session, campaign_ids: tuple[str, ...]) -> int:
     """Follow campaigns until they finish; exit 1 if one of them did not complete.
 
@@ -38,7 +36,7 @@ def watch(session: Session, campaign_ids: tuple[str, ...]) -> int:
         try:
             code = follow(client, campaigns, session)
         except KeyboardInterrupt:
-            note(going_on(campaigns))
+            say_what_goes_on(campaigns)
             raise
         if session.json:
             ended = [client.campaigns.get(each.campaign_id) for each in campaigns]

@@ -14,7 +14,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list, refusals, show_problems
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, line, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import check as check_list
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ def check(
 
     Exits with 3 if 'kataven campaigns run' would refuse the list. Nothing is sent.
     """
-    with open_list(file) as opened, bar("Checking", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        open_list(file) as opened,
+        bar("Checking", quiet=session.quiet) as show,
+    ):
         report = check_list(opened, region=region, encoding=encoding, on_progress=show)
     refused = refusals(report, allow_duplicates=allow_duplicates)
     if session.json:
@@ -55,7 +59,8 @@ def check(
     else:
         show_problems(report, to_stdout=True)
         words = "row" if report.rows == 1 else "rows"
-        ready = "is ready" if not refused else f"has {refused:,} problems that must be corrected"
+        many = "problem" if refused == 1 else "problems"
+        ready = "is ready" if not refused else f"has {refused:,} {many} that must be corrected"
         say(f"The list ({report.rows:,} {words}) {ready}.", fg="red" if refused else "green")
     return Exit.CONTACTS if refused else Exit.DONE
 

@@ -14,7 +14,8 @@ import click
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, printable, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
+from kataven.cli.wording import as_commands
 from kataven.contacts import clean as clean_list
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ def clean(
     reason. A number is never guessed: one with several readings is dropped.
     """
     _refuse_same_file(file, output, dropped, report)
-    with open_list(file) as opened, bar("Cleaning", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        open_list(file) as opened,
+        bar("Cleaning", quiet=session.quiet) as show,
+    ):
         cleaned = clean_list(
             opened,
             region=region,
@@ -103,7 +108,7 @@ def clean(
     if session.json:
         document(counts)
         return
-    say(printable_lines(cleaned.report.summary()))
+    say(as_commands(printable_lines(cleaned.report.summary())))
     if not session.quiet:
         note(f"Written: {output}" + (f", dropped rows: {dropped}" if dropped else ""))
 

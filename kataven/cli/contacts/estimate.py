@@ -6,14 +6,21 @@ Arithmetic of ``kataven.contacts.estimate``; nothing is sent, so the account's l
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import click
 
+from kataven.cli.call_settings import call_settings
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
 from kataven.contacts import estimate as estimate_rows
+
+if TYPE_CHECKING:
+    from kataven.contacts import Estimate
+
+__all__ = ["calls", "duration", "estimate"]
 
 
 @command(
@@ -27,27 +34,7 @@ from kataven.contacts import estimate as estimate_rows
 )
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("--rows", type=click.IntRange(min=0), help="The number of contacts, without a list.")
-@click.option(
-    "--max-concurrent-calls",
-    type=click.IntRange(1, 100),
-    default=5,
-    show_default=True,
-    help="Calls in flight at once.",
-)
-@click.option(
-    "--retries-per-contact",
-    type=click.IntRange(0, 5),
-    default=0,
-    show_default=True,
-    help="How often a contact is dialled again.",
-)
-@click.option(
-    "--retry-delay-seconds",
-    type=click.IntRange(min=60),
-    default=300,
-    show_default=True,
-    help="Seconds between two calls to one contact.",
-)
+@call_settings
 @click.option(
     "--average-call-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -104,10 +91,19 @@ def estimate(
             {"contacts": found.contacts, "calls": found.calls, "duration_seconds": found.duration}
         )
         return
+    say(f"{found.contacts:,} contacts, {calls(found)}")
+    say(duration(found))
+
+
+def calls(found: Estimate) -> str:
+    """Format how many calls a list takes."""
     low, high = found.calls
-    calls = f"{low:,} calls" if low == high else f"{low:,} to {high:,} calls"
-    say(f"{found.contacts:,} contacts, {calls}")
-    say(f"{_hours(found.duration[0])} to {_hours(found.duration[1])}")
+    return f"{low:,} calls" if low == high else f"{low:,} to {high:,} calls"
+
+
+def duration(found: Estimate) -> str:
+    """Format how long a list takes."""
+    return f"{_hours(found.duration[0])} to {_hours(found.duration[1])}"
 
 
 def _hours(seconds: float) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from kataven.cli.output import note, say, table
+from kataven.cli.wording import as_commands
 from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
             found.row,
             found.column,
             found.kind,
-            found.message if found.value is None else f"{found.value!r}: {found.message}",
+            as_commands(
+                found.message if found.value is None else f"{found.value!r}: {found.message}"
+            ),
         )
         for found in report.problems[:SHOWN]
     ]

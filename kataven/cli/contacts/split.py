@@ -13,7 +13,7 @@ import click
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import split as split_list
 
 
@@ -47,7 +47,11 @@ def split(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[dict[str, object]] = []
-    with open_list(file) as opened, bar("Splitting", quiet=session.quiet) as show:
+    with (
+        refused_values(),
+        open_list(file) as opened,
+        bar("Splitting", quiet=session.quiet) as show,
+    ):
         for part in split_list(
             opened, max_bytes=max_bytes, max_rows=max_rows, encoding=encoding, on_progress=show
         ):
