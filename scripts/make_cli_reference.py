@@ -1,4 +1,4 @@
-"""Writes the reference section of docs/cli.md from the commands themselves.
+"""Writes the reference section of docs/reference/cli.md from the commands themselves.
 
 ::
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = ROOT / "docs" / "cli.md"
+NAME: Final = "docs/reference/cli.md"
+PAGE: Final = ROOT / NAME
 BEGIN: Final = "<!-- The reference: written by scripts/make_cli_reference.py -->\n"
 END: Final = "<!-- End of the reference -->\n"
 
@@ -129,19 +130,21 @@ def main() -> int:
     if wanted == present:
         return 0
     if check:
-        print("docs/cli.md is not what the commands say; run scripts/make_cli_reference.py:")
+        print(
+            "docs/reference/cli.md is not what the commands say; run scripts/make_cli_reference.py:"
+        )
         sys.stdout.writelines(
             difflib.unified_diff(
                 present.splitlines(keepends=True),
                 wanted.splitlines(keepends=True),
-                "docs/cli.md",
+                NAME,
                 "expected",
                 n=1,
             )
         )
         return 1
     PAGE.write_text(wanted, encoding="utf-8")
-    print("wrote docs/cli.md")
+    print(f"wrote {NAME}")
     return 0
 
 

@@ -5,7 +5,7 @@
 FILE is JSON or YAML, OpenAPI 3.0 or 3.1. The import applies scripts/spec/rules.yaml and keeps what
 openapi.yaml assumes wherever the document leaves it open. It reports what changes for users, which
 assumptions give way, which hand edits of openapi.yaml are dropped, and what to change in kataven/.
-The result is validated and generated from before anything is written. See docs/spec.md.
+The result is validated and generated from before anything is written. See docs/maintainers/spec.md.
 
 Exit codes: 0 nothing changes for users of kataven, 10 compatible changes, 20 breaking changes,
 1 something that the script needs is not installed, 2 wrong usage, 3 the document cannot be used.

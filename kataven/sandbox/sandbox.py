@@ -42,7 +42,7 @@ class Sandbox:
 
     Use it with ``with`` or ``async with``. Both block while it starts and stops, for less than a
     tenth of a second. It follows the Hub's documentation; where that is silent, the behaviour is
-    our choice, marked as assumed in docs/sandbox.md.
+    our choice, marked as assumed in docs/reference/sandbox.md.
 
     Args:
         time_scale: Hub seconds per real second (above 0), or ``Clock.manual()``.

@@ -2,7 +2,7 @@
 
 Knows pytest's hooks and how a test is set up and ends. It imports the embedded Hub and the clients
 only in the fixtures that need them, so a test run without these fixtures pays nothing. pytest loads
-it by itself when kataven is installed; docs/testing.md describes it.
+it by itself when kataven is installed; docs/howto/testing.md describes it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/cli.md: its reference is what the commands say, and its tables are true."""
+"""docs/reference/cli.md: its reference is what the commands say, and its tables are true."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kataven.cli.times import scheduled_time
 from tests.cli.conftest import ROOT, environment
 
 SCRIPT = "scripts/make_cli_reference.py"
-PAGE = (ROOT / "docs" / "cli.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 NOW = datetime(2026, 11, 28, 17, 0, tzinfo=UTC)
 
 
@@ -43,8 +43,8 @@ def copy(tmp_path):
     shutil.copytree(
         ROOT / "kataven", tmp_path / "kataven", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in (SCRIPT, "scripts/tools.py", "docs/cli.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in (SCRIPT, "scripts/tools.py", "docs/reference/cli.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -55,14 +55,14 @@ def test_difference_is_shown_and_then_written(copy):
     module.write_text(module.read_text().replace("Show the call", "Show all the call"))
 
     checked = make(copy, "--check")
-    page = (copy / "docs" / "cli.md").read_text()
+    page = (copy / "docs" / "reference" / "cli.md").read_text()
     written = make(copy)
 
     assert checked.returncode == 1
     assert "+Show all the call limits of the account." in checked.stdout
     assert page == PAGE
     assert written.returncode == 0
-    assert (copy / "docs" / "cli.md").read_text() == PAGE.replace(
+    assert (copy / "docs" / "reference" / "cli.md").read_text() == PAGE.replace(
         "\nShow the call", "\nShow all the call"
     )
     assert make(copy, "--check").returncode == 0
@@ -70,7 +70,7 @@ def test_difference_is_shown_and_then_written(copy):
 
 @pytest.mark.slow
 def test_page_without_the_comments_is_an_error(copy):
-    (copy / "docs" / "cli.md").write_text("# The command line\n")
+    (copy / "docs" / "reference" / "cli.md").write_text("# The command line\n")
 
     assert make(copy, "--check").returncode == 2
 

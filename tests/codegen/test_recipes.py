@@ -1,4 +1,4 @@
-"""The instructions of docs/spec.md have at most five steps, and adding an operation works as written."""
+"""The instructions of docs/maintainers/spec.md have at most five steps, and adding an operation works as written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "spec.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "maintainers" / "spec.md").read_text("utf-8")
 
 
 def _section(title: str) -> str:
@@ -40,7 +40,9 @@ def test_every_file_and_folder_that_the_page_names_exists() -> None:
     named = re.findall(r"`((?:scripts|tests|kataven|generated)/[\w./-]*)`", PAGE)
     assert len(named) > 10
     for name in named:
-        assert (ROOT / name).exists(), f"docs/spec.md names {name}, which does not exist"
+        assert (ROOT / name).exists(), (
+            f"docs/maintainers/spec.md names {name}, which does not exist"
+        )
 
 
 # The operation of the page, and another one whose name has two words, which the page's turns into.

@@ -1,4 +1,4 @@
-"""The tests of docs/testing.md run, and the page describes all fixtures and options."""
+"""The tests of docs/howto/testing.md run, and the page describes all fixtures and options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from kataven import testing
 from kataven.testing import marker
 
-TEXT = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 

@@ -50,14 +50,14 @@ def test_every_mentioned_make_target_exists(document):
 
 @pytest.mark.parametrize("client", [KatavenClient, AsyncKatavenClient])
 def test_every_client_option_is_described(client):
-    page = text("docs/configuration.md")
+    page = text("docs/reference/configuration.md")
 
     for name in inspect.signature(client).parameters:
         assert f"`{name}`" in page
 
 
 def test_every_environment_variable_is_described():
-    page = text("docs/configuration.md")
+    page = text("docs/reference/configuration.md")
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kataven").rglob("*.py"))
 
     for variable in set(re.findall(r"\bKATAVEN_[A-Z_]+\b", code)):
@@ -65,7 +65,7 @@ def test_every_environment_variable_is_described():
 
 
 def test_every_error_is_described():
-    page = text("docs/errors.md")
+    page = text("docs/reference/errors.md")
 
     for name in errors.__all__:
         assert name in page
@@ -76,7 +76,11 @@ def test_every_dependency_has_a_reason():
     project = tomllib.loads(text("pyproject.toml"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     libraries = {re.split(r"[\[<>=]", line)[0] for group in groups for line in group} - {"kataven"}
-    rows = [line for line in text("docs/dependencies.md").splitlines() if line.startswith("| ")]
+    rows = [
+        line
+        for line in text("docs/maintainers/dependencies.md").splitlines()
+        if line.startswith("| ")
+    ]
 
     missing = [name for name in libraries if not any(name in row.split("|")[1] for row in rows)]
     assert missing == []

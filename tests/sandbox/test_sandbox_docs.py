@@ -1,11 +1,11 @@
-"""The code and the tables of docs/sandbox.md are correct."""
+"""The code and the tables of docs/reference/sandbox.md are correct."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "sandbox.md"
 TEXT = PAGE.read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
