@@ -127,8 +127,10 @@ def test_run_asks_follows_and_ends_with_a_table(on_hub, columns):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("speed", [60])
-def test_readme_shows_the_actual_screen(on_hub, example_csv):
-    text = (ROOT / "README.md").read_text().partition("## From the terminal")[2]
+def test_first_look_shows_the_actual_screen(on_hub, example_csv):
+    text = (
+        (ROOT / "docs" / "start" / "first-look.md").read_text().partition("## From the terminal")[2]
+    )
     shown = text.split("```")[1].split("\n", 1)[1]
     check, run = re.findall(r"^\$ kataven (.*?)$(?:\n    (.*))?", shown, re.MULTILINE)
     (on_hub.folder / "contacts.csv").write_bytes(example_csv.read_bytes())

@@ -65,7 +65,8 @@ def test_ten_lines_call_every_contact_and_write_the_results(blocks, program, tmp
 
 
 def test_as_dict_block_passes_a_campaign_as_a_dict(blocks, program):
-    (block,) = (block for block in blocks("README.md", "python") if "as_dict" in block)
+    page = "docs/explanation/responses.md"
+    (block,) = (block for block in blocks(page, "python") if "as_dict" in block)
 
     done = program("-c", f"{block}\nkeep({{'id': 'c1', 'status': 'draft'}})")
 

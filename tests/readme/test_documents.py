@@ -86,11 +86,11 @@ def test_every_dependency_has_a_reason():
     assert missing == []
 
 
-def test_every_extra_is_in_the_readme_table():
+def test_every_extra_is_in_the_table_of_the_first_look():
     extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
 
     for extra in set(extras) - {"test", "docs", "dev"}:
-        assert f"| `{extra}` |" in text("README.md")
+        assert f"| `{extra}` |" in text("docs/start/first-look.md")
 
 
 def test_changelog_has_the_current_version():

@@ -1,4 +1,4 @@
-"""The README shows the actual output of the demo."""
+"""The first look shows the actual output of the demo."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 ENTRY = "import sys; from kataven.cli.app import main; sys.exit(main())"
 
 
-def test_readme_shows_the_actual_output_of_the_demo(blocks, program):
-    shown = next(block for block in blocks("README.md", "text") if "make demo" in block)
+def test_first_look_shows_the_actual_output_of_the_demo(blocks, program):
+    shown = next(
+        block for block in blocks("docs/start/first-look.md", "text") if "make demo" in block
+    )
     real = program("-c", ENTRY, "demo", "--speed", "1000").stdout
 
     command, first, campaign, *middle = shown.splitlines()
