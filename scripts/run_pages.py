@@ -13,9 +13,8 @@ A page runs in an empty folder, with an embedded Hub in the environment. In it
 - ``<!-- hub: seed=2 time_scale=600 -->`` sets up the Hub of the page;
 - ``sh`` is for commands that install something or run for ever: they are not run.
 
-``...`` in a page stands for any text of a line, and alone in a line for any lines. Ids of campaigns
-are translated; ports, keys and times that
-differ from run to run are not compared.
+``...`` in a page matches any text of a line, and alone in a line any lines. Ids of campaigns are
+translated; ports, keys and times that differ from run to run are not compared.
 """
 
 from __future__ import annotations
@@ -218,7 +217,7 @@ class Page:
 def _matches(shown: str, printed: str) -> bool:
     for pattern, name in _VARYING:
         shown, printed = pattern.sub(name, shown), pattern.sub(name, printed)
-    # A line of its own stands for any number of lines.
+    # A line of its own matches any number of lines.
     wanted = "(?:.*\n)*".join(
         ".*".join(re.escape(part) for part in lines.split("..."))
         for lines in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)

@@ -126,11 +126,13 @@ def test_every_command_that_a_page_names_exists_with_its_options():
                 continue
             lines = text.replace("\\\n", " ").splitlines()
             for line in lines:
-                found = re.search(r"(?:^|[ /(])(kataven [a-z].*)", line.removeprefix("$ "))
+                found = re.search(r"(?:^|[ /(])(kataven [a-z].*)", line.partition(" #")[0])
                 if not found or line.startswith(("Results:", "Call again:")):
                     continue
-                words = shlex.split(found[1].split("#")[0].split("|")[0].split(";")[0])
-                names = next(n for n in (tuple(words[:3]), tuple(words[:2])) if n in known)
+                words = shlex.split(found[1].split("|")[0].split(";")[0])
+                both = (tuple(words[:3]), tuple(words[:2]))
+                names = next((name for name in both if name in known), None)
+                assert names, f"{path.name}: {line}"
                 options = {
                     option for each in known[names].params for option in (*each.opts, "--help")
                 }
