@@ -9,6 +9,7 @@ an error.
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import re
 import sys
@@ -61,6 +62,7 @@ _INTERNAL: Final = re.compile(
 )
 
 
+@functools.cache
 def _is_foreign(target: str) -> bool:
     head, last = target.partition(".")[0], target.rpartition(".")[2]
     # Generics are cut at their commas, as in "Mapping[str": the name comes before the bracket.
@@ -101,11 +103,16 @@ def resolve(
                 env, node["refdoc"], app.builder, "obj", name, node, content
             )
             return found
+    if _is_foreign(target):
+        return content
     for name in domain.objects:
         # The type of an attribute that is documented, but that is not a public name.
         if name.startswith("kataven.") and name.endswith(f".{last}"):
-            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
-    return content if _is_foreign(target) else None
+            other: nodes.Element | None = domain.resolve_xref(
+                env, node["refdoc"], app.builder, "obj", name, node, content
+            )
+            return other
+    return None
 
 
 def hide_internal(
