@@ -4,10 +4,11 @@
 
     python scripts/make_pictures.py            every set
     python scripts/make_pictures.py cli report only these
+    python scripts/make_pictures.py page --all FOLDER   every view of a set, to look at
 
-A set is a module of scripts/pictures/ whose ``make(folder)`` writes its files and returns them. The
-pictures show real programs on an embedded Hub. They are looked at by a person, so nothing compares
-them.
+A set is a module of scripts/pictures/ whose ``make(folder)`` writes its files and returns them; its
+``make_all(folder)``, if it has one, writes every view, width and colour scheme. The pictures show
+real programs on an embedded Hub. They are looked at by a person, so nothing compares them.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ def main() -> int:
     """Make the sets that are named; return 0."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="default: every set")
-    names = parser.parse_args().sets or SETS
+    parser.add_argument("--all", metavar="FOLDER", type=Path, help="write every view there")
+    given = parser.parse_args()
+    folder = given.all or FOLDER
     sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
-    FOLDER.mkdir(exist_ok=True)
-    for name in names:
-        for path in importlib.import_module(f"pictures.{name}").make(FOLDER):
-            print(f"wrote {path.relative_to(ROOT)} ({path.stat().st_size:,} bytes)")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in given.sets or SETS:
+        module = importlib.import_module(f"pictures.{name}")
+        make = getattr(module, "make_all", module.make) if given.all else module.make
+        for path in make(folder):
+            print(f"wrote {path} ({path.stat().st_size:,} bytes)")
     return 0
 
 
