@@ -1,0 +1,289 @@
+"""What the page shows: the state of the Hub in words, numbers and widths of bars.
+
+Knows what a person wants to see, and finishes every text, so that the first HTML and each update
+agree and the script in the browser only fills it in. Must not know HTML or HTTP. Nothing here looks
+at each contact of a campaign.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from kataven.sandbox.model import outcomes, states
+from kataven.sandbox.page import formats
+from kataven.sandbox.page.calls import Calls
+from kataven.sandbox.page.rates import Rates, done
+
+if TYPE_CHECKING:
+    from kataven.sandbox.http.faults import Faults
+    from kataven.sandbox.http.request_log import RequestLog
+    from kataven.sandbox.model.accounts import Account, Key
+    from kataven.sandbox.model.campaign import Campaign
+    from kataven.sandbox.model.engine import Engine
+
+# The fields of one thing that is shown: texts, and bools for parts that are shown or hidden.
+Fields: TypeAlias = dict[str, str | bool]
+
+# The width of a bar.
+FULL: Final = 1000
+_PRIMARY: Final = {
+    states.DRAFT: ("start", "Start"),
+    states.SCHEDULED: ("start", "Start now"),
+    states.RUNNING: ("pause", "Pause"),
+    states.PAUSED: ("resume", "Resume"),
+}
+_SHOWN_TWICE: Final = 100
+_LIMIT_NAMES: Final = {
+    "per_minute": "Requests in a minute",
+    "per_hour": "Requests in an hour",
+    "per_day": "Requests in a day",
+    "concurrent": "Requests in flight",
+    "concurrent_max": "Calls in flight",
+    "calls_per_minute": "Calls in a minute",
+    "daily_calls_max": "Calls in a day",
+    "daily_minutes_max": "Minutes talked in a day",
+}
+
+
+class View:
+    """Describes a Hub.
+
+    Args:
+        engine: The Hub.
+        faults: Its scripted faults.
+        requests: The requests that came.
+    """
+
+    def __init__(self, engine: Engine, faults: Faults, requests: RequestLog) -> None:
+        self._engine = engine
+        self._faults = faults
+        self._requests = requests
+        self._rates = Rates()
+        self.calls = Calls(engine)
+
+    def state(self, account: str | None, campaign_id: str | None) -> dict[str, Any]:
+        """Return everything that changes by itself.
+
+        Args:
+            account: Only this account, or None for all.
+            campaign_id: The campaign that is shown in detail, or None.
+        """
+        now = self._engine.catch_up()
+        read = self.calls.catch_up()
+        every = [one for each in self._engine.accounts for one in each.campaigns.values()]
+        self._rates.forget(set(every))
+        # The newest first, as in every list of the page.
+        every.sort(key=lambda one: one.key, reverse=True)
+        shown = [one for one in every if account in {None, one.account}]
+        detail = next((one for one in every if one.id == campaign_id), None)
+        return {
+            "hub": self._hub(now, every),
+            "accounts": self.account_names(),
+            "campaigns": [self._row(one, now) for one in shown],
+            "campaign": None if detail is None else self._detail(detail, now),
+            "limits": self._limits(account, now),
+            "faults": [_fault(place, one) for place, one in enumerate(self._faults.all())],
+            "twice": self._twice(complete=read),
+            "marks": {"journal": self.calls.last, "requests": self._requests.changes},
+        }
+
+    def account_names(self) -> list[str]:
+        """Return the names of all accounts, those with keys first."""
+        with_key = [key.account for key in self._engine.accounts.keys.values() if not key.revoked]
+        return list(dict.fromkeys([*with_key, *(one.name for one in self._engine.accounts)]))
+
+    def keys(self) -> list[Key]:
+        """Return the valid keys, oldest first."""
+        return [key for key in self._engine.accounts.keys.values() if not key.revoked]
+
+    def name_of(self, campaign_id: str) -> str:
+        """Return the name of a campaign, or its id if it was deleted."""
+        for account in self._engine.accounts:
+            campaign = account.campaigns.get(campaign_id)
+            if campaign is not None:
+                return formats.short(campaign.settings.name)
+        return campaign_id
+
+    def _hub(self, now: int, campaigns: list[Campaign]) -> Fields:
+        clock = self._engine.time.clock
+        manual = clock.scale is None
+        going = {states.RUNNING, states.SCHEDULED}
+        running = sum(one.status == states.RUNNING for one in campaigns)
+        in_flight = sum(one.in_flight for one in campaigns)
+        if manual:
+            scale, why_not = "The clock is manual: it moves when you move it", ""
+        else:
+            scale = f"Runs at {clock.label} times real time"
+            why_not = f"Only a manual clock can be moved; this one runs by itself, {clock.label}×"
+        ends = any(one.status in going for one in campaigns)
+        why_not_end = why_not or ("" if ends else "No campaign is running or scheduled")
+        return {
+            "now": formats.time_of_day(now),
+            "date": formats.day_and_time(now)[:10],
+            "scale": scale,
+            "speed": "manual" if manual else f"{clock.label}×",
+            "manual": manual,
+            "scaled": not manual,
+            "why_not": why_not,
+            "no_advance": _word(off=not manual),
+            "why_not_end": why_not_end,
+            "no_end": _word(off=bool(why_not_end)),
+            "campaigns": f"{len(campaigns):,}",
+            "running": f"{running:,} running",
+            "summary": (
+                f"{formats.count(len(campaigns), 'campaign')}, {running:,} running, "
+                f"{formats.count(in_flight, 'call')} in flight"
+            ),
+            "faults": f"{len(self._faults.all()):,}",
+            "has_faults": bool(self._faults.all()),
+        }
+
+    def _row(self, campaign: Campaign, now: int) -> Fields:
+        pending, in_progress, completed, failed, cancelled = campaign.roster.counts
+        total = len(campaign.roster)
+        finished = done(campaign)
+        per_minute = self._rates.per_minute(campaign, now)
+        left = total - finished
+        eta = "–"  # noqa: RUF001
+        if per_minute:
+            eta = formats.span(round(left / per_minute * 60 * 1_000_000_000))
+        action, label = _PRIMARY.get(campaign.status, ("", ""))
+        status = campaign.status
+        name = formats.short(campaign.settings.name)
+        percent = f"{100 * finished // total if total else 100} %"
+        return {
+            "key": campaign.id,
+            "name": name,
+            "link": f"#/campaigns/{campaign.id}",
+            "account": campaign.account,
+            "status": status,
+            "percent": percent,
+            "done": f"{finished:,} of {total:,}",
+            "progress": f"{percent} done: {completed:,} completed, {failed:,} failed, "
+            f"{in_progress:,} in progress, {cancelled:,} cancelled, {pending:,} pending",
+            **_segments(total, completed, failed, in_progress, cancelled),
+            "pending": f"{pending:,}",
+            "in_progress": f"{in_progress:,}",
+            "completed": f"{completed:,}",
+            "failed": f"{failed:,}",
+            "cancelled": f"{cancelled:,}",
+            "calls": f"{campaign.in_flight:,} of {campaign.settings.max_concurrent_calls:,}",
+            "rate": "–" if per_minute is None else formats.rate(per_minute),  # noqa: RUF001
+            "eta": eta,
+            "primary": action,
+            "primary_text": label,
+            "primary_label": f"{label} {name}",
+            "has_primary": bool(action),
+            "stop_label": f"Stop {name}",
+            "why_no_stop": _why_not("stop", status),
+            "no_stop": _word(off=bool(_why_not("stop", status))),
+            "delete_label": f"Delete {name}",
+            "why_no_delete": _why_not("delete", status),
+            "no_delete": _word(off=bool(_why_not("delete", status))),
+        }
+
+    def _detail(self, campaign: Campaign, now: int) -> Fields:
+        settings = campaign.settings
+        error = campaign.roster.error
+        errors = " · ".join(
+            f"{word} {error.count(code):,}"
+            for code, word in enumerate(outcomes.WORDS)
+            if error.count(code)
+        )
+        ends = campaign.status in {states.RUNNING, states.SCHEDULED}
+        manual = self._engine.time.clock.scale is None
+        return {
+            **self._row(campaign, now),
+            "created": formats.day_and_time(campaign.created_ns),
+            "scheduled": formats.day_and_time(settings.scheduled_ns),
+            "started": formats.day_and_time(campaign.started_ns),
+            "ended": formats.day_and_time(campaign.completed_ns),
+            "agent": formats.short(settings.agent_id),
+            "from": formats.short(settings.phone_number_id),
+            "retries": formats.count(settings.retries_per_contact, "retry", "retries")
+            + (
+                f" after {formats.span(settings.retry_delay_seconds * 1_000_000_000)}"
+                if settings.retries_per_contact
+                else ""
+            ),
+            "errors": errors or "none",
+            "total": f"{len(campaign.roster):,}",
+            "number_of_calls": f"{self.calls.number_of(campaign.id):,}",
+            # Changes when a contact changed, so that the browser reads its page again.
+            "mark": f"{campaign.roster.counts} {campaign.in_flight} {self.calls.last}",
+            "can_run_to_end": ends and manual,
+        }
+
+    def _limits(self, account: str | None, now: int) -> list[Fields]:
+        limits = self._engine.accounts.call_limits
+        rows: list[Fields] = []
+        for one in self._engine.accounts:
+            if account not in {None, one.name}:
+                continue
+            calls = {"concurrent_max": one.in_flight, **one.calls.used(now)}
+            for name, use in one.requests.usage(now).items():
+                rows.append(_limit(one, name, use["used"], use["limit"]))
+            for name, used in calls.items():
+                rows.append(_limit(one, name, used, limits[name]))
+        return rows
+
+    def _twice(self, *, complete: bool) -> dict[str, Any]:
+        twice = self.calls.twice
+        rows: list[Fields] = [
+            {
+                "key": number,
+                "number": number,
+                "text": f"{len(campaigns)} first attempts, from "
+                + ", ".join(self.name_of(one) for one in dict.fromkeys(campaigns)),
+            }
+            for number, campaigns in list(twice.items())[:_SHOWN_TWICE]
+        ]
+        text = f"{formats.count(len(twice), 'number')} called twice" if twice else ""
+        if len(twice) > _SHOWN_TWICE:
+            text += f", the first {_SHOWN_TWICE} of them below"
+        if not complete:
+            text = f"{text or 'No number called twice so far'}; still reading the journal"
+        return {"text": text, "count": f"{len(twice):,}", "found": bool(twice), "rows": rows}
+
+
+def _word(*, off: bool) -> str:
+    return "true" if off else "false"
+
+
+def _why_not(action: str, status: str) -> str:
+    allowed = (
+        states.may_delete(status)
+        if action == "delete"
+        else states.next_status(action, status) is not None
+    )
+    return "" if allowed else states.conflict_text(action, status)
+
+
+def _segments(total: int, *counts: int) -> Fields:
+    """Return where each part of a bar begins and how wide it is."""
+    fields: Fields = {}
+    at = 0
+    for name, count in zip("abcd", counts, strict=True):
+        begin = at * FULL // total if total else 0
+        at += count
+        end = at * FULL // total if total else 0
+        fields[f"x_{name}"] = str(begin)
+        # One contact of a hundred thousand is still seen.
+        fields[f"w_{name}"] = str(max(end - begin, 2 if count else 0))
+    return fields
+
+
+def _limit(account: Account, name: str, used: int, limit: int | None) -> Fields:
+    share = 0 if limit is None else min(FULL, used * FULL // limit)
+    return {
+        "key": f"{account.name} {name}",
+        "account": account.name,
+        "name": _LIMIT_NAMES[name],
+        "text": f"{used:,} of {limit:,}" if limit is not None else f"{used:,}, no limit",
+        "width": str(share),
+        "full": limit is not None and used >= limit,
+    }
+
+
+def _fault(place: int, fault: Any) -> Fields:
+    return {"key": str(place), "match": fault.match}
