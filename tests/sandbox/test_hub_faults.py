@@ -471,7 +471,7 @@ def test_other_processes_script_faults_and_move_the_clock_over_http(hub, http):
         ("POST", "advance", b'{"seconds": NaN}', 400),
         ("POST", "advance", b'{"seconds": true}', 400),
         ("GET", "advance", b"", 405),
-        ("GET", "faults", b"", 405),
+        ("PUT", "faults", b"", 405),
         ("POST", "journal", b"", 405),
         ("GET", "journal?after=x", b"", 400),
         ("GET", "elsewhere", b"", 404),

@@ -79,7 +79,7 @@ class App:
         self.hub_time_is_waited_for = False
         self._clock = engine.time.clock
         self._operations = Operations(engine, feeds, on_work)
-        self._control = Control(engine, faults, advance)
+        self.control = Control(engine, feeds, advance, faults, requests)
         self._stopping = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +113,7 @@ class App:
             try:
                 request.check_head()
                 if record is None:
-                    await writer.send(await self._control.handle(request))
+                    await writer.send(await self.control.handle(request))
                 else:
                     await self._handle(request, writer, record)
             except Refused as refused:

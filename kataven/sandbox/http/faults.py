@@ -254,13 +254,20 @@ class Faults:
             self._faults.append(fault)
         return fault
 
+    def all(self) -> list[Fault]:
+        """Return the faults, in the order in which they were added.
+
+        It stays readable when the Hub is closed.
+        """
+        with self._lock:
+            return list(self._faults)
+
     def unused(self) -> list[Fault]:
         """Return the faults that no request got so far, in the order in which they were added.
 
         It stays readable when the Hub is closed.
         """
-        with self._lock:
-            return [fault for fault in self._faults if not fault.used]
+        return [fault for fault in self.all() if not fault.used]
 
     def clear(self) -> None:
         """Remove all faults. A stream that already got one keeps it."""

@@ -69,7 +69,7 @@ class Request:
         Raises:
             HttpRefused: 400, it is not an integer from 0.
         """
-        text = self._first("page")
+        text = self.text("page")
         if text is None:
             return 0
         if _PAGE.fullmatch(text) is None:
@@ -78,7 +78,7 @@ class Request:
 
     def contact_status(self) -> str | None:
         """Return the query's ``status``; None if it is missing or empty."""
-        return self._first("status") or None
+        return self.text("status") or None
 
     def number(self, name: str, default: int) -> int:
         """Return an integer of the query, or the default if it is missing.
@@ -86,7 +86,7 @@ class Request:
         Raises:
             HttpRefused: 400, it is not an integer from 0.
         """
-        text = self._first(name)
+        text = self.text(name)
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) <= 15):
@@ -136,7 +136,12 @@ class Request:
                 raise HttpRefused(400, f"the body is longer than {at_most:,} bytes")
         return bytes(data)
 
-    def _first(self, name: str) -> str | None:
+    def text(self, name: str) -> str | None:
+        """Return the first value of a name in the query, or None if it is missing.
+
+        Raises:
+            HttpRefused: 400, the query is malformed.
+        """
         try:
             pairs = parse_qsl(
                 self._query.decode("ascii"),

@@ -28,6 +28,8 @@ DEFAULT_CALL_LIMITS: Final[Mapping[str, int]] = MappingProxyType(
         "daily_minutes_max": 1_000_000,
     }
 )
+# A limit that is off counts up to this, so that a Hub that runs for days does not fill the memory.
+_MAX_COUNTED: Final = 100_000
 # Each window: its option, its name in the text of a 429, and its length.
 _WINDOWS: Final = (
     ("per_minute", "per-minute", MINUTE),
@@ -101,20 +103,20 @@ class RequestLimiter:
     """
 
     def __init__(self, limits: Mapping[str, int | None]) -> None:
+        self._limits = limits
         self._concurrent = limits.get("concurrent")
         self._in_flight = 0
-        self._windows: list[tuple[str, int, int, deque[int]]] = []
+        self._windows: list[tuple[str, int | None, int, deque[int]]] = []
         for name, word, length in _WINDOWS:
             limit = limits.get(name)
-            if limit is not None:
-                self._windows.append((word, limit, length, deque()))
+            times = deque[int](maxlen=_MAX_COUNTED if limit is None else None)
+            self._windows.append((word, limit, length, times))
 
     def exceeded(self, now: int) -> Exceeded | None:
         """Return the limit that another request would exceed, or None."""
-        for word, limit, length, times in self._windows:
-            while times and times[0] <= now - length:
-                times.popleft()
-            if len(times) >= limit:
+        self._expire(now)
+        for word, limit, _, times in self._windows:
+            if limit is not None and len(times) >= limit:
                 return Exceeded(f"rate_limited: {word} ({limit}) exceeded", is_window=True)
         if self._concurrent is not None and self._in_flight >= self._concurrent:
             text = f"rate_limited: concurrent ({self._concurrent}) exceeded"
@@ -140,6 +142,25 @@ class RequestLimiter:
         for _, _, _, times in self._windows:
             if began in times:
                 times.remove(began)
+
+    def usage(self, now: int) -> dict[str, dict[str, int | None]]:
+        """Return each limit (``limit``, None if it is off) and how much of it is ``used``."""
+        self._expire(now)
+        used = [len(times) for _, _, _, times in self._windows] + [self._in_flight]
+        return {
+            name: {"limit": self._limits.get(name), "used": count}
+            for name, count in zip(DEFAULT_LIMITS, used, strict=True)
+        }
+
+    def forget(self) -> None:
+        """Forget the requests of the windows. Those in flight keep their slots."""
+        for _, _, _, times in self._windows:
+            times.clear()
+
+    def _expire(self, now: int) -> None:
+        for _, _, length, times in self._windows:
+            while times and times[0] <= now - length:
+                times.popleft()
 
 
 class CallLimiter:
@@ -189,6 +210,15 @@ class CallLimiter:
         if self._talked >= self._daily_talk:
             return "Daily minute budget exhausted"
         return None
+
+    def used(self, now: int) -> dict[str, int]:
+        """Return how much of each limit is used, minutes rounded down."""
+        self._expire(now)
+        return {
+            "calls_per_minute": len(self._minute),
+            "daily_calls_max": len(self._day),
+            "daily_minutes_max": self._talked // MINUTE,
+        }
 
     def _expire(self, now: int) -> None:
         minute, day, talks = self._minute, self._day, self._talks
