@@ -7,15 +7,17 @@ at each contact of a campaign.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from kataven.sandbox.http.control import writing
 from kataven.sandbox.model import outcomes, states
 from kataven.sandbox.page import formats
-from kataven.sandbox.page.calls import Calls
 from kataven.sandbox.page.rates import Rates, done
+from kataven.sandbox.page.twice import Twice
 
 if TYPE_CHECKING:
-    from kataven.sandbox.http.faults import Faults
+    from kataven.sandbox.http.faults import Fault, Faults
     from kataven.sandbox.http.request_log import RequestLog
     from kataven.sandbox.model.accounts import Account, Key
     from kataven.sandbox.model.campaign import Campaign
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # The fields of one thing that is shown: texts, and bools for parts that are shown or hidden.
 Fields: TypeAlias = dict[str, str | bool]
 
+# The statuses from which a campaign ends by itself.
+_GOING: Final = frozenset({states.RUNNING, states.SCHEDULED})
 # The width of a bar.
 FULL: Final = 1000
 _PRIMARY: Final = {
@@ -32,7 +36,9 @@ _PRIMARY: Final = {
     states.RUNNING: ("pause", "Pause"),
     states.PAUSED: ("resume", "Resume"),
 }
+_NO_DETAIL: Final[Fields] = {"found": False, "gone": True}
 _SHOWN_TWICE: Final = 100
+_NOT_EFFECTS: Final = frozenset({"match", "times", "after", "fired", "left", "allow_unused"})
 _LIMIT_NAMES: Final = {
     "per_minute": "Requests in a minute",
     "per_hour": "Requests in an hour",
@@ -59,7 +65,7 @@ class View:
         self._faults = faults
         self._requests = requests
         self._rates = Rates()
-        self.calls = Calls(engine)
+        self._twice = Twice()
 
     def state(self, account: str | None, campaign_id: str | None) -> dict[str, Any]:
         """Return everything that changes by itself.
@@ -69,7 +75,7 @@ class View:
             campaign_id: The campaign that is shown in detail, or None.
         """
         now = self._engine.catch_up()
-        read = self.calls.catch_up()
+        self._twice.read(self._engine.calls(None))
         every = [one for each in self._engine.accounts for one in each.campaigns.values()]
         self._rates.forget(set(every))
         # The newest first, as in every list of the page.
@@ -77,20 +83,25 @@ class View:
         shown = [one for one in every if account in {None, one.account}]
         detail = next((one for one in every if one.id == campaign_id), None)
         return {
-            "hub": self._hub(now, every),
+            "hub": self._hub(now, every, empty=not shown),
             "accounts": self.account_names(),
             "campaigns": [self._row(one, now) for one in shown],
-            "campaign": None if detail is None else self._detail(detail, now),
+            "campaign": _NO_DETAIL if detail is None else self._detail(detail, now),
             "limits": self._limits(account, now),
             "faults": [_fault(place, one) for place, one in enumerate(self._faults.all())],
-            "twice": self._twice(complete=read),
-            "marks": {"journal": self.calls.last, "requests": self._requests.changes},
+            "twice": self._called_twice(),
+            "marks": {"journal": self._engine.last_entry(), "requests": self._requests.changes},
         }
 
     def account_names(self) -> list[str]:
         """Return the names of all accounts, those with keys first."""
         with_key = [key.account for key in self._engine.accounts.keys.values() if not key.revoked]
         return list(dict.fromkeys([*with_key, *(one.name for one in self._engine.accounts)]))
+
+    @property
+    def first_key(self) -> str:
+        """The first valid key; the first of all if each was revoked."""
+        return next((key.token for key in self.keys()), self._engine.first_key)
 
     def keys(self) -> list[Key]:
         """Return the valid keys, oldest first."""
@@ -104,10 +115,10 @@ class View:
                 return formats.short(campaign.settings.name)
         return campaign_id
 
-    def _hub(self, now: int, campaigns: list[Campaign]) -> Fields:
+    def _hub(self, now: int, campaigns: list[Campaign], *, empty: bool) -> Fields:
         clock = self._engine.time.clock
         manual = clock.scale is None
-        going = {states.RUNNING, states.SCHEDULED}
+        faults = self._faults.all()
         running = sum(one.status == states.RUNNING for one in campaigns)
         in_flight = sum(one.in_flight for one in campaigns)
         if manual:
@@ -115,7 +126,7 @@ class View:
         else:
             scale = f"Runs at {clock.label} times real time"
             why_not = f"Only a manual clock can be moved; this one runs by itself, {clock.label}×"
-        ends = any(one.status in going for one in campaigns)
+        ends = any(one.status in _GOING for one in campaigns)
         why_not_end = why_not or ("" if ends else "No campaign is running or scheduled")
         return {
             "now": formats.time_of_day(now),
@@ -134,8 +145,12 @@ class View:
                 f"{formats.count(len(campaigns), 'campaign')}, {running:,} running, "
                 f"{formats.count(in_flight, 'call')} in flight"
             ),
-            "faults": f"{len(self._faults.all()):,}",
-            "has_faults": bool(self._faults.all()),
+            "has_accounts": len(self.account_names()) > 1,
+            "has_campaigns": not empty,
+            "is_empty": empty,
+            "faults": f"{len(faults):,}",
+            "has_faults": bool(faults),
+            "no_faults": not faults,
         }
 
     def _row(self, campaign: Campaign, now: int) -> Fields:
@@ -190,10 +205,11 @@ class View:
             for code, word in enumerate(outcomes.WORDS)
             if error.count(code)
         )
-        ends = campaign.status in {states.RUNNING, states.SCHEDULED}
         manual = self._engine.time.clock.scale is None
         return {
             **self._row(campaign, now),
+            "found": True,
+            "gone": False,
             "created": formats.day_and_time(campaign.created_ns),
             "scheduled": formats.day_and_time(settings.scheduled_ns),
             "started": formats.day_and_time(campaign.started_ns),
@@ -208,10 +224,10 @@ class View:
             ),
             "errors": errors or "none",
             "total": f"{len(campaign.roster):,}",
-            "number_of_calls": f"{self.calls.number_of(campaign.id):,}",
+            "number_of_calls": f"{len(self._engine.calls(campaign.id)):,}",
             # Changes when a contact changed, so that the browser reads its page again.
-            "mark": f"{campaign.roster.counts} {campaign.in_flight} {self.calls.last}",
-            "can_run_to_end": ends and manual,
+            "mark": f"{campaign.roster.counts} {len(self._engine.calls(campaign.id))}",
+            "can_run_to_end": manual and campaign.status in _GOING,
         }
 
     def _limits(self, account: str | None, now: int) -> list[Fields]:
@@ -222,13 +238,17 @@ class View:
                 continue
             calls = {"concurrent_max": one.in_flight, **one.calls.used(now)}
             for name, use in one.requests.usage(now).items():
-                rows.append(_limit(one, name, use["used"], use["limit"]))
+                rows.append(_limit(one, name, use["used"] or 0, use["limit"]))
             for name, used in calls.items():
                 rows.append(_limit(one, name, used, limits[name]))
         return rows
 
-    def _twice(self, *, complete: bool) -> dict[str, Any]:
-        twice = self.calls.twice
+    def was_called_twice(self, number: str | None) -> bool:
+        """Return whether a number got two first attempts."""
+        return number in self._twice.numbers
+
+    def _called_twice(self) -> dict[str, Any]:
+        twice = self._twice.numbers
         rows: list[Fields] = [
             {
                 "key": number,
@@ -236,14 +256,13 @@ class View:
                 "text": f"{len(campaigns)} first attempts, from "
                 + ", ".join(self.name_of(one) for one in dict.fromkeys(campaigns)),
             }
-            for number, campaigns in list(twice.items())[:_SHOWN_TWICE]
+            for number, campaigns in islice(twice.items(), _SHOWN_TWICE)
         ]
         text = f"{formats.count(len(twice), 'number')} called twice" if twice else ""
         if len(twice) > _SHOWN_TWICE:
             text += f", the first {_SHOWN_TWICE} of them below"
-        if not complete:
-            text = f"{text or 'No number called twice so far'}; still reading the journal"
-        return {"text": text, "count": f"{len(twice):,}", "found": bool(twice), "rows": rows}
+        count, found = f"{len(twice):,}", bool(twice)
+        return {"text": text, "count": count, "found": found, "none": not found, "rows": rows}
 
 
 def _word(*, off: bool) -> str:
@@ -285,5 +304,19 @@ def _limit(account: Account, name: str, used: int, limit: int | None) -> Fields:
     }
 
 
-def _fault(place: int, fault: Any) -> Fields:
-    return {"key": str(place), "match": fault.match}
+def _fault(place: int, fault: Fault) -> Fields:
+    given = writing.fault(fault)
+    effect = ", ".join(
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
+        for name, value in given.items()
+        if name not in _NOT_EFFECTS
+    )
+    after = f", after the first {fault.after:,}" if fault.after else ""
+    left = "every time" if fault.times is None else f"{fault.times - fault.used:,} left"
+    return {
+        "key": str(place),
+        "match": fault.match,
+        "effect": formats.short(effect) + after,
+        "fired": f"Fired {formats.count(fault.used, 'time')}",
+        "left": left,
+    }
