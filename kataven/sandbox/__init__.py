@@ -9,10 +9,10 @@ imports nothing of the SDK, so that it can prove the SDK wrong. Starting one nee
 
 from __future__ import annotations
 
-from kataven.sandbox.calls import Call
 from kataven.sandbox.client_clock import AsyncClientClock, ClientClock
 from kataven.sandbox.http.faults import Fault, Faults
 from kataven.sandbox.http.request_log import HubRequest
+from kataven.sandbox.model.calls import Call
 from kataven.sandbox.model.clock import Clock
 from kataven.sandbox.model.journal import JournalAction, JournalEntry
 from kataven.sandbox.model.outcome_rules import NewCall, OutcomeFunction

@@ -173,10 +173,9 @@ class HubThread:
             )
             raise OSError(msg) from error
 
-    def closed_journal(self) -> Callable[[], list[tuple[int, JournalRow]]]:
+    def closed_journal(self) -> Callable[[int, int], list[tuple[int, JournalRow]]]:
         """Return what reads the journal when the Hub is closed, and keeps only the database."""
-        store = self._running.engine.store
-        return lambda: store.journal(0, -1)
+        return self._running.engine.store.journal
 
     def _submit(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
         async def run() -> T:

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
-from kataven.sandbox.model import outcomes
-from kataven.sandbox.model.outcome_rules import NewCall, OutcomeFunction, check_key
+from kataven.sandbox.model.outcome_rules import OutcomeFunction
 from kataven.sandbox.model.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kataven.sandbox.hub import HubThread
 
 
@@ -46,9 +43,6 @@ class Outcomes(MutableMapping[str, Outcome | OutcomeFunction]):
         return self._all()[key]
 
     def __setitem__(self, key: str, value: Outcome | OutcomeFunction) -> None:
-        check_key(key)
-        if not callable(value):
-            outcomes.code_of(value)
         self._running().call(lambda engine: engine.set_outcome(key, value))
 
     def __delitem__(self, key: str) -> None:
@@ -63,22 +57,3 @@ class Outcomes(MutableMapping[str, Outcome | OutcomeFunction]):
 
     def _all(self) -> dict[str, Outcome | OutcomeFunction]:
         return self._running().call(lambda engine: engine.outcomes.all())
-
-
-def script(words: Sequence[Outcome]) -> OutcomeFunction:
-    """Return the function that gives successive attempts these outcomes.
-
-    Raises:
-        ValueError: It is not a list of outcomes.
-    """
-    if isinstance(words, str) or not words:
-        msg = f"a script is a list of outcomes, such as ['busy', 'answered'], not {words!r}"
-        raise ValueError(msg)
-    script = tuple(words)
-    for word in script:
-        outcomes.code_of(word)
-
-    def outcome(call: NewCall) -> Outcome | None:
-        return script[call.attempt - 1] if call.attempt <= len(script) else None
-
-    return outcome

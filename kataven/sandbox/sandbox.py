@@ -18,20 +18,21 @@ from os import PathLike
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from kataven.sandbox.calls import Call, calls_of, not_called_once
 from kataven.sandbox.client_clock import AsyncClientClock, ClientClock
 from kataven.sandbox.http.faults import Faults
 from kataven.sandbox.http.request_log import HubRequest, RequestLog
 from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model.calls import Call, CallHistory
 from kataven.sandbox.model.campaign import CampaignFields, ContactFields  # noqa: TC001
 from kataven.sandbox.model.clock import Clock
 from kataven.sandbox.model.journal import JournalEntry, JournalRow
 from kataven.sandbox.model.limits import DEFAULT_LIMITS, checked_call_limits, checked_limits
+from kataven.sandbox.model.outcome_rules import Script
 from kataven.sandbox.model.outcomes import Outcome  # noqa: TC001
-from kataven.sandbox.outcomes import Outcomes, script
+from kataven.sandbox.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from kataven.sandbox.hub import HubThread, RunningHub
+    from kataven.sandbox.hub import HubThread
 
 _NOTHING_GIVEN: Final[Mapping[str, int | None]] = MappingProxyType({})
 _MAX_PORT: Final = 65_535
@@ -88,8 +89,8 @@ class Sandbox:
         # Reentrant, because a signal handler may close the Hub at any moment.
         self._lock = threading.RLock()
         self._thread: HubThread | None = None
-        # Returns the journal of the Hub that was closed last.
-        self._closed_journal: Callable[[], list[tuple[int, JournalRow]]] | None = None
+        # Reads the journal of the Hub that was closed last: after an entry, at most so many.
+        self._closed_journal: Callable[[int, int], list[tuple[int, JournalRow]]] | None = None
         self._faults = Faults()
         self._requests = RequestLog()
         self._outcomes = Outcomes(lambda: self._running)
@@ -212,7 +213,7 @@ class Sandbox:
         It stays readable when the Hub is closed.
         """
         if self._thread is None and self._closed_journal is not None:
-            rows = self._closed_journal()
+            rows = self._closed_journal(0, -1)
         else:
             rows = self._running.call(lambda engine: engine.journal(0, -1))
         return [JournalEntry.from_row(row) for _, row in rows]
@@ -231,8 +232,7 @@ class Sandbox:
         Raises:
             ValueError: The account's name or a limit is not valid.
         """
-        own = None if limits is None else checked_limits(limits, {})
-        return self._running.call(lambda engine: engine.new_key(account, own).token)
+        return self._running.call(lambda engine: engine.new_key(account, limits).token)
 
     def revoke(self, key: str) -> None:
         """Revoke an API key: its next request gets a 401. Open streams continue.
@@ -311,7 +311,7 @@ class Sandbox:
             RuntimeError: The campaign does not end, because it is a draft or is paused, or it is
                 not over after 400 days of Hub time; or a function of ``outcomes`` failed.
         """
-        return self._running.run(lambda hub: _to_end(hub, campaign_id))
+        return self._running.run(lambda hub: hub.advance.run_to_end(campaign_id))
 
     async def run_to_end_async(self, campaign_id: str) -> CampaignFields:
         """Move a manual clock like ``run_to_end``, without blocking the caller's event loop.
@@ -327,7 +327,7 @@ class Sandbox:
             OSError: The database cannot be written.
             RuntimeError: As for ``run_to_end``.
         """
-        return await self._running.run_async(lambda hub: _to_end(hub, campaign_id))
+        return await self._running.run_async(lambda hub: hub.advance.run_to_end(campaign_id))
 
     def contacts(self, campaign_id: str) -> list[ContactFields]:
         """Return all contacts of a campaign, in the order of the list.
@@ -352,7 +352,13 @@ class Sandbox:
         Args:
             campaign_id: Only the calls of this campaign; None for the calls of all accounts.
         """
-        return calls_of(self.journal, campaign_id)
+        if self._thread is None and self._closed_journal is not None:
+            calls = CallHistory(self._closed_journal)
+            return [Call.from_row(row) for row in calls.read(campaign_id)]
+        # In the Hub's thread, which changes the rows of calls in flight.
+        return self._running.call(
+            lambda engine: [Call.from_row(row) for row in engine.calls(campaign_id)]
+        )
 
     def assert_called_once_each(
         self, campaign_id: str | None = None, *, retries: bool = False
@@ -371,8 +377,9 @@ class Sandbox:
             AssertionError: A number was called more than once or never, or there is no number.
             LookupError: The Hub has no such campaign.
         """
-        numbers = self._running.call(lambda engine: engine.numbers(campaign_id))
-        problem = not_called_once(numbers, self.calls(campaign_id), retries=retries)
+        problem = self._running.call(
+            lambda engine: engine.not_called_once(campaign_id, retries=retries)
+        )
         if problem is not None:
             raise AssertionError(problem)
 
@@ -389,7 +396,18 @@ class Sandbox:
         Raises:
             ValueError: An argument is not valid.
         """
-        self._outcomes[number] = script(words)
+        self._outcomes[number] = Script(words)
+
+    def reset(self) -> None:
+        """Forget all campaigns, calls, requests, faults and outcomes, and the journal.
+
+        Accounts, keys and the Hub's time stay, as do requests in flight. Streams end, as they do
+        for a deleted campaign. Afterwards the Hub does what a new one with the same seed does.
+
+        Raises:
+            OSError: The database cannot be written. Nothing was changed.
+        """
+        self._running.run(lambda hub: hub.app.control.reset())
 
     @property
     def client_clock(self) -> ClientClock:
@@ -425,12 +443,6 @@ class Sandbox:
             msg = f"this Sandbox is not running, it is {self._state}: {advice}"
             raise RuntimeError(msg)
         return thread
-
-
-async def _to_end(hub: RunningHub, campaign_id: str) -> CampaignFields:
-    campaign = hub.engine.find_anywhere(campaign_id)
-    await hub.advance.to_end(campaign)
-    return campaign.fields()
 
 
 def _checked_integer(name: str, value: int) -> int:

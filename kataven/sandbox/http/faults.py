@@ -312,7 +312,7 @@ def from_json(value: Any) -> dict[str, Any]:
     known = set(Fault.__dataclass_fields__) - {"seen", "used", "_pattern", "_operations"}
     unknown = sorted(set(value) - known)
     if unknown:
-        msg = f"unknown names in the fault: {', '.join(unknown)}"
+        msg = f"unknown names in the fault: {', '.join(map(repr, unknown))}"
         raise ValueError(msg)
     return dict(value)
 

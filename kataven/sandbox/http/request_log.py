@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - typing.get_type_hints() works on HubRequest
+from itertools import islice
 from typing import Final
 
 from kataven.sandbox.http.refusals import HttpRefused
@@ -72,6 +73,8 @@ class RequestLog:
         self.changes = 0
         self.waiting = 0
         self.failures = 0
+        # The number of the last request, from 1.
+        self._last = 0
         self._records: deque[Record] = deque(maxlen=_KEPT)
         self._lock = threading.Lock()
 
@@ -91,6 +94,7 @@ class RequestLog:
         self.waiting += 1
         with self._lock:
             self._records.append(record)
+            self._last += 1
         return record
 
     def end(self, record: Record, status: int | None) -> None:
@@ -102,6 +106,30 @@ class RequestLog:
             self.waiting -= 1
             if status is None or status >= _RETRIED:
                 self.failures += 1
+
+    def page(self, after: int, at_most: int) -> list[tuple[int, Record]]:
+        """Return requests, each with its number, oldest first.
+
+        Args:
+            after: The number of the last request already read, 0 for none.
+            at_most: Maximum number of requests.
+        """
+        with self._lock:
+            first = self._last - len(self._records) + 1
+            begin = max(0, after + 1 - first)
+            records = list(islice(self._records, begin, begin + at_most))
+        return list(enumerate(records, first + begin))
+
+    @property
+    def last(self) -> int:
+        """The number of the last request, 0 for none."""
+        return self._last
+
+    def clear(self) -> None:
+        """Forget the requests that came. The counts go on, for clients that wait."""
+        with self._lock:
+            self._records.clear()
+            self._last = 0
 
     def read(self) -> list[HubRequest]:
         """Return all requests, oldest first."""

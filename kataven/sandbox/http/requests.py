@@ -142,8 +142,19 @@ class Request:
         Raises:
             HttpRefused: 400, the query is malformed.
         """
+        return next((value for key, value in self._pairs() if key == name), None)
+
+    def query_names(self) -> list[str]:
+        """Return the names in the query.
+
+        Raises:
+            HttpRefused: 400, the query is malformed.
+        """
+        return [key for key, _ in self._pairs()]
+
+    def _pairs(self) -> list[tuple[str, str]]:
         try:
-            pairs = parse_qsl(
+            return parse_qsl(
                 self._query.decode("ascii"),
                 keep_blank_values=True,
                 max_num_fields=100,
@@ -153,4 +164,3 @@ class Request:
             raise HttpRefused(
                 400, "bad query: it is malformed or has more than 100 fields"
             ) from error
-        return next((value for key, value in pairs if key == name), None)

@@ -131,7 +131,7 @@ class ResponseWriter:
         self._report(status)
         named = {"X-Sandbox-Time-Scale": self._time_scale, **headers}
         if content_type:
-            named["Content-Type"] = content_type
+            named.setdefault("Content-Type", content_type)
         if length is not None and status not in WITHOUT_BODY:
             named["Content-Length"] = str(length)
         raw = [

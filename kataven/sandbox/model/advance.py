@@ -14,7 +14,7 @@ from kataven.sandbox.model import states
 from kataven.sandbox.model.clock import NANOSECONDS
 
 if TYPE_CHECKING:
-    from kataven.sandbox.model.campaign import Campaign
+    from kataven.sandbox.model.campaign import Campaign, CampaignFields
     from kataven.sandbox.model.engine import Engine
     from kataven.sandbox.model.feeds import Feeds
 
@@ -76,6 +76,18 @@ class Advance:
                 self._feeds.advanced(engine.time.now())
         await self._feeds.received(campaign)
         engine.outcomes.raise_error()
+
+    async def run_to_end(self, campaign_id: str) -> CampaignFields:
+        """Move the clock until a campaign is over, as ``to_end``, and return the campaign.
+
+        Raises:
+            LookupError: The Hub has no such campaign.
+            NotStored: The database cannot be written.
+            RuntimeError: The campaign does not end, or a function of ``outcomes`` failed.
+        """
+        campaign = self._engine.find_anywhere(campaign_id)
+        await self.to_end(campaign)
+        return campaign.fields()
 
     async def __call__(self, seconds: float) -> int:
         """Move the clock, and return when everything that was due has happened and is stored.

@@ -121,6 +121,11 @@ class Roster:
         self.counts[CANCELLED] += self.counts[PENDING]
         self.counts[PENDING] = 0
 
-    def rows_of(self, status: int) -> list[int]:
-        """Return the rows of one status, in the order of the CSV."""
-        return [row for row, code in enumerate(self.status) if code == status]
+    def rows_of(self, status: int | None, error: int | None) -> list[int]:
+        """Return the rows of one status and one last error (None for any), in the CSV's order."""
+        rows = list(range(len(self)))
+        if status is not None:
+            rows = [row for row, code in enumerate(self.status) if code == status]
+        if error is not None:
+            rows = [row for row in rows if self.error[row] == error]
+        return rows

@@ -11,7 +11,7 @@ import re
 
 # Imports that only annotations use stay real here, so that typing.get_type_hints() works on the
 # public API.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from kataven.sandbox.model import outcomes
@@ -44,6 +44,32 @@ class NewCall(NamedTuple):
 
 OutcomeFunction: TypeAlias = Callable[[NewCall], Outcome | None]
 """Returns the outcome of a call, or None to leave it to the other rules and then to the draw."""
+
+
+class Script:
+    """A function that gives successive attempts their outcomes.
+
+    Args:
+        words: The outcome of attempt 1, of attempt 2, and so on.
+
+    Raises:
+        ValueError: It is not a list of outcomes.
+    """
+
+    def __init__(self, words: Sequence[Outcome]) -> None:
+        if isinstance(words, str) or not words:
+            msg = f"a script is a list of outcomes, such as ['busy', 'answered'], not {words!r}"
+            raise ValueError(msg)
+        for word in words:
+            outcomes.code_of(word)
+        self.words = tuple(words)
+
+    def __repr__(self) -> str:
+        return f"Script({list(self.words)})"
+
+    def __call__(self, call: NewCall) -> Outcome | None:
+        """Return the outcome of a call, or None if its attempt comes after the last one."""
+        return self.words[call.attempt - 1] if call.attempt <= len(self.words) else None
 
 
 class OutcomeRules:
@@ -83,6 +109,13 @@ class OutcomeRules:
             self._functions[key] = value
         elif value is not None:
             self._fixed[key] = value
+
+    def clear(self) -> None:
+        """Remove everything, and the error of a function."""
+        self._fixed.clear()
+        self._functions.clear()
+        self._patterns.clear()
+        self._error = None
 
     def code(self, campaign: Campaign, number: str, attempt: int) -> int | None:
         """Return the code of a call's outcome, or None if it is to be drawn."""
@@ -137,6 +170,16 @@ class OutcomeRules:
 def is_pattern(key: str) -> bool:
     """Return whether a key is a pattern and not a number."""
     return _PATTERN.fullmatch(key) is not None
+
+
+def check_value(value: Outcome | OutcomeFunction) -> None:
+    """Check that a value is an outcome or a function.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not callable(value):
+        outcomes.code_of(value)
 
 
 def check_key(key: object) -> None:

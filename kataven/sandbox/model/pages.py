@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from kataven.sandbox.model import outcomes
 from kataven.sandbox.model.contacts import BLOCK, CONTACT_STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kataven.sandbox.model.campaign import Campaign, ContactFields
     from kataven.sandbox.model.store import Store
 
@@ -28,7 +31,7 @@ class ContactPage(TypedDict):
 
 
 class ContactPages:
-    """Reads pages, and caches the rows of a status between the pages of a campaign.
+    """Reads pages, and caches the rows of a filter between the pages of a campaign.
 
     Args:
         store: The database, which holds the custom fields.
@@ -36,19 +39,25 @@ class ContactPages:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # By the campaign's key and the code of the status.
-        self._rows: dict[tuple[int, int], list[int]] = {}
+        # By the campaign's key and the codes of the status and of the last error.
+        self._rows: dict[tuple[int, int | None, int | None], list[int]] = {}
 
-    def read(self, campaign: Campaign, status: str | None, page: int) -> ContactPage:
+    def read(
+        self, campaign: Campaign, status: str | None, page: int, last_error: str | None = None
+    ) -> ContactPage:
         """Return one page, in the order of the CSV.
 
         Args:
             campaign: The campaign.
             status: Only contacts of this status, or None for all. An unknown status finds none.
             page: The page, counted from 0.
+            last_error: Only contacts with this last error, or None for all. An unknown one finds
+                none.
         """
         roster = campaign.roster
-        matching = range(len(roster)) if status is None else self._rows_of(campaign, status)
+        matching: Sequence[int] = range(len(roster))
+        if status is not None or last_error is not None:
+            matching = self._rows_of(campaign, status, last_error)
         fields: dict[int, list[list[str]]] = {}
         contacts: list[ContactFields] = []
         for row in matching[page * PAGE : (page + 1) * PAGE]:
@@ -62,13 +71,16 @@ class ContactPages:
         """Clear the cache, because a campaign changed."""
         self._rows.clear()
 
-    def _rows_of(self, campaign: Campaign, status: str) -> list[int]:
-        if status not in CONTACT_STATUSES:
+    def _rows_of(self, campaign: Campaign, status: str | None, error: str | None) -> list[int]:
+        if status not in {None, *CONTACT_STATUSES} or error not in {None, *outcomes.WORDS}:
             return []
-        code = CONTACT_STATUSES.index(status)
-        found = self._rows.get((campaign.key, code))
+        codes = (
+            None if status is None else CONTACT_STATUSES.index(status),
+            None if error is None else outcomes.code_of(error),
+        )
+        found = self._rows.get((campaign.key, *codes))
         if found is None:
             if len(self._rows) >= _MAX_CACHED:
                 self._rows.clear()
-            found = self._rows[campaign.key, code] = campaign.roster.rows_of(code)
+            found = self._rows[campaign.key, *codes] = campaign.roster.rows_of(*codes)
         return found

@@ -23,7 +23,7 @@ from kataven.sandbox.model.journal import CALL, CALL_ENDED, JournalRow
 from kataven.sandbox.model.refusals import NotStored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kataven.sandbox.model.outcomes import Outcome
 
@@ -51,6 +51,7 @@ _PURGE: Final = (
     "DELETE FROM dialling WHERE campaign = ?",
     "DELETE FROM campaigns WHERE key = ?",
 )
+_CLEARED: Final = ("people", "dialling", "campaigns", "accounts", "journal", "outcomes")
 _SAVE_KEY: Final = """
     INSERT INTO keys VALUES (?, ?, ?, ?)
     ON CONFLICT (token) DO UPDATE SET revoked = excluded.revoked"""
@@ -158,6 +159,18 @@ class Store:
             if word is not None:
                 self._connection.execute("INSERT INTO outcomes VALUES (?, ?)", (number, word))
 
+    def replace_outcomes(self, words: Mapping[str, Outcome]) -> None:
+        """Store the outcomes of numbers, instead of those that are stored."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM outcomes")
+            self._connection.executemany("INSERT INTO outcomes VALUES (?, ?)", words.items())
+
+    def clear(self) -> None:
+        """Delete everything except the keys and the time."""
+        with self._transaction():
+            for table in _CLEARED:
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+
     def campaigns(self) -> Iterator[Campaign]:
         """Read every campaign with its contacts, oldest first."""
         rows = self._connection.execute(_SELECT_CAMPAIGNS)
@@ -183,6 +196,11 @@ class Store:
         """
         rows = self._connection.execute(_SELECT_JOURNAL, (after, at_most))
         return [(entry, JournalRow(*row)) for entry, *row in rows]
+
+    def last_entry(self) -> int:
+        """Return the number of the journal's last entry, 0 if it is empty."""
+        row = self._connection.execute("SELECT max(entry) FROM journal").fetchone()
+        return row[0] or 0
 
     def fields(self, campaign: Campaign, block: int) -> list[list[str]]:
         """Read the custom fields of one block of 100 contacts."""

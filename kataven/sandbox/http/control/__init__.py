@@ -1,7 +1,7 @@
 """The paths below ``/_sandbox/``: what ``Sandbox`` can do, for other processes.
 
 ``paths`` is which method and path is which action, ``control`` is who may do it, ``actions`` is
-what each does, and ``writing`` is the JSON of the responses. ``../control.yaml`` describes them.
+what each does, ``reading`` and ``writing`` are the JSON. ``../control.yaml`` describes them.
 """
 
 from __future__ import annotations

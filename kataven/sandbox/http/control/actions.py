@@ -1,21 +1,25 @@
 """What each action below ``/_sandbox/`` does: from a request to a response.
 
-Knows which method of the Hub an action is, and what it reads of a request. Must not know who may do
-it (control), or how the Hub does it (model, faults).
+Knows which method of the Hub an action is. Must not know who may do it (control), how a request is
+read (reading), the JSON of a response (writing), or how the Hub does it (model, faults).
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from kataven.sandbox.http import faults as scripted
-from kataven.sandbox.http.control import writing
+from kataven.sandbox.http.control import paths, reading, writing
 from kataven.sandbox.http.refusals import HttpRefused
 from kataven.sandbox.http.responses import Response
 from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model.outcome_rules import check_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kataven.sandbox.http.faults import Faults
     from kataven.sandbox.http.request_log import RequestLog
     from kataven.sandbox.http.requests import Request
@@ -23,8 +27,7 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.engine import Engine
     from kataven.sandbox.model.feeds import Feeds
 
-_MAX_BODY: Final = 64 * 1024
-_MAX_ENTRIES: Final = 10_000
+_DOCUMENT: Final = Path(__file__).parent.with_name("control.yaml")
 
 
 class Actions:
@@ -58,57 +61,167 @@ class Actions:
         Raises:
             Refused: The Hub refuses the request.
         """
-        match action:
-            case "clock":
-                return Response(200, writing.clock(self._engine.time))
-            case "advance":
-                return await self._move_clock(request)
-            case "faults":
-                return Response(200, {"faults": [writing.fault(one) for one in self._faults.all()]})
-            case "add_fault":
-                return await self._add_fault(request)
-            case "clear_faults":
-                self._faults.clear()
-                return Response(204)
-            case "campaigns":
-                return self._campaigns(request)
-            case "limits":
-                return self._limits()
-            case "journal":
-                return self._journal(request)
+        reading.check_query(request, paths.QUERY.get(action, ()))
+        engine = self._engine
+        with _refusals():
+            match action:
+                case "clock":
+                    return Response(200, writing.clock(engine.time))
+                case "advance":
+                    now = await self._advance(await reading.read_seconds(request))
+                    return Response(200, {"now": rfc3339.write(now)})
+                case "run_to_end":
+                    campaign_id = await reading.read_string(request, "campaign")
+                    campaign = await self._advance.run_to_end(campaign_id)
+                    return Response(
+                        200, {"now": rfc3339.write(engine.time.now()), "campaign": campaign}
+                    )
+                case "campaigns":
+                    return self._campaigns(request)
+                case "contacts":
+                    return self._contacts(request)
+                case "calls":
+                    return self._calls(request)
+                case "called_once_each":
+                    retries = reading.flag(request, "retries")
+                    problem = engine.not_called_once(request.text("campaign"), retries=retries)
+                    return Response(200, {"ok": problem is None, "problem": problem})
+                case "fail":
+                    return await self._fail(request)
+                case "journal":
+                    return self._journal(request)
+                case "requests":
+                    return self._list_requests(request)
+                case "faults":
+                    faults = [writing.fault(one) for one in self._faults.all()]
+                    return Response(200, {"faults": faults})
+                case "add_fault":
+                    return await self._add_fault(request)
+                case "clear_faults":
+                    self._faults.clear()
+                    return Response(204)
+                case "outcomes":
+                    return self._outcomes()
+                case "set_outcomes":
+                    engine.replace_outcomes(await reading.read_outcomes(request))
+                    return self._outcomes()
+                case "clear_outcomes":
+                    engine.replace_outcomes({})
+                    return Response(204)
+                case "outcome":
+                    return self._outcome(name)
+                case "set_outcome":
+                    engine.set_outcome(name, await reading.read_outcome(request))
+                    return self._outcome(name)
+                case "remove_outcome":
+                    self._outcome(name)
+                    engine.set_outcome(name, None)
+                    return Response(204)
+                case "accounts":
+                    return Response(200, {"accounts": writing.accounts(engine.accounts)})
+                case "new_key":
+                    key = engine.new_key(*await reading.read_new_key(request))
+                    return Response(201, {"account": key.account, **writing.key(key)})
+                case "revoke":
+                    engine.revoke(await reading.read_string(request, "api_key"))
+                    return Response(204)
+                case "limits":
+                    return self._limits()
+                case "reset":
+                    self.reset()
+                    return Response(204)
+                case "openapi":
+                    text = _DOCUMENT.read_text(encoding="utf-8")
+                    return Response(200, text=text, headers={"Content-Type": "application/yaml"})
         msg = f"paths.py has an action {action!r}, but Actions.run does not: add it here"
-        raise LookupError(msg)
+        raise AssertionError(msg)
 
-    async def _move_clock(self, request: Request) -> Response:
-        value = await _json(request)
-        seconds = value.get("seconds") if isinstance(value, dict) else None
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise HttpRefused(400, 'send {"seconds": <number>}')
-        try:
-            now = await self._advance(seconds)
-        except RuntimeError as error:
-            raise HttpRefused(409, str(error)) from error
-        except ValueError as error:
-            raise HttpRefused(400, str(error)) from error
-        return Response(200, {"now": rfc3339.write(now)})
+    def reset(self) -> None:
+        """Forget everything except accounts and keys, and end the streams.
 
-    async def _add_fault(self, request: Request) -> Response:
-        try:
-            self._faults.add(**scripted.from_json(await _json(request)))
-        except (TypeError, ValueError) as error:
-            raise HttpRefused(400, f"bad fault: {error}") from error
-        return Response(201, {"added": True})
+        Raises:
+            NotStored: The database cannot be written. Nothing was changed.
+        """
+        for campaign in self._engine.reset():
+            self._feeds.deleted(campaign)
+        self._faults.clear()
+        self._requests.clear()
 
     def _campaigns(self, request: Request) -> Response:
         self._engine.catch_up()
         wanted = request.text("account")
-        campaigns = [
-            writing.campaign(campaign)
-            for account in self._engine.accounts
-            if wanted in {None, account.name}
-            for campaign in account.campaigns.values()
-        ]
-        return Response(200, {"campaigns": campaigns})
+        accounts = [one for one in self._engine.accounts if wanted in {None, one.name}]
+        if not accounts:
+            msg = f"no account {wanted!r} in this Hub"
+            raise LookupError(msg)
+        campaigns = [one for account in accounts for one in account.campaigns.values()]
+        return Response(200, {"campaigns": [writing.campaign(one) for one in campaigns]})
+
+    def _contacts(self, request: Request) -> Response:
+        engine = self._engine
+        engine.catch_up()
+        campaign = engine.find_anywhere(reading.campaign_of(request))
+        status, error = request.contact_status(), request.text("last_error") or None
+        return Response(200, engine.pages.read(campaign, status, request.page(), error))
+
+    def _calls(self, request: Request) -> Response:
+        campaign_id = request.text("campaign")
+        calls = self._engine.calls(campaign_id)
+        # The calls of a deleted campaign stay.
+        if campaign_id is not None and not calls:
+            self._engine.find_anywhere(campaign_id)
+        after, limit = reading.span(request, lambda: len(calls))
+        shown = calls[after : after + limit]
+        return Response(
+            200,
+            {
+                "calls": [writing.call(place, one) for place, one in enumerate(shown, after + 1)],
+                "next": after + limit if after + limit < len(calls) else None,
+            },
+        )
+
+    async def _fail(self, request: Request) -> Response:
+        campaign_id = await reading.read_string(request, "campaign")
+        try:
+            campaign = self._engine.fail(campaign_id)
+        except ValueError as error:
+            raise HttpRefused(409, str(error)) from error
+        return Response(200, campaign.fields())
+
+    def _journal(self, request: Request) -> Response:
+        after, limit = reading.span(request, self._engine.last_entry)
+        # One more than is sent, to know whether there are more.
+        rows = self._engine.journal(after, limit + 1)
+        entries = [writing.journal_entry(number, row) for number, row in rows[:limit]]
+        last = rows[limit - 1][0] if len(rows) > limit else None
+        return Response(200, {"entries": entries, "next": last})
+
+    def _list_requests(self, request: Request) -> Response:
+        after, limit = reading.span(request, lambda: self._requests.last)
+        records = self._requests.page(after, limit + 1)
+        shown = [writing.request(number, record) for number, record in records[:limit]]
+        last = records[limit - 1][0] if len(records) > limit else None
+        return Response(200, {"requests": shown, "next": last})
+
+    async def _add_fault(self, request: Request) -> Response:
+        value = await reading.read_json(request)
+        try:
+            self._faults.add(**scripted.from_json(value))
+        except (TypeError, ValueError) as error:
+            raise HttpRefused(400, f"bad fault: {error}") from error
+        return Response(201, {"added": True})
+
+    def _outcomes(self) -> Response:
+        rules = self._engine.outcomes.all()
+        return Response(200, {key: writing.outcome(value) for key, value in rules.items()})
+
+    def _outcome(self, key: str) -> Response:
+        check_key(key)
+        rules = self._engine.outcomes.all()
+        if key not in rules:
+            msg = f"no outcome is set for {key}"
+            raise LookupError(msg)
+        return Response(200, {key: writing.outcome(rules[key])})
 
     def _limits(self) -> Response:
         now = self._engine.catch_up()
@@ -116,18 +229,18 @@ class Actions:
         accounts = [writing.limits(one, limits, now) for one in self._engine.accounts]
         return Response(200, {"accounts": accounts})
 
-    def _journal(self, request: Request) -> Response:
-        after = request.number("after", 0)
-        # One more than is sent, to know whether there are more.
-        rows = self._engine.journal(after, _MAX_ENTRIES + 1)
-        entries = [writing.journal_entry(number, row) for number, row in rows[:_MAX_ENTRIES]]
-        last = rows[_MAX_ENTRIES - 1][0] if len(rows) > _MAX_ENTRIES else None
-        return Response(200, {"entries": entries, "next": last})
 
-
-async def _json(request: Request) -> Any:
-    body = await request.body(_MAX_BODY)
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Refuse what the Hub raises for callers in Python: with its sentence, as a response."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise HttpRefused(400, "the body is not JSON") from error
+        yield
+    except (KeyError, IndexError):
+        # The Hub raises neither: a bug, which must not look like a wrong id.
+        raise
+    except LookupError as error:
+        raise HttpRefused(404, str(error)) from error
+    except ValueError as error:
+        raise HttpRefused(400, str(error)) from error
+    except RuntimeError as error:
+        raise HttpRefused(409, str(error)) from error

@@ -63,3 +63,13 @@ class Control:
         """
         action, name = paths.target(request.method, path)
         return await self._actions.run(action, name, request)
+
+    async def reset(self) -> None:
+        """Forget everything except accounts and keys, and end the streams.
+
+        Must be called in the Hub's thread.
+
+        Raises:
+            NotStored: The database cannot be written. Nothing was changed.
+        """
+        self._actions.reset()

@@ -19,10 +19,33 @@ PREFIX: Final = "/_sandbox/"
 PATHS: Final[Mapping[str, Mapping[str, str]]] = {
     "clock": {"GET": "clock"},
     "advance": {"POST": "advance"},
-    "faults": {"GET": "faults", "POST": "add_fault", "DELETE": "clear_faults"},
+    "run-to-end": {"POST": "run_to_end"},
     "campaigns": {"GET": "campaigns"},
-    "limits": {"GET": "limits"},
+    "contacts": {"GET": "contacts"},
+    "calls": {"GET": "calls"},
+    "called-once-each": {"GET": "called_once_each"},
+    "fail": {"POST": "fail"},
     "journal": {"GET": "journal"},
+    "requests": {"GET": "requests"},
+    "faults": {"GET": "faults", "POST": "add_fault", "DELETE": "clear_faults"},
+    "outcomes": {"GET": "outcomes", "PUT": "set_outcomes", "DELETE": "clear_outcomes"},
+    "outcomes/*": {"GET": "outcome", "PUT": "set_outcome", "DELETE": "remove_outcome"},
+    "accounts": {"GET": "accounts", "POST": "new_key"},
+    "revoke": {"POST": "revoke"},
+    "limits": {"GET": "limits"},
+    "reset": {"POST": "reset"},
+    "openapi.yaml": {"GET": "openapi"},
+}
+
+# The names in the query of each action that has some.
+_SPAN: Final = ("after", "limit", "last")
+QUERY: Final[Mapping[str, tuple[str, ...]]] = {
+    "campaigns": ("account",),
+    "contacts": ("campaign", "status", "last_error", "page"),
+    "calls": ("campaign", *_SPAN),
+    "called_once_each": ("campaign", "retries"),
+    "journal": _SPAN,
+    "requests": _SPAN,
 }
 
 

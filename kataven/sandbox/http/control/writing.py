@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Final
 from kataven.sandbox.http.faults import Fault
 from kataven.sandbox.model import rfc3339
 from kataven.sandbox.model.contacts import CONTACT_STATUSES
+from kataven.sandbox.model.outcome_rules import Script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kataven.sandbox.http.request_log import Record
     from kataven.sandbox.http.responses import JsonObject
-    from kataven.sandbox.model.accounts import Account
+    from kataven.sandbox.model.accounts import Account, Accounts, Key
+    from kataven.sandbox.model.calls import CallRow
     from kataven.sandbox.model.campaign import Campaign
     from kataven.sandbox.model.clock import HubTime
     from kataven.sandbox.model.journal import JournalRow
+    from kataven.sandbox.model.outcome_rules import OutcomeFunction
+    from kataven.sandbox.model.outcomes import Outcome
 
 # The arguments of ``Faults.add`` that are only sent if they were given.
 _OPTIONAL: Final = [
@@ -77,6 +82,53 @@ def limits(account: Account, call_limits: Mapping[str, int], now: int) -> JsonOb
             "concurrent_max": {"limit": call_limits["concurrent_max"], "used": account.in_flight},
             **{name: {"limit": call_limits[name], "used": count} for name, count in used.items()},
         },
+    }
+
+
+def accounts(known: Accounts) -> list[JsonObject]:
+    """Return each account with its keys, oldest first."""
+    keys: dict[str, list[JsonObject]] = {account.name: [] for account in known}
+    for one in known.keys.values():
+        keys[one.account].append(key(one))
+    return [{"account": name, "keys": shown} for name, shown in keys.items()]
+
+
+def key(one: Key) -> JsonObject:
+    """Return an API key."""
+    return {"api_key": one.token, "limits": one.limits, "revoked": one.revoked}
+
+
+def outcome(value: Outcome | OutcomeFunction) -> object:
+    """Return an outcome: its word, the words of a script, or the name of a function."""
+    if isinstance(value, Script):
+        return list(value.words)
+    return {"function": repr(value)} if callable(value) else value
+
+
+def call(number: int, row: CallRow) -> JsonObject:
+    """Return a call."""
+    return {
+        "call": number,
+        "number": row.number,
+        "attempt": row.attempt,
+        "started": rfc3339.write(row.started),
+        "ended": None if row.ended is None else rfc3339.write(row.ended),
+        "outcome": row.outcome,
+        "campaign": row.campaign,
+        "account": row.account,
+    }
+
+
+def request(number: int, record: Record) -> JsonObject:
+    """Return a request that came."""
+    return {
+        "number": number,
+        "time": rfc3339.write(record.time),
+        "method": record.method,
+        "path": record.path,
+        "query": record.query,
+        "status": record.status,
+        "account": record.account,
     }
 
 
