@@ -32,7 +32,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-TOKEN_HEADER: Final = "X-Kataven-Page"
+TOKEN_HEADER: Final = "X-Kataven-Page"  # noqa: S105 - the name of the header
 
 _HOST: Final = re.compile(r"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::([0-9]{1,5}))?")
 _HTTP_PORT: Final = 80

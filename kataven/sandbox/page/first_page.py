@@ -86,7 +86,7 @@ def _keys(view: View) -> Html:
             f'<dd><code id="key-{place}">{html.escape(key.token)}</code> '
             f'<button type="button" class="small" data-copy="key-{place}" '
             f'aria-label="Copy the key of {html.escape(key.account)}">Copy</button></dd></div>'
-            for place, key in enumerate(view.keys())
+            for place, key in enumerate(view.valid_keys())
         )
     )
 

@@ -98,8 +98,8 @@ class Site:
                 raise HttpRefused(405, f"{request.method} is not allowed here", allow="GET")
             if request.path == "/":
                 account = request.text("account")
-                body = first_page.render(self._view, self._url, self._admission.token, account)
-                await _send(writer, 200, _HTML, body)
+                page = first_page.render(self._view, self._url, self._admission.token, account)
+                await _send(writer, 200, _HTML, page)
                 return
             name = request.path.removeprefix(_FILES)
             body = _files().get(name)
@@ -148,7 +148,7 @@ class Site:
     async def _operate(
         self, request: Request, writer: ResponseWriter, account: Account, name: str, id_: str
     ) -> None:
-        key = next((key for key in self._view.keys() if key.account == account.name), None)
+        key = next((key for key in self._view.valid_keys() if key.account == account.name), None)
         operation = Operation(name, id_)
         response = await self._operations.run(request, Caller(account, key), operation)
         await _answer(writer, response)

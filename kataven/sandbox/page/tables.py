@@ -62,7 +62,7 @@ class Tables:
                 one["status"].replace("_", " "),
                 f"{one['attempts']}",
                 "–" if last is None else last[11:19],  # noqa: RUF001
-                one["last_error"] or "–",  # noqa: RUF001
+                (one["last_error"] or "–").replace("_", " "),  # noqa: RUF001
                 *(formats.short(value) for value in one["custom_fields"].values()),
             ]
             rows.append({"key": one["id"], "cells": cells, "tone": one["status"]})
@@ -132,7 +132,8 @@ class Tables:
             row.account,
         ]
         twice = self._view.was_called_twice(row.number)
-        return {"key": f"{number}", "cells": cells, "tone": "twice" if twice else _tone(row.outcome)}
+        tone = "twice" if twice else _tone(row.outcome)
+        return {"key": f"{number}", "cells": cells, "tone": tone}
 
 
 def _tone(outcome: str | None) -> str:

@@ -101,9 +101,9 @@ class View:
     @property
     def first_key(self) -> str:
         """The first valid key; the first of all if each was revoked."""
-        return next((key.token for key in self.keys()), self._engine.first_key)
+        return next((key.token for key in self.valid_keys()), self._engine.first_key)
 
-    def keys(self) -> list[Key]:
+    def valid_keys(self) -> list[Key]:
         """Return the valid keys, oldest first."""
         return [key for key in self._engine.accounts.keys.values() if not key.revoked]
 
@@ -125,14 +125,14 @@ class View:
             scale, why_not = "The clock is manual: it moves when you move it", ""
         else:
             scale = f"Runs at {clock.label} times real time"
-            why_not = f"Only a manual clock can be moved; this one runs by itself, {clock.label}×"
+            why_not = "Only a manual clock can be moved; this one runs by itself"
         ends = any(one.status in _GOING for one in campaigns)
         why_not_end = why_not or ("" if ends else "No campaign is running or scheduled")
         return {
             "now": formats.time_of_day(now),
             "date": formats.day_and_time(now)[:10],
             "scale": scale,
-            "speed": "manual" if manual else f"{clock.label}×",
+            "speed": "manual" if manual else f"{clock.label} times",
             "manual": manual,
             "scaled": not manual,
             "why_not": why_not,
@@ -182,7 +182,7 @@ class View:
             "completed": f"{completed:,}",
             "failed": f"{failed:,}",
             "cancelled": f"{cancelled:,}",
-            "calls": f"{campaign.in_flight:,} of {campaign.settings.max_concurrent_calls:,}",
+            "calls": _in_flight(campaign),
             "rate": "–" if per_minute is None else formats.rate(per_minute),  # noqa: RUF001
             "eta": eta,
             "primary": action,
@@ -201,7 +201,7 @@ class View:
         settings = campaign.settings
         error = campaign.roster.error
         errors = " · ".join(
-            f"{word} {error.count(code):,}"
+            f"{word.replace('_', ' ')} {error.count(code):,}"
             for code, word in enumerate(outcomes.WORDS)
             if error.count(code)
         )
@@ -214,6 +214,7 @@ class View:
             "scheduled": formats.day_and_time(settings.scheduled_ns),
             "started": formats.day_and_time(campaign.started_ns),
             "ended": formats.day_and_time(campaign.completed_ns),
+            "created_by": campaign.created_by.replace("_", " "),
             "agent": formats.short(settings.agent_id),
             "from": formats.short(settings.phone_number_id),
             "retries": formats.count(settings.retries_per_contact, "retry", "retries")
@@ -267,6 +268,12 @@ class View:
 
 def _word(*, off: bool) -> str:
     return "true" if off else "false"
+
+
+def _in_flight(campaign: Campaign) -> str:
+    if campaign.status != states.RUNNING and not campaign.in_flight:
+        return "–"  # noqa: RUF001
+    return f"{campaign.in_flight:,} of {campaign.settings.max_concurrent_calls:,}"
 
 
 def _why_not(action: str, status: str) -> str:
