@@ -42,7 +42,7 @@ def render(view: View, url: str, token: str, account: str | None) -> bytes:
         "preset_options": _presets(),
         "kind_options": _kinds(),
         "match_options": options((one, one) for one in routes.described().split(", ")),
-        "key_rows": _keys(view),
+        "keys": rows("key", state["keys"]),
         "snippet_blocks": _snippets(url, view.first_key),
         "campaigns": rows("campaign", state["campaigns"]),
         "limits": rows("limit", state["limits"]),
@@ -75,18 +75,6 @@ def _kinds() -> Html:
             f'<option value="{kind}" data-value="{html.escape(value)}">'
             f"{kind.replace('_', ' ')}</option>"
             for kind, value in presets.KINDS.items()
-        )
-    )
-
-
-def _keys(view: View) -> Html:
-    return Html(
-        "".join(
-            f"<div><dt>Key of {html.escape(key.account)}</dt>"
-            f'<dd><code id="key-{place}">{html.escape(key.token)}</code> '
-            f'<button type="button" class="small" data-copy="key-{place}" '
-            f'aria-label="Copy the key of {html.escape(key.account)}">Copy</button></dd></div>'
-            for place, key in enumerate(view.valid_keys())
         )
     )
 

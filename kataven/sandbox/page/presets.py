@@ -46,7 +46,7 @@ PRESETS: Final = (
 # Each kind with what its value is; empty for a kind without a value.
 KINDS: Final = {
     "status": "Status, 200 to 599",
-    "reset": "before, after or middle",
+    "reset": "When: before, after or middle",
     "latency": "Seconds",
     "cut_after": "Frames",
     "silent_after": "Frames",

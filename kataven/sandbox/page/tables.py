@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from kataven.sandbox.http.request_log import RequestLog
     from kataven.sandbox.model.campaign import Campaign
     from kataven.sandbox.model.engine import Engine
-    from kataven.sandbox.model.journal import JournalRow
+    from kataven.sandbox.model.journal import JournalAction, JournalRow
     from kataven.sandbox.page.view import View
 
-_ACTIONS: Final = {
+_ACTIONS: Final[dict[JournalAction, str]] = {
+    "create": "created",
+    "start": "started",
+    "pause": "paused",
+    "resume": "resumed",
+    "stop": "stopped",
+    "delete": "deleted",
+    "fail": "failed",
+    "complete": "completed",
     "scheduled_start": "started by its schedule",
     "call": "call begins",
     "call_ended": "call ends",
@@ -124,7 +132,7 @@ class Tables:
     def _entry(self, number: int, row: JournalRow) -> dict[str, Any]:
         cells: list[str | list[str]] = [
             formats.time_of_day(row.time),
-            _ACTIONS.get(row.action, row.action.replace("_", " ")),
+            _ACTIONS[row.action],
             row.number or "",
             "" if row.attempt is None else f"{row.attempt}",
             (row.outcome or "").replace("_", " "),

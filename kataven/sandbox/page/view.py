@@ -85,6 +85,7 @@ class View:
         return {
             "hub": self._hub(now, every, empty=not shown),
             "accounts": self.account_names(),
+            "keys": self._keys(),
             "campaigns": [self._row(one, now) for one in shown],
             "campaign": _NO_DETAIL if detail is None else self._detail(detail, now),
             "limits": self._limits(account, now),
@@ -97,6 +98,18 @@ class View:
         """Return the names of all accounts, those with keys first."""
         with_key = [key.account for key in self._engine.accounts.keys.values() if not key.revoked]
         return list(dict.fromkeys([*with_key, *(one.name for one in self._engine.accounts)]))
+
+    def _keys(self) -> list[Fields]:
+        return [
+            {
+                "key": key.token,
+                "label": f"Key of {key.account}",
+                "id": f"key-{place}",
+                "token": key.token,
+                "copy_label": f"Copy the key of {key.account}",
+            }
+            for place, key in enumerate(self.valid_keys())
+        ]
 
     @property
     def first_key(self) -> str:
@@ -255,7 +268,7 @@ class View:
                 "key": number,
                 "number": number,
                 "text": f"{len(campaigns)} first attempts, from "
-                + ", ".join(self.name_of(one) for one in dict.fromkeys(campaigns)),
+                + " and ".join(f"“{self.name_of(one)}”" for one in dict.fromkeys(campaigns)),
             }
             for number, campaigns in islice(twice.items(), _SHOWN_TWICE)
         ]
@@ -325,5 +338,5 @@ def _fault(place: int, fault: Fault) -> Fields:
         "match": fault.match,
         "effect": formats.short(effect) + after,
         "fired": f"Fired {formats.count(fault.used, 'time')}",
-        "left": left,
+        "left": f"· {left}",
     }

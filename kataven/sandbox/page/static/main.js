@@ -17,6 +17,7 @@ const fillPage = page();
 const fillCampaigns = list("campaigns");
 const fillLimits = list("limits");
 const fillFaults = list("faults");
+const fillKeys = list("keys");
 const fillTwice = list("twice_rows");
 const account = document.getElementById("account");
 
@@ -28,6 +29,14 @@ function showTables() {
   if (!marks) return;
   if (current.view === "journal") journal.show(marks.journal);
   if (current.view === "requests") requests.show(marks.requests);
+}
+
+// An account that was made after the page was loaded.
+function addAccounts(names) {
+  for (const select of [account, document.getElementById("create-account")]) {
+    const known = new Set([...select.options].map((option) => option.value));
+    for (const name of names) if (!known.has(name)) select.add(new Option(name, name));
+  }
 }
 
 // Screen readers hear when a campaign begins, pauses or ends.
@@ -48,6 +57,8 @@ watch((state) => {
   if (current.view === "requests") fillLimits(state.limits);
   fillFaults(state.faults);
   fillTwice(state.twice.rows);
+  fillKeys(state.keys);
+  addAccounts(state.accounts);
   announce(state.campaigns);
   ({ marks } = state);
   showTables();
