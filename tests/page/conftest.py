@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PATIENCE = 30_000
 # Shared: loading the certificates takes 40 ms, which every new client would spend.
 TLS = ssl.create_default_context()
+AXE = Path(__file__).with_name("axe-core-4.14.1.min.js")
+VIEWS = ["#/campaigns", "#/campaigns/{id}", "#/journal", "#/requests", "#/faults", "#/connect"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -59,6 +61,22 @@ def status(hub: Sandbox, campaign: str) -> str:
     return str(ask(hub, "GET", f"/campaigns/{campaign}").json().get("status"))
 
 
+def populated(hub: Sandbox) -> str:
+    """A Hub with a bit of everything; returns a running campaign."""
+    running = create(hub, "Spring", people(12), max_concurrent_calls="10", retries_per_contact="1")
+    ask(hub, "POST", f"/campaigns/{running}/start")
+    done = create(hub, "Again", people(5))
+    ask(hub, "POST", f"/campaigns/{done}/start")
+    hub.run_to_end(done)
+    paused = create(hub, "Later", people(30, 500))
+    ask(hub, "POST", f"/campaigns/{paused}/start")
+    ask(hub, "POST", f"/campaigns/{paused}/pause")
+    create(hub, "A draft", people(3, 900))
+    hub.faults.add("POST /campaigns", status=503, times=2)
+    hub.new_key("acme")
+    return running
+
+
 @pytest.fixture
 def hub() -> Iterator[Sandbox]:
     """A Hub with a manual clock."""
@@ -76,9 +94,20 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        # A name that resolves to this machine, as after a DNS rebinding.
+        rebound = "--host-resolver-rules=MAP rebound.example 127.0.0.1"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[rebound])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def expect(browser: Browser) -> Any:
+    """Playwright's assertions, which wait until they hold."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    return expect
 
 
 class Visit:
@@ -148,6 +177,3 @@ def visit(browser: Browser, hub: Sandbox) -> Iterator[Visit]:
     visit = Visit(browser, viewport={"width": 1400, "height": 900})
     yield visit
     visit.close(hub.url)
-
-
-HERE = Path(__file__).parent

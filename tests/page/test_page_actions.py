@@ -3,24 +3,10 @@
 import pytest
 
 from kataven.sandbox import Sandbox
-from tests.page.conftest import PATIENCE, ask, create, people, status
+from tests.page.conftest import ask, create, people, status
 
 pytestmark = pytest.mark.slow
 HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
-
-
-@pytest.fixture(autouse=True)
-def patience(browser):
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
 
 
 @HOW

@@ -1,15 +1,13 @@
-"""What the page shows: live updates, tables, hostile lists, and how it looks to every reader."""
+"""What the page shows: live updates, tables and hostile lists."""
 
 import re
 
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
-from tests.page.conftest import HERE, PATIENCE, Visit, ask, create, people
+from tests.page.conftest import VIEWS, Visit, ask, create, people, populated
 
 pytestmark = pytest.mark.slow
-AXE = HERE / "axe-core-4.14.1.min.js"
-VIEWS = ["#/campaigns", "#/campaigns/{id}", "#/journal", "#/requests", "#/faults", "#/connect"]
 HOSTILE = [
     "<script>document.title='owned'</script>",
     '"><img src=x onerror="document.title=\'owned\'">',
@@ -22,36 +20,6 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def patience(browser):
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
-
-
-def populated(hub):
-    """A Hub with a bit of everything; returns a running campaign."""
-    running = create(hub, "Spring", people(120), max_concurrent_calls="10", retries_per_contact="1")
-    ask(hub, "POST", f"/campaigns/{running}/start")
-    done = create(hub, "Again", people(5))
-    ask(hub, "POST", f"/campaigns/{done}/start")
-    hub.run_to_end(done)
-    paused = create(hub, "Later", people(30, 500))
-    ask(hub, "POST", f"/campaigns/{paused}/start")
-    ask(hub, "POST", f"/campaigns/{paused}/pause")
-    create(hub, "A draft", people(3, 900))
-    hub.faults.add("POST /campaigns", status=503, times=2)
-    hub.new_key("acme")
-    return running
-
-
 def test_the_first_html_shows_everything_without_any_script(hub, browser):
     campaign = populated(hub)
     context = browser.new_context(java_script_enabled=False)
@@ -60,7 +28,7 @@ def test_the_first_html_shows_everything_without_any_script(hub, browser):
     row = tab.locator(f'[data-key="{campaign}"]')
     assert row.locator(".cell-name a").inner_text() == "Spring"
     assert row.locator(".status").inner_text() == "running"
-    assert re.search(r"\d+ of 120", row.locator(".cell-bar").inner_text())
+    assert re.search(r"\d+ of 12", row.locator(".cell-bar").inner_text())
     assert tab.locator(".tabs").inner_text().split() == ["Campaigns", "4", "Journal", "numbers", "called", "twice:", "5", "Requests", "Faults", "1", "Connect"]
     assert "{{" not in tab.content()
     context.close()
@@ -287,60 +255,3 @@ def test_a_hostile_list_stays_text(hub, visit, expect):
     assert title in tab.title()
     # Right-to-left marks end where the name ends.
     assert visit.row(campaigns[5]).locator("bdi").evaluate("bdi => getComputedStyle(bdi).unicodeBidi") == "isolate"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
-def test_axe_finds_no_violation_and_nothing_scrolls_sideways(hub, browser, expect, scheme, width):
-    campaign = populated(hub)
-    visit = Visit(browser, viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
-    tab = visit.open(hub)
-    tab.evaluate(AXE.read_text(encoding="utf-8"))
-    found = []
-    for view in VIEWS:
-        tab.goto(hub.page_url + view.format(id=campaign))
-        expect(tab.locator("section:not([hidden]) h1")).not_to_have_text("")
-        if "{id}" in view:
-            expect(tab.locator('[data-table="contacts"] tbody tr')).to_have_count(100)
-        found += [(view, one) for one in problems(tab)]
-    tab.goto(hub.page_url + "#/campaigns")
-    for button, dialog in [("#new-button", "#create"), ("#help-button", "#help"), ('[data-do="stop"]:not([aria-disabled="true"])', "#confirm")]:
-        tab.locator(button).first.click()
-        expect(tab.locator(dialog)).to_be_visible()
-        found += [(dialog, one) for one in problems(tab)]
-        tab.keyboard.press("Escape")
-    assert found == []
-    visit.close(hub.url)
-
-
-def problems(tab):
-    """What axe finds, and whether the page is wider than the window."""
-    result = tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    found = [
-        (one["id"], node["html"][:120], node["failureSummary"])
-        for one in result["violations"]
-        for node in one["nodes"]
-    ]
-    wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found + ([("scrolls sideways", wide)] if wide > 0 else [])
-
-
-def test_without_motion_nothing_moves(hub, browser, expect):
-    populated(hub)
-    visit = Visit(browser, reduced_motion="reduce")
-    tab = visit.open(hub)
-    dot = tab.locator('.status[data-status="running"]').first
-    assert dot.evaluate("dot => getComputedStyle(dot, '::before').animationName") == "none"
-    assert tab.locator(".bar rect.seg-a").first.evaluate("bar => getComputedStyle(bar).transitionDuration") == "0s"
-    visit.close(hub.url)
-
-
-def test_the_skip_link_comes_first_and_leads_to_the_content(hub, visit, expect):
-    tab = visit.open(hub)
-    tab.keyboard.press("Tab")
-    skip = tab.get_by_text("Skip to the content")
-    expect(skip).to_be_focused()
-    expect(skip).to_be_in_viewport()
-    tab.keyboard.press("Enter")
-    expect(tab.locator("#main")).to_be_focused()
-    expect(tab.locator("#campaigns-title")).to_be_visible()
