@@ -293,3 +293,25 @@ def test_a_hub_does_not_start_in_a_full_file_system(tmp_path: Path) -> None:
                 file.write(bytes(4096))
         with pytest.raises((OSError, ValueError), match=r"hub\.db cannot be .*free space"):
             Sandbox(path=os.fspath(tmp_path / "hub.db")).start()
+
+
+def test_what_other_processes_script_is_refused_and_changes_nothing(manual: Process) -> None:
+    campaign = manual.create(people(300)).json()["id"]
+    manual.http.put("/_sandbox/outcomes", json={"+15550000001": "busy"})
+    paths = ("journal", "campaigns", "outcomes", "accounts")
+    before = [manual.get(f"/_sandbox/{path}") for path in paths]
+    manual.fill()
+
+    many = {f"+1555{n:07d}": "failed" for n in range(2_000)}
+    assert_refused(manual.http.put("/_sandbox/outcomes", json=many))
+    assert_refused(manual.http.post("/_sandbox/reset"))
+    assert_refused(manual.http.post("/_sandbox/accounts", json={"account": "acme"}))
+    key = manual.http.headers["Authorization"].removeprefix("Bearer ")
+    assert_refused(manual.http.post("/_sandbox/revoke", json={"api_key": key}))
+
+    assert [manual.get(f"/_sandbox/{path}") for path in paths] == before
+    manual.free()
+    assert manual.http.post("/_sandbox/reset").status_code == 204
+    assert manual.get("/v1/campaigns") == {"campaigns": []}
+    assert manual.act(campaign, "start").status_code == 404
+    assert manual.stop() == (0, "")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 10
 # Entries of the journal that are read at a time.
-_BATCH: Final = 20_000
+_BATCH: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,21 @@ class CallHistory:
         self._by_campaign: defaultdict[str, list[CallRow]] = defaultdict(list)
         self._in_flight: defaultdict[tuple[str, str, int], deque[CallRow]] = defaultdict(deque)
 
+    def read_some(self) -> bool:
+        """Read a batch of the journal, and return whether there was one."""
+        rows = self._journal(self._last, _BATCH)
+        for self._last, row in rows:
+            self._add(row)
+        return bool(rows)
+
     def read(self, campaign_id: str | None) -> Sequence[CallRow]:
         """Return the calls so far, in the order in which they began.
 
         Args:
             campaign_id: Only the calls of this campaign; None for all.
         """
-        while rows := self._journal(self._last, _BATCH):
-            self._last = rows[-1][0]
-            for _, row in rows:
-                self._add(row)
+        while self.read_some():
+            pass
         return self._all if campaign_id is None else self._by_campaign.get(campaign_id, ())
 
     def _add(self, row: JournalRow) -> None:

@@ -73,7 +73,7 @@ class Engine:
             accounts, seed, self.outcomes, self._status_changed, self._start_scheduled
         )
         self.pages = ContactPages(store)
-        self._calls = CallHistory(store.journal)
+        self.history = CallHistory(store.journal)
         self._on_status = on_status
         # Changes of status that are not stored yet.
         self._changes: list[tuple[Campaign, Snapshot, int]] = []
@@ -382,7 +382,7 @@ class Engine:
         self.dialler.forget(now)
         self.outcomes.clear()
         self.pages.clear()
-        self._calls.forget()
+        self.history.forget()
         deleted = [one for account in self.accounts for one in account.campaigns.values()]
         for campaign in deleted:
             campaign.deleted = True
@@ -433,7 +433,7 @@ class Engine:
     def calls(self, campaign_id: str | None) -> Sequence[CallRow]:
         """Return the calls so far of a campaign, or of all (None), in the order they began."""
         self.catch_up()
-        return self._calls.read(campaign_id)
+        return self.history.read(campaign_id)
 
     def not_called_once(self, campaign_id: str | None, *, retries: bool) -> str | None:
         """Return what is wrong if some numbers were not called exactly once, or None.

@@ -6,6 +6,7 @@ read (reading), the JSON of a response (writing), or how the Hub does it (model,
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -81,7 +82,7 @@ class Actions:
                 case "contacts":
                     return self._contacts(request)
                 case "calls":
-                    return self._calls(request)
+                    return await self._calls(request)
                 case "called_once_each":
                     retries = reading.flag(request, "retries")
                     problem = engine.not_called_once(request.text("campaign"), retries=retries)
@@ -164,7 +165,12 @@ class Actions:
         status, error = request.contact_status(), request.text("last_error") or None
         return Response(200, engine.pages.read(campaign, status, request.page(), error))
 
-    def _calls(self, request: Request) -> Response:
+    async def _calls(self, request: Request) -> Response:
+        more = True
+        while more:
+            more = self._engine.history.read_some()
+            # Other requests get their turn while a long journal is read for the first time.
+            await asyncio.sleep(0)
         campaign_id = request.text("campaign")
         calls = self._engine.calls(campaign_id)
         # The calls of a deleted campaign stay.
