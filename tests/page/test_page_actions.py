@@ -124,7 +124,9 @@ def test_a_clock_that_runs_cannot_be_moved_and_the_page_says_so(browser, expect)
         for move in ("60", "3600", "end"):
             button = tab.locator(f'[data-move="{move}"]')
             expect(button).to_have_attribute("aria-disabled", "true")
-            expect(button).to_have_attribute("title", "Only a manual clock can be moved; this one runs by itself")
+            expect(button).to_have_attribute(
+                "title", "Only a manual clock can be moved; this one runs by itself"
+            )
         tab.locator('[data-move="60"]').press("Enter")
         expect(tab.locator("#say")).to_contain_text("Only a manual clock")
         visit.close(hub.url)
@@ -235,7 +237,13 @@ def test_single_keys_do_everything(hub, visit, expect):
     keyboard.press("?")
     expect(tab.locator("#help")).to_be_visible()
     keyboard.press("Escape")
-    for key, title in [("2", "journal"), ("3", "requests"), ("4", "faults"), ("5", "connect"), ("1", "campaigns")]:
+    for key, title in [
+        ("2", "journal"),
+        ("3", "requests"),
+        ("4", "faults"),
+        ("5", "connect"),
+        ("1", "campaigns"),
+    ]:
         keyboard.press(key)
         expect(tab.locator(f"#{title}-title")).to_be_focused()
     keyboard.press("j")
@@ -287,7 +295,10 @@ def test_keys_and_snippets_are_copied(hub, visit, expect, how):
     for name, holds in [
         ("Copy the key of sandbox", hub.api_key),
         ("Copy the address", hub.url),
-        ("Copy the Python snippet", f'KatavenClient(api_key="{hub.api_key}", base_url="{hub.url}")'),
+        (
+            "Copy the Python snippet",
+            f'KatavenClient(api_key="{hub.api_key}", base_url="{hub.url}")',
+        ),
         ("Copy the curl snippet", f"{hub.url}/api/v1/campaigns"),
         ("Copy the Command line snippet", f"KATAVEN_BASE_URL={hub.url}"),
     ]:

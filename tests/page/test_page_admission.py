@@ -41,7 +41,9 @@ def test_the_page_is_html_with_its_data_and_strict_headers(hub, http):
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cross-origin-resource-policy"] == "same-origin"
     assert response.headers["cross-origin-opener-policy"] == "same-origin"
-    policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in response.headers["content-security-policy"].split("; ")
+    )
     assert policy == {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -82,7 +84,10 @@ def test_the_token_opens_the_data_and_nothing_else_does(hub, http, token):
 def test_each_hub_has_its_own_token(http, token):
     with Sandbox() as other:
         response = httpx.get(
-            f"{other.url}/_page/api/state", headers={"X-Kataven-Page": token}, verify=TLS, trust_env=False
+            f"{other.url}/_page/api/state",
+            headers={"X-Kataven-Page": token},
+            verify=TLS,
+            trust_env=False,
         )
     assert_learns_nothing(response, {403})
 
@@ -110,7 +115,9 @@ def test_each_hub_has_its_own_token(http, token):
 def test_without_the_token_nothing_is_done_or_read(hub, http, method, path):
     campaign = create(hub)
     before = hub.now()
-    response = http.request(method, f"/_page/api/{path.format(id=campaign)}", content='{"seconds": 60}')
+    response = http.request(
+        method, f"/_page/api/{path.format(id=campaign)}", content='{"seconds": 60}'
+    )
     assert_learns_nothing(response, {403})
     assert status(hub, campaign) == "draft"
     assert hub.now() == before
@@ -181,7 +188,13 @@ def test_each_loopback_name_with_the_port_of_the_hub_works(hub, http, name):
 @pytest.mark.parametrize("path", ["/", "/_page/main.js", "/_page/icon.svg"])
 @pytest.mark.parametrize(
     ("mode", "dest"),
-    [("no-cors", "image"), ("no-cors", "script"), ("navigate", "iframe"), ("cors", "empty"), ("navigate", "object")],
+    [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("navigate", "iframe"),
+        ("cors", "empty"),
+        ("navigate", "object"),
+    ],
 )
 def test_another_site_cannot_embed_or_load_the_page(hub, http, site, path, mode, dest):
     create(hub)
@@ -190,7 +203,11 @@ def test_another_site_cannot_embed_or_load_the_page(hub, http, site, path, mode,
 
 
 def test_a_link_from_another_site_opens_the_page(http):
-    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    headers = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
     assert http.get("/", headers=headers).status_code == 200
 
 
@@ -218,7 +235,15 @@ def _own_address() -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/_page/", "/_page/..%2fpage.html", "/_page/../page.html", "/_page/page.html", "/_page//etc/passwd", "/_page/site.py"]
+    "path",
+    [
+        "/_page/",
+        "/_page/..%2fpage.html",
+        "/_page/../page.html",
+        "/_page/page.html",
+        "/_page//etc/passwd",
+        "/_page/site.py",
+    ],
 )
 def test_only_the_files_of_the_page_are_served(http, path):
     assert http.get(path).status_code == 404

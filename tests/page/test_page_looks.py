@@ -23,7 +23,11 @@ def test_axe_finds_no_violation(hub, browser, expect, scheme, width):
         found += [(view, one) for one in violations(tab)]
     tab.goto(hub.page_url + "#/campaigns")
     stop = '[data-do="stop"]:not([aria-disabled="true"])'
-    for button, dialog in [("#new-button", "#create"), ("#help-button", "#help"), (stop, "#confirm")]:
+    for button, dialog in [
+        ("#new-button", "#create"),
+        ("#help-button", "#help"),
+        (stop, "#confirm"),
+    ]:
         tab.locator(button).first.click()
         expect(tab.locator(dialog)).to_be_visible()
         found += [(dialog, one) for one in violations(tab, dialog)]
@@ -66,7 +70,12 @@ def test_without_motion_nothing_moves(hub, browser, expect):
     tab = visit.open(hub)
     dot = tab.locator('.status[data-status="running"]').first
     assert dot.evaluate("dot => getComputedStyle(dot, '::before').animationName") == "none"
-    assert tab.locator(".bar rect.seg-a").first.evaluate("bar => getComputedStyle(bar).transitionDuration") == "0s"
+    assert (
+        tab.locator(".bar rect.seg-a").first.evaluate(
+            "bar => getComputedStyle(bar).transitionDuration"
+        )
+        == "0s"
+    )
     visit.close(hub.url)
 
 

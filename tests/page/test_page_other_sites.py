@@ -185,6 +185,9 @@ def test_a_script_of_another_origin_or_inline_does_not_run_in_the_page(hub, brow
         }""",
         f"http://127.0.0.1:{elsewhere}/x.js",
     )
-    assert ran == [None, ["connect-src", "img-src", "script-src-attr", "script-src-elem", "script-src-elem"]]
+    assert ran == [
+        None,
+        ["connect-src", "img-src", "script-src-attr", "script-src-elem", "script-src-elem"],
+    ]
     assert ask(hub, "GET", "/campaigns").status_code == 200
     visit.context.close()

@@ -12,6 +12,7 @@ from kataven.sandbox.http import routes
 from kataven.sandbox.model import outcomes
 from kataven.sandbox.model.contacts import CONTACT_STATUSES
 from kataven.sandbox.page import markup, presets
+from kataven.sandbox.page.files import files
 from kataven.sandbox.page.markup import Html, options, rows
 from kataven.sandbox.page.snippets import snippets
 
@@ -35,6 +36,7 @@ def render(view: View, url: str, token: str, account: str | None) -> bytes:
     values: dict[str, str | bool] = {
         "token": token,
         "url": url,
+        "preloads": _preloads(),
         "account_options": options([("", "All accounts"), *names]),
         "create_account_options": options(names),
         "status_options": options((one, one.replace("_", " ")) for one in CONTACT_STATUSES),
@@ -52,6 +54,13 @@ def render(view: View, url: str, token: str, account: str | None) -> bytes:
     for scope in ("hub", "twice"):
         values |= {f"{scope}.{name}": value for name, value in state[scope].items()}
     return markup.page(values)
+
+
+def _preloads() -> Html:
+    # All scripts at once, instead of each after the one that imports it.
+    names = sorted(name for name in files() if name.endswith(".js"))
+    links = (f'<link rel="modulepreload" href="/_page/{name}">' for name in names)
+    return Html("\n".join(links))
 
 
 def _presets() -> Html:

@@ -7,8 +7,8 @@ handler of ``/_sandbox/`` do it, without the request limits, faults and request 
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
+import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -22,6 +22,7 @@ from kataven.sandbox.model.contacts import CONTACT_STATUSES
 from kataven.sandbox.model.refusals import NotFound, Refused
 from kataven.sandbox.page import admission, first_page
 from kataven.sandbox.page.admission import Admission
+from kataven.sandbox.page.files import TYPES, files
 from kataven.sandbox.page.tables import Tables
 from kataven.sandbox.page.view import View
 
@@ -40,12 +41,9 @@ if TYPE_CHECKING:
 
 _FILES: Final = "/_page/"
 _API: Final = "/_page/api/"
-_TYPES: Final = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
 _HTML: Final = "text/html; charset=utf-8"
+# Real seconds that a request for the state may spend on a journal that was never read.
+_READING: Final = 0.1
 _ACTIONS: Final = frozenset({"start", "pause", "resume", "stop"})
 
 
@@ -102,10 +100,10 @@ class Site:
                 await _send(writer, 200, _HTML, page)
                 return
             name = request.path.removeprefix(_FILES)
-            body = _files().get(name)
+            body = files().get(name)
             if body is None:
                 raise HttpRefused(404, "the page has no such file")
-            await _send(writer, 200, _TYPES[name.rpartition(".")[2]], body)
+            await _send(writer, 200, TYPES[name.rpartition(".")[2]], body)
         except Refused as refused:
             await _answer(writer, response_to(refused))
 
@@ -117,6 +115,7 @@ class Site:
             return
         match (request.method, *parts):
             case ("GET", "state"):
+                await self._read_history(_READING)
                 state = self._view.state(request.text("account"), request.text("campaign"))
                 await _answer(writer, Response(200, state))
             case ("GET", "journal"):
@@ -135,6 +134,7 @@ class Site:
                 table = self._contacts(request, self._campaign(campaign_id))
                 await _answer(writer, Response(200, table))
             case ("GET", "campaigns", campaign_id, "calls"):
+                await self._read_history()
                 table = self._tables.calls(self._campaign(campaign_id), request.page())
                 await _answer(writer, Response(200, table))
             case ("GET", "campaigns", campaign_id, "events"):
@@ -144,6 +144,16 @@ class Site:
                 )
             case _:
                 raise HttpRefused(404, f"the page has no {request.method} of this path")
+
+    async def _read_history(self, at_most: float = math.inf) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + at_most
+        more = True
+        while more and loop.time() < until:
+            more = self._engine.history.read_some()
+            # Other requests get their turn while a long journal is read for the first time.
+            await asyncio.sleep(0)
+        self._view.all_calls_known = not more
 
     async def _operate(
         self, request: Request, writer: ResponseWriter, account: Account, name: str, id_: str
@@ -194,13 +204,3 @@ async def _send(
     named = {**admission.HEADERS, **(headers or {})}
     await writer.send_head(status, content_type, len(body), named)
     await writer.send_chunk(body, last=True)
-
-
-@cache
-def _files() -> dict[str, bytes]:
-    folder = resources.files(__package__).joinpath("static")
-    return {
-        one.name: one.read_bytes()
-        for one in folder.iterdir()
-        if one.name.rpartition(".")[2] in _TYPES
-    }

@@ -66,6 +66,8 @@ class View:
         self._requests = requests
         self._rates = Rates()
         self._twice = Twice()
+        # Whether the journal is read to its end.
+        self.all_calls_known = False
 
     def state(self, account: str | None, campaign_id: str | None) -> dict[str, Any]:
         """Return everything that changes by itself.
@@ -75,7 +77,7 @@ class View:
             campaign_id: The campaign that is shown in detail, or None.
         """
         now = self._engine.catch_up()
-        self._twice.read(self._engine.calls(None))
+        self._twice.read(self._engine.history.known(None))
         every = [one for each in self._engine.accounts for one in each.campaigns.values()]
         self._rates.forget(set(every))
         # The newest first, as in every list of the page.
@@ -238,9 +240,9 @@ class View:
             ),
             "errors": errors or "none",
             "total": f"{len(campaign.roster):,}",
-            "number_of_calls": f"{len(self._engine.calls(campaign.id)):,}",
+            "number_of_calls": f"{len(self._engine.history.known(campaign.id)):,}",
             # Changes when a contact changed, so that the browser reads its page again.
-            "mark": f"{campaign.roster.counts} {len(self._engine.calls(campaign.id))}",
+            "mark": f"{campaign.roster.counts} {len(self._engine.history.known(campaign.id))}",
             "can_run_to_end": manual and campaign.status in _GOING,
         }
 
@@ -275,8 +277,14 @@ class View:
         text = f"{formats.count(len(twice), 'number')} called twice" if twice else ""
         if len(twice) > _SHOWN_TWICE:
             text += f", the first {_SHOWN_TWICE} of them below"
-        count, found = f"{len(twice):,}", bool(twice)
-        return {"text": text, "count": count, "found": found, "none": not found, "rows": rows}
+        return {
+            "text": text,
+            "count": f"{len(twice):,}",
+            "found": bool(twice),
+            "none": self.all_calls_known and not twice,
+            "reading": not self.all_calls_known,
+            "rows": rows,
+        }
 
 
 def _word(*, off: bool) -> str:

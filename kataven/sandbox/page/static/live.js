@@ -35,9 +35,8 @@ export async function read() {
     state = found;
     failures = 0;
     show("");
-    performance.mark("update");
     for (const watcher of watchers) watcher(state);
-    performance.measure("kataven-update", "update");
+    document.dispatchEvent(new Event("kataven-update"));
   } catch (error) {
     if (mine !== latest) return;
     failures += 1;
