@@ -95,6 +95,7 @@ class Site:
             if request.method != "GET":
                 raise HttpRefused(405, f"{request.method} is not allowed here", allow="GET")
             if request.path == "/":
+                await self._read_history(_READING)
                 account = request.text("account")
                 page = first_page.render(self._view, self._url, self._admission.token, account)
                 await _send(writer, 200, _HTML, page)

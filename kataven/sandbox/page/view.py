@@ -275,10 +275,10 @@ class View:
             for number, campaigns in islice(twice.items(), _SHOWN_TWICE)
         ]
         text = f"{formats.count(len(twice), 'number')} called twice" if twice else ""
-        if len(twice) > _SHOWN_TWICE:
-            text += f", the first {_SHOWN_TWICE} of them below"
+        more = f"The first {_SHOWN_TWICE} of them:" if len(twice) > _SHOWN_TWICE else ""
         return {
             "text": text,
+            "more": more,
             "count": f"{len(twice):,}",
             "found": bool(twice),
             "none": self.all_calls_known and not twice,
