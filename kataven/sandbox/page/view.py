@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from kataven.sandbox.http.control import writing
 from kataven.sandbox.model import outcomes, states
 from kataven.sandbox.page import formats
-from kataven.sandbox.page.rates import Rates, done
+from kataven.sandbox.page.campaign_fields import (
+    FULL,
+    GOING,
+    NO_DETAIL,
+    Fields,
+    detail,
+    row,
+    word,
+)
+from kataven.sandbox.page.rates import Rates
 from kataven.sandbox.page.twice import Twice
 
 if TYPE_CHECKING:
@@ -23,20 +32,6 @@ if TYPE_CHECKING:
     from kataven.sandbox.model.campaign import Campaign
     from kataven.sandbox.model.engine import Engine
 
-# The fields of one thing that is shown: texts, and bools for parts that are shown or hidden.
-Fields: TypeAlias = dict[str, str | bool]
-
-# The statuses from which a campaign ends by itself.
-_GOING: Final = frozenset({states.RUNNING, states.SCHEDULED})
-# The width of a bar.
-FULL: Final = 1000
-_PRIMARY: Final = {
-    states.DRAFT: ("start", "Start"),
-    states.SCHEDULED: ("start", "Start now"),
-    states.RUNNING: ("pause", "Pause"),
-    states.PAUSED: ("resume", "Resume"),
-}
-_NO_DETAIL: Final[Fields] = {"found": False, "gone": True}
 _SHOWN_TWICE: Final = 100
 _NOT_EFFECTS: Final = frozenset({"match", "times", "after", "fired", "left", "allow_unused"})
 _LIMIT_NAMES: Final = {
@@ -83,13 +78,13 @@ class View:
         # The newest first, as in every list of the page.
         every.sort(key=lambda one: one.key, reverse=True)
         shown = [one for one in every if account in {None, one.account}]
-        detail = next((one for one in every if one.id == campaign_id), None)
+        chosen = next((one for one in every if one.id == campaign_id), None)
         return {
             "hub": self._hub(now, every, empty=not shown),
             "accounts": self.account_names(),
             "keys": self._keys(),
-            "campaigns": [self._row(one, now) for one in shown],
-            "campaign": _NO_DETAIL if detail is None else self._detail(detail, now),
+            "campaigns": [row(one, self._rates.per_minute(one, now)) for one in shown],
+            "campaign": NO_DETAIL if chosen is None else self._detail(chosen, now),
             "limits": self._limits(account, now),
             "faults": [_fault(place, one) for place, one in enumerate(self._faults.all())],
             "twice": self._called_twice(),
@@ -141,7 +136,7 @@ class View:
         else:
             scale = f"Runs at {clock.label} times real time"
             why_not = "Only a manual clock can be moved; this one runs by itself"
-        ends = any(one.status in _GOING for one in campaigns)
+        ends = any(one.status in GOING for one in campaigns)
         why_not_end = why_not or ("" if ends else "No campaign is running or scheduled")
         return {
             "now": formats.time_of_day(now),
@@ -151,9 +146,9 @@ class View:
             "manual": manual,
             "scaled": not manual,
             "why_not": why_not,
-            "no_advance": _word(off=not manual),
+            "no_advance": word(off=not manual),
             "why_not_end": why_not_end,
-            "no_end": _word(off=bool(why_not_end)),
+            "no_end": word(off=bool(why_not_end)),
             "campaigns": f"{len(campaigns):,}",
             "running": f"{running:,} running",
             "summary": (
@@ -168,83 +163,13 @@ class View:
             "no_faults": not faults,
         }
 
-    def _row(self, campaign: Campaign, now: int) -> Fields:
-        pending, in_progress, completed, failed, cancelled = campaign.roster.counts
-        total = len(campaign.roster)
-        finished = done(campaign)
-        per_minute = self._rates.per_minute(campaign, now)
-        left = total - finished
-        eta = "–"  # noqa: RUF001
-        if per_minute:
-            eta = formats.span(round(left / per_minute * 60 * 1_000_000_000))
-        action, label = _PRIMARY.get(campaign.status, ("", ""))
-        status = campaign.status
-        name = formats.short(campaign.settings.name)
-        percent = f"{100 * finished // total if total else 100} %"
-        return {
-            "key": campaign.id,
-            "name": name,
-            "link": f"#/campaigns/{campaign.id}",
-            "account": campaign.account,
-            "status": status,
-            "percent": percent,
-            "done": f"{finished:,} of {total:,}",
-            "progress": f"{percent} done: {completed:,} completed, {failed:,} failed, "
-            f"{in_progress:,} in progress, {cancelled:,} cancelled, {pending:,} pending",
-            **_segments(total, completed, failed, in_progress, cancelled),
-            "pending": f"{pending:,}",
-            "in_progress": f"{in_progress:,}",
-            "completed": f"{completed:,}",
-            "failed": f"{failed:,}",
-            "cancelled": f"{cancelled:,}",
-            "calls": _in_flight(campaign),
-            "rate": "–" if per_minute is None else formats.rate(per_minute),  # noqa: RUF001
-            "eta": eta,
-            "primary": action,
-            "primary_text": label,
-            "primary_label": f"{label} {name}",
-            "has_primary": bool(action),
-            "stop_label": f"Stop {name}",
-            "why_no_stop": _why_not("stop", status),
-            "no_stop": _word(off=bool(_why_not("stop", status))),
-            "delete_label": f"Delete {name}",
-            "why_no_delete": _why_not("delete", status),
-            "no_delete": _word(off=bool(_why_not("delete", status))),
-        }
-
     def _detail(self, campaign: Campaign, now: int) -> Fields:
-        settings = campaign.settings
-        error = campaign.roster.error
-        errors = " · ".join(
-            f"{word.replace('_', ' ')} {error.count(code):,}"
-            for code, word in enumerate(outcomes.WORDS)
-            if error.count(code)
+        return detail(
+            campaign,
+            self._rates.per_minute(campaign, now),
+            calls=len(self._engine.history.known(campaign.id)),
+            manual=self._engine.time.clock.scale is None,
         )
-        manual = self._engine.time.clock.scale is None
-        return {
-            **self._row(campaign, now),
-            "found": True,
-            "gone": False,
-            "created": formats.day_and_time(campaign.created_ns),
-            "scheduled": formats.day_and_time(settings.scheduled_ns),
-            "started": formats.day_and_time(campaign.started_ns),
-            "ended": formats.day_and_time(campaign.completed_ns),
-            "created_by": campaign.created_by.replace("_", " "),
-            "agent": formats.short(settings.agent_id),
-            "from": formats.short(settings.phone_number_id),
-            "retries": formats.count(settings.retries_per_contact, "retry", "retries")
-            + (
-                f" after {formats.span(settings.retry_delay_seconds * 1_000_000_000)}"
-                if settings.retries_per_contact
-                else ""
-            ),
-            "errors": errors or "none",
-            "total": f"{len(campaign.roster):,}",
-            "number_of_calls": f"{len(self._engine.history.known(campaign.id)):,}",
-            # Changes when a contact changed, so that the browser reads its page again.
-            "mark": f"{campaign.roster.counts} {len(self._engine.history.known(campaign.id))}",
-            "can_run_to_end": manual and campaign.status in _GOING,
-        }
 
     def _limits(self, account: str | None, now: int) -> list[Fields]:
         limits = self._engine.accounts.call_limits
@@ -285,39 +210,6 @@ class View:
             "reading": not self.all_calls_known,
             "rows": rows,
         }
-
-
-def _word(*, off: bool) -> str:
-    return "true" if off else "false"
-
-
-def _in_flight(campaign: Campaign) -> str:
-    if campaign.status != states.RUNNING and not campaign.in_flight:
-        return "–"  # noqa: RUF001
-    return f"{campaign.in_flight:,} of {campaign.settings.max_concurrent_calls:,}"
-
-
-def _why_not(action: str, status: str) -> str:
-    allowed = (
-        states.may_delete(status)
-        if action == "delete"
-        else states.next_status(action, status) is not None
-    )
-    return "" if allowed else states.conflict_text(action, status)
-
-
-def _segments(total: int, *counts: int) -> Fields:
-    """Return where each part of a bar begins and how wide it is."""
-    fields: Fields = {}
-    at = 0
-    for name, count in zip("abcd", counts, strict=True):
-        begin = at * FULL // total if total else 0
-        at += count
-        end = at * FULL // total if total else 0
-        fields[f"x_{name}"] = str(begin)
-        # One contact of a hundred thousand is still seen.
-        fields[f"w_{name}"] = str(max(end - begin, 2 if count else 0))
-    return fields
 
 
 def _limit(account: Account, name: str, used: int, limit: int | None) -> Fields:
