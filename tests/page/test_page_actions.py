@@ -6,11 +6,13 @@ from kataven.sandbox import Sandbox
 from tests.page.conftest import ask, create, people, status
 
 pytestmark = pytest.mark.slow
+PLACES = pytest.mark.parametrize(
+    ("how", "place"), [("mouse", "list"), ("keyboard", "list"), ("keyboard", "detail")]
+)
 HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
 
 
-@HOW
-@pytest.mark.parametrize("place", ["list", "detail"])
+@PLACES
 def test_a_campaign_is_started_paused_resumed_and_stopped(hub, visit, expect, how, place):
     campaign = create(hub, "Spring")
     tab = visit.open(hub, f"#/campaigns/{campaign}" if place == "detail" else "")
@@ -37,8 +39,7 @@ def test_a_campaign_is_started_paused_resumed_and_stopped(hub, visit, expect, ho
     expect(primary).to_be_hidden()
 
 
-@HOW
-@pytest.mark.parametrize("place", ["list", "detail"])
+@PLACES
 def test_a_campaign_is_deleted_after_a_question(hub, visit, expect, how, place):
     kept, campaign = create(hub, "Kept"), create(hub, "Old")
     tab = visit.open(hub, f"#/campaigns/{campaign}" if place == "detail" else "")
@@ -237,6 +238,7 @@ def test_single_keys_do_everything(hub, visit, expect):
     keyboard.press("?")
     expect(tab.locator("#help")).to_be_visible()
     keyboard.press("Escape")
+    expect(tab.locator("#help")).to_be_hidden()
     for key, title in [
         ("2", "journal"),
         ("3", "requests"),

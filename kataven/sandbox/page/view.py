@@ -8,10 +8,10 @@ at each contact of a campaign.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from kataven.sandbox.http.control import writing
-from kataven.sandbox.model import outcomes, states
+from kataven.sandbox.model import states
 from kataven.sandbox.page import formats
 from kataven.sandbox.page.campaign_fields import (
     FULL,
