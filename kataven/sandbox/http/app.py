@@ -52,6 +52,7 @@ class Site(Protocol):
 
     def owns(self, path: str) -> bool:
         """Return whether a path is one of the page."""
+        ...
 
     async def serve(self, request: Request, writer: ResponseWriter) -> None:
         """Serve one request. It is not recorded, and no limit and no fault applies."""

@@ -20,7 +20,7 @@ TYPES: Final = {
 @cache
 def files() -> dict[str, bytes]:
     """Return each file by its name."""
-    folder = resources.files(__package__).joinpath("static")
+    folder = resources.files("kataven.sandbox.page").joinpath("static")
     return {
         one.name: one.read_bytes()
         for one in folder.iterdir()

@@ -86,7 +86,7 @@ def _rows() -> dict[str, str]:
 
 @cache
 def _source() -> str:
-    text = resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    text = resources.files("kataven.sandbox.page").joinpath("page.html").read_text("utf-8")
     text = _TEXT.sub(lambda mark: f"{mark[0][:-2]}{{{{{mark[1]}}}}}</", text)
     text = _SHOW.sub(r"\g<0> {{hide:\1}}", text)
     return _ATTRIBUTES.sub(lambda mark: f"{mark[0]} {_attributes(mark[1])}", text)
