@@ -45,6 +45,7 @@ _PLACES: Final = (
 _EXPLAINED: Final = frozenset(
     {"T", "Self", "Item", "Unchanged", "JsonObject", "CampaignFields", "ContactFields"}
     | {
+        "CallRow",
         "JournalRow",
         "LastError",
         "ExportFormat",

@@ -24,6 +24,7 @@ from kataven.sandbox.model.engine import Engine
 from kataven.sandbox.model.feeds import Feeds
 from kataven.sandbox.model.refusals import NotStored
 from kataven.sandbox.model.store import Store
+from kataven.sandbox.page.site import Site
 from kataven.sandbox.waiting import Sleepers
 
 if TYPE_CHECKING:
@@ -215,6 +216,9 @@ class HubThread:
             timeout = settings.request_timeout
             requests = self._requests
             app = App(engine, feeds, advance, self._faults, timeout, requests, self._work.set)
+            app.site = Site(
+                self.port, engine, feeds, self._faults, requests, app.operations, app.control
+            )
             listener = Listener(app, self._socket, settings.clock.label, timeout)
             await listener.open()
         except Exception as error:  # noqa: BLE001 - raised again in the thread that starts the Hub

@@ -184,6 +184,11 @@ class Sandbox:
         return f"http://127.0.0.1:{self._running.port}"
 
     @property
+    def page_url(self) -> str:
+        """The address of the page for people, ``http://127.0.0.1:PORT/``. Open it in a browser."""
+        return f"{self.url}/"
+
+    @property
     def api_key(self) -> str:
         """A key of the account ``sandbox``. A database file keeps it over restarts."""
         return self._running.call(lambda engine: engine.first_key)

@@ -31,7 +31,9 @@ def test_the_hubs_own_routes_are_api_v1_mounted_at_root_and_hub_api_and_v1(hub, 
     assert http.get(f"/campaigns/{campaign}").json()["id"] == campaign
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/api/v2/campaigns", "/hub-api/v1/campaigns"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/campaigns", "/api/v2/campaigns", "/hub-api/v1/campaigns"]
+)
 def test_outside_the_mounts_is_404(hub, path, fetch):
     response = fetch(hub.api_key, path)
     assert response.status_code == 404

@@ -101,7 +101,7 @@ def test_a_hub_can_be_restarted_but_not_started_twice():
         with pytest.raises(RuntimeError, match="already running"):
             hub.start()
     with hub:
-        assert httpx.get(hub.url, trust_env=False).status_code == 404
+        assert httpx.get(hub.page_url, trust_env=False).status_code == 200
     hub.close()
     with pytest.raises(RuntimeError, match="not running"):
         _ = hub.url
@@ -149,7 +149,7 @@ def test_start_returns_the_sandbox_and_may_be_called_in_any_thread():
     thread.start()
     thread.join()
     assert started == [hub]
-    assert httpx.get(hub.url, trust_env=False).status_code == 404
+    assert httpx.get(hub.page_url, trust_env=False).status_code == 200
     hub.close()
 
 

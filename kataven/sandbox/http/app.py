@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kataven.sandbox.http import control, routes
 from kataven.sandbox.http.auth import Caller, identify
@@ -47,6 +47,17 @@ _CLOCK_IS_MANUAL: Final = (
 )
 
 
+class Site(Protocol):
+    """What the app needs of the page for people."""
+
+    def owns(self, path: str) -> bool:
+        """Return whether a path is one of the page."""
+        ...
+
+    async def serve(self, request: Request, writer: ResponseWriter) -> None:
+        """Serve one request. It is not recorded, and no limit and no fault applies."""
+
+
 class App:
     """The Hub as an ASGI app.
 
@@ -78,8 +89,10 @@ class App:
         # Whether clients wait on the Hub's clock, so that Retry-After is in Hub time.
         self.hub_time_is_waited_for = False
         self._clock = engine.time.clock
-        self._operations = Operations(engine, feeds, on_work)
+        self.operations = Operations(engine, feeds, on_work)
         self.control = Control(engine, feeds, advance, faults, requests)
+        # The page for people, if there is one.
+        self.site: Site | None = None
         self._stopping = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +100,8 @@ class App:
         if scope["type"] != "http":
             return
         request = Request(scope, receive, self._timeout)
-        if request.path.startswith(control.PREFIX):
+        site = self.site is not None and self.site.owns(request.path)
+        if site or request.path.startswith(control.PREFIX):
             writer = ResponseWriter(scope, send, self._clock.label, None)
             await self._respond(request, writer, None)
             return
@@ -112,7 +126,9 @@ class App:
         try:
             try:
                 request.check_head()
-                if record is None:
+                if self.site is not None and self.site.owns(request.path):
+                    await self.site.serve(request, writer)
+                elif record is None:
                     await writer.send(await self.control.handle(request))
                 else:
                     await self._handle(request, writer, record)
@@ -211,7 +227,7 @@ class App:
             await serve_stream(self._engine, self._feeds, campaign, request.receive, writer, fault)
             return
         try:
-            response = await self._operations.run(request, caller, operation)
+            response = await self.operations.run(request, caller, operation)
         except Refused as refused:
             response = response_to(refused)
         if fault is None:

@@ -111,6 +111,14 @@ class CallHistory:
         """
         while self.read_some():
             pass
+        return self.known(campaign_id)
+
+    def known(self, campaign_id: str | None) -> Sequence[CallRow]:
+        """Return the calls of the journal as far as it was read.
+
+        Args:
+            campaign_id: Only the calls of this campaign; None for all.
+        """
         return self._all if campaign_id is None else self._by_campaign.get(campaign_id, ())
 
     def _add(self, row: JournalRow) -> None:
