@@ -9,6 +9,7 @@ import csv
 import math
 import os
 import tempfile
+import threading
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven import KatavenClient
+from kataven.cli.browser import open_page
 from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.example import example_contacts
 from kataven.cli.output import printable
@@ -95,8 +97,19 @@ def _number(_context: click.Context, _parameter: click.Parameter, speed: float) 
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="Seed of the random call outcomes."
 )
+@click.option(
+    "--open",
+    "show",
+    is_flag=True,
+    help="Open the Hub's page in a browser; the Hub then runs until Ctrl-C.",
+)
 def demo(
-    session: Session, contacts: str | None, allow_duplicates: bool, speed: float, seed: int
+    session: Session,
+    contacts: str | None,
+    allow_duplicates: bool,
+    speed: float,
+    seed: int,
+    show: bool,
 ) -> int | None:
     """Run a campaign on an embedded Hub and watch it; no real calls are made.
 
@@ -111,7 +124,7 @@ def demo(
     try:
         listed = _list(contacts, allow_duplicates=allow_duplicates)
         _check_folder()
-        _play(run, session, listed, speed, seed)
+        _play(run, session, listed, speed, seed, show=show)
         ignore_ctrl_c()
     except KeyboardInterrupt as stop:
         ignore_ctrl_c()
@@ -155,15 +168,19 @@ def _check_folder() -> None:
         ) from None
 
 
-def _play(run: _Run, session: Session, listed: ContactList, speed: float, seed: int) -> None:
+def _play(
+    run: _Run, session: Session, listed: ContactList, speed: float, seed: int, *, show: bool
+) -> None:
     """Run the campaign, write the results and show them."""
     view = open_view()
     with Sandbox(time_scale=speed, seed=seed) as hub:
         if not session.quiet:
             view.say(
-                f"Embedded Hub at {hub.url}, running at {speed:g} times real time. "
+                f"Embedded Hub at {hub.page_url}, running at {speed:g} times real time. "
                 "No real calls are made."
             )
+        if show:
+            open_page(hub.page_url)
         with KatavenClient(api_key=hub.api_key, base_url=hub.url) as client:
             campaign_id = _start(client, listed)
             if not session.quiet:
@@ -179,15 +196,18 @@ def _play(run: _Run, session: Session, listed: ContactList, speed: float, seed: 
                     nullcontext(_show_nothing)
                     if session.quiet
                     else view.progress({campaign_id: CAMPAIGN}, pace)
-                ) as show,
+                ) as show_progress,
             ):
                 for run.last in watched:
-                    show(campaign_id, run.last)
+                    show_progress(campaign_id, run.last)
             _write_results(run, client, campaign_id)
-    outcomes = _outcomes(RESULTS)
-    view.outcomes(outcomes)
-    rows = sum(outcome.contacts for outcome in outcomes)
-    view.say(f"Results: {RESULTS.as_posix()}, {rows} rows, one per contact.")
+        outcomes = _outcomes(RESULTS)
+        view.outcomes(outcomes)
+        rows = sum(outcome.contacts for outcome in outcomes)
+        view.say(f"Results: {RESULTS.as_posix()}, {rows} rows, one per contact.")
+        if show:
+            view.say(f"The page stays at {hub.page_url} until Ctrl-C.")
+            threading.Event().wait()
 
 
 def _stopped(run: _Run, stop: KeyboardInterrupt) -> str:

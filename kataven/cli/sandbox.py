@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from kataven.cli.browser import open_page
 from kataven.cli.output import line, note, say
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import Terminated
@@ -87,6 +88,7 @@ def _scale(_context: click.Context, _parameter: click.Parameter, speed: float) -
     default="{}",
     help="""Limits on calls that differ, such as '{"concurrent_max": 10}'.""",
 )
+@click.option("--open", "show", is_flag=True, help="Open the Hub's page in a browser.")
 def sandbox(
     session: Session,
     port: int,
@@ -95,12 +97,14 @@ def sandbox(
     path: str | None,
     limits: dict[str, Any] | None,
     call_limits: dict[str, Any],
+    show: bool,
 ) -> None:
     """Run an embedded Hub until Ctrl-C or SIGTERM; nobody is called.
 
-    It listens on this machine only and simulates every call. It prints its URL and a key, and the
-    two lines that let a shell, and the kataven commands in it, use them. With --json it prints one
-    line with url, api_key and pid. A Hub that was stopped exits with 0.
+    It listens on this machine only and simulates every call. It prints its URL, the address of its
+    page and a key, and the two lines that let a shell, and the kataven commands in it, use them.
+    With --json it prints one line with url, page, api_key and pid. A Hub that was stopped exits
+    with 0.
     """
     from kataven.sandbox import Sandbox
 
@@ -121,6 +125,8 @@ def sandbox(
         raise _not_started(error) from error
     try:
         _announce(session, hub, speed)
+        if show:
+            open_page(hub.page_url)
         threading.Event().wait()
     except KeyboardInterrupt as stop:
         what = "SIGTERM" if isinstance(stop, Terminated) else "Ctrl-C"
@@ -133,9 +139,10 @@ def sandbox(
 
 def _announce(session: Session, hub: Sandbox, speed: float) -> None:
     if session.json:
-        line({"url": hub.url, "api_key": hub.api_key, "pid": os.getpid()})
+        line({"url": hub.url, "page": hub.page_url, "api_key": hub.api_key, "pid": os.getpid()})
         return
     say(f"Embedded Hub at {hub.url}, at {speed:g} times real time. It calls nobody.")
+    say(f"Page:    {hub.page_url}")
     say(f"API key: {hub.api_key}")
     say()
     say("To use it in another shell:")

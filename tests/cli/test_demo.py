@@ -52,7 +52,7 @@ def test_pipe_gets_plain_lines_and_one_row_per_contact(piped, example_csv):
     assert "\r" not in done.stdout
     first, second, *_ = done.stdout.splitlines()
     assert re.fullmatch(
-        r"Embedded Hub at http://127\.0\.0\.1:\d+, running at 1000 times real time\. "
+        r"Embedded Hub at http://127\.0\.0\.1:\d+/, running at 1000 times real time\. "
         r"No real calls are made\.",
         first,
     )

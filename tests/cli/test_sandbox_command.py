@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_json_is_one_line_and_a_signal_stops_it_with_a_sentence(started, number,
 
 
 def test_lines_to_copy_point_a_shell_to_it(started, kataven):
-    process, lines = started("--speed", "600", lines=6)
+    process, lines = started("--speed", "600", lines=7)
     assert "at 600 times real time. It calls nobody." in lines[0]
     exports = dict(line.strip().removeprefix("export ").split("=", 1) for line in lines[-2:])
 
@@ -67,13 +68,14 @@ def test_lines_to_copy_point_a_shell_to_it(started, kataven):
 
     assert list(exports) == ["KATAVEN_BASE_URL", "KATAVEN_API_KEY"]
     assert exports["KATAVEN_BASE_URL"] in lines[0]
-    assert lines[1] == f"API key: {exports['KATAVEN_API_KEY']}"
+    assert lines[1] == f"Page:    {exports['KATAVEN_BASE_URL']}/"
+    assert lines[2] == f"API key: {exports['KATAVEN_API_KEY']}"
     assert json.loads(limits.stdout)["concurrent_max"] == 100
     assert "Ctrl-C stops it." in stop(process)[2]
 
 
 def test_quiet_prints_the_result_only(started):
-    process, _ = started("--quiet", lines=6)
+    process, _ = started("--quiet", lines=7)
 
     assert stop(process) == (0, "", "")
 
@@ -149,3 +151,32 @@ def test_reader_that_goes_away_stops_it_quietly(kataven):
     assert process.stderr.read() == ""
     process.stdin.close()
     process.stderr.close()
+
+
+def test_open_shows_the_page_in_the_browser(kataven, started, monkeypatch):
+    browser = kataven.folder / "browser"
+    browser.write_text('#!/bin/sh\nprintf "%s" "$1" > opened.part\nmv opened.part opened\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+
+    process, (line,) = started("--json", "--open")
+    opened = kataven.folder / "opened"
+    end = time.monotonic() + 10
+    while not opened.exists():
+        assert time.monotonic() < end, "no browser was started"
+        time.sleep(0.01)
+
+    assert opened.read_text() == json.loads(line)["page"]
+    assert stop(process)[0] == 0
+
+
+def test_without_a_browser_open_says_where_the_page_is(tmp_path, started, monkeypatch):
+    for name, value in {"PATH": str(tmp_path), "DISPLAY": "", "WAYLAND_DISPLAY": ""}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("BROWSER", raising=False)
+
+    process, (line,) = started("--json", "--open")
+
+    page = json.loads(line)["page"]
+    assert process.stderr.readline() == f"No browser was found: open {page} yourself.\n"
+    assert stop(process)[0] == 0

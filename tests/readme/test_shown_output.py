@@ -16,7 +16,7 @@ def test_first_look_shows_the_actual_output_of_the_demo(blocks, program):
     command, first, campaign, *middle = shown.splitlines()
     real_first, real_campaign, *real_middle = real.splitlines()
     assert command == "$ make demo | cat"
-    hub = r"http://127\.0\.0\.1:\d+, running at \d+ times"
+    hub = r"http://127\.0\.0\.1:\d+/, running at \d+ times"
     assert re.sub(hub, "", first) == re.sub(hub, "", real_first)
     assert re.sub(r"camp_\w+", "", campaign) == re.sub(r"camp_\w+", "", real_campaign)
     # The progress lines depend on the timing of snapshots; the seed determines the last one and
