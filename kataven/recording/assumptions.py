@@ -37,8 +37,7 @@ RULES: Final = (
     ),
     Rule(
         "key-names-account",
-        "`Authorization: Bearer` with a key `sk_live_<account>_<rest>`, which names its "
-        "account",
+        "`Authorization: Bearer` with a key `sk_live_<account>_<rest>`, which names its account",
         "documented",
     ),
     Rule(
@@ -53,8 +52,7 @@ RULES: Final = (
     ),
     Rule(
         "bad-credentials",
-        "400 missing or bad account, 401 missing, bad or revoked token, 403 for "
-        "`kataven-admin`",
+        "400 missing or bad account, 401 missing, bad or revoked token, 403 for `kataven-admin`",
         "documented",
     ),
     Rule(
@@ -74,8 +72,7 @@ RULES: Final = (
     ),
     Rule(
         "request-limits",
-        "60 requests a minute, 1,000 an hour, 10,000 a day, 20 in flight; keys may have "
-        "lower ones",
+        "60 requests a minute, 1,000 an hour, 10,000 a day, 20 in flight; keys may have lower ones",
         "documented",
     ),
     Rule(
@@ -101,8 +98,7 @@ RULES: Final = (
     ),
     Rule(
         "sliding-windows",
-        "Sliding windows; a request that gets 401 or 429 does not count, every other one "
-        "does",
+        "Sliding windows; a request that gets 401 or 429 does not count, every other one does",
         "assumed",
     ),
     Rule(
@@ -118,8 +114,7 @@ RULES: Final = (
     ),
     Rule(
         "cap-while-running",
-        "A campaign that reaches a cap while running waits; its contacts keep their "
-        "attempts",
+        "A campaign that reaches a cap while running waits; its contacts keep their attempts",
         "assumed",
     ),
     Rule(
@@ -136,8 +131,7 @@ RULES: Final = (
     ),
     Rule(
         "cap-windows",
-        "Minute and day are sliding windows; minutes are talk time, counted at the end of a "
-        "call",
+        "Minute and day are sliding windows; minutes are talk time, counted at the end of a call",
         "assumed",
     ),
     Rule(
@@ -162,8 +156,7 @@ RULES: Final = (
     ),
     Rule(
         "create-form",
-        "Create is a multipart form and returns 201 with the campaign; 400 for a bad form "
-        "or CSV",
+        "Create is a multipart form and returns 201 with the campaign; 400 for a bad form or CSV",
         "documented",
     ),
     Rule(
@@ -210,8 +203,7 @@ RULES: Final = (
     ),
     Rule(
         "csv-header",
-        "The first row is headers, `phone_number` required, other columns become "
-        "`custom_fields`",
+        "The first row is headers, `phone_number` required, other columns become `custom_fields`",
         "documented",
     ),
     Rule(
@@ -255,8 +247,7 @@ RULES: Final = (
     ),
     Rule(
         "scheduled-create",
-        "A create with `scheduled_at` returns a `scheduled` campaign, which starts by "
-        "itself",
+        "A create with `scheduled_at` returns a `scheduled` campaign, which starts by itself",
         "assumed",
     ),
     Rule(
@@ -310,8 +301,7 @@ RULES: Final = (
     ),
     Rule(
         "failed-campaign",
-        "A failed campaign leaves its pending contacts pending, and its calls in flight "
-        "finish",
+        "A failed campaign leaves its pending contacts pending, and its calls in flight finish",
         "assumed",
     ),
     Rule(
@@ -359,8 +349,7 @@ RULES: Final = (
     ),
     Rule(
         "snapshot-keys",
-        "A snapshot when the stream opens and at each change of status; the keys of a "
-        "snapshot",
+        "A snapshot when the stream opens and at each change of status; the keys of a snapshot",
         "assumed",
     ),
     Rule(

@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
 # The headers that a client acts on, besides those about rate limits.
 KEPT_HEADERS: Final = frozenset(
-    {"content-type", "retry-after", "allow", "location", "link", "www-authenticate",
-     "cache-control", "content-encoding", "x-sandbox-time-scale"}
+    {
+        "content-type",
+        "retry-after",
+        "allow",
+        "location",
+        "link",
+        "www-authenticate",
+        "cache-control",
+        "content-encoding",
+        "x-sandbox-time-scale",
+    }
 )
 _HARMLESS: Final = frozenset({"content-type", "retry-after", "allow", "x-sandbox-time-scale"})
 _MAX_KEPT: Final = 64 * 1024 * 1024
@@ -89,9 +98,13 @@ class Took:
     def fail(self, error: Exception) -> None:
         """Keep why there is no response, or no complete one."""
         text = self.scrubber.text(str(error))
-        self.failure = f"the Hub did not respond ({type(error).__name__}{': ' if text else ''}{text})"
+        self.failure = (
+            f"the Hub did not respond ({type(error).__name__}{': ' if text else ''}{text})"
+        )
         if self.status is not None:
-            self.failure = f"the response was cut ({type(error).__name__}{': ' if text else ''}{text})"
+            self.failure = (
+                f"the response was cut ({type(error).__name__}{': ' if text else ''}{text})"
+            )
 
     def _scrubbed(self, frame: Frame) -> Frame:
         found: Frame = {}
@@ -132,7 +145,13 @@ class ExchangeLog:
         self._begun += 1
         now = time.monotonic()
         return Took(
-            self._begun, now - self._start, self._start, method, path, query, below_mount,
+            self._begun,
+            now - self._start,
+            self._start,
+            method,
+            path,
+            query,
+            below_mount,
             self._scrubber,
         )
 
@@ -248,7 +267,18 @@ def _withheld(took: Took) -> Exchange:
     """Return what may be said of an exchange whose line would have contained a token."""
     took = replace(took, request=b"", body=bytearray(), frames=[])
     return Exchange(
-        took.number, took.began, took.now(), took.method[:20], "/[withheld]", took.below_mount, "",
-        took.credential, "", "unreadable", "withheld: it contained a token", None, took.end,
+        took.number,
+        took.began,
+        took.now(),
+        took.method[:20],
+        "/[withheld]",
+        took.below_mount,
+        "",
+        took.credential,
+        "",
+        "unreadable",
+        "withheld: it contained a token",
+        None,
+        took.end,
         "it was forwarded, but its record contained a token and is withheld",
     )

@@ -30,7 +30,9 @@ TEXT_KEYS: Final = frozenset(
 STATUS_KEYS: Final = frozenset({"status", "last_error", "outcome"})
 PERSONAL_KEYS: Final = frozenset({"custom_fields", "customFields", "variables", "metadata"})
 # Numbers in an object about a contact that are not of the contact.
-COUNT_KEYS: Final = frozenset({"attempts", "attempt", "retries", "page", "row", "index", "position"})
+COUNT_KEYS: Final = frozenset(
+    {"attempts", "attempt", "retries", "page", "row", "index", "position"}
+)
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])")
 RFC3339: Final = re.compile(
@@ -46,9 +48,8 @@ TOKEN: Final = re.compile(
 )
 
 _DIGIT_RUN: Final = re.compile(r"[0-9]+")
-_ASCII_MASKS: Final = (
-    dict.fromkeys(range(ord("a"), ord("z") + 1), "x")
-    | dict.fromkeys(range(ord("A"), ord("Z") + 1), "X")
+_ASCII_MASKS: Final = dict.fromkeys(range(ord("a"), ord("z") + 1), "x") | dict.fromkeys(
+    range(ord("A"), ord("Z") + 1), "X"
 )
 # A masked word, as it is in a recording.
 MASKED: Final = re.compile(r"(?=.*[xX05é٥])[xX05é٥\W_]+")

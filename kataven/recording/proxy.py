@@ -13,7 +13,6 @@ import contextlib
 import re
 import secrets
 import threading
-import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,7 +38,15 @@ if TYPE_CHECKING:
 _MAX_BODY: Final = 64 * 1024 * 1024
 _LOOPBACK: Final = re.compile(r"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?")
 _HOP_BY_HOP: Final = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-authenticate"}
+    {
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "upgrade",
+        "te",
+        "trailer",
+        "proxy-authenticate",
+    }
 )
 
 
@@ -98,9 +105,9 @@ class Recorder:
         self._timeout = timeout
         self._api_key = f"sk_live_recorder_{secrets.token_hex(16)}"
         self._scrubber = Scrubber([api_key], _account_names(api_key, account_id))
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._ready: Future[int] = Future()
+        self._ready: Future[None] = Future()
         self._thread: threading.Thread | None = None
         self._log: ExchangeLog | None = None
 
@@ -167,9 +174,7 @@ class Recorder:
         # The listener only calls it.
         listener = Listener(cast("App", self._handle), sock, "recorder", 60.0)
         self._thread = threading.Thread(
-            target=lambda: self._loop.run_until_complete(self._main(listener)),
-            name="kataven-recorder",
-            daemon=True,
+            target=lambda: asyncio.run(self._main(listener)), name="kataven-recorder", daemon=True
         )
         self._thread.start()
         self._ready.result()
@@ -196,25 +201,33 @@ class Recorder:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        self._loop.call_soon_threadsafe(self._stop.set)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
         thread.join()
-        self._loop.close()
         if self._log is not None:
             self._log.close()
 
     async def _main(self, listener: Any) -> None:
         timeout = httpx.Timeout(self._timeout, connect=min(self._timeout, 10.0))
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(timeout=timeout, limits=limits, verify=True) as self._client:
-            await listener.open()
-            self._ready.set_result(self._port)
-            await self._stop.wait()
-            await listener.close()
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with httpx.AsyncClient(timeout=timeout, limits=limits) as self._client:
+                await listener.open()
+                self._ready.set_result(None)
+                await self._stop.wait()
+                await listener.close()
+        except Exception as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._log is None:
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         path = scope["raw_path"].decode("latin-1")
         below = path.startswith(self._mount + "/")
         took = self._log.begin(
@@ -272,6 +285,10 @@ class Recorder:
             for task in (forward, gone, stop):
                 task.cancel()
             await asyncio.gather(forward, gone, stop, return_exceptions=True)
+        if not forward.cancelled() and (error := forward.exception()) is not None:
+            took.end = "cut"
+            took.failure = f"the recorder failed: {type(error).__name__}"
+            raise error
         if took.end == "stopped":
             await scope["state"]["connection"].reset()
 

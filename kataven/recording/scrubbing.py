@@ -329,7 +329,9 @@ def parse_json(body: bytes) -> Any:
 
 def _is_contact(value: dict[str, Any]) -> bool:
     """Whether an object is about a person: one of its values is a number in E.164."""
-    return any(isinstance(one, str) and masks.E164.fullmatch(one) for one in value.values())
+    return "agent_id" not in value and any(
+        isinstance(one, str) and masks.E164.fullmatch(one) for one in value.values()
+    )
 
 
 def _header_end(text: str) -> int:
@@ -337,8 +339,10 @@ def _header_end(text: str) -> int:
     start = 0
     while start < len(text) and text[start] in "\ufeff\r\n":
         start += 1
-    end = min((at for at in (text.find("\n", start), text.find("\r", start)) if at >= 0),
-              default=len(text))
+    end = min(
+        (at for at in (text.find("\n", start), text.find("\r", start)) if at >= 0),
+        default=len(text),
+    )
     cells = [cell.strip(' \t"') for cell in re.split(r"[,;\t]", text[start:end])]
     named = any(re.search(r"phone|number|tel|mobil", cell, re.IGNORECASE) for cell in cells)
     harmless = all(not cell or masks.is_name(cell) for cell in cells)

@@ -1,0 +1,711 @@
+"""``compare``: sends the requests of a recording to embedded Hubs, and reports what differs.
+
+Knows the order of a recording, and what each exchange says about the state of a campaign. Must not
+know how a response is compared (comparison) or how a Hub is brought into a state (stage). Each
+campaign has an embedded Hub of its own, whose clock only moves when the recording shows that the
+campaign went on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
+
+from kataven.recording.comparison import (
+    TERMINAL,
+    Comparer,
+    Difference,
+    Differences,
+    Pair,
+    frame_status,
+)
+from kataven.recording.file import Exchange, Recording, read_recording
+from kataven.recording.forms import Part, build
+from kataven.recording.forwarding import INVALID_KEY
+from kataven.recording.masks import E164, RFC3339
+from kataven.recording.stage import MOUNT, NATURAL, Refusal, Response, Sent, Settings, Stage, Stream
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+# Recorded seconds of Hub time for which a campaign stays in the state in which it was seen.
+_STILL: Final = 5.0
+_ACTIONS: Final = frozenset({"start", "pause", "resume", "stop"})
+_FORM_FIELDS: Final = (
+    "name",
+    "agent_id",
+    "phone_number_id",
+    "max_concurrent_calls",
+    "retries_per_contact",
+    "retry_delay_seconds",
+)
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison found.
+
+    Attributes:
+        upstream: The URL of the real Hub.
+        compared: How many exchanges were compared.
+        differences: What differs.
+        not_compared: The exchanges that were not compared, and why, in one line each.
+    """
+
+    upstream: str
+    compared: int
+    differences: list[Difference]
+    not_compared: list[str]
+
+
+@dataclass(slots=True)
+class _Home:
+    """The embedded Hub of one recorded campaign.
+
+    Attributes:
+        stage: The Hub.
+        settings: The campaign.
+        created: The number of the exchange that created it; 0 if it is older than the recording.
+        agreed: Whether both campaigns had the same status when it was last seen.
+        seen: The status that was seen last, and when.
+        streams: The open streams, by the number of their exchange.
+    """
+
+    stage: Stage
+    settings: Settings
+    created: int = 0
+    agreed: bool = True
+    seen: str = ""
+    seen_at: float = float("-inf")
+    streams: dict[int, Stream] = field(default_factory=dict)
+
+
+def compare(path: str | os.PathLike[str]) -> Comparison:
+    """Send the requests of a recording to embedded Hubs, and compare the responses.
+
+    Args:
+        path: The file that ``Recorder`` wrote.
+
+    Returns:
+        What differs.
+
+    Raises:
+        ImportError: The extra ``sandbox`` is not installed.
+        OSError: The file cannot be read.
+        RecordingError: It is not a recording, is incomplete, or was changed.
+    """
+    recording = read_recording(path)
+    with _Replay(recording) as replay:
+        return replay.run()
+
+
+class _Replay:
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._differences = Differences()
+        self._not_compared: list[str] = []
+        self._compared = 0
+        self._stages = contextlib.ExitStack()
+        self._homes: dict[str, _Home] = {}
+        self._known: dict[str, dict[str, Any]] = {}
+        self._pages: dict[str, dict[int, list[dict[str, Any]]]] = {}
+        self._totals: dict[str, int] = {}
+        self._scale = _scale(recording)
+        self._without_campaigns: Stage | None = None
+        self._with_campaign: Stage | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stages.close()
+
+    def run(self) -> Comparison:
+        for exchange in self._recording.exchanges:
+            self._learn(exchange)
+        for _, _, step in sorted(self._steps(), key=lambda step: step[:2]):
+            step()
+        return Comparison(
+            self._recording.upstream, self._compared, list(self._differences), self._not_compared
+        )
+
+    def _steps(self) -> list[tuple[float, int, Callable[[], None]]]:
+        """Return what happens in the order in which it was recorded."""
+        steps: list[tuple[float, int, Callable[[], None]]] = []
+
+        def add(at: float, step: Callable[[], None]) -> None:
+            steps.append((at, len(steps), step))
+
+        for exchange in self._recording.exchanges:
+            if why := _reason_not_to_compare(exchange):
+                self._not_compared.append(f"{exchange.title}: {why}")
+                continue
+            if exchange.end != "complete" and exchange.failure is not None:
+                what = "body" if _frames(exchange) is None else "rest of its stream"
+                self._not_compared.append(f"{exchange.title}: {exchange.failure} (the {what})")
+            if _frames(exchange) is None:
+                add(exchange.began, lambda exchange=exchange: self._exchange(exchange))  # type: ignore[misc]
+                continue
+            add(exchange.began, lambda exchange=exchange: self._open(exchange))  # type: ignore[misc]
+            before = _first_status(exchange)
+            for frame in _frames(exchange) or []:
+                status = frame_status(frame)
+                if status is not None and status != before:
+                    before = status
+                    at = exchange.began + float(frame["at"])
+                    add(
+                        at,
+                        lambda exchange=exchange, status=status, at=at: self._saw(  # type: ignore[misc]
+                            _campaign_id(exchange), status, at
+                        ),
+                    )
+            add(exchange.ended, lambda exchange=exchange: self._end(exchange))  # type: ignore[misc]
+        return steps
+
+    # What the recording says
+
+    def _learn(self, exchange: Exchange) -> None:
+        """Keep what a response says about campaigns, to make those that are older."""
+        value = _json(exchange)
+        operation = _operation(exchange)
+        if value is None or exchange.response is None or exchange.response.status >= 300:
+            return
+        if operation == "contacts":
+            self._learn_page(exchange, value)
+            return
+        for campaign in [value, *_objects(value)] if isinstance(value, dict) else _objects(value):
+            campaign_id = campaign.get("id")
+            if isinstance(campaign_id, str):
+                self._known.setdefault(campaign_id, campaign)
+
+    def _learn_page(self, exchange: Exchange, value: Any) -> None:
+        if "status=" in exchange.query:
+            return
+        found = re.search(r"(?:^|&)page=(\d{1,6})(?:&|$)", exchange.query)
+        campaign_id = _campaign_id(exchange)
+        pages = self._pages.setdefault(campaign_id, {})
+        pages.setdefault(int(found[1]) if found else 0, _objects(value))
+        total = value.get("total") if isinstance(value, dict) else None
+        if isinstance(total, int):
+            self._totals[campaign_id] = total
+
+    def _settings(self, campaign_id: str) -> Settings:
+        """Return a campaign that is older than the recording, as far as it is known."""
+        known = self._known.get(campaign_id, {})
+        fields = {
+            name: str(known[name])
+            for name in _FORM_FIELDS
+            if isinstance(known.get(name), str | int) and str(known[name])
+        }
+        pages = self._pages.get(campaign_id, {})
+        contacts = [one for page in sorted(pages) for one in pages[page]]
+        rows = max(self._totals.get(campaign_id, 0), len(contacts), 1)
+        if pages and campaign_id not in self._totals:
+            rows = max(rows, max(pages) * _PAGE + len(pages[max(pages)]))
+        columns: list[str] = []
+        lines = []
+        for row in range(min(rows, 100_000)):
+            page, place = divmod(row, _PAGE)
+            on_page = pages.get(page, [])
+            one = on_page[place] if place < len(on_page) else {}
+            cells = one.get("custom_fields")
+            cells = cells if isinstance(cells, dict) else {}
+            columns += [name for name in cells if name not in columns and name != "phone_number"]
+            number = next((str(cell) for cell in one.values() if _is_number(cell)), "")
+            lines.append((number or f"+999{row:09d}", cells))
+        rows_text = "".join(
+            ",".join([number, *(_cell(cells.get(name, "")) for name in columns)]) + "\n"
+            for number, cells in lines
+        )
+        header = ",".join(["phone_number", *map(_cell, columns)])
+        return Settings(fields, f"{header}\n{rows_text}")
+
+    # Homes
+
+    def _home(self, campaign_id: str, status: str | None) -> _Home | None:
+        """Return the Hub of a campaign, made in a status if it is older than the recording."""
+        home = self._homes.get(campaign_id)
+        if home is None and status is not None:
+            settings = self._settings(campaign_id)
+            home = _Home(self._stage(), settings)
+            home.stage.create(settings, status)
+            self._homes[campaign_id] = home
+        return home
+
+    def _stage(self) -> Stage:
+        return self._stages.enter_context(Stage())
+
+    def _remake(self, home: _Home, status: str) -> None:
+        """Replace the campaign of a home by one in another status."""
+        home.stage.create(home.settings, status)
+        home.agreed = True
+
+    def _saw(self, campaign_id: str, status: str, at: float) -> None:
+        """Bring the campaign to a status that was recorded, if it got there by itself."""
+        home = self._homes.get(campaign_id)
+        if home is None:
+            return
+        now = home.stage.status
+        if now and now != status and ((now, status) in NATURAL or home.agreed):
+            if not home.stage.bring(status) and home.agreed and not home.streams:
+                self._remake(home, status)
+        home.agreed = home.stage.status == status
+        home.seen, home.seen_at = status, at
+
+    # Exchanges
+
+    def _exchange(self, exchange: Exchange) -> None:
+        operation, campaign_id = _operation(exchange), _campaign_id(exchange)
+        response = exchange.response
+        if response is None:
+            return
+        succeeded = response.status < 300
+        recorded = _status_of(exchange)
+        home = self._home(campaign_id, self._first_status(exchange)) if campaign_id else None
+        if operation == "get" and recorded is not None:
+            self._saw(campaign_id, recorded, exchange.began)
+            home = self._homes.get(campaign_id)
+        mine = self._staged(exchange, operation, home)
+        if mine is None:
+            mine = self._send(exchange, operation, home)
+        template = None
+        if operation == "contacts" and home is not None:
+            path = f"{MOUNT}/campaigns/{home.stage.campaign_id}/contacts"
+            found = _loads(home.stage.send(Sent("GET", path)).body)
+            template = next(iter(_objects(found)), None)
+        self._compared += 1
+        Comparer(
+            self._differences,
+            Pair(
+                exchange,
+                operation,
+                mine.status,
+                mine.headers,
+                mine.body,
+                template,
+                self._knows_contacts(campaign_id, home),
+            ),
+        ).compare()
+        if operation == "list" and succeeded:
+            self._saw_list(exchange)
+        if home is not None and operation in {*_ACTIONS, "delete"}:
+            self._after(exchange, operation, home, mine)
+        elif home is not None and operation != "get":
+            home.seen_at = float("-inf")
+
+    def _send(self, exchange: Exchange, operation: str, home: _Home | None) -> Response:
+        if operation == "create":
+            return self._create(exchange)
+        if operation == "list":
+            return self._stage_for_list(exchange).send(self._sent(exchange, None))
+        if home is None:
+            return self._empty_stage().send(self._sent(exchange, None))
+        mine = _head_or_all(home.stage, self._sent(exchange, home), operation)
+        if operation in {*_ACTIONS, "delete"}:
+            return self._or_later(exchange, operation, home, mine)
+        return mine
+
+    def _or_later(
+        self, exchange: Exchange, operation: str, home: _Home, mine: Response
+    ) -> Response:
+        """Send a write again as if the campaign had gone on meanwhile, unless it had just been seen.
+
+        A campaign ends by itself, which the recording need not show.
+        """
+        response = exchange.response
+        real = exchange.began - home.seen_at
+        passed = real if math.isinf(self._scale) else real * self._scale
+        just_seen = passed < _STILL and not math.isinf(self._scale)
+        if response is None or mine.status == response.status or just_seen:
+            return mine
+        for status in {"running": ("completed",), "scheduled": ("running", "completed")}.get(
+            home.seen, ()
+        ):
+            with Stage() as stage:
+                stage.create(home.settings, status)
+                other = _Home(stage, home.settings)
+                later = stage.send(self._sent(exchange, other))
+            if later.status == response.status:
+                if not (operation == "delete" and later.status < 300):
+                    home.stage.create(home.settings, status)
+                    home.stage.send(self._sent(exchange, home))
+                else:
+                    home.stage.delete()
+                home.seen = status
+                return later
+        return mine
+
+    def _after(self, exchange: Exchange, operation: str, home: _Home, mine: Response) -> None:
+        """Bring the campaign to where the recorded one is after a write."""
+        response = exchange.response
+        if response is None:
+            return
+        recorded = _status_of(exchange)
+        theirs, ours = response.status < 300, mine.status < 300
+        home.seen_at = float("-inf")
+        if operation == "delete":
+            if theirs and not ours:
+                home.stage.delete()
+            elif ours and not theirs:
+                self._remake(home, home.seen or "draft")
+            return
+        if theirs:
+            home.agreed = False
+            if recorded is not None:
+                if home.stage.status != recorded:
+                    # It is reported. What follows is compared as if it had been the same.
+                    self._remake(home, recorded)
+                home.agreed = home.stage.status == recorded
+                home.seen, home.seen_at = recorded, exchange.ended
+            elif ours:
+                home.seen = home.stage.status
+        elif ours:
+            self._remake(home, home.seen or "draft")
+
+    def _create(self, exchange: Exchange) -> Response:
+        response = exchange.response
+        stage = self._stage()
+        mine = stage.send(self._sent(exchange, None))
+        value = _json(exchange)
+        if response is None or response.status >= 300 or not isinstance(value, dict):
+            return mine
+        made = _loads(mine.body) if mine.status == 201 else {}
+        settings = _settings_of(exchange)
+        home = _Home(stage, settings, created=exchange.number)
+        stage.campaign_id = str(made.get("id", "")) if isinstance(made, dict) else ""
+        recorded = _status_of(exchange)
+        if not stage.campaign_id or (recorded is not None and stage.status != recorded):
+            stage.create(settings, recorded or "draft")
+        home.seen, home.seen_at = recorded or stage.status, exchange.ended
+        # Under each of its values: the key of the id may be another one.
+        paths = {_campaign_id(each) for each in self._recording.exchanges}
+        for one in value.values():
+            if isinstance(one, str) and (one in paths or one == value.get("id")):
+                self._homes.setdefault(one, home)
+        return mine
+
+    def _staged(self, exchange: Exchange, operation: str, home: _Home | None) -> Response | None:
+        """Return the response of a Hub that refuses for the reason that was recorded.
+
+        Returns:
+            None if the state of the campaign alone determines the response.
+        """
+        response = exchange.response
+        refusal = _refusal(exchange, operation, home)
+        if refusal is None or response is None:
+            return None
+        limits: dict[str, int] = {}
+        if refusal == "budget":
+            limits = {"concurrent_max": 1}
+        elif refusal == "calls":
+            limits = {"daily_calls_max": 1}
+        elif refusal == "minutes":
+            limits = {"daily_minutes_max": 1}
+        by_hand = response.headers.get("x-sandbox-time-scale") == "manual"
+        in_hub_time = not (by_hand and "retry-after" not in response.headers)
+        settings = home.settings if home is not None else Settings()
+        status = home.stage.status if home is not None else ""
+        if refusal == "budget":
+            settings = Settings({"max_concurrent_calls": "2"})
+            status = "draft" if operation == "start" else status
+        with Stage(in_hub_time=in_hub_time, call_limits=limits) as stage:
+            if refusal == "budget" and status == "paused":
+                # It cannot have been started within this budget.
+                return self._budget_of_paused(exchange)
+            stage.create(settings, status or "draft")
+            stage.refuse(refusal)
+            return _head_or_all(stage, self._sent(exchange, _Home(stage, settings)), operation)
+
+    def _budget_of_paused(self, exchange: Exchange) -> Response:
+        with Stage(call_limits={"concurrent_max": 2}) as stage:
+            mine = Settings({"max_concurrent_calls": "2"})
+            stage.create(mine, "paused")
+            paused = stage.campaign_id
+            stage.create(mine, "running")
+            stage.campaign_id = paused
+            return stage.send(self._sent(exchange, _Home(stage, mine)))
+
+    def _saw_list(self, exchange: Exchange) -> None:
+        for campaign in _objects(_json(exchange)):
+            campaign_id, status = campaign.get("id"), campaign.get("status")
+            if isinstance(campaign_id, str) and isinstance(status, str):
+                self._saw(campaign_id, status, exchange.began)
+
+    def _knows_contacts(self, campaign_id: str, home: _Home | None) -> bool:
+        if home is None or home.created:
+            return home is not None
+        return campaign_id in self._totals
+
+    # Event streams
+
+    def _open(self, exchange: Exchange) -> None:
+        response = exchange.response
+        campaign_id = _campaign_id(exchange)
+        home = self._home(campaign_id, self._first_status(exchange))
+        if response is None or home is None:
+            return
+        first = _first_status(exchange)
+        if first is not None:
+            self._saw(campaign_id, first, exchange.began)
+        mine = home.stage.open(self._sent(exchange, home))
+        if isinstance(mine, Stream):
+            home.streams[exchange.number] = mine
+            mine.wait(lambda frames: bool(frames))
+            return
+        self._compared += 1
+        pair = Pair(exchange, "events", mine.status, mine.headers, mine.body)
+        Comparer(self._differences, pair).compare()
+
+    def _end(self, exchange: Exchange) -> None:
+        home = self._homes.get(_campaign_id(exchange))
+        stream = home.streams.pop(exchange.number, None) if home is not None else None
+        if home is None or stream is None:
+            return
+        frames = _frames(exchange) or []
+        last = next((frame_status(one) for one in frames[::-1] if frame_status(one)), None)
+        ended = last in TERMINAL or any("event" in frame for frame in frames)
+        closed_by = "client"
+        if exchange.end == "complete" and (ended or home.stage.status in {"", *TERMINAL}):
+            if home.stage.status:
+                home.stage.bring(last if last in TERMINAL else "completed")
+            stream.wait(lambda _: False)
+            closed_by = "hub" if stream.closed else "client"
+        else:
+            now = home.stage.status
+            stream.wait(lambda seen: any(frame_status(frame) == now for frame in seen[::-1]))
+        stream.close()
+        self._compared += 1
+        comparer = Comparer(
+            self._differences,
+            Pair(exchange, "events", stream.status, stream.headers, None),
+        )
+        comparer.compare()
+        comparer.compare_frames(stream.frames, closed_by, paced=self._scale == 1.0)
+
+    # Requests
+
+    def _sent(self, exchange: Exchange, home: _Home | None) -> Sent:
+        path = exchange.path
+        if home is not None:
+            segments = path.split("/")
+            segments[2] = home.stage.campaign_id
+            path = "/".join(segments)
+        content_type, body = self._body(exchange, home)
+        credential = INVALID_KEY if exchange.credential == "invalid" else exchange.credential
+        return Sent(
+            exchange.method,
+            MOUNT + path if exchange.below_mount else path,
+            exchange.query,
+            credential,
+            content_type,
+            body,
+        )
+
+    def _body(self, exchange: Exchange, home: _Home | None) -> tuple[str, bytes]:
+        if exchange.body == "form":
+            now = (home.stage if home is not None else self._empty_stage()).hub.now()
+            parts = []
+            for part in exchange.value:
+                text = part["data"]
+                if part["name"] == "scheduled_at" and RFC3339.fullmatch(text):
+                    text = self._moved(text, exchange, now)
+                data = text.encode("utf-8", "surrogateescape")
+                parts.append(
+                    Part(part["name"], part.get("filename"), part.get("content_type", ""), data)
+                )
+            return build(parts)
+        if exchange.body == "json":
+            return exchange.content_type, json.dumps(exchange.value).encode()
+        if exchange.body == "text":
+            return exchange.content_type, str(exchange.value).encode()
+        return exchange.content_type, b""
+
+    def _moved(self, text: str, exchange: Exchange, now: datetime) -> str:
+        """Return a time as far from now as it was when it was recorded."""
+        try:
+            at = datetime.fromisoformat(text)
+            started = datetime.fromisoformat(self._recording.started)
+            began = started + timedelta(seconds=exchange.began)
+            return (now + (at - began)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        except (ValueError, TypeError, OverflowError):
+            return text
+
+    def _first_status(self, exchange: Exchange) -> str | None:
+        """Return the status in which an older campaign is made; None if there is none."""
+        if _campaign_id(exchange) in self._homes:
+            return None
+        response = exchange.response
+        operation = _operation(exchange)
+        if response is None or operation == "unknown" or response.status in {401, 403, 404}:
+            return None
+        campaign_id = _campaign_id(exchange)
+        seen = _status_of(exchange) if operation == "get" else _first_status(exchange)
+        known = self._known.get(campaign_id, {}).get("status")
+        status = seen or (known if isinstance(known, str) else "")
+        if operation in _ACTIONS:
+            # The status that was known afterwards says little about the one before.
+            before = {"start": "draft", "pause": "running", "resume": "paused", "stop": "running"}
+            status = before[operation] if response.status < 300 else status
+        if operation == "delete" and response.status == 409:
+            status = "running"
+        return status if status in {"scheduled", "running", "paused", *TERMINAL} else "draft"
+
+    def _stage_for_list(self, exchange: Exchange) -> Stage:
+        if not _objects(_json(exchange)):
+            return self._empty_stage()
+        if self._with_campaign is None:
+            self._with_campaign = self._stage()
+            self._with_campaign.create(Settings())
+        return self._with_campaign
+
+    def _empty_stage(self) -> Stage:
+        if self._without_campaigns is None:
+            self._without_campaigns = self._stage()
+        return self._without_campaigns
+
+
+def _head_or_all(stage: Stage, sent: Sent, operation: str) -> Response:
+    """Return a response; of an event stream, which may never end, only its head."""
+    if operation != "events":
+        return stage.send(sent)
+    found = stage.open(sent)
+    if isinstance(found, Response):
+        return found
+    found.close()
+    return Response(found.status, found.headers, None)
+
+
+def _operation(exchange: Exchange) -> str:
+    """Return the operation of a request; ``unknown`` if the Hub has none for it."""
+    segments = exchange.path.split("/")[1:]
+    if not exchange.below_mount:
+        return "unknown"
+    shape = (exchange.method, len(segments), segments[0], segments[-1])
+    if segments[0] == "call-limits" and len(segments) == 1:
+        return "call_limits" if exchange.method == "GET" else "unknown"
+    if segments[0] != "campaigns":
+        return "unknown"
+    if len(segments) == 1:
+        return {"GET": "list", "POST": "create"}.get(exchange.method, "unknown")
+    if len(segments) == 2 and segments[1]:
+        return {"GET": "get", "DELETE": "delete"}.get(exchange.method, "unknown")
+    if shape[1] == 3 and exchange.method == "POST" and segments[2] in _ACTIONS:
+        return segments[2]
+    if shape[1] == 3 and exchange.method == "GET" and segments[2] in {"contacts", "events"}:
+        return segments[2]
+    return "unknown"
+
+
+def _campaign_id(exchange: Exchange) -> str:
+    """Return the id of the campaign of a request; an empty string if it has none."""
+    segments = exchange.path.split("/")
+    has_one = exchange.below_mount and len(segments) > 2 and _operation(exchange) != "unknown"
+    return unquote(segments[2]) if has_one else ""
+
+
+def _json(exchange: Exchange) -> Any:
+    response = exchange.response
+    return response.value if response is not None and response.body == "json" else None
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of the list in a response."""
+    if isinstance(value, dict):
+        value = next((one for one in value.values() if isinstance(one, list)), [])
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _frames(exchange: Exchange) -> list[dict[str, Any]] | None:
+    response = exchange.response
+    return response.value if response is not None and response.body == "frames" else None
+
+
+def _first_status(exchange: Exchange) -> str | None:
+    return next((frame_status(one) for one in _frames(exchange) or [] if frame_status(one)), None)
+
+
+def _status_of(exchange: Exchange) -> str | None:
+    value = _json(exchange)
+    status = value.get("status") if isinstance(value, dict) else None
+    succeeded = exchange.response is not None and exchange.response.status < 300
+    return status if isinstance(status, str) and succeeded else None
+
+
+def _settings_of(exchange: Exchange) -> Settings:
+    """Return the campaign that a recorded create makes."""
+    if exchange.body != "form":
+        return Settings()
+    fields = {part["name"]: part["data"] for part in exchange.value if part["name"] in _FORM_FIELDS}
+    contacts = next((part["data"] for part in exchange.value if part["name"] == "contacts"), "")
+    return Settings(fields, contacts) if contacts else Settings(fields)
+
+
+def _reason_not_to_compare(exchange: Exchange) -> str:
+    if exchange.refused is not None:
+        return f"the recorder did not forward it: {exchange.refused}"
+    if exchange.response is None:
+        how = {"client": "the client disconnected before", "stopped": "the recorder ended before"}
+        return exchange.failure or how.get(exchange.end, "there was no response")
+    if exchange.body == "unreadable":
+        return f"its body was not recorded: {exchange.value}"
+    return ""
+
+
+def _refusal(exchange: Exchange, operation: str, home: _Home | None) -> Refusal | None:
+    """Return why the real Hub refused, if it was for more than the state of the campaign."""
+    response = exchange.response
+    if response is None:
+        return None
+    status, text = response.status, str(response.value or "").lower()
+    if status == 401 and exchange.credential == "key":
+        return "revoked"
+    if status == 429:
+        if operation in {"start", "resume"} and "rate_limited" not in text:
+            return "minutes" if "minute budget" in text else "calls"
+        words: tuple[tuple[str, Refusal], ...] = (
+            ("hour", "per_hour"),
+            ("day", "per_day"),
+            ("concurrent", "concurrent"),
+        )
+        return next((refusal for word, refusal in words if word in text), "per_minute")
+    if status == 409 and operation in {"start", "resume"} and home is not None:
+        allowed = {"start": {"draft", "paused"}, "resume": {"paused"}}[operation]
+        if home.stage.status in allowed and home.agreed:
+            return "budget"
+    return None
+
+
+def _scale(recording: Recording) -> float:
+    """Return how fast the recorded clock was; infinite if it was moved by hand."""
+    for exchange in recording.exchanges:
+        if exchange.response is not None:
+            label = exchange.response.headers.get("x-sandbox-time-scale")
+            if label is not None:
+                try:
+                    return float(label)
+                except ValueError:
+                    return float("inf")
+    return 1.0
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, str) and E164.fullmatch(cell) is not None
+
+
+def _cell(value: object) -> str:
+    return '"' + str(value).replace('"', '""') + '"'
