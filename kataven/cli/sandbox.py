@@ -14,7 +14,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-
 from click.core import ParameterSource
 
 from kataven.cli.commands import SANDBOX, LazyGroup
@@ -154,12 +153,12 @@ def _is_for_subcommand() -> bool:
     if name is None:
         return False
     for parameter in context.command.params:
-        if parameter.name is not None and parameter.opts:
-            if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
-                raise click.UsageError(
-                    f"{parameter.opts[-1]} is an option of the embedded Hub: options of {name!r} "
-                    f"follow after it, as in 'kataven sandbox {name} --help'."
-                )
+        source = context.get_parameter_source(parameter.name or "")
+        if source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} before {name!r} is an option of the embedded Hub: write the "
+                f"options of {name!r} after it; 'kataven sandbox {name} --help' shows them."
+            )
     return True
 
 

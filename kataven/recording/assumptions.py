@@ -427,8 +427,12 @@ _TOUCHED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "format": ("time-format", "id-format"),
         "format phone_number": ("e164",),
     },
-    "list": {"keys": ("list-envelope",), "order": ("list-envelope",), "type": ("list-envelope",)}
-    | {"header link": ("list-envelope",)},
+    "list": {
+        "keys": ("list-envelope",),
+        "order": ("list-envelope",),
+        "type": ("list-envelope",),
+        "header link": ("list-envelope",),
+    },
     "campaign": {
         "keys": _CAMPAIGN_KEYS,
         "type": _CAMPAIGN_KEYS,
@@ -483,11 +487,15 @@ _TOUCHED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "unknown": {"status": ("unknown-path", "routes")},
 }
 # Operations that share rules.
+_ACTION: Final = ("transition", "campaign")
 _PARENTS: Final[dict[str, tuple[str, ...]]] = {
     "get": ("campaign",),
     "create": ("campaign",),
     "list": ("campaign",),
-    **dict.fromkeys(("start", "resume", "pause", "stop"), ("transition", "campaign")),
+    "start": _ACTION,
+    "resume": _ACTION,
+    "pause": _ACTION,
+    "stop": _ACTION,
 }
 
 

@@ -303,8 +303,8 @@ def _exchange(name: str, number: int, value: dict[str, Any]) -> Exchange:
         None if refused is None else str(refused),
         None if failure is None else str(failure),
     )
-    if response is None and exchange.refused is None and exchange.failure is None:
-        if end == "complete":
-            msg = f"{name}, line {number}: it has neither a response nor the reason for none"
-            raise RecordingError(msg)
+    reason = exchange.refused or exchange.failure or (end if end != "complete" else None)
+    if response is None and reason is None:
+        msg = f"{name}, line {number}: it has neither a response nor the reason for none"
+        raise RecordingError(msg)
     return exchange

@@ -16,31 +16,41 @@ from kataven.recording.forms import parse
 # Sent as it is, so that the response to a wrong key can be recorded.
 INVALID_KEY: Final = "sk_live_invalid_0"
 _ACTIONS: Final = frozenset({"start", "resume", "pause", "stop"})
-_SENT_HEADERS: Final = ("accept", "content-type", "last-event-id", "user-agent", "cache-control")
+_SENT_HEADERS: Final[tuple[str, ...]] = (
+    "accept",
+    "content-type",
+    "last-event-id",
+    "user-agent",
+    "cache-control",
+)
 _SCHEDULE: Final = b"schedul"
 _ID: Final = re.compile(r"[A-Za-z0-9_.:=~-]+", re.ASCII)
 _ADVICE: Final = "; start 'kataven sandbox record' with --allow-dialling to forward it"
 
 
-def refusal(method: str, path: str | None, query: str, content_type: str, body: bytes) -> str:
+def refusal(
+    method: str, path: str, query: str, content_type: str, body: bytes, *, below_mount: bool
+) -> str:
     """Return why a request is not forwarded; an empty text if it is.
 
     Args:
         method: The method.
-        path: The path below the mount, still percent-encoded; None if it is not below it.
+        path: The path, below the mount if it is below it, still percent-encoded.
         query: The query.
         content_type: The Content-Type of the request.
         body: Its body.
+        below_mount: Whether the path is below the mount.
     """
     if method in {"GET", "HEAD"}:
-        if (path or "").rstrip("/").rpartition("/")[2] in _ACTIONS:
+        if unquote(path).rstrip("/").rpartition("/")[2].lower() in _ACTIONS:
             return f"{method} of an action may act like the action{_ADVICE}"
         return ""
-    segments = (path or "").split("/")[1:]
-    if method == "DELETE" and len(segments) == 2 and segments[0] == "campaigns":
-        if _ID.fullmatch(unquote(segments[1])) and segments[1].strip("."):
-            return ""
-    if method == "POST" and path == "/campaigns":
+    segments = path.split("/")[1:] if below_mount else []
+    is_campaign = len(segments) == 2 and segments[0] == "campaigns"
+    # No other path: a Hub might read dots or an encoded slash as another one.
+    if method == "DELETE" and is_campaign and _ID.fullmatch(unquote(segments[1]).strip(".")):
+        return ""
+    if method == "POST" and segments == ["campaigns"]:
         return _create_refusal(query, content_type, body)
     action = segments[-1] if len(segments) == 3 and segments[-1] in _ACTIONS else ""
     what = f"{action!r} of a campaign" if action else f"{method} of this path"

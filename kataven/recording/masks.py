@@ -11,14 +11,15 @@ import re
 from typing import Final
 
 # What is not personal wherever it is: words of states, outcomes and kinds.
-WORDS: Final = frozenset(
+_WORDS: Final = (
     "draft scheduled running paused completed failed pending in_progress cancelled canceled active "
     "queued waiting dialing dialling dialed ringing calling called connected answered no_answer "
     "unanswered voicemail machine human busy done finished success succeeded error skipped retry "
     "retrying stopped stopping starting started created deleted expired rejected blocked unknown "
     "invalid timeout api_key jwt user account inbound outbound daily hourly none "
-    "true false null".split()
+    "true false null"
 )
+WORDS: Final = frozenset(_WORDS.split())
 # Keys whose values are ids, which are not personal.
 ID_KEYS: Final = frozenset({"id", "campaign_id", "contact_id", "agent_id", "phone_number_id"})
 TIME_KEYS: Final = re.compile(r"(?:.*_at|timestamp|time|at)")
@@ -52,7 +53,7 @@ _ASCII_MASKS: Final = dict.fromkeys(range(ord("a"), ord("z") + 1), "x") | dict.f
     range(ord("A"), ord("Z") + 1), "X"
 )
 # A masked word, as it is in a recording.
-MASKED: Final = re.compile(r"(?=.*[xX05é٥])[xX05é٥\W_]+")
+MASKED: Final = re.compile(r"(?=.*[xX05\u00e9\u0665])[xX05\u00e9\u0665\W_]+")
 
 
 def mask(text: str) -> str:

@@ -96,7 +96,8 @@ class Recorder:
     ) -> None:
         self.upstream = read_base_url(upstream).url
         is_jwt = api_key.startswith(JWT_PREFIX)
-        self._credentials = dict(credential_headers(api_key, account_id if is_jwt else None))
+        given = credential_headers(api_key, account_id if is_jwt else None)
+        self._credentials = {name.decode(): value.decode() for name, value in given}
         self._mount = urlsplit(self.upstream).path
         self._origin = self.upstream.removesuffix(self._mount)
         self._path = path
@@ -316,21 +317,19 @@ class Recorder:
         if _LOOPBACK.fullmatch(headers.get("host", "").lower()) is None:
             return "the Host is not a loopback name", 400
         if credentials is None:
-            return (
-                "the key is not the one that the recorder printed; it knows the Hub's key itself, "
-                "and forwards no other",
-                401,
-            )
+            text = "the key is not the one that the recorder printed, and no other is forwarded"
+            return text, 401
         if size > _MAX_BODY:
             return f"the body is larger than {_MAX_BODY:,} bytes", 413
         if self._allow_dialling:
             return "", 0
         why = refusal(
             took.method,
-            took.path if took.below_mount else None,
+            took.path,
             took.query,
             took.content_type,
             took.request,
+            below_mount=took.below_mount,
         )
         if not why and headers.get("content-encoding", "identity") != "identity":
             why = "a compressed body cannot be checked; send it uncompressed"

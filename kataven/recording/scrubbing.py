@@ -90,7 +90,9 @@ class Scrubber:
         text = _QUOTED.sub(self._quoted, text)
         for cell in self._long_cells:
             if cell in text.casefold():
-                text = re.sub(re.escape(cell), lambda found: mask(found[0]), text, flags=re.I)
+                text = re.sub(
+                    re.escape(cell), lambda found: mask(found[0]), text, flags=re.IGNORECASE
+                )
         return self._without_cells(self._without_numbers(text))
 
     def identifier(self, text: str) -> str:

@@ -93,16 +93,27 @@ class Settings:
     contacts: str = f"phone_number\n{_FILLER}\n"
 
 
+def new_client() -> httpx.Client:
+    """Return what sends the requests to the stages."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.Client(timeout=_PATIENCE, trust_env=False, limits=limits)
+
+
 class Stage:
     """An embedded Hub without request limits; close it.
 
     Args:
+        client: What sends the requests; all stages may share it.
         in_hub_time: Whether ``Retry-After`` is sent as a Hub with a running clock sends it.
         call_limits: The limits on calls that differ.
     """
 
     def __init__(
-        self, *, in_hub_time: bool = True, call_limits: Mapping[str, int] | None = None
+        self,
+        client: httpx.Client,
+        *,
+        in_hub_time: bool = True,
+        call_limits: Mapping[str, int] | None = None,
     ) -> None:
         self.hub = Sandbox(
             time_scale=Clock.manual(),
@@ -114,7 +125,7 @@ class Stage:
         if in_hub_time:
             _ = self.hub.client_clock
         self.key = self.hub.api_key
-        self._client = httpx.Client(base_url=self.hub.url, timeout=_PATIENCE, trust_env=False)
+        self._client = client
         self._streams: list[Stream] = []
         self.campaign_id = ""
 
@@ -128,7 +139,6 @@ class Stage:
         """Stop the Hub."""
         for stream in self._streams:
             stream.close()
-        self._client.close()
         self.hub.close()
 
     def send(self, sent: Sent) -> Response:
@@ -210,7 +220,7 @@ class Stage:
             if refusal == "concurrent":
                 stream = self.open(Sent("GET", f"{MOUNT}/campaigns/{self.campaign_id}/events"))
                 if isinstance(stream, Stream):
-                    stream.wait(lambda frames: bool(frames))
+                    stream.wait(bool)
             else:
                 self.send(Sent("GET", f"{MOUNT}/call-limits"))
         elif refusal in {"calls", "minutes"}:
@@ -261,11 +271,11 @@ class Stream:
         self._thread = threading.Thread(target=self._read, name="kataven-compare", daemon=True)
         self._thread.start()
 
-    def wait(self, ready: Callable[[Sequence[Frame]], bool]) -> bool:
+    def wait(self, ready: Callable[[Sequence[Frame]], object]) -> bool:
         """Wait until the frames so far are enough, or the stream has closed."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or ready(self.frames), _PATIENCE)
-            return ready(self.frames)
+            return bool(ready(self.frames))
 
     def close(self) -> None:
         """End the stream, if it is open."""
