@@ -418,6 +418,7 @@ _TOUCHED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "status 405": ("unknown-path",),
         "status 429": ("request-limits",),
         "content type error": ("plain-errors",),
+        "body error": ("plain-errors",),
         "text": ("error-texts",),
         "text 401": ("error-texts",),
         "text 429": ("limit-response", "limit-words"),
@@ -507,9 +508,10 @@ def touched(operation: str, kind: str, about: str) -> tuple[str, ...]:
         kind: What kind of rule it is about, such as ``keys`` or ``status``.
         about: What exactly: a status, a header or a key; an empty string for nothing.
     """
-    for name in (operation, *_PARENTS.get(operation, ()), "*"):
-        rules = _TOUCHED.get(name, {})
-        found = rules.get(f"{kind} {about}") or rules.get(kind)
-        if found:
-            return found
+    names = (operation, *_PARENTS.get(operation, ()), "*")
+    # What is said of exactly this first.
+    for key in (f"{kind} {about}", kind):
+        for name in names:
+            if found := _TOUCHED.get(name, {}).get(key):
+                return found
     return ()

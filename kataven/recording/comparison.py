@@ -229,9 +229,10 @@ class Comparer:
 
     def _compare_body(self, body: bytes) -> None:
         response = self._response
+        about = ("body", "error" if response.status >= 400 else "")
         if response.body == "unreadable":
             if self._pair.exchange.end == "complete":
-                self._add("body", "", response.value, "a readable body", ("body", ""))
+                self._add("body", "", response.value, "a readable body", about)
             return
         try:
             mine = json.loads(body) if body and self._is_json(body) else None
@@ -244,7 +245,7 @@ class Comparer:
                 "",
                 f"{response.body}: {_shown(response.value)}",
                 f"{kind}: {_shown(body.decode('utf-8', 'replace'))}",
-                ("body", ""),
+                about,
             )
         elif kind == "json":
             self._compare_json(response.value, mine, "")

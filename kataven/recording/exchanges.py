@@ -71,6 +71,8 @@ class Took:
     end: str = "complete"
     refused: str | None = None
     failure: str | None = None
+    # When the last byte was passed on; None if none was.
+    ended: float | None = None
 
     def now(self) -> float:
         """Seconds since the recording began."""
@@ -201,7 +203,7 @@ class ExchangeLog:
         return Exchange(
             took.number,
             took.began,
-            took.now(),
+            took.now() if took.ended is None else took.ended,
             took.method[:20],
             scrubber.path(took.path),
             took.below_mount,

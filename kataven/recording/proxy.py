@@ -345,6 +345,7 @@ class Recorder:
             return
         try:
             took.head(response.status_code, response.headers)
+            took.ended = took.now()
             raw = [
                 (name.lower(), value)
                 for name, value in response.headers.raw
@@ -355,7 +356,11 @@ class Recorder:
             )
             async for chunk in response.aiter_raw():
                 took.chunk(chunk)
+                # Before the client has it, and may send its next request.
+                took.ended = took.now()
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if took.reader is not None:
+                took.ended = took.now()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except httpx.HTTPError as error:
             took.end = "cut"

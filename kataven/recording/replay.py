@@ -478,8 +478,8 @@ class _Replay:
             until = exchange.began + frames[0]["at"] if frames else exchange.ended
         campaign_id = _campaign_id(exchange)
         return any(
-            one.began <= until
-            and exchange.began <= one.ended
+            one.began < until
+            and exchange.began < one.ended
             and one is not exchange
             and _operation(one) in {*_ACTIONS, "delete"}
             and _campaign_id(one) == campaign_id

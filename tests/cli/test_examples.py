@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS
+from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS, SANDBOX
 from tests.cli.test_campaigns import draft
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def commands() -> list[tuple[str, click.Command]]:
             ]
         else:
             found.append((name, getattr(import_module(module), attribute)))
+    found += [
+        (f"sandbox {sub}", getattr(import_module(module), attribute))
+        for sub, (module, attribute, _) in SANDBOX.items()
+    ]
     return found
 
 

@@ -103,11 +103,15 @@ class Client:
 
     def __init__(self, recorder: Recorder, hub: Sandbox) -> None:
         self.hub = hub
+        self._recorder = recorder
         self._key = recorder.api_key
         self._client = httpx.Client(base_url=recorder.url, timeout=60, trust_env=False)
 
     def close(self) -> None:
         self._client.close()
+
+    def stop_recorder(self) -> None:
+        self._recorder.close()
 
     def send(self, method: str, path: str, **more) -> httpx.Response:
         headers = {"authorization": f"Bearer {self._key}", **more.pop("headers", {})}

@@ -8,8 +8,7 @@ import re
 import pytest
 
 from kataven.recording.assumptions import BY_ID
-from kataven.sandbox import Clock
-from tests.recording.conftest import CSV, Client, Reply, changed, session
+from tests.recording.conftest import CSV, Client, Reply, changed
 
 
 def kinds(found) -> set[tuple[str, str, str]]:
@@ -205,7 +204,11 @@ ALTERATIONS = {
                 body=json.dumps({"error": reply.body.decode()}).encode(),
             )
         ),
-        ("get", "content_type", "content-type"),
+        *(
+            (operation, kind, where)
+            for operation in ("get", "pause", "create", "list", "delete", "unknown", "start")
+            for kind, where in (("content_type", "content-type"), ("body", ""))
+        ),
     ),
     "JSON is sent as text": (
         on(ONE, lambda r: changed(r, headers={**r.headers, "content-type": "text/plain"})),
@@ -491,8 +494,6 @@ def test_fast_clock_with_a_stream(record):
 
 
 def test_state_that_differs_is_reported_once_and_not_in_all_that_follows(record):
-    """A Hub whose campaigns are still running after a pause."""
-
     def alter(method: str, reply: Reply) -> Reply:
         if method == "POST" and reply.path.endswith("/pause") and reply.status == 200:
             return in_json(lambda one: {**one, "status": "pausing"})(reply)
@@ -501,9 +502,3 @@ def test_state_that_differs_is_reported_once_and_not_in_all_that_follows(record)
     found = record(alter=alter).compare()
 
     assert kinds(found) == {("pause", "value", "status")}, shown(found)
-
-
-def test_clock_is_manual_in_the_session():
-    # The other tests rely on it: nothing happens between two requests.
-    assert Clock.manual().scale is None
-    assert session.__doc__
