@@ -23,7 +23,7 @@ _SENT_HEADERS: Final[tuple[str, ...]] = (
     "user-agent",
     "cache-control",
 )
-_SCHEDULE: Final = b"schedul"
+_SCHEDULE: Final = b"schedule"
 _ID: Final = re.compile(r"[A-Za-z0-9_.:=~-]+", re.ASCII)
 _ADVICE: Final = "; start 'kataven sandbox record' with --allow-dialling to forward it"
 

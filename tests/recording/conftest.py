@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +16,9 @@ import pytest
 
 from kataven.recording import Comparison, Recorder, compare
 from kataven.sandbox import Clock, Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Nobody has these numbers in the recording; the names and notes are looked for in it.
 NAMES = ["Zoë Quellmann", "Ömer Blixt", "Wilhelmina Tharsis", 'Q"uoted; Vexley', "O'Zymandis"]
@@ -64,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_POST = do_DELETE = do_PATCH = _relay
+    do_GET = do_POST = do_DELETE = do_PATCH = _relay  # noqa: N815 - the names of http.server
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

@@ -73,7 +73,7 @@ def create(*, query: str = "", content_type: str = "", body: bytes = b"", **fiel
 def test_create_that_starts_by_itself_is_not_forwarded(record):
     assert create() == ""
     assert "scheduled_at" in create(scheduled_at="2031-01-01T00:00:00Z")
-    assert "scheduled_at" in create(**{"Scheduled_At": "x"})
+    assert "scheduled_at" in create(Scheduled_At="x")
     assert "scheduled_at" in create(**{"scheduled%5Fat": "x"})
     assert "scheduled_at" in create(query="scheduled%5fat=x")
     assert create(content_type="application/json", body=b'{"\\u0073cheduled_at": 1}')

@@ -12,7 +12,7 @@ import pytest
 from kataven.recording.masks import E164, mask, reserved_number
 from kataven.recording.scrubbing import Scrubber
 from kataven.sandbox.http.csv_reader import CsvError, read_contacts
-from tests.recording.conftest import CSV, FORM, NAMES
+from tests.recording.conftest import FORM, NAMES
 
 NUMBERS = [f"+4917612345{row:03}" for row in range(130)]
 CELLS = [*NAMES, *(f"Prefers Thulsa{row:03} after lunch" for row in range(130))]
