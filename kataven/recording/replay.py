@@ -11,12 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Final, Self
 
 from kataven.recording.comparison import (
     TERMINAL,
@@ -29,7 +27,21 @@ from kataven.recording.comparison import (
 from kataven.recording.file import Exchange, Recording, read_recording
 from kataven.recording.forms import Part, build
 from kataven.recording.forwarding import INVALID_KEY
-from kataven.recording.masks import E164, RFC3339
+from kataven.recording.knowledge import KnownCampaigns, settings_of
+from kataven.recording.masks import RFC3339
+from kataven.recording.meaning import (
+    ACTIONS,
+    campaign_of,
+    clock_scale,
+    first_status_of,
+    frames_of,
+    json_of,
+    objects_in,
+    operation_of,
+    parsed,
+    reason_not_to_compare,
+    status_of,
+)
 from kataven.recording.stage import (
     MOUNT,
     NATURAL,
@@ -49,16 +61,6 @@ if TYPE_CHECKING:
 
 # Recorded seconds of Hub time for which a campaign stays in the state in which it was seen.
 _STILL: Final = 5.0
-_ACTIONS: Final = frozenset({"start", "pause", "resume", "stop"})
-_FORM_FIELDS: Final = (
-    "name",
-    "agent_id",
-    "phone_number_id",
-    "max_concurrent_calls",
-    "retries_per_contact",
-    "retry_delay_seconds",
-)
-_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,8 @@ class _Replay:
         self._stages = contextlib.ExitStack()
         self._client = self._stages.enter_context(new_client())
         self._homes: dict[str, _Home] = {}
-        self._known: dict[str, dict[str, Any]] = {}
-        # The campaigns that the real Hub had at some time.
-        self._existing: set[str] = set()
-        self._pages: dict[str, dict[int, list[dict[str, Any]]]] = {}
-        self._totals: dict[str, int] = {}
-        self._scale = _scale(recording)
+        self._campaigns = KnownCampaigns(recording)
+        self._scale = clock_scale(recording)
         self._without_campaigns: Stage | None = None
         self._with_campaign: Stage | None = None
 
@@ -144,8 +142,6 @@ class _Replay:
         self._stages.close()
 
     def run(self) -> Comparison:
-        for exchange in self._recording.exchanges:
-            self._learn(exchange)
         for _, _, step in sorted(self._steps(), key=lambda step: step[:2]):
             step()
         return Comparison(
@@ -160,90 +156,28 @@ class _Replay:
             steps.append((at, len(steps), step))
 
         for exchange in self._recording.exchanges:
-            if why := _reason_not_to_compare(exchange):
+            if why := reason_not_to_compare(exchange):
                 self._not_compared.append(f"{exchange.title}: {why}")
                 continue
             if exchange.end != "complete" and exchange.failure is not None:
-                what = "body" if _frames(exchange) is None else "rest of its stream"
+                what = "body" if frames_of(exchange) is None else "rest of its stream"
                 self._not_compared.append(f"{exchange.title}: {exchange.failure} (the {what})")
-            if _frames(exchange) is None:
+            if frames_of(exchange) is None:
                 add(exchange.began, partial(self._exchange, exchange))
                 continue
             add(exchange.began, partial(self._open, exchange))
-            before = _first_status(exchange)
+            before = first_status_of(exchange)
             # A frame may arrive late, after writes that it precedes.
             late = self._races(exchange, exchange.ended)
-            for frame in _frames(exchange) or []:
+            for frame in frames_of(exchange) or []:
                 status = frame_status(frame)
                 if status is not None and status != before:
                     before = status
                     at = exchange.began + float(frame["at"])
-                    campaign_id = _campaign_id(exchange)
+                    campaign_id = campaign_of(exchange)
                     add(at, partial(self._saw, campaign_id, status, at, may_be_late=late))
             add(exchange.ended, partial(self._end, exchange))
         return steps
-
-    # What the recording says
-
-    def _learn(self, exchange: Exchange) -> None:
-        """Keep what a response says about campaigns, to make those that are older."""
-        value = _json(exchange)
-        operation = _operation(exchange)
-        response = exchange.response
-        if response is not None and (response.status < 300 or response.status == 409):
-            self._existing.add(_campaign_id(exchange))
-        if value is None or response is None or response.status >= 300:
-            return
-        if operation == "contacts":
-            self._learn_page(exchange, value)
-            return
-        for campaign in [value, *_objects(value)] if isinstance(value, dict) else _objects(value):
-            campaign_id = campaign.get("id")
-            if isinstance(campaign_id, str):
-                self._known.setdefault(campaign_id, campaign)
-                self._existing.add(campaign_id)
-
-    def _learn_page(self, exchange: Exchange, value: Any) -> None:
-        if "status=" in exchange.query:
-            return
-        found = re.search(r"(?:^|&)page=(\d{1,6})(?:&|$)", exchange.query)
-        campaign_id = _campaign_id(exchange)
-        pages = self._pages.setdefault(campaign_id, {})
-        pages.setdefault(int(found[1]) if found else 0, _objects(value))
-        total = value.get("total") if isinstance(value, dict) else None
-        if isinstance(total, int):
-            self._totals[campaign_id] = total
-
-    def _settings(self, campaign_id: str) -> Settings:
-        """Return a campaign that is older than the recording, as far as it is known."""
-        known = self._known.get(campaign_id, {})
-        fields = {
-            name: str(known[name])
-            for name in _FORM_FIELDS
-            if isinstance(known.get(name), str | int) and str(known[name])
-        }
-        pages = self._pages.get(campaign_id, {})
-        contacts = [one for page in sorted(pages) for one in pages[page]]
-        rows = max(self._totals.get(campaign_id, 0), len(contacts), 1)
-        if pages and campaign_id not in self._totals:
-            rows = max(rows, max(pages) * _PAGE + len(pages[max(pages)]))
-        columns: list[str] = []
-        lines = []
-        for row in range(min(rows, 100_000)):
-            page, place = divmod(row, _PAGE)
-            on_page = pages.get(page, [])
-            one = on_page[place] if place < len(on_page) else {}
-            cells = one.get("custom_fields")
-            cells = cells if isinstance(cells, dict) else {}
-            columns += [name for name in cells if name not in columns and name != "phone_number"]
-            number = next((str(cell) for cell in one.values() if _is_number(cell)), "")
-            lines.append((number or f"+999{row:09d}", cells))
-        rows_text = "".join(
-            ",".join([number, *(_cell(cells.get(name, "")) for name in columns)]) + "\n"
-            for number, cells in lines
-        )
-        header = ",".join(["phone_number", *map(_cell, columns)])
-        return Settings(fields, f"{header}\n{rows_text}")
 
     # Homes
 
@@ -251,7 +185,7 @@ class _Replay:
         """Return the Hub of a campaign, made in a status if it is older than the recording."""
         home = self._homes.get(campaign_id)
         if home is None and status is not None:
-            settings = self._settings(campaign_id)
+            settings = self._campaigns.settings(campaign_id)
             home = _Home(self._stage(), settings)
             home.stage.create(settings, status)
             self._homes[campaign_id] = home
@@ -291,13 +225,13 @@ class _Replay:
     # Exchanges
 
     def _exchange(self, exchange: Exchange) -> None:
-        operation, campaign_id = _operation(exchange), _campaign_id(exchange)
+        operation, campaign_id = operation_of(exchange), campaign_of(exchange)
         response = exchange.response
         if response is None:
             return
         succeeded = response.status < 300
-        recorded = _status_of(exchange)
-        home = self._home(campaign_id, self._first_status(exchange)) if campaign_id else None
+        recorded = status_of(exchange)
+        home = self._home(campaign_id, self._status_to_make(exchange)) if campaign_id else None
         racing = self._races(exchange)
         if operation == "get" and recorded is not None and not racing:
             self._saw(campaign_id, recorded, exchange.began)
@@ -308,8 +242,8 @@ class _Replay:
         template = None
         if operation == "contacts" and home is not None:
             path = f"{MOUNT}/campaigns/{home.stage.campaign_id}/contacts"
-            found = _loads(home.stage.send(Sent("GET", path)).body)
-            template = next(iter(_objects(found)), None)
+            found = parsed(home.stage.send(Sent("GET", path)).body)
+            template = next(iter(objects_in(found)), None)
         self._compared += 1
         Comparer(
             self._differences,
@@ -326,7 +260,7 @@ class _Replay:
         ).compare()
         if operation == "list" and succeeded:
             self._saw_list(exchange)
-        if home is not None and operation in {*_ACTIONS, "delete"}:
+        if home is not None and operation in {*ACTIONS, "delete"}:
             self._after(exchange, operation, home, mine)
         elif home is not None and operation != "get":
             home.seen_at = float("-inf")
@@ -339,7 +273,7 @@ class _Replay:
         if home is None:
             return self._empty_stage().send(self._sent(exchange, None))
         mine = _head_or_all(home.stage, self._sent(exchange, home), operation)
-        if operation in {*_ACTIONS, "delete"}:
+        if operation in {*ACTIONS, "delete"}:
             return self._or_later(exchange, operation, home, mine)
         return mine
 
@@ -378,7 +312,7 @@ class _Replay:
         response = exchange.response
         if response is None:
             return
-        recorded = _status_of(exchange)
+        recorded = status_of(exchange)
         theirs, ours = response.status < 300, mine.status < 300
         home.seen_at = float("-inf")
         if operation == "delete":
@@ -405,19 +339,19 @@ class _Replay:
         response = exchange.response
         stage = self._stage()
         mine = stage.send(self._sent(exchange, None))
-        value = _json(exchange)
+        value = json_of(exchange)
         if response is None or response.status >= 300 or not isinstance(value, dict):
             return mine
-        made = _loads(mine.body) if mine.status == 201 else {}
-        settings = _settings_of(exchange)
+        made = parsed(mine.body) if mine.status == 201 else {}
+        settings = settings_of(exchange)
         home = _Home(stage, settings, created=exchange.number)
         stage.campaign_id = str(made.get("id", "")) if isinstance(made, dict) else ""
-        recorded = _status_of(exchange)
+        recorded = status_of(exchange)
         if not stage.campaign_id or (recorded is not None and stage.status != recorded):
             stage.create(settings, recorded or "draft")
         home.seen, home.seen_at = recorded or stage.status, exchange.ended
         # Under each of its values: the key of the id may be another one.
-        paths = {_campaign_id(each) for each in self._recording.exchanges}
+        paths = {campaign_of(each) for each in self._recording.exchanges}
         for one in value.values():
             if isinstance(one, str) and (one in paths or one == value.get("id")):
                 self._homes.setdefault(one, home)
@@ -473,21 +407,21 @@ class _Replay:
             exchange: The read.
             until: When it ended; None for the time of its first frame, or its end if it has none.
         """
-        frames = _frames(exchange)
-        if until is None:
-            until = exchange.began + frames[0]["at"] if frames else exchange.ended
-        campaign_id = _campaign_id(exchange)
+        frames = frames_of(exchange)
+        first = exchange.began + float(frames[0]["at"]) if frames else exchange.ended
+        end = first if until is None else until
+        campaign_id = campaign_of(exchange)
         return any(
-            one.began < until
+            one.began < end
             and exchange.began < one.ended
             and one is not exchange
-            and _operation(one) in {*_ACTIONS, "delete"}
-            and _campaign_id(one) == campaign_id
+            and operation_of(one) in {*ACTIONS, "delete"}
+            and campaign_of(one) == campaign_id
             for one in self._recording.exchanges
         )
 
     def _saw_list(self, exchange: Exchange) -> None:
-        for campaign in _objects(_json(exchange)):
+        for campaign in objects_in(json_of(exchange)):
             campaign_id, status = campaign.get("id"), campaign.get("status")
             if isinstance(campaign_id, str) and isinstance(status, str):
                 self._saw(campaign_id, status, exchange.began, may_be_late=True)
@@ -495,17 +429,17 @@ class _Replay:
     def _knows_contacts(self, campaign_id: str, home: _Home | None) -> bool:
         if home is None or home.created:
             return home is not None
-        return campaign_id in self._totals
+        return self._campaigns.has_total(campaign_id)
 
     # Event streams
 
     def _open(self, exchange: Exchange) -> None:
         response = exchange.response
-        campaign_id = _campaign_id(exchange)
-        home = self._home(campaign_id, self._first_status(exchange))
+        campaign_id = campaign_of(exchange)
+        home = self._home(campaign_id, self._status_to_make(exchange))
         if response is None or home is None:
             return
-        first = _first_status(exchange)
+        first = first_status_of(exchange)
         if first is not None and not self._races(exchange):
             self._saw(campaign_id, first, exchange.began)
         mine = home.stage.open(self._sent(exchange, home))
@@ -518,11 +452,11 @@ class _Replay:
         Comparer(self._differences, pair).compare()
 
     def _end(self, exchange: Exchange) -> None:
-        home = self._homes.get(_campaign_id(exchange))
+        home = self._homes.get(campaign_of(exchange))
         stream = home.streams.pop(exchange.number, None) if home is not None else None
         if home is None or stream is None:
             return
-        frames = _frames(exchange) or []
+        frames = frames_of(exchange) or []
         last = next((frame_status(one) for one in frames[::-1] if frame_status(one)), None)
         ended = last in TERMINAL or any("event" in frame for frame in frames)
         closed_by = "client"
@@ -555,7 +489,7 @@ class _Replay:
 
     def _sent(self, exchange: Exchange, home: _Home | None) -> Sent:
         path = exchange.path
-        if home is not None and _campaign_id(exchange):
+        if home is not None and campaign_of(exchange):
             segments = path.split("/")
             segments[2] = home.stage.campaign_id
             path = "/".join(segments)
@@ -599,28 +533,14 @@ class _Replay:
         except (ValueError, TypeError, OverflowError):
             return text
 
-    def _first_status(self, exchange: Exchange) -> str | None:
-        """Return the status in which an older campaign is made; None if there is none."""
-        if _campaign_id(exchange) in self._homes:
+    def _status_to_make(self, exchange: Exchange) -> str | None:
+        """Return the status in which an older campaign is made; None if there is none to make."""
+        if campaign_of(exchange) in self._homes:
             return None
-        response = exchange.response
-        operation = _operation(exchange)
-        campaign_id = _campaign_id(exchange)
-        if response is None or campaign_id not in self._existing or response.status == 404:
-            return None
-        seen = _status_of(exchange) if operation == "get" else _first_status(exchange)
-        known = self._known.get(campaign_id, {}).get("status")
-        status = seen or (known if isinstance(known, str) else "")
-        if operation in _ACTIONS:
-            # The status that was known afterwards says little about the one before.
-            before = {"start": "draft", "pause": "running", "resume": "paused", "stop": "running"}
-            status = before[operation] if response.status < 300 else status
-        if operation == "delete" and response.status == 409:
-            status = "running"
-        return status if status in {"scheduled", "running", "paused", *TERMINAL} else "draft"
+        return self._campaigns.status_at(exchange)
 
     def _stage_for_list(self, exchange: Exchange) -> Stage:
-        if not _objects(_json(exchange)):
+        if not objects_in(json_of(exchange)):
             return self._empty_stage()
         if self._with_campaign is None:
             self._with_campaign = self._stage()
@@ -644,89 +564,6 @@ def _head_or_all(stage: Stage, sent: Sent, operation: str) -> Response:
     return Response(found.status, found.headers, None)
 
 
-def _operation(exchange: Exchange) -> str:
-    """Return the operation of a request; ``unknown`` if the Hub has none for it."""
-    segments = exchange.path.split("/")[1:]
-    if not exchange.below_mount:
-        return "unknown"
-    shape = (exchange.method, len(segments), segments[0], segments[-1])
-    if segments[0] == "call-limits" and len(segments) == 1:
-        return "call_limits" if exchange.method == "GET" else "unknown"
-    if segments[0] != "campaigns":
-        return "unknown"
-    if len(segments) == 1:
-        return {"GET": "list", "POST": "create"}.get(exchange.method, "unknown")
-    if len(segments) == 2 and segments[1]:
-        return {"GET": "get", "DELETE": "delete"}.get(exchange.method, "unknown")
-    if shape[1] == 3 and exchange.method == "POST" and segments[2] in _ACTIONS:
-        return segments[2]
-    if shape[1] == 3 and exchange.method == "GET" and segments[2] in {"contacts", "events"}:
-        return segments[2]
-    return "unknown"
-
-
-def _campaign_id(exchange: Exchange) -> str:
-    """Return the id of the campaign of a request; an empty string if it has none."""
-    segments = exchange.path.split("/")
-    has_one = exchange.below_mount and len(segments) > 2 and _operation(exchange) != "unknown"
-    return unquote(segments[2]) if has_one else ""
-
-
-def _json(exchange: Exchange) -> Any:
-    response = exchange.response
-    return response.value if response is not None and response.body == "json" else None
-
-
-def _loads(body: bytes | None) -> Any:
-    try:
-        return json.loads(body or b"")
-    except ValueError:
-        return None
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of the list in a response."""
-    if isinstance(value, dict):
-        value = next((one for one in value.values() if isinstance(one, list)), [])
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _frames(exchange: Exchange) -> list[dict[str, Any]] | None:
-    response = exchange.response
-    return response.value if response is not None and response.body == "frames" else None
-
-
-def _first_status(exchange: Exchange) -> str | None:
-    return next((frame_status(one) for one in _frames(exchange) or [] if frame_status(one)), None)
-
-
-def _status_of(exchange: Exchange) -> str | None:
-    value = _json(exchange)
-    status = value.get("status") if isinstance(value, dict) else None
-    succeeded = exchange.response is not None and exchange.response.status < 300
-    return status if isinstance(status, str) and succeeded else None
-
-
-def _settings_of(exchange: Exchange) -> Settings:
-    """Return the campaign that a recorded create makes."""
-    if exchange.body != "form":
-        return Settings()
-    fields = {part["name"]: part["data"] for part in exchange.value if part["name"] in _FORM_FIELDS}
-    contacts = next((part["data"] for part in exchange.value if part["name"] == "contacts"), "")
-    return Settings(fields, contacts) if contacts else Settings(fields)
-
-
-def _reason_not_to_compare(exchange: Exchange) -> str:
-    if exchange.refused is not None:
-        return f"the recorder did not forward it: {exchange.refused}"
-    if exchange.response is None:
-        how = {"client": "the client disconnected before", "stopped": "the recorder ended before"}
-        return exchange.failure or how.get(exchange.end, "there was no response")
-    if exchange.body == "unreadable":
-        return f"its body was not recorded: {exchange.value}"
-    return ""
-
-
 def _refusal(exchange: Exchange, operation: str, home: _Home | None) -> Refusal | None:
     """Return why the real Hub refused, if it was for more than the state of the campaign."""
     response = exchange.response
@@ -743,30 +580,12 @@ def _refusal(exchange: Exchange, operation: str, home: _Home | None) -> Refusal 
             ("day", "per_day"),
             ("concurrent", "concurrent"),
         )
-        return next((refusal for word, refusal in words if word in text), "per_minute")
+        for word, refusal in words:
+            if word in text:
+                return refusal
+        return "per_minute"
     if status == 409 and operation in {"start", "resume"} and home is not None:
         allowed = {"start": {"draft", "paused"}, "resume": {"paused"}}[operation]
         if home.stage.status in allowed and home.agreed:
             return "budget"
     return None
-
-
-def _scale(recording: Recording) -> float:
-    """Return how fast the recorded clock was; infinite if it was moved by hand."""
-    for exchange in recording.exchanges:
-        if exchange.response is not None:
-            label = exchange.response.headers.get("x-sandbox-time-scale")
-            if label is not None:
-                try:
-                    return float(label)
-                except ValueError:
-                    return float("inf")
-    return 1.0
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, str) and E164.fullmatch(cell) is not None
-
-
-def _cell(value: object) -> str:
-    return '"' + str(value).replace('"', '""') + '"'

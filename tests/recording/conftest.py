@@ -238,9 +238,10 @@ def record(tmp_path):
         clock: Clock | float | None = None,
         allow_dialling: bool = True,
         prepare: Callable[[Sandbox], object] = lambda hub: None,
+        name: str = "recording",
         **hub_options,
     ) -> Recorded:
-        path = tmp_path / "recording.jsonl"
+        path = tmp_path / f"{name}.jsonl"
         with ExitStack() as stack:
             hub = stack.enter_context(
                 Sandbox(time_scale=clock or Clock.manual(), seed=2, **hub_options)

@@ -19,6 +19,7 @@ def shown(found) -> str:
     return "\n".join(map(str, found.differences))
 
 
+@pytest.mark.slow
 def test_nothing_is_invented_for_an_unaltered_hub(record):
     found = record().compare()
 
@@ -27,10 +28,25 @@ def test_nothing_is_invented_for_an_unaltered_hub(record):
     assert found.compared > 30
 
 
+@pytest.mark.slow
 def test_a_relay_that_alters_nothing_makes_no_difference(record):
     found = record(alter=lambda method, reply: reply).compare()
 
     assert found.differences == [], shown(found)
+
+
+def test_one_alteration_in_a_short_session(record):
+    def play(client):
+        campaign_id = client.create().json()["id"]
+        client.send("GET", f"/campaigns/{campaign_id}")
+        client.send("GET", "/campaigns")
+
+    alter = ALTERATIONS["a key of a campaign is renamed"][0]
+
+    assert record(play).compare().differences == []
+    assert kinds(record(play, alter, name="altered").compare()) == {
+        ("get", "key_renamed", "created_by")
+    }
 
 
 # An alteration of the JSON of a path, and what must be reported.
@@ -346,6 +362,7 @@ def drive(client: Client, campaign_id: str) -> None:
     client.hub.run_to_end(campaign_id)
 
 
+@pytest.mark.slow
 def test_campaigns_that_are_older_than_the_recording(record):
     ids: dict[str, str] = {}
 
@@ -386,6 +403,7 @@ def test_campaigns_that_are_older_than_the_recording(record):
     assert found.not_compared == []
 
 
+@pytest.mark.slow
 def test_campaign_that_ends_while_nobody_looks(record):
     def play(client):
         campaign_id = client.create().json()["id"]
@@ -400,6 +418,7 @@ def test_campaign_that_ends_while_nobody_looks(record):
     assert found.differences == [], shown(found)
 
 
+@pytest.mark.slow
 def test_refusals_of_limits(record):
     def play(client):
         first = client.create().json()["id"]
@@ -435,6 +454,7 @@ def test_refusals_of_the_request_limit(record, clock):
     assert found.differences == [], shown(found)
 
 
+@pytest.mark.slow
 def test_stream_that_breaks_mid_way_and_one_that_the_client_leaves(record):
     def play(client):
         campaign_id = client.create().json()["id"]
@@ -493,6 +513,7 @@ def test_fast_clock_with_a_stream(record):
     assert found.differences == [], shown(found)
 
 
+@pytest.mark.slow
 def test_state_that_differs_is_reported_once_and_not_in_all_that_follows(record):
     def alter(method: str, reply: Reply) -> Reply:
         if method == "POST" and reply.path.endswith("/pause") and reply.status == 200:

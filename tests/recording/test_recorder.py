@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from contextlib import contextmanager
@@ -203,7 +204,8 @@ def test_hub_that_is_slow(tmp_path):
 
     assert got.status_code == 504
     assert summary.failed == 1
-    assert "the Hub did not respond (ReadTimeout" in found.not_compared[0]
+    # ConnectTimeout on a slow machine.
+    assert re.search(r"the Hub did not respond \(\w+Timeout", found.not_compared[0])
 
 
 def test_hub_that_cuts_a_body(tmp_path):
