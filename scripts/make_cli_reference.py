@@ -35,7 +35,7 @@ END: Final = "<!-- End of the reference -->\n"
 
 
 def commands(names: tuple[str, ...] = ("kataven",)) -> Iterator[tuple[str, click.Command]]:
-    """Yield each command with its full name, groups left out."""
+    """Yield each command with its full name; groups that are no command of their own left out."""
     from kataven.cli.commands import COMMANDS, LazyGroup  # noqa: PLC0415 - after sys.path
 
     table = COMMANDS
@@ -45,6 +45,8 @@ def commands(names: tuple[str, ...] = ("kataven",)) -> Iterator[tuple[str, click
     for name, (module, attribute, _) in table.items():
         command = getattr(import_module(module), attribute)
         if isinstance(command, LazyGroup):
+            if command.invoke_without_command:
+                yield " ".join((*names, name)), command
             yield from commands((*names, name))
         else:
             yield " ".join((*names, name)), command

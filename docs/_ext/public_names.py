@@ -32,6 +32,7 @@ PUBLIC_MODULES: Final = (
     "kataven.clock",
     "kataven.sandbox",
     "kataven.testing",
+    "kataven.recording",
     "kataven.models",
 )
 # Modules of other libraries whose names occur in signatures.

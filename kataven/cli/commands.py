@@ -49,6 +49,11 @@ CONFIG: Final = {
     "set": ("kataven.cli.config", "set_value", "Set a field of a profile."),
     "path": ("kataven.cli.config", "path", "Print the path of the configuration file."),
 }
+# These and the embedded Hub itself: `kataven sandbox` without a command runs it.
+SANDBOX: Final = {
+    "record": ("kataven.cli.recording", "record", "Record a real Hub through a proxy."),
+    "compare": ("kataven.cli.recording", "compare", "Compare the embedded Hub with a recording."),
+}
 COMMANDS: Final = {
     "campaigns": ("kataven.cli.commands", "campaigns", "Create, run and follow campaigns."),
     "contacts": ("kataven.cli.commands", "contacts", "Check, clean and split contact lists."),

@@ -13,8 +13,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from kataven.cli.browser import open_page
+from kataven.cli.commands import SANDBOX, LazyGroup
 from kataven.cli.output import line, note, say
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import Terminated
@@ -48,10 +50,17 @@ def _scale(_context: click.Context, _parameter: click.Parameter, speed: float) -
     return speed
 
 
+class _Sandbox(LazyGroup):
+    table = SANDBOX
+
+
 @command(
     "sandbox",
     hub=False,
     json=True,
+    cls=_Sandbox,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
     examples=[
         "kataven sandbox --port 8321 --speed 60",
         "kataven sandbox --path hub.db --seed 1 --json",
@@ -105,7 +114,11 @@ def sandbox(
     page and a key, and the two lines that let a shell, and the kataven commands in it, use them.
     With --json it prints one line with url, page, api_key and pid. A Hub that was stopped exits
     with 0.
+
+    The commands 'record' and 'compare' check it against a real Hub.
     """
+    if _is_for_subcommand():
+        return
     from kataven.sandbox import Sandbox
 
     try:
@@ -135,6 +148,22 @@ def sandbox(
             note(f"Stopped by {what}: the embedded Hub is closed, and {kept}.")
     finally:
         hub.close()
+
+
+def _is_for_subcommand() -> bool:
+    """Whether a subcommand follows; refuses options before it, which would have no effect."""
+    context = click.get_current_context()
+    name = context.invoked_subcommand
+    if name is None:
+        return False
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} before {name!r} is an option of the embedded Hub: write the "
+                f"options of {name!r} after it; 'kataven sandbox {name} --help' shows them."
+            )
+    return True
 
 
 def _announce(session: Session, hub: Sandbox, speed: float) -> None:

@@ -66,6 +66,8 @@ def command(
     hub: bool = True,
     json: bool = False,
     jsonl: bool = False,
+    cls: type[click.Command] = click.Command,
+    **settings: object,
 ) -> Callable[[Callable[..., object]], click.Command]:
     """Make a function a command with the shared options; its first argument is the ``Session``.
 
@@ -75,6 +77,8 @@ def command(
         hub: Whether it sends requests, and so takes the options that say where to.
         json: Whether it takes ``--json``.
         jsonl: Whether it takes ``--jsonl``.
+        cls: The class of the command.
+        settings: What the class takes besides, such as ``invoke_without_command`` of a group.
     """
     shown = "".join(f"  {example}\n" for example in examples)
 
@@ -84,8 +88,10 @@ def command(
         )
         made = click.command(
             name,
+            cls,
             epilog=f"\b\nExamples:\n{shown}",
             context_settings={"help_option_names": ["-h", "--help"]},
+            **settings,
         )(with_session)
         # After the command's own options in its help text.
         made.params += _shared_options(hub=hub, json=json, jsonl=jsonl)

@@ -11,7 +11,7 @@ from importlib import import_module
 
 import pytest
 
-from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS
+from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS, SANDBOX
 from kataven.cli.exit_codes import Exit
 from kataven.cli.times import scheduled_time
 from tests.cli.conftest import ROOT, environment
@@ -76,7 +76,13 @@ def test_page_without_the_comments_is_an_error(copy):
 
 
 def test_every_command_has_a_section_with_examples():
-    groups = {"": COMMANDS, "campaigns ": CAMPAIGNS, "contacts ": CONTACTS, "config ": CONFIG}
+    groups = {
+        "": COMMANDS,
+        "campaigns ": CAMPAIGNS,
+        "contacts ": CONTACTS,
+        "config ": CONFIG,
+        "sandbox ": SANDBOX,
+    }
     sections = dict(re.findall(r"### `kataven (.*?)`\n(.*?)(?=\n###|\Z)", PAGE, re.DOTALL))
     for group, table in groups.items():
         for name, (module, attribute, _) in table.items():

@@ -121,7 +121,9 @@ def test_port_that_is_taken_is_named(kataven):
         (["--limits", '{"a": 1}'], "unknown limit 'a'"),
         (["--limits", '{"per_minute": "x"}'], "per_minute"),
         (["--call-limits", '{"concurrent_max": 0}'], "concurrent_max"),
-        (["more"], "unexpected extra argument"),
+        (["more"], "There is no command 'more'"),
+        (["--port", "1", "compare", "x"], "--port before 'compare' is an option of the embedded"),
+        (["--json", "compare", "x"], "--json before 'compare' is an option of the embedded"),
     ],
 )
 def test_usage_errors_start_no_hub(capsys, arguments, message):
