@@ -113,7 +113,7 @@ def commands(table=COMMANDS, names=("kataven",)):
         command = getattr(import_module(module), attribute)
         if isinstance(command, LazyGroup):
             yield from commands(command.table, (*names, name))
-        else:
+        if not isinstance(command, LazyGroup) or command.invoke_without_command:
             yield (*names, name), command
 
 
