@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kataven.types import CampaignStatus, ContactStatus
+
 # Documented: a campaign in one of these has finished.
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
 # Documented: a campaign in one of these may continue.
@@ -48,9 +50,9 @@ class CampaignProgress:
         snapshot: What the Hub sent: a snapshot of the stream, or the campaign if it was polled.
     """
 
-    status: str
+    status: CampaignStatus
     total: int | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[ContactStatus, int] = field(default_factory=dict)
     fraction_done: float | None = None
     active_calls: int | None = None
     calls_per_minute: float | None = None
