@@ -65,6 +65,24 @@ class CampaignProgress:
         """Whether the campaign has finished."""
         return self.status in TERMINAL_STATUSES
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the status, a bar, and a table of the counts."""
+        from kataven import _html  # noqa: PLC0415 - only notebooks need it
+
+        facts: list[str] = []
+        if self.fraction_done is not None:
+            # Rounded down: only a campaign that has finished is at 100 %. The addition makes up for
+            # fractions such as 0.58, of which a hundred is slightly less than 58.
+            facts.append(f"{int(100 * self.fraction_done + 1e-9)} %")
+        if self.calls_per_minute is not None:
+            facts.append(f"{self.calls_per_minute:,.1f} finished per minute")
+        if self.eta_seconds is not None and not self.terminal:
+            facts.append(f"{_html.duration(self.eta_seconds)} left")
+        numbers = {**self.counts, "total": self.total, "calls in flight": self.active_calls}
+        known = {name: number for name, number in numbers.items() if number is not None}
+        shown = _html.bar(self.status, self.fraction_done, " · ".join(facts))
+        return shown + _html.table(list(known), [list(known.values())]) if known else shown
+
 
 class ProgressMeter:
     """Turns snapshots into progress, and remembers what rate and ETA need."""

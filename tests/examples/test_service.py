@@ -295,9 +295,15 @@ def test_campaigns_go_on_when_the_service_ends_and_are_followed_by_the_next(kata
     assert actions(kataven_hub) == ["create", "start", "complete"]
 
 
-def test_one_process_at_a_time(browser, tmp_path):
+def test_one_process_at_a_time(tmp_path):
+    Store(tmp_path).close()
+    # The second time, opening it changes nothing.
+    first = Store(tmp_path)
+
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        Store(tmp_path / "data")
+        Store(tmp_path)
+    first.close()
+    Store(tmp_path).close()
 
 
 def test_the_process_takes_its_key_from_the_environment_and_ends_on_sigterm(
