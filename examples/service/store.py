@@ -56,6 +56,8 @@ class Store:
         self._db = sqlite3.connect(folder / "service.db", timeout=1, isolation_level=None)
         # A second process would have locks of its own, and two clicks could start two campaigns.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # Numbers that are deleted are overwritten in the file, too.
+        self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute("BEGIN EXCLUSIVE")
         self._db.execute(TABLE)
         self._db.execute("COMMIT")

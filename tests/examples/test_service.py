@@ -148,6 +148,7 @@ def test_the_number_of_people_must_be_confirmed(browser, kataven_hub):
     assert kataven_hub.requests == []
 
 
+@pytest.mark.slow
 def test_many_clicks_create_and_start_one_campaign(browser, kataven_hub):
     kataven_hub.outcomes["+1*"] = "answered"
     with ThreadPoolExecutor(8) as clicks:
@@ -244,6 +245,7 @@ def test_a_lost_response_to_start_is_found_by_the_next_click(browser, kataven_hu
     assert actions(kataven_hub).count("start") == 1
 
 
+@pytest.mark.slow
 def test_many_campaigns_are_followed_to_their_end(browser, kataven_hub):
     paths = [uploaded(browser, name=f"Spring {n}") for n in range(12)]
     campaigns = [start(browser, path).json()["campaign_id"] for path in paths]
@@ -295,6 +297,7 @@ def test_campaigns_go_on_when_the_service_ends_and_are_followed_by_the_next(kata
     assert actions(kataven_hub) == ["create", "start", "complete"]
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time(tmp_path):
     Store(tmp_path).close()
     # The second time, opening it changes nothing.
@@ -306,6 +309,7 @@ def test_one_process_at_a_time(tmp_path):
     Store(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_the_process_takes_its_key_from_the_environment_and_ends_on_sigterm(
     kataven_hub, kataven_env, tmp_path
 ):
@@ -359,6 +363,16 @@ def test_an_upload_that_is_too_large_is_refused(browser):
 )
 def test_what_does_not_exist(browser, path, status):
     assert browser.get(path).status_code == status
+
+
+def test_the_numbers_are_forgotten_when_the_hub_has_them(browser, tmp_path):
+    path = uploaded(browser)
+    file = tmp_path / "data" / "service.db"
+    assert b"+12015550100" in file.read_bytes()
+
+    start(browser, path)
+    assert b"+12015550100" not in file.read_bytes()
+    assert file.parent.stat().st_mode & 0o077 == 0
 
 
 def test_a_list_without_a_campaign_has_no_events(browser):
