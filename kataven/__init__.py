@@ -8,15 +8,18 @@ when it is first used.
 
 from __future__ import annotations
 
-from kataven._version import __version__
-
-# Type checkers assume that this name is true. Importing it from typing would take most of the time
-# that importing kataven takes.
-TYPE_CHECKING = False
+from kataven._version import TYPE_CHECKING, __version__
 
 if TYPE_CHECKING:
     from typing import Any
 
+    # Available as attributes, so that an editor knows what is in them.
+    from kataven import clock as clock
+    from kataven import contacts as contacts
+    from kataven import errors as errors
+    from kataven import events as events
+    from kataven import models as models
+    from kataven import types as types
     from kataven._flow.observe import CallEvent, CallHook
     from kataven._flow.operation import Timeout
     from kataven._flow.ratelimit import RateLimits, RateLimitStatus

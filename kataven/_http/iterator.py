@@ -68,7 +68,7 @@ class IteratorState(Generic[T]):
         self._user = 0
         _iterators.add(self)
 
-    def leave_to_parent(self) -> None:
+    def _leave_to_parent(self) -> None:
         """Give no more items: this is a child process, and the connection is the parent's."""
         self._state = FORKED
 
@@ -126,7 +126,8 @@ class IteratorState(Generic[T]):
 def _leave_to_parent() -> None:
     """Mark every iterator as the parent's, in a child process; nothing is checked for each item."""
     for iterator in tuple(_iterators):
-        iterator.leave_to_parent()
+        # Private, so that editors do not offer it to users.
+        iterator._leave_to_parent()  # noqa: SLF001
 
 
 _iterators: WeakSet[IteratorState[Any]] = WeakSet()

@@ -6,7 +6,7 @@ Knows what they offer in addition to the items. How they run and end is up to th
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from kataven._http.async_iterator import AsyncFlowIterator
 from kataven._http.iterator import FlowIterator
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from kataven._http.driver import Driver
     from kataven.campaigns.pages import PageState
     from kataven.types import Campaign, Contact
-
-    _Campaign: TypeAlias = Campaign
-    _Contact: TypeAlias = Contact
 else:
-    # The generated types are not needed to iterate, so they are not loaded for it.
-    _Campaign = _Contact = dict
+    # The generated types are not needed to iterate, so they are not loaded for it. The names are
+    # the same, because editors show them.
+    Campaign = Contact = dict
 
 
 def _interrupted(state: PageState) -> KatavenError:
@@ -38,7 +36,7 @@ def _interrupted(state: PageState) -> KatavenError:
     return error
 
 
-class ContactIterator(FlowIterator[_Contact]):
+class ContactIterator(FlowIterator[Contact]):
     """Every contact of a campaign, one by one; what ``iter_contacts`` returns."""
 
     def __init__(self, driver: Driver, flow: Flow[None], state: PageState) -> None:
@@ -57,7 +55,7 @@ class ContactIterator(FlowIterator[_Contact]):
         return _interrupted(self._pages)
 
 
-class AsyncContactIterator(AsyncFlowIterator[_Contact]):
+class AsyncContactIterator(AsyncFlowIterator[Contact]):
     """Every contact of a campaign, one by one; what ``iter_contacts`` returns."""
 
     def __init__(self, driver: AsyncDriver, flow: Flow[None], state: PageState) -> None:
@@ -76,11 +74,11 @@ class AsyncContactIterator(AsyncFlowIterator[_Contact]):
         return _interrupted(self._pages)
 
 
-class CampaignIterator(FlowIterator[_Campaign]):
+class CampaignIterator(FlowIterator[Campaign]):
     """The campaigns of the account, one by one; what ``iter_campaigns`` returns."""
 
 
-class AsyncCampaignIterator(AsyncFlowIterator[_Campaign]):
+class AsyncCampaignIterator(AsyncFlowIterator[Campaign]):
     """The campaigns of the account, one by one; what ``iter_campaigns`` returns."""
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kataven.types import CampaignStatus, ContactStatus
+
 # Documented: a campaign in one of these has finished.
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
 # Documented: a campaign in one of these may continue.
@@ -48,9 +50,9 @@ class CampaignProgress:
         snapshot: What the Hub sent: a snapshot of the stream, or the campaign if it was polled.
     """
 
-    status: str
+    status: CampaignStatus
     total: int | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[ContactStatus, int] = field(default_factory=dict)
     fraction_done: float | None = None
     active_calls: int | None = None
     calls_per_minute: float | None = None
@@ -62,6 +64,24 @@ class CampaignProgress:
     def terminal(self) -> bool:
         """Whether the campaign has finished."""
         return self.status in TERMINAL_STATUSES
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the status, a bar, and a table of the counts."""
+        from kataven import _html  # noqa: PLC0415 - only notebooks need it
+
+        facts: list[str] = []
+        if self.fraction_done is not None:
+            # Rounded down: only a campaign that has finished is at 100 %. The addition makes up for
+            # fractions such as 0.58, of which a hundred is slightly less than 58.
+            facts.append(f"{int(100 * self.fraction_done + 1e-9)} %")
+        if self.calls_per_minute is not None:
+            facts.append(f"{self.calls_per_minute:,.1f} finished per minute")
+        if self.eta_seconds is not None and not self.terminal:
+            facts.append(f"{_html.duration(self.eta_seconds)} left")
+        numbers = {**self.counts, "total": self.total, "calls in flight": self.active_calls}
+        known = {name: number for name, number in numbers.items() if number is not None}
+        shown = _html.bar(self.status, self.fraction_done, " · ".join(facts))
+        return shown + _html.table(list(known), [list(known.values())]) if known else shown
 
 
 class ProgressMeter:

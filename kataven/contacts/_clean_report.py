@@ -161,6 +161,26 @@ class CleanReport:
             the exclusion list and unconfirmed numbers if there are any, one for each renamed
             column, one for each reason with its count and samples.
         """
+        return "\n".join([*self._list_lines(), *self.reason_lines()])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the summary, with the dropped rows as a table."""
+        from kataven import _html  # noqa: PLC0415 - only notebooks need it
+
+        shown = "".join(map(_html.line, self._list_lines()))
+        firsts: dict[Reason, Dropped] = {}
+        for row in self.dropped:
+            firsts.setdefault(row.reason, row)
+        counts = self.counts
+        rows = [
+            (reason, counts[reason], f"row {first.row}, {first.message}")
+            for reason, first in firsts.items()
+        ]
+        if rows:
+            shown += _html.table(("dropped", "count", "the first"), rows)
+        return shown
+
+    def _list_lines(self) -> list[str]:
         lines = [f"{counted(self.rows, 'row')}, {self.kept:,} kept, {len(self.dropped):,} dropped"]
         misread = self.counts.get("bad_encoding", 0)
         if misread * _FEW > self.rows:
@@ -180,7 +200,7 @@ class CleanReport:
             f"column {each.column}: {shortened(each.old)!r} is now {shortened(each.new)!r}"
             for each in self.renamed
         )
-        return "\n".join([*lines, *self.reason_lines()])
+        return lines
 
     def reason_lines(self) -> list[str]:
         """Return one line for each reason: its count, the first row, and samples of others."""

@@ -14,7 +14,7 @@ from kataven.contacts.reader.delimiter import DELIMITER_NAMES
 from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["KEPT", "ContactsReport", "Findings"]
 
@@ -67,16 +67,33 @@ class ContactsReport:
         Returns:
             One line about the list, and one for each kind of problem with its first occurrence.
         """
+        lines = [self._headline()]
+        for first, count in self._kinds():
+            lines.append(f"{first.severity} {first.kind}: {count:,}; the first: {first}")
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
         name = DELIMITER_NAMES.get(self.delimiter, self.delimiter)
         state = "ready to upload" if self.ok else "not ready to upload"
         rows, columns = counted(self.rows, "row"), counted(len(self.columns), "column")
         form = f"{counted(self.size, 'byte')}, {self.encoding}, {name}"
-        lines = [f"{state}: {rows}, {columns}, {form}"]
+        return f"{state}: {rows}, {columns}, {form}"
+
+    def _kinds(self) -> Iterator[tuple[Problem, int]]:
+        """Yield the first problem of each kind that was found, and how many there are."""
         for kind, count in self.counts.items():
             if count:
-                first = next(found for found in self.problems if found.kind == kind)
-                lines.append(f"{first.severity} {kind}: {count:,}; the first: {first}")
-        return "\n".join(lines)
+                yield next(found for found in self.problems if found.kind == kind), count
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the summary, with the problems as a table."""
+        from kataven import _html  # noqa: PLC0415 - only notebooks need it
+
+        shown = _html.line(self._headline())
+        rows = [(one.severity, one.kind, count, str(one)) for one, count in self._kinds()]
+        if rows:
+            shown += _html.table(("severity", "kind", "count", "the first"), rows)
+        return shown
 
     def raise_for_problems(self) -> None:
         """Refuse the list if it has an error; warnings pass.

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from kataven.types import ContactStatus
+
 __all__ = ["ExportSummary"]
 
 
@@ -26,7 +28,7 @@ class ExportSummary:
 
     rows: int
     paths: tuple[Path, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[ContactStatus, int] = field(default_factory=dict)
 
     @property
     def path(self) -> Path | None:
