@@ -28,11 +28,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_PROFILE KATAVEN_LOG PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check lint types layers generated wheel-test proof mutation pythons bench clean
+.PHONY: help setup demo test check lint types layers generated wheel-test coverage proof mutation pythons \
+	lowest constraints release-check bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
-	while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 setup: $(VENV)/has-dev ## the developer's environment in .venv: all tools of the tests, checks and scripts
 	@echo "ready: $(RUN) -m pytest tests/events -q"
@@ -66,6 +67,14 @@ generated: $(VENV)/has-dev ## check that generated/, the blocking clients and th
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel
 
+# With the slow tests, and without those that look at the package from outside.
+coverage: $(VENV)/has-dev ## measure which lines and branches the tests reach, compared with the goals
+	rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(RUN) -m coverage run -m pytest -n 2 -q -m "not proof and not wheel and not types"
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage json --quiet -o .cache/coverage/coverage.json
+	$(RUN) scripts/coverage_goals.py .cache/coverage/coverage.json
+
 proof: $(VENV)/has-dev ## the long proofs, mutation testing, then the tests on the other Pythons
 	$(RUN) -m pytest -m proof
 	$(MAKE) --no-print-directory mutation
@@ -93,6 +102,21 @@ pythons: ## the tests on each other Python of 3.11, 3.12 and 3.13 that is instal
 		.cache/venv-$$version/bin/python -m pip install --quiet -e '.[test]' && \
 		.cache/venv-$$version/bin/python -m pytest -n 3 -q -m "not proof and not wheel and not types and not slow" || exit 1; \
 	done
+
+# The oldest Python with the oldest libraries; the newest libraries are what every other target uses.
+LOWEST := .cache/venv-lowest
+lowest: $(MADE) ## core tests with the lowest supported Python and library versions
+	@python="$$($(call find_python,python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python))"; \
+	"$${python:-$(PYTHON)}" -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet -e '.[all]' -r scripts/constraints/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types and not slow" \
+		tests/unit tests/events tests/transport tests/client tests/contacts
+
+constraints: $(VENV)/has-dev ## write scripts/constraints: the lowest and the newest library versions
+	$(RUN) scripts/constraints.py
+
+release-check: $(VENV)/has-dev ## build and test what would be released; print a checklist. Takes half an hour
+	$(RUN) scripts/release_check.py
 
 bench: $(VENV)/has-dev ## the benchmarks, as ratios compared with their goals
 	$(RUN) benchmarks/run.py
