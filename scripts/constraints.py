@@ -37,9 +37,9 @@ TOOLS = (
 SAME_VERSION = {"opentelemetry-sdk": "opentelemetry-api"}
 
 HEADERS = {
-    "lowest.txt": "# The lowest supported versions: `scripts/constraints.py` writes them from pyproject.toml.",
-    "newest.txt": "# The newest versions that pip found: `scripts/constraints.py` writes them.",
-}  # fmt: skip
+    "lowest.txt": "# Written by scripts/constraints.py from the lower bounds of pyproject.toml.",
+    "newest.txt": "# Written by scripts/constraints.py: the newest versions that pip found.",
+}
 
 
 def lowest() -> list[str]:
@@ -79,10 +79,12 @@ def newest() -> list[str]:
 
 
 def text(name: str, lines: list[str]) -> str:
+    """Return the content of a constraint file."""
     return "\n".join([HEADERS[name], *lines, ""])
 
 
 def main() -> int:
+    """Write or compare the files; return the exit code."""
     parser = argparse.ArgumentParser(description="Write the constraint files of pip.")
     parser.add_argument("--lowest", action="store_true", help="write lowest.txt only")
     parser.add_argument("--check", action="store_true", help="compare lowest.txt, write nothing")

@@ -79,6 +79,7 @@ def gaps(files: Files) -> list[str]:
 
 
 def main() -> int:
+    """Print each part with its goal; return the exit code."""
     parser = argparse.ArgumentParser(description="Compare measured coverage with its goals.")
     parser.add_argument("report", type=Path, help="the output of `coverage json`")
     files: Files = json.loads(parser.parse_args().report.read_text("utf-8"))["files"]

@@ -89,12 +89,14 @@ def is_accepted(expression: str) -> bool:
 
 
 def table(rows: dict[str, tuple[str, str]]) -> str:
+    """Return the Markdown table of ``{library: (licence, origin)}``."""
     lines = ["| library | licence | comes with |", "|---|---|---|"]
     lines += [f"| {name} | {text} | {origin} |" for name, (text, origin) in sorted(rows.items())]
     return "\n".join([*lines, ""])
 
 
 def main() -> int:
+    """Write or compare the table; return the exit code."""
     parser = argparse.ArgumentParser(description="List the licences of the dependencies.")
     parser.add_argument("--check", action="store_true", help="compare the table, write nothing")
     check = parser.parse_args().check

@@ -22,8 +22,9 @@ import tempfile
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from constraints import TOOLS
 from problems import ScriptError
 from tools import imported
 
@@ -73,13 +74,14 @@ def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = Non
 
 
 def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def project() -> dict[str, object]:
-    found: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))[
-        "project"
-    ]
+def project() -> dict[str, Any]:
+    """Return the table project of pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    found: dict[str, Any] = tomllib.loads(text)["project"]
     return found
 
 
@@ -106,6 +108,7 @@ class Release:
 
 
 def committed(_: Release) -> str:
+    """Check that the archives will contain what is committed."""
     if not (ROOT / ".git").exists():
         return "not a git checkout: not checked"
     if changed := run("git", "status", "--porcelain").strip():
@@ -114,6 +117,7 @@ def committed(_: Release) -> str:
 
 
 def lowest_versions(_: Release) -> str:
+    """Check the constraint file of the lowest versions."""
     run(sys.executable, "scripts/constraints.py", "--check")
     return "scripts/constraints/lowest.txt agrees with pyproject.toml"
 
@@ -139,17 +143,19 @@ def description(_: Release) -> str:
     if not markdown.render((ROOT / "README.md").read_text("utf-8")):
         raise CheckFailedError("README.md cannot be rendered")
     listed = project()["classifiers"]
-    if unknown := [name for name in listed if name not in known_classifiers]:  # type: ignore[attr-defined]
+    if unknown := [name for name in listed if name not in known_classifiers]:
         raise CheckFailedError(f"not classifiers of the package index: {unknown}")
     return "the readme renders, the classifiers exist"
 
 
 def licences(_: Release) -> str:
+    """Check the licences of the libraries that a user installs."""
     run(sys.executable, "scripts/licences.py", "--check")
     return "docs/dependencies.md names the licence of each library; all are accepted"
 
 
 def wheel_tests(_: Release) -> str:
+    """Check the wheel's content, and an installation without extras."""
     lines = run(sys.executable, "-m", "pytest", "-q", "-m", "wheel").splitlines()
     return f"tests marked wheel: {lines[-1]}"
 
@@ -162,6 +168,11 @@ def source_tests(release: Release) -> str:
     command = (sys.executable, "-m", "pytest", "-q", "-n", "3", "-m", QUICK_TESTS)
     lines = run(*command, cwd=folder, env={"PYTHONPATH": path}).splitlines()
     return lines[-1]
+
+
+def is_tool(line: str) -> bool:
+    """Whether a line of lowest.txt pins a tool of the tests."""
+    return line.partition("==")[0] in TOOLS
 
 
 def find_python(version: str) -> Path | None:
@@ -191,17 +202,15 @@ def installed(version: str, python: Path, libraries: str) -> Callable[[Release],
         folder = release.folder / f"{version}-{libraries}"
         run(python, "-m", "venv", folder / "venv")
         own = folder / "venv" / "bin" / "python"
-        archive = release.wheel if libraries == "lowest" else release.sdist
+        install = (own, "-m", "pip", "install", "--quiet")
         lowest = CONSTRAINTS / "lowest.txt"
-        tools = [line for line in lowest.read_text("utf-8").splitlines() if line[:1] != "#"]
         if libraries == "lowest":
-            run(own, "-m", "pip", "install", "--quiet", f"{archive}[all]", "-r", lowest)
+            archive = release.wheel
+            run(*install, f"{archive}[all]", "-r", lowest)
         else:
-            names = {"pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "psutil", "h2"}
-            names |= {"pyte", "socksio"}
-            pins = [line for line in tools if line.partition("==")[0] in names]
-            pins.append("opentelemetry-sdk")
-            run(own, "-m", "pip", "install", "--quiet", f"{archive}[all]", *pins)
+            archive = release.sdist
+            pins = [line for line in lowest.read_text("utf-8").splitlines() if is_tool(line)]
+            run(*install, f"{archive}[all]", "opentelemetry-sdk", *pins)
         # The tests come from the source archive, the package does not.
         source = release.unpacked(f"{version}-{libraries}/source")
         for package in ("kataven", "generated"):
@@ -223,13 +232,13 @@ def by_a_person() -> list[str]:
     todo = []
     if version and f"## {version[1]}" not in changelog:
         todo.append(
-            f"CHANGELOG.md has no heading for {version[1]}: set the version in kataven/_version.py, "
-            "and rename the heading Unreleased"
+            f"CHANGELOG.md has no heading for {version[1]}: set the version in "
+            "kataven/_version.py, and rename the heading Unreleased"
         )
     urls = metadata.get("urls", {})
     todo += [
         f"pyproject.toml: {name} is the placeholder {url}; give the real address"
-        for name, url in urls.items()  # type: ignore[attr-defined]
+        for name, url in urls.items()
         if "example.com" in url
     ]
     if re.search(r"\]\((?!https?:|#)", (ROOT / "README.md").read_text("utf-8")):
@@ -246,6 +255,7 @@ def by_a_person() -> list[str]:
 
 
 def main() -> int:
+    """Run the checks and print the list; return the exit code."""
     parser = argparse.ArgumentParser(description="Check that this checkout can be released.")
     parser.add_argument("--quick", action="store_true", help="without tests of installed archives")
     quick = parser.parse_args().quick
