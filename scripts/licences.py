@@ -73,12 +73,12 @@ def required_by(extra: str) -> set[str]:
 
 def licence(name: str) -> str:
     """Return the licence of an installed library, as an SPDX expression if that is possible."""
-    found = metadata.metadata(name)
-    if expression := found.get("License-Expression"):
-        return expression
-    classifiers = [line for line in found.get_all("Classifier") or [] if "License ::" in line]
+    found = metadata.metadata(name).json
+    if expression := found.get("license_expression"):
+        return str(expression)
+    classifiers = [line for line in found.get("classifier", []) if "License ::" in line]
     names = {line.rpartition(" :: ")[2] for line in classifiers} - {"OSI Approved"}
-    names = names or {(found.get("License") or "").partition("\n")[0]}
+    names = names or {str(found.get("license", "")).partition("\n")[0]}
     return " OR ".join(sorted(SPELLINGS.get(one, one) for one in names))
 
 
