@@ -49,7 +49,11 @@ AREAS = {
     ),
     "retry": Area(
         ("kataven/_flow/retry.py",),
-        ("tests/unit/test_retry_rules.py", "tests/unit/test_retry_after_dates.py"),
+        (
+            "tests/unit/test_retry_decisions.py",
+            "tests/unit/test_retry_rules.py",
+            "tests/unit/test_retry_after_dates.py",
+        ),
     ),
     "call": Area(
         ("kataven/_flow/call.py", "kataven/_flow/attempts.py"),

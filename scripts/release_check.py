@@ -227,7 +227,9 @@ def installed(version: str, python: Path, libraries: str) -> Callable[[Release],
 def by_a_person() -> list[str]:
     """Return what nothing here can decide or do."""
     metadata = project()
-    version = re.search(r'"(.+)"', (ROOT / "kataven" / "_version.py").read_text("utf-8"))
+    version = re.search(
+        r'__version__ = "(.+)"', (ROOT / "kataven" / "_version.py").read_text("utf-8")
+    )
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     todo = []
     if version and f"## {version[1]}" not in changelog:
