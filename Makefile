@@ -28,11 +28,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_PROFILE KATAVEN_LOG PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo docs test check lint types layers generated wheel-test proof mutation pythons bench clean
+.PHONY: help setup demo docs test check lint types layers generated wheel-test coverage proof mutation pythons \
+	lowest constraints release-check bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
-	while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 setup: $(VENV)/has-dev ## the developer's environment in .venv: all tools of the tests, checks and scripts
 	@echo "ready: $(RUN) -m pytest tests/events -q"
@@ -71,20 +72,24 @@ generated: $(VENV)/has-dev ## check that generated/, the blocking clients and th
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel
 
+# With the slow tests, and without those that look at the package from outside.
+coverage: $(VENV)/has-dev ## measure which lines and branches the tests reach, compared with the goals
+	rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(RUN) -m coverage run -m pytest -n 2 -q -m "not proof and not wheel and not types"
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage json --quiet -o .cache/coverage/coverage.json
+	$(RUN) scripts/coverage_goals.py .cache/coverage/coverage.json
+
 proof: $(VENV)/has-dev ## the long proofs, mutation testing, then the tests on the other Pythons
 	$(RUN) -m pytest -m proof
 	$(MAKE) --no-print-directory mutation
 	$(MAKE) --no-print-directory pythons
 
 # mutmut has an environment of its own: it wraps the modules that it mutates.
-mutation: $(MADE) ## check that tests notice every mutation of the event stream decoder
+mutation: $(MADE) ## check that tests notice small changes of the code; AREA=retry selects one area
 	@test -x .cache/venv-mutation/bin/mutmut || { "$(PYTHON)" -m venv .cache/venv-mutation && \
 		.cache/venv-mutation/bin/python -m pip install --quiet -e '.[test]' mutmut==3.8.1; }
-	rm -rf mutants
-	.cache/venv-mutation/bin/mutmut run --max-children 2
-	@.cache/venv-mutation/bin/mutmut results | tee .cache/mutants-left
-	@! grep -q . .cache/mutants-left || { echo "no test noticed these mutations" \
-		"(mutmut show NAME shows each one)" >&2; exit 1; }
+	.cache/venv-mutation/bin/python scripts/mutation.py $(AREA)
 
 # Finds the other Pythons by name on PATH, or in pyenv's folder.
 pythons: ## the tests on each other Python of 3.11, 3.12 and 3.13 that is installed
@@ -99,11 +104,26 @@ pythons: ## the tests on each other Python of 3.11, 3.12 and 3.13 that is instal
 		.cache/venv-$$version/bin/python -m pytest -n 3 -q -m "not proof and not wheel and not types and not slow" || exit 1; \
 	done
 
+# The oldest Python with the oldest libraries; the newest libraries are what every other target uses.
+LOWEST := .cache/venv-lowest
+lowest: $(MADE) ## core tests with the lowest supported Python and library versions
+	@python="$$($(call find_python,python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python))"; \
+	"$${python:-$(PYTHON)}" -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet -e '.[all]' -r scripts/constraints/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types and not slow" \
+		tests/unit tests/events tests/transport tests/client tests/contacts
+
+constraints: $(VENV)/has-dev ## write scripts/constraints: the lowest and the newest library versions
+	$(RUN) scripts/constraints.py
+
+release-check: $(VENV)/has-dev ## build and test what would be released; print a checklist. Takes half an hour
+	$(RUN) scripts/release_check.py
+
 bench: $(VENV)/has-dev ## the benchmarks, as ratios compared with their goals
 	$(RUN) benchmarks/run.py
 
 clean: ## remove environments, caches and the results of the demo
-	rm -rf $(VENV) .cache build dist kataven-demo benchmarks/scratch mutants
+	rm -rf $(VENV) .cache build dist kataven-demo benchmarks/scratch
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find kataven generated scripts tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 

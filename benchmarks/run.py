@@ -2,7 +2,8 @@
 
 ``measure()`` returns ``{name: (ratio, goal)}``: the cost relative to a yardstick measured on the
 same machine at the same time, and the largest acceptable ratio. Prints a table and writes
-benchmarks/results.json. Ratios instead of seconds, because they hold on a slower machine too.
+benchmarks/results.json. Ratios instead of seconds, because they hold on a slower machine too. A
+run of all modules also appends a line to benchmarks/history.jsonl: date, commit, ratios.
 
 ::
 
@@ -17,12 +18,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import subprocess
 import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+HISTORY = HERE / "history.jsonl"
 
 Figures = dict[str, tuple[float, float]]
 
@@ -58,11 +62,29 @@ def write(figures: Figures, *, keep: bool) -> None:
     RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 
+def commit() -> str:
+    """Return the commit that was measured, with a ``+`` if there are changes on top of it."""
+    command = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def remember(figures: Figures, measured: str) -> None:
+    """Append the ratios of a complete run to history.jsonl."""
+    ratios = {name: round(ratio, 3) for name, (ratio, _) in figures.items()}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    line = json.dumps({"date": now, "commit": measured, "ratios": ratios}, ensure_ascii=False)
+    with HISTORY.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the benchmarks.")
     parser.add_argument("module", nargs="*", help="a benchmark to run, without .py; default: all")
     chosen = parser.parse_args().module
     sys.path[:0] = [str(HERE), str(HERE.parent)]
+    # Before results.json changes.
+    measured_commit = commit()
     figures: Figures = {}
     missed, failed = 0, []
     for name in modules(chosen):
@@ -80,6 +102,8 @@ def main() -> int:
             sys.exit(f"benchmarks/{name}.py reuses names of another module: {sorted(duplicates)}")
         figures |= measured
     write(figures, keep=bool(chosen or failed))
+    if not chosen and not failed:
+        remember(figures, measured_commit)
     print(f"{len(figures)} figures, {missed} goals missed; written to {RESULTS.name}")
     if failed:
         print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call(sys.executable, "-m", "pip", "wheel", *options, ROOT, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="session")
+def source_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, built from the checkout with the installed tools."""
+    folder = tmp_path_factory.mktemp("source-archive")
+    options = ["--no-isolation", "--sdist", "--outdir", folder]
+    call(sys.executable, "-m", "build", *options, ROOT, cwd=folder)
+    (built,) = folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="session")
+def unpacked(source_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the files of the source archive."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(source_archive) as archive:
+        archive.extractall(folder, filter="data")
+    (found,) = folder.iterdir()
+    return found
 
 
 @pytest.fixture(scope="session")

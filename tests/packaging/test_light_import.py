@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -19,7 +20,9 @@ HEAVY = {
 def loaded_by(code: str) -> set[str]:
     """Return the top-level modules, and those of kataven, that some code loads in a new process."""
     command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # The tool that measures coverage imports sqlite3 and others.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     modules = done.stdout.split()
     return {name.partition(".")[0] for name in modules} | {
         name for name in modules if name.startswith("kataven")
