@@ -557,9 +557,9 @@ def test_every_path_refuses_other_methods_and_unknown_parameters(hub, http, wire
             assert response.status_code == 405, (method, path)
             assert response.headers["Allow"].split(", ") == methods
         for method in methods:
-            response = http.client.request(method, url, params={"campain": "camp_0"})
+            response = http.client.request(method, url, params={"camp": "camp_0"})
             assert response.status_code == 400, (method, path)
-            assert "no parameter 'campain'" in response.text
+            assert "no parameter 'camp'" in response.text
 
 
 @pytest.mark.parametrize("path", ["", "clock/", "clock/x", "outcomes/", "outcomes/a/b", "Clock"])
