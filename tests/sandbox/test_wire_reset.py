@@ -36,6 +36,7 @@ def fill(hub, http):
     http.act(paused, "pause")
     http.create(1)
     http.get("/call-limits")
+    assert hub.calls()
 
 
 def run(hub, http):
