@@ -371,19 +371,3 @@ def test_failure_to_write_results_prints_one_line_without_scratch_names(kataven)
         "Error: cannot write kataven-demo/results.csv: No such file or directory; "
         "free some space or run the demo in another folder\n(exit code 10)\n"
     )
-
-
-@pytest.mark.slow
-def test_ones_own_list_is_checked_and_tried(kataven, contacts):
-    done = kataven.run(*FAST, "--contacts", "contacts.csv")
-    contacts.write_text("phone_number\n+14155550100\n+14155550100\n")
-    refused = kataven.run(*FAST, "--contacts", "contacts.csv")
-    allowed = kataven.run(*FAST, "--contacts", "contacts.csv", "--allow-duplicates")
-
-    assert done.returncode == 0, done.stderr
-    assert "is calling contacts.csv" in done.stdout
-    assert "30 rows, one per contact" in done.stdout
-    assert (refused.returncode, refused.stdout) == (3, "")
-    assert "duplicate" in refused.stderr
-    assert allowed.returncode == 0
-    assert len(rows(kataven.folder / "kataven-demo" / "results.csv")) == 2
