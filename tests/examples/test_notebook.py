@@ -7,8 +7,6 @@ import os
 from html.parser import HTMLParser
 from pathlib import Path
 
-import nbclient
-import nbformat
 import pytest
 
 from kataven import CampaignProgress, contacts
@@ -152,6 +150,7 @@ def test_the_report_of_clean_shows_each_reason_once():
 
 
 def test_the_notebook_has_no_outputs_in_the_repository():
+    nbformat = pytest.importorskip("nbformat")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 
     nbformat.validate(notebook)
@@ -162,11 +161,13 @@ def test_the_notebook_has_no_outputs_in_the_repository():
 
 @pytest.mark.slow
 def test_the_notebook_runs_and_updates_one_output_in_place(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KATAVEN_")}
     folders = {"IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
 
+    nbclient = pytest.importorskip("nbclient")
     client = nbclient.NotebookClient(
         copy.deepcopy(notebook),
         timeout=100,
