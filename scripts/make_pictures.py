@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tools import imported
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "pictures"
 SETS: Final = sorted(
@@ -36,7 +38,8 @@ def main() -> int:
     sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
     folder.mkdir(parents=True, exist_ok=True)
     for name in given.sets or SETS:
-        module = importlib.import_module(f"pictures.{name}")
+        with imported():
+            module = importlib.import_module(f"pictures.{name}")
         make = getattr(module, "make_all", module.make) if given.all else module.make
         for path in make(folder):
             print(f"wrote {path} ({path.stat().st_size:,} bytes)")

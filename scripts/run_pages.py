@@ -254,6 +254,8 @@ def run_page(path: Path, *, write: bool = False) -> str:
         PageError: A program failed, or the page shows something else than it printed.
     """
     with imported():
+        import uvicorn  # noqa: F401, PLC0415 - the Hub loads it when it starts
+
         from kataven.sandbox import Sandbox  # noqa: PLC0415 - after sys.path
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KATAVEN_")}

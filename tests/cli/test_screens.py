@@ -201,7 +201,10 @@ def test_a_draft_that_is_watched_says_how_to_start_it(on_hub):
     screen = open_screen(on_hub, "campaigns", "watch", campaign_id, columns=140)
 
     screen.read_until(
-        lambda text: f"'kataven campaigns start {campaign_id}' starts it" in " ".join(text.split())
+        lambda text: (
+            f"'kataven campaigns start {campaign_id}' starts it" in " ".join(text.split())
+            and " / 30" in text
+        )
     )
     screen.press(b"\x03")
     code, text = screen.finish()

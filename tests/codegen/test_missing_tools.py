@@ -20,7 +20,8 @@ CORE_ONLY = """
 import runpy, sys
 sys.modules.update(dict.fromkeys(
     ["yaml", "ruff", "openapi_python_client", "openapi_spec_validator", "click", "rich", "uvicorn",
-     "pytest", "phonenumbers", "narwhals", "pyarrow"]
+     "pytest", "phonenumbers", "narwhals", "pyarrow", "packaging", "readme_renderer", "pyte",
+     "playwright"]
 ))
 sys.argv = sys.argv[1:]
 sys.path.insert(0, "scripts")
@@ -42,6 +43,11 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
         ["scripts/check_spec.py", VENDOR],
         ["scripts/make_blocking.py", "--check"],
         ["scripts/make_cli_reference.py", "--check"],
+        ["scripts/make_messages.py", "--check"],
+        ["scripts/make_pictures.py", "page"],
+        ["scripts/run_pages.py", "docs/start/own-list.md"],
+        ["scripts/licences.py", "--check"],
+        ["scripts/release_check.py"],
     ],
     ids=lambda command: command[0],
 )
@@ -55,17 +61,30 @@ def test_script_without_its_tools_says_what_to_run(command: list[str]) -> None:
     assert sentence.endswith(f" is not installed; {tools.INSTALL}")
 
 
+NEED_NOTHING = [
+    "constraints.py", "coverage_goals.py", "make_example_contacts.py", "messages.py", "mutation.py",
+]  # fmt: skip
+
+
 def test_every_script_is_started_by_these_tests_or_needs_nothing() -> None:
     scripts = {path.name for path in (ROOT / "scripts").glob("*.py")}
 
     assert scripts == {
-        "check_spec.py", "generate.py", "make_blocking.py", "make_cli_reference.py",
-        "make_example_contacts.py", "problems.py", "tools.py", "update_spec.py",
+        *NEED_NOTHING, "check_spec.py", "generate.py", "licences.py", "make_blocking.py",
+        "make_cli_reference.py", "make_messages.py", "make_pictures.py", "problems.py",
+        "release_check.py", "run_pages.py", "tools.py", "update_spec.py",
     }  # fmt: skip
-    text = (ROOT / "scripts" / "make_example_contacts.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("script", NEED_NOTHING)
+def test_script_that_needs_nothing_imports_the_standard_library_only(script: str) -> None:
+    text = (ROOT / "scripts" / script).read_text("utf-8")
     imported = {
-        line.split()[1] for line in text.splitlines() if line.startswith(("import", "from"))
+        line.split()[1].partition(".")[0]
+        for line in text.splitlines()
+        if line.startswith(("import", "from"))
     }
+
     assert imported <= sys.stdlib_module_names | {"__future__"}
 
 
