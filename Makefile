@@ -67,10 +67,12 @@ generated: $(VENV)/has-dev ## check that generated/, the blocking clients and th
 wheel-test: $(VENV)/has-dev ## build the wheel, install it in another environment, run tests there
 	$(PYTEST) -m wheel
 
-# With the slow tests, and without those that look at the package from outside.
+# With the slow tests, and without those of scripts and archives. A test that looks at the imports, the memory
+# or the disk of a process sees the measurement there and may fail: `make check` judges, this measures.
 coverage: $(VENV)/has-dev ## measure which lines and branches the tests reach, compared with the goals
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(RUN) -m coverage run -m pytest -n 2 -q -m "not proof and not wheel and not types"
+	-$(RUN) -m coverage run -m pytest -n 2 -q -m "not proof and not wheel and not types" \
+		--ignore=tests/codegen --ignore=tests/packaging --ignore=tests/typing
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage json --quiet -o .cache/coverage/coverage.json
 	$(RUN) scripts/coverage_goals.py .cache/coverage/coverage.json

@@ -6,8 +6,8 @@ import asyncio
 import gc
 import sqlite3
 import threading
-from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,9 @@ from kataven._http.stores.sqlite import SQLiteStore
 from kataven.campaigns import operations
 from tests.support.clients import START, DrivenClock
 from tests.support.leases import take
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def effect(deadline: float | None = None) -> Acquire:
@@ -137,6 +140,8 @@ def test_a_store_in_use_by_another_thread_is_busy_for_an_impatient_call(tmp_path
     assert taken.wait(10)
     try:
         busy = store.acquire(START, "first", control=False, patience=0.01)
+        with pytest.raises(ConfigurationError, match="it is locked"):
+            store._step(lambda _db: None, 0.01)
     finally:
         done.set()
         holder.join()
@@ -169,6 +174,34 @@ def test_a_file_that_is_locked_while_it_is_opened_is_tried_again(
     holder.close()
 
 
+def test_a_file_with_other_tables_of_the_same_names_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "other.db")
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE stamps (something)")
+    other.close()
+
+    with pytest.raises(
+        ConfigurationError,
+        match=r"cannot be used: .*column",
+    ):
+        SQLiteStore(RateLimits(per_minute=2, store=path))
+
+
+def test_leaving_the_queue_twice_calls_the_next_and_keeps_its_place() -> None:
+    """An interruption may come after a call has left; it then leaves once more."""
+    limiter = Limiter(MemoryStore(RateLimits(concurrent=1)), DrivenClock())
+    queue = limiter._queues[False]
+    first: SimpleQueue[None] = SimpleQueue()
+    second: SimpleQueue[None] = SimpleQueue()
+    queue += (first, second)
+
+    limiter._leave(queue, first)
+    limiter._leave(queue, first)
+
+    assert list(queue) == [second]
+    assert not second.empty()
+
+
 def test_a_limit_that_cannot_be_shown_is_refused_by_its_type() -> None:
     with pytest.raises(ValueError, match="not a value of type int"):
         RateLimits(per_minute=-(10**5000))
@@ -186,5 +219,3 @@ def test_renewing_in_redis_does_nothing_without_a_limit_of_requests_in_flight(
 
     assert store.status(START) == before
     store.close()
-
-

@@ -30,7 +30,7 @@ def test_texts_of_a_column_of_numbers_are_read_if_they_are_few():
 
 
 def test_many_texts_before_the_numbers_are_refused_rather_than_passed_over():
-    with pytest.raises(ContactsError, match="never call .* cannot be read as one") as caught:
+    with pytest.raises(ContactsError, match=r"never call .* cannot be read as one") as caught:
         cleaned(TEXTS + NUMBERS)
 
     assert (caught.value.problems[0].row, caught.value.problems[0].column) == (2, "who")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kataven import contacts
-from kataven.contacts._phones import Phones, Refused
 from kataven.errors import ContactsError
 
 ROW = b"+14155550100,1\n"
@@ -27,21 +26,3 @@ def test_header_is_refused_with_its_reason(text, reason, words):
         contacts.clean(text)
 
     assert [problem.kind for problem in caught.value.problems] == [reason]
-
-
-@pytest.mark.parametrize(
-    ("written", "region", "reason"),
-    [
-        ("020 7946 0018 * 2", "GB", "odd_character"),
-        ("415#555-0100", "US", "odd_character"),
-        ("415=5550100", "US", "odd_character"),
-        ("415 555 0100 415 555 0101", "US", "several_numbers"),
-        # More digits than two numbers have.
-        ("415 555 0100 " * 4, "US", "too_long"),
-    ],
-)
-def test_what_is_not_one_number_is_refused(written, region, reason):
-    found = Phones(region).read(written.strip())
-
-    assert isinstance(found, Refused)
-    assert found.reason == reason
