@@ -103,12 +103,13 @@ pythons: ## the tests on each other Python of 3.11, 3.12 and 3.13 that is instal
 
 # The oldest Python with the oldest libraries; the newest libraries are what every other target uses.
 LOWEST := .cache/venv-lowest
-lowest: $(MADE) ## core tests with the lowest supported Python and library versions
+lowest: $(MADE) ## the tests of the core, and some of each extra, with the lowest supported versions
 	@python="$$($(call find_python,python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python))"; \
 	"$${python:-$(PYTHON)}" -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet -e '.[all]' -r scripts/constraints/lowest.txt
 	$(LOWEST)/bin/python -m pytest -n 2 -q -m "not proof and not wheel and not types and not slow" \
-		tests/unit tests/events tests/transport tests/client tests/contacts
+		tests/unit tests/events tests/transport tests/client tests/contacts tests/cli/test_command.py \
+		tests/cli/test_config.py tests/cli/test_demo.py tests/sandbox/test_hub_contacts.py
 
 constraints: $(VENV)/has-dev ## write scripts/constraints: the lowest and the newest library versions
 	$(RUN) scripts/constraints.py
