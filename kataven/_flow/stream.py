@@ -253,7 +253,7 @@ class _Following:
         return pause
 
     def _give_up(self, error: KatavenError, retry_after: float | None) -> NoReturn:
-        if isinstance(error, APIStatusError):
+        if isinstance(error, APIStatusError):  # pragma: no branch - for 429 and 5xx it always is
             add_reason(error, retry_after, self._options.max_retry_wait, self._fruitless)
         raise error
 

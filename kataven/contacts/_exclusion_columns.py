@@ -97,9 +97,12 @@ class Column:
         international: How many cells are written with a ``+``.
         waiting: Cells that may be numbers or ids, for the decision about the column.
         decided: Whether such cells are read, None before the decision.
+        skipped: How many filled cells come before those that wait.
+        contradicted: Whether such cells were decided not to be numbers, and later ones to be.
         passed: The first such cell that was not read: row and text.
         prose: Texts with digits, which must be read if the column is one of numbers. None if it is
             not.
+        passed_prose: The first such text that was not read: row and text.
     """
 
     name: str | None
@@ -112,8 +115,11 @@ class Column:
     international: int = 0
     waiting: list[tuple[int, str]] = field(default_factory=list)
     decided: bool | None = None
+    skipped: int = 0
+    contradicted: bool = False
     passed: tuple[int, str] | None = None
     prose: list[tuple[int, str]] | None = field(default_factory=list)
+    passed_prose: tuple[int, str] | None = None
 
 
 class Cells:
@@ -210,12 +216,12 @@ class Cells:
         elif form in ("national", "digits"):
             column.national += form == "national"
             column.grouped += form == "national" or is_grouped(value)
-            if column.decided is None:
-                column.waiting.append((row, value))
-                if len(column.waiting) == _SAMPLE:
-                    self._decide(column)
-            else:
+            if column.decided or column.filled <= column.skipped:
                 self._maybe(column, row, value)
+                return
+            column.waiting.append((row, value))
+            if len(column.waiting) == _SAMPLE:
+                self._decide(column)
 
     def _read(self, column: Column, row: int, value: str) -> None:
         if _REPLACEMENT in value:
@@ -248,12 +254,21 @@ class Cells:
     def _decide(self, column: Column) -> None:
         """Decide whether the cells that wait are numbers, or ids that look like numbers."""
         cells = [value for _, value in column.waiting]
-        mostly = column.national >= _HALF * column.filled
-        column.decided = (
+        filled = column.filled - column.skipped
+        # A list may begin with cells of another kind, so a later sample is looked at, too. Ever
+        # later, because to look a number up takes long.
+        column.skipped = 2 * column.filled
+        mostly = sum(form_of(cell) == "national" for cell in cells) >= _HALF * filled
+        numbers = (
             column.international > 0
-            or (len(cells) >= _MOSTLY * column.filled and are_numbers(cells, self._phones))
+            or (len(cells) >= _MOSTLY * filled and are_numbers(cells, self._phones))
             or (mostly and are_numbers(cells, self._phones, _HALF))
         )
+        if column.decided is None:
+            column.decided = numbers
+        elif numbers and len(cells) >= _MANY and not is_id_name(column.name or ""):
+            # Those before are lost: they were too many to be kept.
+            column.decided = column.contradicted = True
         waiting, column.waiting = column.waiting, []
         for row, value in waiting:
             self._maybe(column, row, value)
@@ -261,10 +276,12 @@ class Cells:
     def _decide_prose(self, column: Column) -> None:
         """Read the texts of a column that is mostly numbers: one may be a number with a note."""
         texts, column.prose = column.prose or [], None
-        if column.numbers >= _HALF * column.filled:
-            column.prose = []
-            for row, value in texts:
-                self._read(column, row, value)
+        if column.numbers < _HALF * column.filled:
+            column.passed_prose = texts[0]
+            return
+        column.prose = []
+        for row, value in texts:
+            self._read(column, row, value)
 
     def _maybe(self, column: Column, row: int, value: str) -> None:
         """Read a cell of a column without a telling name if its column was decided to be read."""
@@ -291,12 +308,17 @@ class Cells:
 
     def _judge(self, column: Column) -> None:
         """Refuse a column that looks like numbers and was not read."""
-        if column.passed is None or self._problems:
+        if self._problems:
             return
-        mixed = column.international > 0
-        if not mixed and (self._phones.region or not self._looks_like_numbers(column)):
+        # The column was not one of numbers when these texts were read, and it is one now.
+        late = column.passed_prose if column.numbers >= _HALF * column.filled else None
+        mixed = column.international > 0 or column.contradicted or late is not None
+        passed = column.passed or late
+        if passed is None or not (
+            mixed or (self._phones.region is None and self._looks_like_numbers(column))
+        ):
             return
-        row, value = column.passed
+        row, value = passed
         found = "has numbers and other digits" if mixed else "looks like phone numbers"
         self._problems.append(
             problem(

@@ -167,8 +167,6 @@ def form_of(cell: str) -> Form:
             return "other"
         # A label or a note: 0171 1234567 (home)
         text = _NOTE.sub(" ", text).strip()
-        if len(_DIGIT.findall(text)) < digits:
-            return "other"
     if not _NATIONAL_CHARACTERS.fullmatch(text) or _DATE.fullmatch(text) or _AMOUNT.fullmatch(text):
         return "other"
     return "national" if _NATIONAL.fullmatch(text) else "digits"
