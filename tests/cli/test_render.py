@@ -26,7 +26,8 @@ def test_span_uses_a_suitable_unit(seconds, text):
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(None, "?"), (0.0, "0 %"), (0.999, "99 %"), (1.0, "100 %")]
+    ("fraction", "text"),
+    [(None, "?"), (0.0, "0 %"), (0.58, "58 %"), (0.999, "99 %"), (1.0, "100 %")],
 )
 def test_percent_rounds_down_so_that_only_1_is_100(fraction, text):
     assert percent(fraction) == text
