@@ -48,7 +48,7 @@ def lowest() -> list[str]:
     extras = project["optional-dependencies"]
     required = [*project["dependencies"]]
     for name, requirements in extras.items():
-        if name not in {"all", "test", "dev"}:
+        if name not in {"all", "test", "docs", "dev"}:
             required += requirements
     versions = {}
     for requirement in required:
