@@ -27,7 +27,7 @@ BEGIN = "<!-- written by scripts/licences.py -->\n"
 END = "<!-- end -->\n"
 
 # Extras that are not for users.
-INTERNAL = {"all", "test", "dev"}
+INTERNAL = {"all", "test", "docs", "dev"}
 
 # What a library may be used under without a duty beyond its notice. MPL 2.0 (certifi) applies to
 # the files of that library only.
