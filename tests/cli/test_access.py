@@ -264,7 +264,8 @@ def test_key_typed_on_a_terminal_is_not_echoed(kataven, hubs, tmp_path):
             hubs["options"].url,
             env={**kataven.env(), "KATAVEN_API_KEY": "", "KATAVEN_PROFILE": ""},
         )
-        terminal.read_until(f"API key for {hubs['options'].url}")
+        # The space is written once echo is off; what is typed before that is discarded.
+        terminal.read_until(f"API key for {hubs['options'].url}: ")
         terminal.press(f"{key_of('typed')}\n".encode())
         code, seen = terminal.finish()
     finally:
