@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -151,24 +152,20 @@ def test_a_store_in_use_by_another_thread_is_busy_for_an_impatient_call(tmp_path
     store.close()
 
 
-def test_a_file_that_is_locked_while_it_is_opened_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_locked_while_it_is_opened_is_tried_again(tmp_path: Path) -> None:
     path = str(tmp_path / "budget.db")
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("CREATE TABLE other (a)")
     # SQLite refuses a change of the journal at once, without waiting, while another writes.
     holder.execute("BEGIN IMMEDIATE")
-    pauses: list[float] = []
-
-    def on_pause(seconds: float) -> None:
-        pauses.append(seconds)
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(SQLiteStore, RateLimits(per_minute=2, store=path))
+        # Neither open nor refused while the file is locked.
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.2)
         holder.rollback()
+        store = opening.result(timeout=10)
 
-    monkeypatch.setattr("kataven._http.stores.sqlite.time.sleep", on_pause)
-    store = SQLiteStore(RateLimits(per_minute=2, store=path))
-
-    assert len(pauses) == 1
     assert isinstance(take(store, START, control=False), str)
     store.close()
     holder.close()
