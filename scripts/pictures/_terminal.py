@@ -14,6 +14,7 @@ import subprocess
 import sys
 from fcntl import ioctl
 from html import escape
+from pathlib import Path
 from termios import TIOCSWINSZ
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +22,10 @@ import pyte
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from kataven.sandbox import Sandbox
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 _WIDTH: Final = 8.4
 _HEIGHT: Final = 20
 _COLOURS: Final = {
@@ -172,3 +175,19 @@ def kataven() -> list[str]:
     """Return how the command is started with the Python that runs this."""
     code = "import sys; from kataven.cli.app import main; sys.exit(main())"
     return [sys.executable, "-c", code]
+
+
+def environment(home: str, hub: Sandbox) -> dict[str, str]:
+    """Return the variables with which a command of this checkout uses a Hub.
+
+    Args:
+        home: A folder for the configuration of the command.
+        hub: The Hub.
+    """
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": home,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")]),
+        "KATAVEN_API_KEY": hub.api_key,
+        "KATAVEN_BASE_URL": hub.url,
+    }

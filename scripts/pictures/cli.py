@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pictures._terminal import kataven, screen_at, svg
-
-ROOT = Path(__file__).resolve().parents[2]
+from pictures._terminal import ROOT, environment, kataven, screen_at, svg
 
 
 def make(folder: Path) -> list[Path]:
@@ -40,13 +37,7 @@ def make(folder: Path) -> list[Path]:
             [*kataven(), "campaigns", "watch", campaign["id"]],
             r"(?s)4\d %.*ETA \d",
             folder=Path(home),
-            environment={
-                "PATH": os.environ.get("PATH", ""),
-                "HOME": home,
-                "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")]),
-                "KATAVEN_API_KEY": hub.api_key,
-                "KATAVEN_BASE_URL": hub.url,
-            },
+            environment=environment(home, hub),
             columns=80,
         )
     target = folder / "watch.svg"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from pictures._terminal import kataven
+from pictures._terminal import ROOT, environment, kataven
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def make(folder: Path) -> list[Path]:
@@ -43,17 +43,11 @@ def make(folder: Path) -> list[Path]:
             max_concurrent_calls=50,
             retries_per_contact=1,
         )
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": home,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")]),
-            "KATAVEN_API_KEY": hub.api_key,
-            "KATAVEN_BASE_URL": hub.url,
-        }
+        variables = environment(home, hub)
         subprocess.run(
             [*kataven(), "campaigns", "report", campaign["id"], "-o", "report.html", "--quiet"],
             cwd=home,
-            env=environment,
+            env=variables,
             check=True,
         )
         subprocess.run(
@@ -62,7 +56,7 @@ def make(folder: Path) -> list[Path]:
                 *(f"--screenshot={target}", "--window-size=900,760"),
                 f"file://{home}/report.html",
             ],
-            env=environment,
+            env=variables,
             capture_output=True,
             check=True,
             timeout=120,
