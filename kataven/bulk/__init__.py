@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kataven.bulk._plan import BulkPlan, Part, Totals
+    from kataven.bulk._prepare import prepare
+    from kataven.bulk._work import PrepareProgress
     from kataven.errors import BulkError
 
-__all__ = ["BulkError", "BulkPlan", "Part", "Totals"]
+__all__ = ["BulkError", "BulkPlan", "Part", "PrepareProgress", "Totals", "prepare"]
 
 _MODULES: Final = {
     "BulkError": "kataven.errors",
     "BulkPlan": "kataven.bulk._plan",
     "Part": "kataven.bulk._plan",
+    "PrepareProgress": "kataven.bulk._work",
     "Totals": "kataven.bulk._plan",
+    "prepare": "kataven.bulk._prepare",
 }
 
 

@@ -20,7 +20,7 @@ from kataven.errors import BulkError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["PARTS", "PLAN", "ROWS", "BulkPlan", "Part", "Totals", "plan_bytes"]
+__all__ = ["PARTS", "PLAN", "ROWS", "BulkPlan", "Part", "Totals", "plan_bytes", "read_part"]
 
 PLAN: Final = "plan.json"
 PARTS: Final = "parts"
@@ -137,18 +137,7 @@ class BulkPlan:
         Raises:
             BulkError: The file is missing, or its bytes do not match its name.
         """
-        path = self.directory / part.file
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError as missing:
-            raise BulkError(f"the plan lacks its part {os.fspath(path)!r}: {_REPAIR}") from missing
-        found = hashlib.sha256(data).hexdigest()
-        if found != part.sha256:
-            raise BulkError(
-                f"the bytes of {os.fspath(path)!r} do not match its name (their SHA-256 is "
-                f"{found}), so it was changed or damaged after it was prepared: {_REPAIR}"
-            )
-        return data
+        return read_part(self.directory, part)
 
     def source_rows(self, part: Part) -> Iterator[tuple[str, int]]:
         """Yield where each contact of a part comes from.
@@ -182,6 +171,26 @@ class BulkPlan:
             raise BulkError(
                 f"{os.fspath(path)!r} does not have the {part.rows:,} rows of its part: {_REPAIR}"
             )
+
+
+def read_part(directory: Path, part: Part) -> bytes:
+    """Read a part of the plan in a folder, and verify its bytes.
+
+    Raises:
+        BulkError: The file is missing, or its bytes do not match its name.
+    """
+    path = directory / part.file
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as missing:
+        raise BulkError(f"the plan lacks its part {os.fspath(path)!r}: {_REPAIR}") from missing
+    found = hashlib.sha256(data).hexdigest()
+    if found != part.sha256:
+        raise BulkError(
+            f"the bytes of {os.fspath(path)!r} do not match its name (their SHA-256 is "
+            f"{found}), so it was changed or damaged after it was prepared: {_REPAIR}"
+        )
+    return data
 
 
 _REPAIR: Final = (

@@ -172,6 +172,15 @@ class RowCleaner:
             return dropped_row(row, phone.reason, value, phone.message)
         return phone
 
+    def knows(self, countries: set[str]) -> bool:
+        """Tell whether each cell of the column with the country is empty or names a country.
+
+        Args:
+            countries: The texts of the cells.
+        """
+        found = (self._countries.region(each.strip()) for each in countries if each.strip())
+        return not any(isinstance(each, Refused) for each in found)
+
     def _read(self, cells: list[str]) -> Phone | Refused:
         if self._country is None or not (country := cells[self._country].strip()):
             return self._phones.read(cells[self._phone])
