@@ -192,6 +192,8 @@ class Worker:
 
     def poll(self) -> None:
         """Record what the Hub shows of the campaigns, if it is this worker's turn."""
+        if self._ledger.wanted() != "running":
+            self._settle_starting()
         rows = self._ledger.rows(("created", "started", "unknown"))
         if not rows or not self._ledger.turn("poll", self._poll_seconds):
             return
@@ -224,15 +226,17 @@ class Worker:
 
     def settle(self) -> None:
         """Make the started campaigns what is wanted of the run: pause or stop them."""
-        for row in self._ledger.rows(("starting",)):
-            claimed = self._ledger.claim(("starting",), self._lease, row.number)
-            if claimed is not None:
-                self._launcher.work(claimed)
+        self._settle_starting()
         for row in self._ledger.rows(("started",)):
             self._launcher.obey(row)
             self._on_change()
         # Another process has resumed the run meanwhile.
         self.resume()
+
+    def _settle_starting(self) -> None:
+        """Find out about campaigns whose worker was killed while it started them."""
+        for row in self._ledger.rows(("starting",)):
+            self._work(row, "starting")
 
     def _take(self, rows: list[LedgerRow], shown: Marked) -> None:
         lacking = []
