@@ -72,6 +72,7 @@ class ChunkTask:
         layout: How it is read.
         start: Where the chunk starts: at the start of a record.
         end: Where it ends: at a line end.
+        size: The size that was wanted.
         final: Whether the list ends there.
         region: The country of numbers without a country code.
         numbers: Which numbers are accepted, as for ``clean``.
@@ -87,6 +88,7 @@ class ChunkTask:
     layout: Layout
     start: int
     end: int
+    size: int
     final: bool
     region: str | None
     numbers: Literal["valid", "possible"]
