@@ -25,7 +25,12 @@ from kataven.bulk._work import blob, finished, save
 from kataven.contacts._clean_report import Dropped
 from kataven.contacts._cleaning import RowCleaner
 from kataven.contacts._csv import LINE_END
-from kataven.contacts._numbering import all_fit_their_countries, are_settled
+from kataven.contacts._numbering import (
+    all_fit_their_countries,
+    are_settled,
+    fits_country,
+    is_settled,
+)
 from kataven.contacts._phones import Phones
 from kataven.contacts._rules import all_well_formed
 from kataven.contacts.reader.records import Batch, RecordReader
@@ -72,6 +77,7 @@ class ChunkTask:
         layout: How it is read.
         start: Where the chunk starts: at the start of a record.
         end: Where it ends: at a line end.
+        size: The size that was wanted.
         final: Whether the list ends there.
         region: The country of numbers without a country code.
         numbers: Which numbers are accepted, as for ``clean``.
@@ -87,6 +93,7 @@ class ChunkTask:
     layout: Layout
     start: int
     end: int
+    size: int
     final: bool
     region: str | None
     numbers: Literal["valid", "possible"]
@@ -203,7 +210,7 @@ class _Cleaning:
                 )
             self.header = first + begin
             begin += 1
-        phone = layout.header.phone
+        phone, width = layout.header.phone, len(layout.order)
         kept: list[list[str]] = []
         if self._are_clean(batch, rows[begin:], cleaner):
             kept = rows[begin:]
@@ -212,8 +219,14 @@ class _Cleaning:
             if begin == 0 and self._copy(batch):
                 return
         else:
+            plain = self._plain(batch)
             for index in range(begin, len(rows)):
                 cells = rows[index]
+                if len(cells) == width and (number := cells[phone]) in plain:
+                    kept.append(cells)
+                    self.numbers.append(number)
+                    self.rows.append(first + index)
+                    continue
                 found = cleaner.clean(batch.first + index, cells, batch)
                 if isinstance(found, Dropped):
                     self.lost.append((first + index, found.reason, found.value, found.message))
@@ -231,11 +244,8 @@ class _Cleaning:
             kept = list(map(list, map(itemgetter(*layout.order), kept)))
         records: list[str] = []
         csv.writer(_Appending(records), lineterminator=LINE_END).writerows(kept)
-        text = "".join(records)
-        data = text.encode()
-        self.csv.append(data)
-        ascii_only = len(data) == len(text)
-        self.sizes.extend(len(each) if ascii_only else len(each.encode()) for each in records)
+        self.csv.append("".join(records).encode())
+        self.sizes.extend(len(each) if each.isascii() else len(each.encode()) for each in records)
 
     @property
     def _in_order(self) -> bool:
@@ -256,6 +266,16 @@ class _Cleaning:
         self.csv.append(end.join([*lines, b""]))
         self.sizes.extend(len(line) + len(end) for line in lines)
         return True
+
+    def _plain(self, batch: Batch) -> set[str]:
+        """Return the numbers that are kept as they are, in rows that are as long as the header."""
+        header = self.task.layout.header
+        flawed = batch.malformed or batch.wrong or b"\0" in batch.utf8
+        if flawed or header.country is not None:
+            return set()
+        width = len(header.columns)
+        numbers = (cells[header.phone] for cells in batch.rows if len(cells) == width)
+        return {number for number in numbers if is_settled(number) and fits_country(number)}
 
     def _are_clean(self, batch: Batch, rows: list[list[str]], cleaner: RowCleaner) -> bool:
         """Tell whether all rows can be kept as they are, without a Python loop over them."""

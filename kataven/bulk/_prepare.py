@@ -140,22 +140,84 @@ def prepare(
         ImportError: A number has to be normalised, or a table or a Parquet file is given, and the
             extra ``contacts`` or ``parquet`` is not installed.
     """
+    plan, warning = make_plan(
+        source,
+        directory=directory,
+        executor=executor,
+        region=region,
+        region_column=region_column,
+        exclude=exclude,
+        exclude_columns=exclude_columns,
+        encoding=encoding,
+        numbers=numbers,
+        max_dropped=max_dropped,
+        max_rows=max_rows,
+        max_bytes=max_bytes,
+        on_progress=on_progress,
+    )
+    if warning:
+        warnings.warn(warning, ContactsWarning, stacklevel=2)
+    return plan
+
+
+def make_plan(
+    source: BulkSource,
+    *,
+    directory: str | os.PathLike[str],
+    executor: Executor | None = None,
+    region: str | None = None,
+    region_column: str | None = None,
+    exclude: BulkExclusions | None = None,
+    exclude_columns: Iterable[str] | None = None,
+    encoding: str | None = None,
+    numbers: Literal["valid", "possible"] = "valid",
+    max_dropped: float | None = None,
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = _DEFAULT_BYTES,
+    on_progress: OnProgress | None = None,
+    grouping: Grouping | None = None,
+    chunk_size: int = _CHUNK,
+    bucket_size: int = _BUCKET,
+) -> tuple[BulkPlan, str]:
+    """Do the work of ``prepare``, whose arguments these are, with sizes that tests make small.
+
+    Args:
+        source: The list.
+        directory: The folder of the plan.
+        executor: Where chunks are worked on.
+        region: The country of numbers without a country code.
+        region_column: The column with the country of each row.
+        exclude: What to leave out.
+        exclude_columns: The columns of do-not-call lists to read.
+        encoding: The encoding of sources without a byte order mark.
+        numbers: Which numbers without ``+`` are kept.
+        max_dropped: The greatest share of rows that may be lost.
+        max_rows: The most contacts of a part.
+        max_bytes: The most bytes of a part.
+        on_progress: Called after each step.
+        grouping: Returns the group of a number; each group gets parts of its own. It is pickled.
+        chunk_size: The size of a chunk in bytes.
+        bucket_size: The numbers of a bucket.
+
+    Returns:
+        The plan, and a warning about rows that were lost, empty if there is none.
+    """
     phones = Phones(region, numbers)
     check_encoding(encoding)
     check_options(region_column, max_dropped)
     _check(directory, executor, on_progress, max_rows=max_rows, max_bytes=max_bytes)
-    options: dict[str, Any] = {
+    sources = find_sources(source, encoding, region_column)
+    excluded = find_excluded(exclude, phones, exclude_columns)
+    options = {
         "region": region,
         "region_column": region_column,
         "encoding": encoding,
         "numbers": numbers,
         "max_rows": int(max_rows),
         "max_bytes": int(max_bytes),
+        "sources": [each.identity for each in sources],
+        "exclude": [each.identity for each in excluded],
     }
-    sources = find_sources(source, encoding, region_column)
-    excluded = find_excluded(exclude, phones, exclude_columns)
-    options["sources"] = [each.identity for each in sources]
-    options["exclude"] = [each.identity for each in excluded]
     preparing = _Preparing(
         folder=Path(directory),
         pool=Pool(executor),
@@ -163,11 +225,11 @@ def prepare(
         excluded=excluded,
         options=options,
         on_progress=on_progress,
+        grouping=grouping,
+        chunk_size=chunk_size,
+        bucket_size=bucket_size,
     )
-    plan, warning = preparing.run(max_dropped)
-    if warning:
-        warnings.warn(warning, ContactsWarning, stacklevel=2)
-    return plan
+    return preparing.run(max_dropped)
 
 
 def _check(directory: object, executor: object, on_progress: object, **limits: object) -> None:
@@ -223,9 +285,9 @@ class _Preparing:
     excluded: list[Excluded]
     options: dict[str, Any]
     on_progress: OnProgress | None
-    grouping: Grouping | None = None
-    chunk_size: int = _CHUNK
-    bucket_size: int = _BUCKET
+    grouping: Grouping | None
+    chunk_size: int
+    bucket_size: int
     id: str = ""
     work: Path = Path()
     buckets: int = 1
@@ -348,8 +410,8 @@ class _Preparing:
             if chunk.end != task.end:
                 # The chunk does not end with a record, so where the next ones start is wrong too.
                 pending.clear()
-                longer = 2 * (task.end - task.start)
-                size = self.chunk_size if chunk.end > task.start else longer
+                # Where it has no complete record, it is too short.
+                size = self.chunk_size if chunk.end > task.start else 2 * task.size
                 tasks = self._tasks(task.source, chunk.end, size)
             before = sum(source.stamp[0] for source in self.sources[: task.source])
             self._report("clean", before + chunk.end, total)
@@ -371,6 +433,7 @@ class _Preparing:
                     layout=each.layout,
                     start=at,
                     end=end,
+                    size=max(size, end - at),
                     final=end == length,
                     region=self.options["region"],
                     numbers=self.options["numbers"],

@@ -1,18 +1,17 @@
-"""Fixtures of the tests of plans and runs."""
+"""Fixtures for the tests of bulk lists."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.fixtures import bare_environment
 from tests.support.measure import redis_server
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = ["bare_environment", "durable_redis"]
+
+settings.register_profile("bulk", deadline=None, max_examples=40)
+settings.load_profile("bulk")
 
 
 @pytest.fixture(scope="module")
