@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
-    from kataven.contacts._retry import RetryList
     from kataven.campaigns.contact_words import LastError
+    from kataven.contacts._retry import RetryList
     from kataven.types import ContactStatus
 
 __all__ = ["BulkRun", "apply_part"]

@@ -90,6 +90,8 @@ class Worker:
                 continue
             row = self._next(number, free=free)
             if row is not None:
+                # Looked for, or sent, once in each launch.
+                self._looked.add(row.number)
                 self._note(self._launcher.work(row, resend=resend_unknown), ended)
                 self._on_change()
                 continue
@@ -112,7 +114,6 @@ class Worker:
         for unknown in self._ledger.rows(("unknown",)):
             if unknown.number in self._looked or number not in {None, unknown.number}:
                 continue
-            self._looked.add(unknown.number)
             row = self._ledger.claim(("unknown",), self._lease, unknown.number)
             if row is not None:
                 return row

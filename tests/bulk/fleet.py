@@ -5,8 +5,6 @@ what the Hub does and its response. The test decides which worker goes on, which
 and which sleeps.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -69,7 +67,7 @@ class ModelHub:
     finishing: bool = False
     lists: int = 0
     campaigns: dict[str, Campaign] = field(default_factory=dict)
-    created: Counter[bytes] = field(default_factory=Counter)
+    posts: Counter[bytes] = field(default_factory=Counter)
 
     def act(self, name: str, *arguments: Any) -> Any:
         found: Any = getattr(self, f"do_{name}")(*arguments)
@@ -102,7 +100,6 @@ class ModelHub:
 
     def do_create(self, name: str, agent: str, number: str, contacts: Any, *_: int) -> Any:
         made = f"camp_{len(self.campaigns)}"
-        self.created[contacts.getvalue()] += 1
         fields = {
             "id": made,
             "name": name,
@@ -154,7 +151,7 @@ class ModelHub:
 class Puppet:
     """A worker that stops before each operation until the test lets it go on."""
 
-    def __init__(self, what: Callable[[Puppet], None], *, free: bool = False) -> None:
+    def __init__(self, what: "Callable[[Puppet], None]", *, free: bool = False) -> None:
         self.free = free
         self.fault: str | None = None
         self.killed = False
@@ -236,6 +233,8 @@ class PuppetCampaigns:
             writes = name not in {"list", "get"}
             self._puppet.gate(f"hub.{name}")
             fault, self._puppet.fault = self._puppet.fault, None
+            if name == "create" and fault != "unsent":
+                self._hub.posts[arguments[3].getvalue()] += 1
             if fault == "before":
                 # The connection broke: whether the Hub acted is not known to the client.
                 raise APIConnectionError("lost", request_sent=True if writes else None)

@@ -1,15 +1,12 @@
 """At most one campaign of a part is ever started, whatever happens to the workers and the Hub."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -57,6 +54,7 @@ class Fleet(RuleBasedStateMachine):
         self.hub = ModelHub()
         self.workers: list[Puppet] = []
         self.ledgers: list[SQLiteLedger] = []
+        self.resends = 0
         self.open(0.0).fix([part.sha256 for part in self.plan.parts], SETTINGS.text())
 
     def open(self, skew: float) -> SQLiteLedger:
@@ -88,6 +86,7 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: len(self.workers) < 5)
     @rule(what=st.sampled_from(WHAT), skew=st.sampled_from([0.0, 0.0, -300.0, 300.0]))
     def come(self, what: str, skew: float) -> None:
+        self.resends += what == "resend"
         self.workers.append(self.puppet(what, skew))
 
     @precondition(lambda self: self.workers)
@@ -132,6 +131,10 @@ class Fleet(RuleBasedStateMachine):
         for marker, started in self.hub.started_by_part().items():
             assert len(started) == 1, f"{marker} was started as {started}"
 
+    @invariant()
+    def nothing_is_sent_again_unless_requested(self) -> None:
+        assert max(self.hub.posts.values(), default=0) <= 1 + self.resends
+
     def teardown(self) -> None:
         try:
             self.last_run()
@@ -157,6 +160,7 @@ class Fleet(RuleBasedStateMachine):
         if ledger.wanted() == "paused":
             self.run_to_end("resume")
         self.run_to_end("apply")
+        self.nothing_is_sent_again_unless_requested()
         self.at_most_one_is_started()
         states = {row.state for row in ledger.rows()}
         if ledger.wanted() == "stopped":
@@ -187,6 +191,8 @@ def test_at_most_one_campaign_of_a_part_is_ever_started() -> None:
         Fleet,
         settings=settings(
             max_examples=25,
+            # A failure of threads takes too long to shrink.
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

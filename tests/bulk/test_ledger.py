@@ -1,7 +1,5 @@
 """Both ledgers: a step is a compare-and-set, and only the worker with the last token makes it."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -221,9 +219,7 @@ PRAGMAS = ("journal_mode", "synchronous")
         ("maxmemory-policy", "allkeys-lru"),
     ],
 )
-def test_a_redis_that_may_lose_something_is_refused(
-    tmp_path: Path, name: str, value: str
-) -> None:
+def test_a_redis_that_may_lose_something_is_refused(tmp_path: Path, name: str, value: str) -> None:
     with redis_server(tmp_path, durable=True) as url, redis.Redis.from_url(url) as server:
         server.config_set(name, value)
         with pytest.raises(ConfigurationError, match=f"{name}.*allow_lossy_store"):

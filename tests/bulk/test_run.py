@@ -1,7 +1,5 @@
 """A run against the embedded Hub: everything is called once, and pause and stop hold."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections import Counter
@@ -21,7 +19,7 @@ SETTINGS: dict[str, Any] = {"name": "List", "agent_id": "agent", "phone_number_i
 ROWS = 2
 
 
-def make_plan(folder: Path, parts: int) -> BulkPlan:
+def make_plan(folder: Path, parts: int, seed: int = 0) -> BulkPlan:
     (folder / "parts").mkdir(parents=True)
     made = []
     for part in range(parts):
@@ -32,7 +30,7 @@ def make_plan(folder: Path, parts: int) -> BulkPlan:
         made.append(Part(sha256, f"parts/{sha256}.csv", ROWS))
     kept = ROWS * parts
     plan = BulkPlan(
-        folder, f"{parts:032x}", "2026-11-28T15:07:12Z", {}, Totals(kept, kept, 0, parts),
+        folder, f"{seed:016x}{parts:016x}", "2026-11-28T15:07:12Z", {}, Totals(kept, kept, 0, parts),
         tuple(made),
     )  # fmt: skip
     (folder / "plan.json").write_bytes(plan_bytes(plan))
@@ -169,9 +167,7 @@ def test_a_list_that_may_be_incomplete_proves_nothing(
 
 def test_campaigns_start_as_the_concurrency_allows(plan: BulkPlan) -> None:
     with (
-        Sandbox(
-            time_scale=Clock.manual(), limits=None, call_limits={"concurrent_max": 10}
-        ) as hub,
+        Sandbox(time_scale=Clock.manual(), limits=None, call_limits={"concurrent_max": 10}) as hub,
         KatavenClient(hub.api_key, base_url=hub.url, clock=hub.client_clock) as client,
         BulkRun(plan, client, **SETTINGS) as run,
     ):
@@ -205,9 +201,7 @@ def test_nothing_starts_after_a_pause_and_everything_after_resume(
     hub.assert_called_once_each()
 
 
-def test_a_campaign_that_a_person_paused_stays_paused(
-    client: KatavenClient, run: BulkRun
-) -> None:
+def test_a_campaign_that_a_person_paused_stays_paused(client: KatavenClient, run: BulkRun) -> None:
     first = run.launch().parts[0].campaign_id
     assert first is not None
     client.campaigns.pause(first)
@@ -220,9 +214,7 @@ def test_a_campaign_that_a_person_paused_stays_paused(
     assert statuses == {"paused": 1, "running": 3}
 
 
-def test_a_stop_is_final(
-    hub: Sandbox, plan: BulkPlan, client: KatavenClient, run: BulkRun
-) -> None:
+def test_a_stop_is_final(hub: Sandbox, plan: BulkPlan, client: KatavenClient, run: BulkRun) -> None:
     def stop(progress: BulkProgress) -> None:
         if progress.counts["started"] == 1 and progress.wanted == "running":
             run.stop()
@@ -250,13 +242,9 @@ def test_a_refused_create_leaves_the_part_planned(
     hub.assert_called_once_each()
 
 
-def test_a_hub_that_is_not_there_leaves_everything_planned(
-    plan: BulkPlan, hub: Sandbox
-) -> None:
+def test_a_hub_that_is_not_there_leaves_everything_planned(plan: BulkPlan, hub: Sandbox) -> None:
     with (
-        KatavenClient(
-            hub.api_key, base_url="http://127.0.0.1:1", clock=hub.client_clock
-        ) as client,
+        KatavenClient(hub.api_key, base_url="http://127.0.0.1:1", clock=hub.client_clock) as client,
         BulkRun(plan, client, **SETTINGS) as run,
     ):
         with pytest.raises(APIConnectionError):
