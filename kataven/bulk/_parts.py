@@ -6,6 +6,7 @@ written in any process; only where to cut is decided in one, from the sizes of t
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 from array import array
@@ -20,12 +21,12 @@ from kataven.bulk._chunks import cleaned
 from kataven.bulk._plan import PARTS, ROWS, Part
 from kataven.bulk._sources import shown
 from kataven.bulk._work import blob, finished, save, store_named
-from kataven.contacts._csv import LINE_END, CsvWriter
+from kataven.contacts._csv import LINE_END
 from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kataven.bulk._chunks import Cleaned, Lost
 
@@ -34,6 +35,7 @@ __all__ = [
     "SettleTask",
     "Settled",
     "WriteTask",
+    "csv_bytes",
     "cut_parts",
     "dropped_rows",
     "settle_chunk",
@@ -102,6 +104,16 @@ class Settled:
 # The blobs of a settled chunk: dropped rows, then three for each group.
 _DROPPED: Final = 0
 _FIRST_GROUP: Final = 1
+
+
+def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
+    """Return rows as CSV, as ``CsvWriter`` writes it.
+
+    That is a cycle with its csv.writer, and a process with little garbage collects it late.
+    """
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator=LINE_END).writerows(rows)
+    return out.getvalue().encode()
 
 
 def settle_chunk(task: SettleTask) -> Settled:
@@ -189,11 +201,10 @@ def _unwanted(task: SettleTask, work: Path, chunk: Cleaned) -> dict[int, Lost]:
 
 
 def _dropped_csv(lost: list[Lost], place: Place) -> bytes:
-    out = io.BytesIO()
-    writer = CsvWriter(out)
-    for index, reason, value, message in sorted(lost):
-        writer.row([place.file, str(place.row + index), reason, value, message])
-    return out.getvalue()
+    return csv_bytes(
+        (place.file, place.row + index, reason, value, message)
+        for index, reason, value, message in sorted(lost)
+    )
 
 
 # Where to cut.
@@ -356,25 +367,19 @@ def _source_rows(task: WriteTask, work: Path) -> bytes:
     runs: list[tuple[str, int, int]] = []
     for each in task.slices:
         part = 4 * each.rows[0], 4 * each.rows[1]
-        rows = array("I", blob(work, each.key, each.base + 2, part))
-        for start, end in _runs(rows):
+        numbers = array("I", blob(work, each.key, each.base + 2, part))
+        for start, end in _runs(numbers):
             if runs and runs[-1][0] == each.file and runs[-1][2] == start:
                 runs[-1] = (each.file, runs[-1][1], end)
             else:
                 runs.append((each.file, start, end))
-    out = io.BytesIO()
-    writer = CsvWriter(out)
-    writer.row(["file", "first_row", "rows"])
-    for file, start, end in runs:
-        writer.row([file, str(start), str(end - start)])
-    return out.getvalue()
+    rows = ((file, start, end - start) for file, start, end in runs)
+    return csv_bytes([("file", "first_row", "rows"), *rows])
 
 
 def dropped_rows(work: Path, settled: list[Settled]) -> Iterator[bytes]:
     """Yield the content of ``dropped.csv``."""
-    out = io.BytesIO()
-    CsvWriter(out).row(["file", "row", "reason", "value", "message"])
-    yield out.getvalue()
+    yield csv_bytes([("file", "row", "reason", "value", "message")])
     for chunk in settled:
         if chunk.dropped:
             yield blob(work, chunk.key, _DROPPED)

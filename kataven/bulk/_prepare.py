@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -37,6 +36,7 @@ from kataven.bulk._parts import (
     Place,
     Settled,
     SettleTask,
+    csv_bytes,
     cut_parts,
     dropped_rows,
     settle_chunk,
@@ -47,7 +47,6 @@ from kataven.bulk._sources import converted, find_sources, shown
 from kataven.bulk._work import Phase, Pool, PrepareProgress, finished, store, sync_folder
 from kataven.contacts._clean import check_options, judge_losses
 from kataven.contacts._columns import unused_name
-from kataven.contacts._csv import CsvWriter
 from kataven.contacts._phones import Phones
 from kataven.contacts._problems import counted
 from kataven.contacts._rules import MAX_ROWS
@@ -529,11 +528,9 @@ class _Preparing:
         columns = self.sources[0].layout.header.columns
         if extended:
             columns = (*columns, unused_name("extension", set(columns)))
-        out = io.BytesIO()
-        CsvWriter(out).row(columns)
         limits = self.options["max_rows"], self.options["max_bytes"]
         files = [place.file for place in places]
-        tasks = list(cut_parts(work, settled, files, out.getvalue(), limits))
+        tasks = list(cut_parts(work, settled, files, csv_bytes([columns]), limits))
         parts: list[Part] = []
         for part in self.pool.map(write_part, tasks):
             parts.append(part)

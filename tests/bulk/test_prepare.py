@@ -95,6 +95,7 @@ def assert_as_expected(
     assert len({contact["phone_number"] for _, _, contact in wanted.kept}) == totals.kept
 
 
+@pytest.mark.slow
 @given(
     data=st.lists(lists(), min_size=1, max_size=3),
     chunk_size=st.integers(1, 400),
@@ -158,7 +159,9 @@ def mixed_list(rows: int, step: int = 7) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-@pytest.fixture(params=["none", "threads", "processes", "spawned"])
+@pytest.fixture(
+    params=["none", "threads", "processes", pytest.param("spawned", marks=pytest.mark.slow)]
+)
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     if request.param == "none":
         yield None

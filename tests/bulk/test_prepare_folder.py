@@ -46,7 +46,7 @@ def test_an_interrupted_prepare_leaves_no_plan_and_continues(tmp_path: Path) -> 
     steps: list[PrepareProgress] = []
     make_plan(source, directory=tmp_path / "whole", on_progress=steps.append, **SMALL)
     wanted = files_of(tmp_path / "whole")
-    for step in range(0, len(steps), 3):
+    for step in range(0, len(steps), 7):
         folder = tmp_path / str(step)
         with pytest.raises(InterruptionError):
             make_plan(source, directory=folder, on_progress=interrupt_at(step), **SMALL)
@@ -180,7 +180,7 @@ def test_a_killed_worker_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
 def test_several_prepares_of_the_same_plan_at_once(tmp_path: Path) -> None:
     source = make_list(tmp_path / "a.csv")
     make_plan(source, directory=tmp_path / "whole", **SMALL)
-    for attempt in range(5):
+    for attempt in range(2):
         folder = tmp_path / str(attempt)
         start = threading.Barrier(4)
 
