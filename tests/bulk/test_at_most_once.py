@@ -98,15 +98,21 @@ class Fleet(RuleBasedStateMachine):
             self.at_most_one_is_started()
 
     @precondition(lambda self: self.workers)
-    @rule(which=st.integers(0, 4), name=st.sampled_from(["create", "start"]))
-    def move_to(self, which: int, name: str) -> None:
+    @rule(
+        which=st.integers(0, 4),
+        name=st.sampled_from(["create", "start"]),
+        fault=st.sampled_from([None, None, *FAULTS]),
+    )
+    def move_to(self, which: int, name: str, fault: str | None) -> None:
         """Move a worker to the moment right before or after the Hub acts."""
         worker = self.workers[which % len(self.workers)]
         for _ in range(30):
             if worker.over or worker.at.startswith(f"hub.{name}"):
-                return
+                break
             worker.step()
             self.at_most_one_is_started()
+        if fault is not None:
+            worker.fault = fault
 
     @precondition(lambda self: self.workers)
     @rule(which=st.integers(0, 4), fault=st.sampled_from(FAULTS))
