@@ -116,7 +116,7 @@ def prove(folder: Path, store: str, seed: int, workers: int, parts: int, faults:
             BulkRun(plan, client, **OPTIONS, store=store) as run,
         ):
             last = run.apply()
-            campaigns = {row["id"]: row for row in client.campaigns.list()["campaigns"]}
+            campaigns = {row["id"]: row for row in client.campaigns.iter_campaigns()}
         assert last.finished, last.counts
         assert last.counts["finished"] + last.counts["unknown"] == parts
         # A part is unknown only because its create was lost.

@@ -80,7 +80,7 @@ def test_everybody_is_called_once_with_two_requests_for_each_part(
     assert writes(hub)["POST campaigns"] == writes(hub)["POST start"] == 4
     assert seen[-1] == last
     hub.assert_called_once_each()
-    names = {campaign["name"] for campaign in client.campaigns.list()["campaigns"]}
+    names = {campaign["name"] for campaign in client.campaigns.iter_campaigns()}
     assert len(names) == 4
     assert all(name.startswith("List [kv:") and name.endswith("]") for name in names)
 
@@ -189,14 +189,14 @@ def test_nothing_starts_after_a_pause_and_everything_after_resume(
 ) -> None:
     with BulkRun(plan, client, **SETTINGS, on_progress=paused_after(lambda: run, 2)) as worker:
         assert worker.launch().counts["planned"] == 2
-    statuses = [c["status"] for c in client.campaigns.list()["campaigns"]]
+    statuses = [c["status"] for c in client.campaigns.iter_campaigns()]
     assert statuses == ["paused", "paused"]
     assert run.status().wanted == "paused"
     with pytest.raises(BulkError, match=r"resume\(\)"):
         run.launch()
     resumed = run.resume()
     assert resumed.wanted == "running"
-    assert [c["status"] for c in client.campaigns.list()["campaigns"]] == ["running", "running"]
+    assert [c["status"] for c in client.campaigns.iter_campaigns()] == ["running", "running"]
     assert run.apply().counts["finished"] == 4
     hub.assert_called_once_each()
 
@@ -210,7 +210,7 @@ def test_a_campaign_that_a_person_paused_stays_paused(client: KatavenClient, run
         other.pause()
         other.resume()
     assert client.campaigns.get(first)["status"] == "paused"
-    statuses = Counter(c["status"] for c in client.campaigns.list()["campaigns"])
+    statuses = Counter(c["status"] for c in client.campaigns.iter_campaigns())
     assert statuses == {"paused": 1, "running": 3}
 
 
