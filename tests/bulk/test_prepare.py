@@ -101,12 +101,18 @@ def assert_as_expected(
     chunk_size=st.integers(1, 400),
     bucket_size=st.sampled_from([1, 3, 1000]),
     max_rows=st.integers(1, 6),
+    threads=st.booleans(),
     excluded=st.lists(st.sampled_from(["+14155550100", "+442079460018", "+14155550111"])),
 )
 def test_a_plan_has_what_clean_keeps_and_each_telephone_once(
-    data: list[bytes], chunk_size: int, bucket_size: int, max_rows: int, excluded: list[str]
+    data: list[bytes],
+    chunk_size: int,
+    bucket_size: int,
+    max_rows: int,
+    threads: bool,
+    excluded: list[str],
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with ThreadPoolExecutor(2) as executor, tempfile.TemporaryDirectory() as folder:
         files = {}
         for index, each in enumerate(data):
             path = Path(folder) / f"{index}.csv"
@@ -115,6 +121,8 @@ def test_a_plan_has_what_clean_keeps_and_each_telephone_once(
         plan, _ = make_plan(
             list(files),
             directory=Path(folder) / "plan",
+            # With an executor, chunks are cut before the one before them is read.
+            executor=executor if threads else None,
             region="US",
             exclude=excluded or None,
             max_rows=max_rows,

@@ -2,6 +2,7 @@
 
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,10 @@ def test_other_columns_are_refused_before_anything_is_written(tmp_path: Path) ->
         prepare(str(tmp_path / "?.csv"), directory=tmp_path / "plan")
     assert "a.csv" in str(refused.value)
     assert "b.csv' lacks 'city' and also has 'town'" in str(refused.value)
+    for columns, difference in (("Phone,name", "lacks 'city'"), ("Phone,name,city,x", "also has")):
+        (tmp_path / "b.csv").write_text(f"{columns}\n")
+        with pytest.raises(ContactsError, match=difference):
+            prepare(str(tmp_path / "?.csv"), directory=tmp_path / "plan")
     assert not (tmp_path / "plan").exists()
 
 
@@ -204,7 +209,7 @@ HOSTILE = {
     "bom": b"\xef\xbb\xbfphone_number,name\r\n+14155550100,Ann\r\n",
     "sep": b"sep=;\r\nphone_number;name\r\n+14155550100;Ann, jr\r\n+14155550101;sep=,\r\n",
     "old_mac": b'phone_number,name\r+14155550100,"Ann, jr"\r+14155550101,Bo\r',
-    "utf16": 'phone_number,name\r\n+14155550100,"A\nB"\n+14155550101,\u0a0a\u220a\n'.encode(
+    "utf16": 'phone_number,name\r\n+14155550100,"A\nB"\n+14155550101,\u0a05\u0100\u2205\n'.encode(
         "utf-16"
     ),
     "utf32": b"\xff\xfe\0\0"
@@ -223,15 +228,24 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("threads", [0, 2])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_lists_that_are_hard_to_cut(tmp_path: Path, name: str) -> None:
+def test_lists_that_are_hard_to_cut(tmp_path: Path, name: str, threads: int) -> None:
     path = tmp_path / f"{name}.csv"
     path.write_bytes(HOSTILE[name])
     wanted = expected({str(path): HOSTILE[name]})
     folders = []
-    for chunk_size in (1, 7, 16, 30, 45, 1000):
+    for chunk_size in (1, 16, 30, 45, 1000):
         folders.append(tmp_path / str(chunk_size))
-        plan, _ = make_plan(path, directory=folders[-1], chunk_size=chunk_size, bucket_size=1)
+        with ThreadPoolExecutor(max(1, threads)) as executor:
+            plan, _ = make_plan(
+                path,
+                directory=folders[-1],
+                # With an executor, chunks are cut before the one before them is read.
+                executor=executor if threads else None,
+                chunk_size=chunk_size,
+                bucket_size=1,
+            )
         assert rows_of(plan) == wanted.kept
         assert plan.totals.rows == wanted.rows
         found = [(each["file"], int(each["row"]), each["reason"]) for each in dropped_of(plan)]
