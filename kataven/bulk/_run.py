@@ -213,7 +213,7 @@ class BulkRun:
             The part. In a run that is paused or stopped, it may still be ``planned``.
 
         Raises:
-            As ``launch``.
+            KatavenError: As for ``launch``.
             ValueError: The plan has no such part.
         """
         wished = part.sha256 if isinstance(part, Part) else part
@@ -285,7 +285,7 @@ class BulkRun:
 
         Raises:
             BulkError: No campaign was started.
-            As ``client.campaigns.retry_list``.
+            KatavenError: As for ``client.campaigns.retry_list``.
         """
         self._begin()
         started = self._ledger.rows(("started", "finished", "failed"))
@@ -374,7 +374,7 @@ def apply_part(
         The part, as the ledger has it.
 
     Raises:
-        As ``BulkRun.apply_part``.
+        KatavenError: As for ``BulkRun.apply_part``.
     """
     opened = plan if isinstance(plan, BulkPlan) else BulkPlan.open(plan)
     if client is None:

@@ -134,7 +134,7 @@ def span(seconds: float | None) -> str:
 
 def percent(fraction: float | None) -> str:
     """Format a fraction as a percentage, rounded down so that only 1.0 is 100 %; ``?`` for None."""
-    return "?" if fraction is None else f"{int(fraction * 100)} %"
+    return "?" if fraction is None else f"{int(fraction * 100 + 1e-9)} %"
 
 
 def _share(part: int, whole: int) -> str:
