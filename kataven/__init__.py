@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         APITimeoutError,
         AuthenticationError,
         BadRequestError,
+        BulkError,
         CampaignRunError,
         ConfigurationError,
         ConflictError,
@@ -76,6 +77,7 @@ __all__ = [
     "AsyncProgressIterator",
     "AuthenticationError",
     "BadRequestError",
+    "BulkError",
     "CallEvent",
     "CallHook",
     "CampaignIterator",
@@ -114,7 +116,7 @@ def __getattr__(name: str) -> Any:
 
     # The tables are local, so that an editor does not offer them as names of this module.
     # Available as attributes without an import of their own.
-    submodules = {"clock", "contacts", "errors", "events", "models", "types"}
+    submodules = {"bulk", "clock", "contacts", "errors", "events", "models", "types"}
     # Where each name is defined; those not listed are errors.
     homes = {
         "ApiResponse": "kataven.campaigns.with_response",

@@ -8,6 +8,7 @@ clocks or the Hub's routes, and never holds a token.
     KatavenError                    .page: the next page of iter_contacts or an export, else None
       ConfigurationError            no key, bad URL, JWT without account, http:// to another machine
       ContactsError (ValueError)    .problems
+      BulkError                     a plan or its parts cannot be made or used
       APIConnectionError            .request_sent: True, False, or None for a read
         APITimeoutError             .deadline_passed
       APIStatusError                .status_code .body .request_id .headers
@@ -43,6 +44,7 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "BulkError",
     "CampaignRunError",
     "ConfigurationError",
     "ConflictError",
@@ -115,6 +117,10 @@ class ContactsWarning(UserWarning):
     Issued through ``warnings``, so it is shown by default, and
     ``warnings.simplefilter("error", ContactsWarning)`` makes it an error.
     """
+
+
+class BulkError(KatavenError):
+    """A plan of ``kataven.bulk`` cannot be made or used; the text says what to do."""
 
 
 class APIConnectionError(KatavenError):

@@ -33,20 +33,25 @@ PUBLIC_MODULES: Final = (
     "kataven.sandbox",
     "kataven.testing",
     "kataven.recording",
+    "kataven.bulk",
     "kataven.models",
 )
 # Modules of other libraries whose names occur in signatures.
 _FOREIGN: Final = ("httpx", "kataven_hub", "pytest", "narwhals", "attrs")
 # Where the other names of annotations come from: Python, and the generated package.
 _PLACES: Final = (
-    *("collections.abc", "typing", "datetime", "pathlib", "os", "io", "types", "asyncio"),
+    *("collections.abc", "concurrent.futures", "typing", "datetime", "pathlib", "os", "io", "types", "asyncio"),
     *("kataven_hub.types", "kataven_hub.models", "kataven_hub.typed_dicts"),
 )
 # Type variables, and private aliases that the text of the docstring explains.
 _EXPLAINED: Final = frozenset(
     {"T", "Self", "Item", "Unchanged", "JsonObject", "CampaignFields", "ContactFields"}
     | {
+        "BulkExclusions",
+        "BulkSource",
         "CallRow",
+        "OnProgress",
+        "Wanted",
         "JournalRow",
         "LastError",
         "ExportFormat",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kataven.contacts._clean_report import CleanReport
 
-__all__ = ["CleanContacts", "clean"]
+__all__ = ["CleanContacts", "check_options", "clean", "judge_losses"]
 
 # A list as long as this that loses more than this share is probably read in the wrong way.
 _MANY_ROWS: Final = 100
@@ -128,7 +128,7 @@ def clean(
     """
     phones = Phones(region, numbers)
     check_encoding(encoding)
-    _check_options(region_column, max_dropped)
+    check_options(region_column, max_dropped)
     check_progress(on_progress)
     excluded = excluded_numbers(exclude, phones, exclude_columns)
     with open_source(source, on_progress=on_progress) as file:
@@ -147,7 +147,13 @@ def clean(
     return out
 
 
-def _check_options(region_column: object, max_dropped: object) -> None:
+def check_options(region_column: object, max_dropped: object) -> None:
+    """Refuse options of the wrong type or value before anything is read.
+
+    Raises:
+        TypeError: ``region_column`` is not a name, or ``max_dropped`` not a number.
+        ValueError: ``max_dropped`` is not between 0 and 1.
+    """
     if not (region_column is None or isinstance(region_column, str)):
         raise TypeError(f"region_column must be the name of a column, not {region_column!r:.80}")
     if max_dropped is None:
@@ -158,11 +164,25 @@ def _check_options(region_column: object, max_dropped: object) -> None:
         raise ValueError(f"max_dropped must be a share between 0 and 1, not {max_dropped!r:.80}")
 
 
+def judge_losses(
+    rows: int, losses: int, max_dropped: float | None
+) -> Literal["accept", "warn", "refuse"]:
+    """Tell what to do about the rows that were lost.
+
+    Args:
+        rows: The number of rows of the list.
+        losses: How many were dropped for other reasons than ``duplicate`` and ``excluded``.
+        max_dropped: The greatest share that the caller allows, None if many deserve a warning.
+    """
+    share = losses / rows if rows else 0.0
+    if max_dropped is not None:
+        return "refuse" if share > max_dropped else "accept"
+    return "warn" if rows >= _MANY_ROWS and share > _MANY_LOSSES else "accept"
+
+
 def _lost_too_many(report: CleanReport, max_dropped: float | None) -> bool:
     """Tell whether so many rows were lost that a warning is due; refuse more than were allowed."""
-    share = report.losses / report.rows if report.rows else 0.0
-    if max_dropped is None:
-        return report.rows >= _MANY_ROWS and share > _MANY_LOSSES
-    if share > max_dropped:
+    verdict = judge_losses(report.rows, report.losses, max_dropped)
+    if verdict == "refuse":
         raise ContactsError(report.losses_message(), problems=report.problems())
-    return False
+    return verdict == "warn"

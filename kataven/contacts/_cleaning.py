@@ -27,14 +27,14 @@ from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import BLANK_LIST, EMPTY_LIST, NUL_CHARACTER, missing_header_message
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
-from kataven.contacts.reader.text import TextBlocks
+from kataven.contacts.reader.text import Block, TextBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kataven.contacts._exclusion_columns import ExcludedNumbers
 
-__all__ = ["Cleaning"]
+__all__ = ["Cleaning", "Header", "RowCleaner", "dropped_row", "header_of", "opened"]
 
 _MESSAGES: Final[Mapping[Reason, str]] = {
     "blank_row": "the row is blank",
@@ -44,6 +44,150 @@ _MESSAGES: Final[Mapping[Reason, str]] = {
     "duplicate": "the number is in an earlier row (drop_duplicates=False keeps both)",
     "excluded": "the number is on the exclusion list",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of a list, and its names in the clean list.
+
+    Attributes:
+        names: The names in the source.
+        columns: The names in the clean list.
+        renamed: The columns with a new name.
+        phone: The index of the phone number column.
+        country: The index of the column with the country of each row, if there is one.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    renamed: tuple[Renamed, ...]
+    phone: int
+    country: int | None
+
+
+def opened(text: TextBlocks) -> tuple[str, Iterator[Block]]:
+    """Find the delimiter of a list.
+
+    Args:
+        text: The list, of which no block was read.
+
+    Returns:
+        The delimiter, and all blocks of the list.
+
+    Raises:
+        ContactsError: The list is empty, or is not CSV.
+    """
+    blocks = iter(text)
+    first = next(blocks, None)
+    if first is None:
+        raise refusal("empty_file", EMPTY_LIST)
+    delimiter = text.separator or delimiter_of(first.text)
+    if message := not_csv_message(first.text, delimiter):
+        raise refusal("missing_header", message)
+    return delimiter, chain((first,), blocks)
+
+
+def header_of(
+    row: int, cells: list[str], batch: Batch, encoding: str, region_column: str | None
+) -> Header:
+    """Read the first record of a list that is not blank.
+
+    Args:
+        row: Its row.
+        cells: Its cells.
+        batch: The batch that it is in.
+        encoding: The encoding of the list, for errors.
+        region_column: The name of the column with the country of each row, if there is one.
+
+    Raises:
+        ContactsError: It cannot be a header, or a column is missing.
+    """
+    index = row - batch.first
+    if any("\0" in cell for cell in cells):
+        raise refusal("nul", NUL_CHARACTER, row=row)
+    if index in batch.malformed:
+        raise refusal("malformed", batch.malformed[index], row=row, value=cells[0])
+    if index in batch.wrong:
+        place = batch.wrong[index]
+        raise refusal(
+            "bad_encoding",
+            f"byte {place.offset} (0x{place.byte:02x}) of the header is not "
+            f"{encoding.upper()}: name the encoding, for example encoding='cp1252'",
+            row=row,
+        )
+    phone = phone_index(cells)
+    if phone is None:
+        raise refusal("missing_header", missing_header_message(cells, cleaning=True), row=row)
+    country = None if region_column is None else column_index(cells, region_column)
+    columns, renamed = clean_names(cells)
+    return Header(tuple(cells), tuple(columns), renamed, phone, country)
+
+
+class RowCleaner:
+    """Cleans the rows below a header, one at a time.
+
+    Args:
+        header: The header.
+        phones: Reads the numbers.
+    """
+
+    def __init__(self, header: Header, phones: Phones) -> None:
+        self._width = len(header.columns)
+        self._phone = header.phone
+        self._country = header.country
+        self._phones = phones
+        self._countries = Countries()
+
+    def clean(self, row: int, cells: list[str], batch: Batch) -> Phone | Dropped:
+        """Judge a row, and remove extra empty cells on its right.
+
+        Args:
+            row: The row.
+            cells: Its cells.
+            batch: The batch that it is in.
+
+        Returns:
+            Its number, which the caller writes into its cell, or why it cannot be kept.
+        """
+        width = self._width
+        index = row - batch.first
+        if not cells:
+            return dropped_row(row, "blank_row", "")
+        if index in batch.malformed:
+            kind: Reason = "nul" if "\0" in cells[0] else "malformed"
+            message = NUL_CHARACTER if kind == "nul" else batch.malformed[index]
+            return dropped_row(row, kind, cells[0], message)
+        if len(cells) > width and not any(cells[width:]):
+            # Spreadsheets add empty columns on the right, so no cell is in the wrong column.
+            del cells[width:]
+        if len(cells) != width:
+            return dropped_row(row, "ragged_row", ",".join(cells))
+        value = cells[self._phone]
+        if index in batch.wrong:
+            return dropped_row(row, "bad_encoding", value)
+        if any("\0" in cell for cell in cells):
+            return dropped_row(row, "nul", value)
+        phone = self._read(cells)
+        if isinstance(phone, Refused):
+            return dropped_row(row, phone.reason, value, phone.message)
+        return phone
+
+    def knows(self, countries: set[str]) -> bool:
+        """Tell whether each cell of the column with the country is empty or names a country.
+
+        Args:
+            countries: The texts of the cells.
+        """
+        found = (self._countries.region(each.strip()) for each in countries if each.strip())
+        return not any(isinstance(each, Refused) for each in found)
+
+    def _read(self, cells: list[str]) -> Phone | Refused:
+        if self._country is None or not (country := cells[self._country].strip()):
+            return self._phones.read(cells[self._phone])
+        region = self._countries.region(country)
+        if isinstance(region, Refused):
+            return region
+        return self._phones.read(cells[self._phone], region)
 
 
 @dataclass(slots=True)
@@ -63,13 +207,10 @@ class Cleaning:
     excluded: ExcludedNumbers
     drop_duplicates: bool
     region_column: str | None
-    columns: list[str] = field(default_factory=list)
-    renamed: tuple[Renamed, ...] = ()
-    source_columns: tuple[str, ...] = ()
-    phone: int = 0
-    country: int | None = None
-    countries: Countries = field(default_factory=Countries)
+    header: Header | None = None
+    columns: tuple[str, ...] = ()
     rows: int = 0
+    kept: int = 0
     dropped: list[Dropped] = field(default_factory=list)
     dropped_cells: DroppedCells = field(default_factory=DroppedCells)
     unconfirmed: int = 0
@@ -88,127 +229,69 @@ class Cleaning:
         Raises:
             ContactsError: The list is empty, or its header cannot be cleaned.
         """
-        blocks = iter(self.text)
-        first = next(blocks, None)
-        if first is None:
-            raise refusal("empty_file", EMPTY_LIST)
-        delimiter = self.text.separator or delimiter_of(first.text)
-        if message := not_csv_message(first.text, delimiter):
-            raise refusal("missing_header", message)
+        delimiter, blocks = opened(self.text)
         writer = CsvWriter(out)
-        kept = 0
-        for batch in RecordReader(chain((first,), blocks), delimiter, lenient=True):
-            for row, cells in self._records(batch):
-                if not self.columns:
-                    self._header(row, cells, batch)
-                    writer.row(self.columns)
+        cleaner: RowCleaner | None = None
+        for batch in RecordReader(blocks, delimiter, lenient=True):
+            for row, cells in enumerate(batch.rows, batch.first):
+                if cleaner is None:
+                    if cells:
+                        cleaner = self._begin(row, cells, batch)
+                        writer.row(self.columns)
                     continue
                 self.rows += 1
-                lost = self._flawed(row, cells, batch) or self._normalised(row, cells, kept)
-                if lost is not None:
-                    self.dropped.append(lost)
+                outcome = cleaner.clean(row, cells, batch)
+                if isinstance(outcome, Phone):
+                    outcome = self._judged(row, cells, outcome)
+                if isinstance(outcome, Dropped):
+                    self.dropped.append(outcome)
                     self.dropped_cells.add(cells)
                     continue
                 writer.row(cells)
-                kept += 1
-        if not self.columns:
+                self.kept += 1
+        if self.header is None:
             raise refusal("empty_file", BLANK_LIST)
         if self.extensions:
             self._add_extensions(out)
         return CleanReport(
             rows=self.rows,
-            kept=kept,
+            kept=self.kept,
             dropped=tuple(self.dropped),
-            renamed=self.renamed,
-            columns=tuple(self.columns),
+            renamed=self.header.renamed,
+            columns=self.columns,
             encoding=self.text.encoding,
             delimiter=delimiter,
-            source_columns=self.source_columns,
+            source_columns=self.header.names,
             exclusions=self.excluded.columns,
             unconfirmed=self.unconfirmed,
             _cells=self.dropped_cells,
         )
 
-    def _records(self, batch: Batch) -> Iterator[tuple[int, list[str]]]:
-        for row, cells in enumerate(batch.rows, batch.first):
-            if cells or self.columns:
-                yield row, cells
+    def _begin(self, row: int, cells: list[str], batch: Batch) -> RowCleaner:
+        self.header = header_of(row, cells, batch, self.text.encoding, self.region_column)
+        self.columns = self.header.columns
+        return RowCleaner(self.header, self.phones)
 
-    def _header(self, row: int, cells: list[str], batch: Batch) -> None:
-        index = row - batch.first
-        if any("\0" in cell for cell in cells):
-            raise refusal("nul", NUL_CHARACTER, row=row)
-        if index in batch.malformed:
-            raise refusal("malformed", batch.malformed[index], row=row, value=cells[0])
-        if index in batch.wrong:
-            place = batch.wrong[index]
-            raise refusal(
-                "bad_encoding",
-                f"byte {place.offset} (0x{place.byte:02x}) of the header is not "
-                f"{self.text.encoding.upper()}: name the encoding, for example encoding='cp1252'",
-                row=row,
-            )
-        phone = phone_index(cells)
-        if phone is None:
-            raise refusal("missing_header", missing_header_message(cells, cleaning=True), row=row)
-        self.phone = phone
-        if self.region_column is not None:
-            self.country = column_index(cells, self.region_column)
-        self.source_columns = tuple(cells)
-        self.columns, self.renamed = clean_names(cells)
-
-    def _flawed(self, row: int, cells: list[str], batch: Batch) -> Dropped | None:
-        """Drop a row that cannot be read for certain; remove extra empty cells on the right."""
-        width = len(self.columns)
-        index = row - batch.first
-        if not cells:
-            return _dropped(row, "blank_row", "")
-        if index in batch.malformed:
-            kind: Reason = "nul" if "\0" in cells[0] else "malformed"
-            message = NUL_CHARACTER if kind == "nul" else batch.malformed[index]
-            return _dropped(row, kind, cells[0], message)
-        if len(cells) > width and not any(cells[width:]):
-            # Spreadsheets add empty columns on the right, so no cell is in the wrong column.
-            del cells[width:]
-        if len(cells) != width:
-            return _dropped(row, "ragged_row", ",".join(cells))
-        if index in batch.wrong:
-            return _dropped(row, "bad_encoding", cells[self.phone])
-        if any("\0" in cell for cell in cells):
-            return _dropped(row, "nul", cells[self.phone])
-        return None
-
-    def _normalised(self, row: int, cells: list[str], kept: int) -> Dropped | None:
-        """Normalise the number of a row in place, or drop the row."""
-        value = cells[self.phone]
-        phone = self._phone(cells)
-        if isinstance(phone, Refused):
-            return _dropped(row, phone.reason, value, phone.message)
+    def _judged(self, row: int, cells: list[str], phone: Phone) -> Phone | Dropped:
+        """Drop a row whose number is not wanted, or write the number into its cell."""
+        place = self.header.phone if self.header else 0
         if phone.number in self.excluded.numbers:
-            return _dropped(row, "excluded", value)
+            return dropped_row(row, "excluded", cells[place])
         if self.drop_duplicates:
             if phone.number in self.seen:
-                return _dropped(row, "duplicate", value)
+                return dropped_row(row, "duplicate", cells[place])
             self.seen.add(phone.number)
         if phone.in_use is False:
             self.unconfirmed += 1
         if phone.extension:
-            self.extensions[kept] = phone.extension
-        cells[self.phone] = phone.number
-        return None
-
-    def _phone(self, cells: list[str]) -> Phone | Refused:
-        if self.country is None or not (country := cells[self.country].strip()):
-            return self.phones.read(cells[self.phone])
-        region = self.countries.region(country)
-        if isinstance(region, Refused):
-            return region
-        return self.phones.read(cells[self.phone], region)
+            self.extensions[self.kept] = phone.extension
+        cells[place] = phone.number
+        return phone
 
     def _add_extensions(self, out: TempFile) -> None:
         """Write the list again with one more column; few lists have extensions."""
         name = unused_name("extension", set(self.columns))
-        self.columns = [*self.columns, name]
+        self.columns = (*self.columns, name)
         with TempFile() as before:
             out.seek(0)
             while chunk := out.read(1 << 20):
@@ -225,6 +308,14 @@ class Cleaning:
                     index += 1
 
 
-def _dropped(row: int, reason: Reason, value: str, message: str | None = None) -> Dropped:
+def dropped_row(row: int, reason: Reason, value: str, message: str | None = None) -> Dropped:
+    """Say why a row is dropped.
+
+    Args:
+        row: The row.
+        reason: The reason.
+        value: The phone number cell, else the text of the row.
+        message: A sentence, None for the usual one of the reason.
+    """
     text = _MESSAGES[reason] if message is None else message
     return Dropped(row, reason, shortened(value), text)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Start a redis-server on a free port that persists nothing; its URL."""
+def redis_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a redis-server on a free port, which persists nothing or everything; its URL."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not on this machine's PATH")
@@ -28,7 +28,8 @@ def redis_server(folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "redis.log"]
+    command += ["--save", "", "--daemonize", "no", "--logfile", "redis.log"]
+    command += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: process.poll() is not None or _responds(port))

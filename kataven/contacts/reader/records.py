@@ -72,12 +72,20 @@ class RecordReader:
         delimiter: The character between cells.
         lenient: Accept a quote inside an unquoted cell as text, and CR CR LF as a line end; for
             lists that are written again.
+        final: Whether the list ends with the last block. If not, a record that may continue after
+            it is left ``unread``.
     """
 
     def __init__(
-        self, blocks: Iterable[Block], delimiter: str = ",", *, lenient: bool = False
+        self,
+        blocks: Iterable[Block],
+        delimiter: str = ",",
+        *,
+        lenient: bool = False,
+        final: bool = True,
     ) -> None:
         self._blocks = blocks
+        self._final = final
         self._delimiter = delimiter
         mark = re.escape(delimiter)
         quoted = r'"[^"]*+(?:""[^"]*+)*+"'
@@ -94,6 +102,11 @@ class RecordReader:
         self._parse_again_at = 0
         self._requeued: deque[Block] = deque()
 
+    @property
+    def unread(self) -> str:
+        """The text after the last row that was returned."""
+        return "".join(self._rest)
+
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches without gaps: each starts with the row after the previous batch."""
         blocks = iter(self._blocks)
@@ -104,7 +117,10 @@ class RecordReader:
             if block is not None and self._can_wait(block):
                 self._keep(block)
                 continue
+            row = self._row
             yield from self._rows_of(block)
+            if block is None and self._row == row:
+                return
 
     def _rows_of(self, block: Block | None) -> Iterator[Batch]:
         # Keep no reference to a batch while the next one is read: twice the cells would not fit
@@ -141,7 +157,8 @@ class RecordReader:
         if not wrong and not single:
             batch.rows, rest = self._fast(text)
         if rest and not batch.rows:
-            start = self._slow(batch, rest, wrong, final=block is None, single=single)
+            final = block is None and self._final
+            start = self._slow(batch, rest, wrong, final=final, single=single)
             rest = rest[start:]
             wrong = [WrongByte(w.at - start, w.offset, w.byte) for w in wrong if w.at >= start]
         if block is not None and nothing_left and not rest:

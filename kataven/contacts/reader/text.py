@@ -101,6 +101,8 @@ class TextBlocks:
         encoding: The encoding if there is no byte order mark; None for UTF-8.
         verbatim: For text that is written again unchanged: line ends stay as they are, and an
             encoding that contains ASCII is read as Latin-1, which has a character for every byte.
+        old_mac: None at the beginning of a list. For lines from its middle, what was found at its
+            beginning, as is ``encoding``: a byte order mark or a line ``sep=;`` is text there.
 
     Attributes:
         encoding: The encoding in use, by Python's name.
@@ -114,7 +116,12 @@ class TextBlocks:
     """
 
     def __init__(
-        self, file: ReadsBytes, encoding: str | None = None, *, verbatim: bool = False
+        self,
+        file: ReadsBytes,
+        encoding: str | None = None,
+        *,
+        verbatim: bool = False,
+        old_mac: bool | None = None,
     ) -> None:
         """Read the beginning to determine the encoding and the line ends.
 
@@ -128,8 +135,13 @@ class TextBlocks:
         self.size = 0
         self.foreign = False
         start = self._fill(BLOCK)
-        self.mark, self.encoding = _mark_and_encoding(start, encoding)
         self._verbatim = verbatim
+        if old_mac is not None:
+            self.mark, self.encoding = b"", codecs.lookup(encoding or "utf-8").name
+            self._start, self.separator, self.separator_line = start, "", b""
+            self._end_lines(old_mac=old_mac)
+            return
+        self.mark, self.encoding = _mark_and_encoding(start, encoding)
         if verbatim and _ASCII.decode(self.encoding, "replace") == _ASCII.decode("ascii"):
             self.encoding = "latin-1"
         self._start = start[len(self.mark) :]
@@ -139,8 +151,11 @@ class TextBlocks:
         self.separator_line = found.group().encode(self.encoding) if found else b""
         self._start = self._start[len(self.separator_line) :]
         outside = _QUOTED_CELL.sub("", text)
-        self.old_mac = "\r" in outside.removesuffix("\r") and "\n" not in outside
-        self._line_end = ("\r" if self.old_mac else "\n").encode(self.encoding)
+        self._end_lines(old_mac="\r" in outside.removesuffix("\r") and "\n" not in outside)
+
+    def _end_lines(self, *, old_mac: bool) -> None:
+        self.old_mac = old_mac
+        self._line_end = ("\r" if old_mac else "\n").encode(self.encoding)
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks. Each ends with a line end, except for the last one of some lists."""

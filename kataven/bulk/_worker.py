@@ -1,0 +1,317 @@
+"""What one worker does next: which part, when to ask the Hub, when to wait.
+
+Any number of workers run this at once. They share turns through the ledger, so that a fleet polls
+the Hub as often as one worker would. What happens with one part is in ``_launch``.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kataven.bulk._marked import Marked, marked, marker
+from kataven.bulk.ledger.states import FINAL, OPEN, state_of
+from kataven.errors import APIConnectionError, NotFoundError, RateLimitError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kataven.bulk._launch import Campaigns, Launcher
+    from kataven.bulk._plan import BulkPlan
+    from kataven.bulk.ledger import Ledger, LedgerRow
+    from kataven.bulk.ledger.states import State
+    from kataven.clock import Clock
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger("kataven")
+
+# A limit can be freed by what is not of this run, so that no end of a part shows it.
+_RETRY_SECONDS: Final = 60.0
+# Requests of one poll for campaigns that the list lacks.
+_GETS: Final = 10
+# Polls in a row that may fail.
+_FAILURES: Final = 20
+_FULL: Final = "full"
+
+
+class Worker:
+    """Launches and follows the parts of a run.
+
+    Args:
+        campaigns: The client's ``campaigns``.
+        ledger: The ledger.
+        plan: The plan.
+        launcher: What does the work on single parts.
+        clock: How to wait.
+        lease_seconds: How long a part belongs to a worker that shows no sign of life.
+        poll_seconds: How often the Hub is asked, by all workers together.
+        on_change: Called after each step.
+    """
+
+    def __init__(
+        self,
+        campaigns: Campaigns,
+        ledger: Ledger,
+        plan: BulkPlan,
+        launcher: Launcher,
+        clock: Clock,
+        lease_seconds: float,
+        poll_seconds: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._campaigns = campaigns
+        self._ledger = ledger
+        self._plan = plan
+        self._launcher = launcher
+        self._clock = clock
+        self._lease = lease_seconds
+        self._poll_seconds = poll_seconds
+        self._on_change = on_change
+        # Unknown parts that this worker has looked for.
+        self._looked: set[int] = set()
+        self._next_get = 0
+        self._warned: set[str] = set()
+        self._failures = 0
+
+    def launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
+        """Create and start what is missing, until nothing is, or the run is paused or stopped.
+
+        Args:
+            resend_unknown: Whether to send parts once more whose campaign cannot be found.
+            number: Only this part; None for all.
+        """
+        while self._ledger.wanted() == "running":
+            ended = self._ended()
+            free = self._has_room(ended)
+            if number is None and free and self._resume_one(ended):
+                self._on_change()
+                continue
+            row = self._next(number, free=free)
+            if row is not None:
+                # Looked for, or sent, once in each launch.
+                self._looked.add(row.number)
+                self._note(self._launcher.work(row, resend=resend_unknown), ended)
+                self._on_change()
+                continue
+            if not self._left(number):
+                return
+            self.poll()
+            self._on_change()
+            self._clock.sleep(self._poll_seconds)
+
+    def _next(self, number: int | None, *, free: bool) -> LedgerRow | None:
+        """Claim the next part, or return None."""
+        # What may be on the Hub already comes first, and drafts before parts that are not created.
+        wished: list[tuple[State, ...]] = [("sending", "starting")]
+        if free:
+            wished.append(("created", "planned"))
+        for states in wished:
+            row = self._ledger.claim(states, self._lease, number)
+            if row is not None:
+                return row
+        for unknown in self._ledger.rows(("unknown",)):
+            if unknown.number in self._looked or number not in {None, unknown.number}:
+                continue
+            row = self._ledger.claim(("unknown",), self._lease, unknown.number)
+            if row is not None:
+                return row
+        return None
+
+    def _left(self, number: int | None) -> bool:
+        rows = self._ledger.rows(OPEN)
+        if number is not None:
+            rows = [row for row in rows if row.number == number]
+        return bool(rows) or (number is None and bool(self._held()))
+
+    def _held(self) -> list[LedgerRow]:
+        """Return the parts whose campaigns are paused on behalf of the run."""
+        rows = self._ledger.rows(("started",))
+        return [row for row in rows if row.held and row.status == "paused"]
+
+    def resume(self) -> None:
+        """Resume all campaigns that were paused on behalf of the run."""
+        for row in self._ledger.rows(("started",)):
+            if row.held and row.status != "paused" and self._ledger.wanted() == "running":
+                # A worker was killed before it could record that it had paused the campaign.
+                self._resume(row.number, self._ended())
+        while self._ledger.wanted() == "running" and self._held():
+            ended = self._ended()
+            if not (self._has_room(ended) and self._resume_one(ended)):
+                self.poll()
+                self._clock.sleep(self._poll_seconds)
+            self._on_change()
+
+    def _resume_one(self, ended: int) -> bool:
+        """Resume one campaign that was paused on behalf of the run; False if there is none."""
+        return any(self._resume(held.number, ended) for held in self._held())
+
+    def _resume(self, number: int, ended: int) -> bool:
+        row = self._ledger.claim(("started",), self._lease, number)
+        if row is None:
+            return False
+        with self._launcher.leased(row):
+            if row.held:
+                self._note(self._launcher.resume(row), ended)
+        return True
+
+    # The account's limits. A note says that they are reached, and how many parts had ended then.
+
+    def _ended(self) -> int:
+        return len(self._ledger.rows(FINAL))
+
+    def _has_room(self, ended: int) -> bool:
+        """Return whether a campaign may be started now."""
+        full = self._ledger.note(_FULL)
+        if not full:
+            return True
+        if full == str(ended):
+            return self._ledger.turn("retry", _RETRY_SECONDS)
+        # Once a limit was reached, one worker after the other tries, and not all at once.
+        return self._ledger.turn("start", self._poll_seconds)
+
+    def _note(self, started: bool | None, ended: int) -> None:  # noqa: FBT001 - of a step
+        if started is False:
+            self._ledger.set_note(_FULL, str(ended))
+        elif started and self._ledger.note(_FULL) == str(ended):
+            self._ledger.set_note(_FULL, "some")
+
+    # Following.
+
+    def watch(self) -> None:
+        """Follow the campaigns until each part is finished, failed or unknown.
+
+        In a run that is stopped, until all started campaigns have finished.
+        """
+        while True:
+            self.poll()
+            self._on_change()
+            if self._ended_for_now():
+                return
+            self._clock.sleep(self._poll_seconds)
+
+    def poll(self) -> None:
+        """Record what the Hub shows of the campaigns, if it is this worker's turn."""
+        if self._ledger.wanted() != "running":
+            self._settle_starting()
+        rows = self._ledger.rows(("created", "started", "unknown"))
+        if not rows or not self._ledger.turn("poll", self._poll_seconds):
+            return
+        try:
+            self._take(rows, marked(self._campaigns.list()))
+        except (APIConnectionError, ServerError, RateLimitError) as error:
+            # A run takes days, and the next poll may succeed.
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                raise
+            logger.warning("a poll failed: %s", error)
+        else:
+            self._failures = 0
+
+    def apply(self, *, resend_unknown: bool = False) -> None:
+        """Launch and watch, until nothing is left to do."""
+        while True:
+            self.launch(resend_unknown=resend_unknown)
+            resend_unknown = False
+            self.poll()
+            self._on_change()
+            if self._ended_for_now():
+                return
+            self._clock.sleep(self._poll_seconds)
+
+    def _ended_for_now(self) -> bool:
+        stopped = self._ledger.wanted() == "stopped"
+        waiting: tuple[State, ...] = ("started", "starting") if stopped else ("started", *OPEN)
+        return not self._ledger.rows(waiting)
+
+    def settle(self) -> None:
+        """Make the started campaigns what is wanted of the run: pause or stop them."""
+        self._settle_starting()
+        for row in self._ledger.rows(("started",)):
+            self._launcher.obey(row)
+            self._on_change()
+        # Another process has resumed the run meanwhile.
+        self.resume()
+
+    def _settle_starting(self) -> None:
+        """Find out about campaigns whose worker was killed while it started them."""
+        for row in self._ledger.rows(("starting",)):
+            self._work(row, "starting")
+
+    def _take(self, rows: list[LedgerRow], shown: Marked) -> None:
+        lacking = []
+        for row in rows:
+            self._warn_of_others(row, shown)
+            campaign = shown.by_id.get(row.campaign or "")
+            status = None if campaign is None else campaign.get("status")
+            if row.state == "started":
+                if isinstance(status, str):
+                    self._observe(row, status)
+                else:
+                    lacking.append(row)
+            elif row.state == "created":
+                # A person has started it, or a worker that was killed after it had slept.
+                if isinstance(status, str) and status != "draft":
+                    self._work(row, "created")
+            elif row.campaign is None:
+                self._adopt(row, shown)
+            elif isinstance(status, str):
+                self._work(row, "unknown")
+        self._get(lacking)
+
+    def _observe(self, row: LedgerRow, status: str) -> None:
+        state = state_of(status)
+        if state == "created":
+            # A list that is behind: the campaign was started.
+            return
+        if (state, status) != (row.state, row.status):
+            self._ledger.observe(row, state, status)
+        if state == "started" and status != "paused":
+            self._launcher.obey(replace(row, status=status))
+
+    def _get(self, lacking: list[LedgerRow]) -> None:
+        """Ask for campaigns that the list lacks, a few in each poll."""
+        for _ in range(min(_GETS, len(lacking))):
+            row = lacking[self._next_get % len(lacking)]
+            self._next_get += 1
+            try:
+                status = self._campaigns.get(str(row.campaign)).get("status")
+            except NotFoundError:
+                # Whoever deletes a campaign has stopped it before.
+                self._ledger.observe(row, "failed", "deleted")
+            else:
+                if isinstance(status, str):
+                    self._observe(row, status)
+
+    def _work(self, row: LedgerRow, state: State) -> None:
+        claimed = self._ledger.claim((state,), self._lease, row.number)
+        if claimed is not None:
+            self._launcher.work(claimed)
+
+    def _adopt(self, row: LedgerRow, shown: Marked) -> None:
+        if shown.incomplete is not None or self._marker(row) not in shown.by_marker:
+            return
+        claimed = self._ledger.claim(("unknown",), self._lease, row.number)
+        if claimed is not None:
+            with self._launcher.leased(claimed):
+                self._launcher.adopt(claimed, shown)
+
+    def _marker(self, row: LedgerRow) -> str:
+        return marker(self._plan, self._plan.parts[row.number])
+
+    def _warn_of_others(self, row: LedgerRow, shown: Marked) -> None:
+        if row.campaign is None:
+            return
+        for campaign in shown.by_marker.get(self._marker(row), ()):
+            other = str(campaign.get("id"))
+            if other != row.campaign and other not in self._warned:
+                self._warned.add(other)
+                logger.warning(
+                    "part %d has the campaign %s, and another one (%s, %s) has its marker: do not "
+                    "start that one, and delete it",
+                    row.number + 1,
+                    row.campaign,
+                    other,
+                    campaign.get("status"),
+                )

@@ -1,0 +1,171 @@
+"""The ledger: what is known of each part, on disk before anything is sent.
+
+Knows what every store does atomically. The rules are in ``states``; a store only compares and sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from kataven.bulk.ledger.states import State, Wanted
+
+__all__ = ["LEDGER_FILE", "Ledger", "LedgerRow", "open_ledger"]
+
+LEDGER_FILE: Final = "ledger.sqlite"
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One part in the ledger.
+
+    Attributes:
+        number: Its place in the plan, from 0.
+        state: Its state.
+        token: The fencing token: how often the part was claimed.
+        campaign: The id of its only campaign, or None. Once set it never changes.
+        status: The status that the Hub last showed for the campaign, or an empty text.
+        held: Whether the campaign is paused on behalf of the run, so that ``resume`` resumes it.
+        detail: What went wrong, for people.
+    """
+
+    number: int
+    state: State
+    token: int
+    campaign: str | None = None
+    status: str = ""
+    held: bool = False
+    detail: str = ""
+
+
+class Ledger(Protocol):
+    """What a run needs of a store. Every method is atomic, and on disk when it returns."""
+
+    def fix(self, parts: Sequence[str], settings: str) -> str:
+        """Fix parts and settings with the first call; return the settings that are fixed.
+
+        As long as all parts are planned, other settings replace those before. That increments all
+        tokens, so that no worker sends with the old ones.
+
+        Raises:
+            BulkError: The ledger belongs to other parts.
+        """
+        ...
+
+    def claim(
+        self, states: Sequence[State], lease_seconds: float, number: int | None = None
+    ) -> LedgerRow | None:
+        """Take a lease of the first part that is in one of the states and not leased.
+
+        Args:
+            states: The states.
+            lease_seconds: How long the lease lasts.
+            number: Only this part; None for any.
+
+        Returns:
+            The part, with its new token, or None.
+        """
+        ...
+
+    def step(
+        self,
+        row: LedgerRow,
+        state: State,
+        lease_seconds: float,
+        *,
+        campaign: str | None = None,
+        status: str = "",
+        detail: str = "",
+    ) -> LedgerRow | None:
+        """Make a step, and renew the lease.
+
+        Args:
+            row: The part as it was claimed, or as the last step returned it.
+            state: The state that follows.
+            lease_seconds: How long the lease lasts from now.
+            campaign: The campaign that this step fixes; None keeps what there is.
+            status: The status that the Hub showed.
+            detail: What went wrong, for people.
+
+        Returns:
+            The part, or None if nothing was changed: because another worker has claimed the part,
+            or because the step leads to a create or start and the run is paused or stopped.
+        """
+        ...
+
+    def renew(self, row: LedgerRow, lease_seconds: float) -> None:
+        """Extend the lease, unless another worker has claimed the part."""
+        ...
+
+    def release(self, row: LedgerRow) -> None:
+        """End the lease, unless another worker has claimed the part."""
+        ...
+
+    def observe(self, row: LedgerRow, state: State, status: str) -> None:
+        """Record the status of a started campaign; needs no lease, and never goes back."""
+        ...
+
+    def hold(self, row: LedgerRow, *, held: bool) -> None:
+        """Record that a campaign is paused on behalf of the run, or no longer."""
+        ...
+
+    def rows(self, states: Sequence[State] | None = None) -> list[LedgerRow]:
+        """Return the parts in some states, or all, in the order of the plan."""
+        ...
+
+    def row(self, number: int) -> LedgerRow:
+        """Return one part."""
+        ...
+
+    def wanted(self) -> Wanted:
+        """Return the wanted state of the run."""
+        ...
+
+    def want(self, wanted: Wanted) -> Wanted:
+        """Record the wanted state, unless the run is stopped; return what is wanted now."""
+        ...
+
+    def turn(self, name: str, seconds: float) -> bool:
+        """Return whether it is the caller's turn: one turn of a name in so many seconds."""
+        ...
+
+    def note(self, name: str) -> str:
+        """Return a note that all workers share, or an empty text."""
+        ...
+
+    def set_note(self, name: str, text: str) -> None:
+        """Set a note that all workers share."""
+        ...
+
+    def close(self) -> None:
+        """Close files and connections; the ledger stays where it is."""
+        ...
+
+
+def open_ledger(
+    store: str | os.PathLike[str], plan_id: str, *, allow_lossy_store: bool = False
+) -> Ledger:
+    """Open the ledger of a plan.
+
+    Args:
+        store: The path of an SQLite file, or a ``redis://`` URL.
+        plan_id: The plan.
+        allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
+
+    Raises:
+        ConfigurationError: It cannot be used, or may lose what it has confirmed.
+        ImportError: Redis is named and its extra is not installed.
+    """
+    if isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES):
+        # Loads redis-py, which a file does without.
+        from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
+
+        return RedisLedger(store, plan_id, allow_lossy_store=allow_lossy_store)
+    from kataven.bulk.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
+
+    return SQLiteLedger(store, plan_id)

@@ -1,0 +1,99 @@
+"""A relay between one worker and the Hub, which kills the worker right before or after the Hub acts.
+
+Knows of HTTP only the first line of a request.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import threading
+from contextlib import suppress
+from typing import Literal
+
+Fault = Literal["kill before", "kill after", "lose before", "lose after", "stop"]
+FAULTS: tuple[Fault, ...] = ("kill before", "kill after", "lose before", "lose after", "stop")
+
+
+class Faults:
+    """Which writes get a fault, over all relays: drawn from a seed, up to a number."""
+
+    def __init__(self, seed: int, most: int) -> None:
+        self._random = random.Random(seed)
+        self._left = most
+        self._lock = threading.Lock()
+        self.given: list[tuple[Fault, str]] = []
+
+    def draw(self, line: str) -> Fault | None:
+        if not line.startswith("POST "):
+            return None
+        with self._lock:
+            if not self._left or self._random.random() > 0.4:
+                return None
+            self._left -= 1
+            fault = self._random.choice(FAULTS)
+            self.given.append((fault, line))
+            return fault
+
+
+class Relay:
+    """A port of its own for one worker."""
+
+    def __init__(self, hub: str, faults: Faults) -> None:
+        host, _, port = hub.removeprefix("http://").partition(":")
+        self._hub = (host, int(port))
+        self._faults = faults
+        self.pid = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.close()
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                worker, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(worker,), daemon=True).start()
+
+    def _serve(self, worker: socket.socket) -> None:
+        with worker, suppress(OSError):
+            first = worker.recv(65536)
+            if not first:
+                return
+            fault = self._faults.draw(first.split(b"\r\n", 1)[0].decode())
+            if fault == "kill before":
+                self.signal(signal.SIGKILL)
+            if fault in {"kill before", "lose before"}:
+                return
+            if fault == "stop":
+                # The test lets it go on when its lease has ended.
+                self.signal(signal.SIGSTOP)
+            with socket.create_connection(self._hub) as hub:
+                hub.sendall(first)
+                up = threading.Thread(target=_pump, args=(worker, hub), daemon=True)
+                up.start()
+                response = hub.recv(65536)
+                if fault == "kill after":
+                    self.signal(signal.SIGKILL)
+                if fault in {"kill after", "lose after"}:
+                    worker.shutdown(socket.SHUT_RDWR)
+                    return
+                worker.sendall(response)
+                _pump(hub, worker)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
