@@ -29,11 +29,12 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(workers) if workers else nullcontext() as executor:
         plan = bulk.prepare(source, directory=directory, executor=executor, region="US")
     seconds = time.perf_counter() - start
-    peaks = [
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
-    print(json.dumps([seconds, peaks, plan.totals.rows, plan.totals.kept, plan.totals.parts]))
+    cpu = [each.ru_utime + each.ru_stime for each in used]
+    peaks = [each.ru_maxrss / 1024 for each in used]
+    print(json.dumps([seconds, cpu, peaks, plan.totals.rows, plan.totals.kept, plan.totals.parts]))
 """
 
 
@@ -68,7 +69,7 @@ def _row(index: int) -> str:
     return f"{number},{name},{company},customer since 2019 ref {index:07d}\r\n"
 
 
-def run(source: Path, workers: int) -> tuple[float, list[float], list[int]]:
+def run(source: Path, workers: int) -> tuple[float, list[float], list[float], list[int]]:
     """Prepare a list in a new process.
 
     Args:
@@ -76,7 +77,8 @@ def run(source: Path, workers: int) -> tuple[float, list[float], list[int]]:
         workers: The processes of the executor, 0 for none.
 
     Returns:
-        Seconds, the peak memory of the process and of its largest worker in MiB, and the totals.
+        Seconds, the CPU seconds of the process and of its workers, the peak memory of the process
+        and of its largest worker in MiB, and the totals.
     """
     with tempfile.TemporaryDirectory(dir=source.parent) as folder:
         program = Path(folder) / "case.py"
@@ -87,8 +89,8 @@ def run(source: Path, workers: int) -> tuple[float, list[float], list[int]]:
             stdout=subprocess.PIPE,
             text=True,
         )
-    seconds, peaks, *totals = json.loads(ran.stdout)
-    return seconds, peaks, totals
+    seconds, cpu, peaks, *totals = json.loads(ran.stdout)
+    return seconds, cpu, peaks, totals
 
 
 def main() -> None:
@@ -104,12 +106,14 @@ def main() -> None:
         print(f"{options.rows:,} rows, {source.stat().st_size:,} bytes")
         for _ in range(options.rounds):
             for workers in (0, 1, 2):
-                seconds, peaks, totals = run(source, workers)
+                seconds, cpu, peaks, totals = run(source, workers)
                 best[workers] = min(best.get(workers, seconds), seconds)
                 own, worker = peaks
                 print(
                     f"{workers} workers: {seconds:.1f} s, {options.rows / seconds:,.0f} rows/s, "
-                    f"{own:.0f} MiB, largest worker {worker:.0f} MiB; rows, kept, parts: {totals}",
+                    f"CPU {cpu[0]:.1f} s and {cpu[1]:.1f} s in workers, "
+                    f"{own:.0f} MiB, largest worker {worker:.0f} MiB; "
+                    f"rows, kept, parts: {totals}",
                     flush=True,
                 )
     print(f"two processes: {best[1] / best[2]:.2f} times the speed of one (goal {GOAL_RATIO})")
