@@ -40,7 +40,8 @@ PUBLIC_MODULES: Final = (
 _FOREIGN: Final = ("httpx", "kataven_hub", "pytest", "narwhals", "attrs")
 # Where the other names of annotations come from: Python, and the generated package.
 _PLACES: Final = (
-    *("collections.abc", "concurrent.futures", "typing", "datetime", "pathlib", "os", "io", "types", "asyncio"),
+    *("collections.abc", "concurrent.futures", "typing", "datetime", "pathlib", "os", "io"),
+    *("types", "asyncio"),
     *("kataven_hub.types", "kataven_hub.models", "kataven_hub.typed_dicts"),
 )
 # Type variables, and private aliases that the text of the docstring explains.
