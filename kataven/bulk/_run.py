@@ -16,7 +16,7 @@ from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk._settings import BulkSettings
 from kataven.bulk._worker import Worker
-from kataven.bulk.ledger import LEDGER_FILE, open_ledger
+from kataven.bulk.ledger.stores import LEDGER_FILE, open_ledger
 from kataven.client import KatavenClient
 from kataven.errors import BulkError
 
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
-    from kataven.campaigns.contact_words import LastError
     from kataven.contacts._retry import RetryList
-    from kataven.types import ContactStatus
+    from kataven.types import ContactStatus, LastError
 
 __all__ = ["BulkRun", "apply_part"]
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from kataven.campaigns.pages import PageQuery
     from kataven.clock import Clock
     from kataven.contacts._retry import RetryCollector, RetryList
-    from kataven.contacts.export import ExportFormat, ExportSummary, ExportWriter
+    from kataven.contacts.export import ExportSummary, ExportWriter
+    from kataven.types import ExportFormat
 
     Target: TypeAlias = str | os.PathLike[str] | IO[bytes] | IO[str]
     Targets: TypeAlias = Target | Sequence[Target]

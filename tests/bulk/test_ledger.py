@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from kataven.bulk.ledger import Ledger, LedgerRow, open_ledger
+from kataven.bulk.ledger import Ledger, LedgerRow
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.bulk.ledger.states import OPEN, STATES, check_step
+from kataven.bulk.ledger.stores import open_ledger
 from kataven.errors import BulkError, ConfigurationError
 from tests.support.measure import redis_server
 

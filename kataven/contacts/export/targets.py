@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kataven.contacts.export.failures import explained
-from kataven.contacts.export.formats import FORMATS, ExportFormat, load_pyarrow
+from kataven.contacts.export.formats import FORMATS, load_pyarrow
 
 if TYPE_CHECKING:
+    from kataven.types import ExportFormat
+
     AnyTarget: TypeAlias = str | os.PathLike[str] | IO[bytes] | IO[str]
 
 __all__ = ["Target", "is_text", "targets_of"]

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from kataven.contacts.export.columns import Columns
 from kataven.contacts.export.failures import explained
-from kataven.contacts.export.formats import TEXT_FORMATS, ExportFormat, write_parquet
+from kataven.contacts.export.formats import TEXT_FORMATS, write_parquet
 from kataven.contacts.export.spool import PageSpool, spool_path
 from kataven.contacts.export.summary import ExportSummary
 from kataven.contacts.export.targets import copy_mode, is_text, targets_of, unwritable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from kataven.contacts.export.columns import Contact
     from kataven.contacts.export.targets import AnyTarget
+    from kataven.types import ExportFormat
 
 __all__ = ["ExportWriter"]
 

@@ -1,0 +1,42 @@
+"""Which store a ledger is in: an SQLite file or Redis.
+
+Knows how a store is named. Loads redis-py only if a Redis is named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import os
+
+    from kataven.bulk.ledger import Ledger
+
+__all__ = ["LEDGER_FILE", "open_ledger"]
+
+LEDGER_FILE: Final = "ledger.sqlite"
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+
+
+def open_ledger(
+    store: str | os.PathLike[str], plan_id: str, *, allow_lossy_store: bool = False
+) -> Ledger:
+    """Open the ledger of a plan.
+
+    Args:
+        store: The path of an SQLite file, or a ``redis://`` URL.
+        plan_id: The plan.
+        allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
+
+    Raises:
+        ConfigurationError: It cannot be used, or may lose what it has confirmed.
+        ImportError: Redis is named and its extra is not installed.
+    """
+    if isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES):
+        # Loads redis-py, which a file does without.
+        from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
+
+        return RedisLedger(store, plan_id, allow_lossy_store=allow_lossy_store)
+    from kataven.bulk.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
+
+    return SQLiteLedger(store, plan_id)
