@@ -8,7 +8,7 @@ plain ``dict``. The fields of ``Contact`` are assumed: a type checker allows ``c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kataven_hub.typed_dicts import (
     CallLimits,
@@ -21,6 +21,8 @@ from kataven_hub.typed_dicts import (
     ContactPage,
     ContactStatus,
 )
+
+from kataven._words import ExportFormat, KnownLastError, LastError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,15 +44,6 @@ __all__ = [
     "as_dict",
     "parse_time",
 ]
-
-ExportFormat: TypeAlias = Literal["csv", "jsonl", "parquet"]
-"""The format of an exported table."""
-
-KnownLastError: TypeAlias = Literal["no_answer", "voicemail", "busy", "failed"]
-"""The reasons for which a call fails, as far as they are known (assumed)."""
-
-LastError: TypeAlias = KnownLastError | str
-"""Why the last call of a contact failed; any word is accepted, and editors complete known ones."""
 
 
 def as_dict(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
 
 from kataven import _validate
+from kataven._words import KnownLastError
 from kataven.campaigns.progress import CONTACT_STATUSES
 from kataven.errors import ContactsWarning
-from kataven.types import KnownLastError
 
 LAST_ERRORS: Final[tuple[str, ...]] = get_args(KnownLastError)
 _SEPARATORS: Final = re.compile(r"[\W_]+")

@@ -10,10 +10,10 @@ import json
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
+from kataven._words import ExportFormat
 from kataven.contacts._csv import LINE_END, cell_text
 from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.export.columns import nanoseconds
-from kataven.types import ExportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
