@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kataven._flow.ratelimit import is_redis
+
 if TYPE_CHECKING:
     import os
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["LEDGER_FILE", "open_ledger"]
 
 LEDGER_FILE: Final = "ledger.sqlite"
-_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
 def open_ledger(
@@ -31,8 +32,15 @@ def open_ledger(
     Raises:
         ConfigurationError: It cannot be used, or may lose what it has confirmed.
         ImportError: Redis is named and its extra is not installed.
+        ValueError: It is another URL, or names a store in memory.
     """
-    if isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES):
+    if store in {"", "memory", ":memory:"}:
+        # As a path, this would be a file in whatever folder the process is in.
+        raise ValueError(
+            f"the ledger's store must be a path or a redis:// URL, not {store!r}: a ledger in "
+            "memory would be lost with the process, and people would be called twice"
+        )
+    if isinstance(store, str) and is_redis(store):
         # Loads redis-py, which a file does without.
         from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
 
