@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kataven.bulk._prepare import prepare
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk._run import BulkRun, apply_part
+    from kataven.bulk._status import status
     from kataven.bulk._work import PrepareProgress
     from kataven.errors import BulkError
 
@@ -29,6 +30,7 @@ __all__ = [
     "Totals",
     "apply_part",
     "prepare",
+    "status",
 ]
 
 _MODULES: Final = {
@@ -42,6 +44,7 @@ _MODULES: Final = {
     "Totals": "kataven.bulk._plan",
     "apply_part": "kataven.bulk._run",
     "prepare": "kataven.bulk._prepare",
+    "status": "kataven.bulk._status",
 }
 
 

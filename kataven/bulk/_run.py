@@ -6,8 +6,8 @@ Knows the public methods and which ledger they use. What is done is in ``_worker
 from __future__ import annotations
 
 import inspect
-import os
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
@@ -15,12 +15,13 @@ from kataven.bulk._launch import Launcher
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk._settings import BulkSettings
+from kataven.bulk._status import ledger_of, not_launched, read_launched
 from kataven.bulk._worker import Worker
-from kataven.bulk.ledger import LEDGER_FILE, open_ledger
 from kataven.client import KatavenClient
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
@@ -98,9 +99,6 @@ class BulkRun:
                 "plan must be a BulkPlan, such as BulkPlan.open(directory), not "
                 f"{type(given).__name__}"
             )
-        given = store
-        if not (given is None or isinstance(given, str | os.PathLike)):
-            raise TypeError(f"store must be a path or a URL, not {type(given).__name__}")
         _validate.function("on_progress", on_progress, "a kataven.bulk.BulkProgress")
         if inspect.iscoroutinefunction(on_progress):
             raise TypeError("on_progress must be a plain function")
@@ -120,8 +118,57 @@ class BulkRun:
         self._meter = BulkMeter(plan)
         self._lock = threading.Lock()
         self._last: tuple[PartStatus, ...] | None = None
-        where = plan.directory / LEDGER_FILE if store is None else store
-        self._ledger: Ledger = open_ledger(where, plan.id, allow_lossy_store=allow_lossy_store)
+        # Whether the settings are those that a launch has fixed, so that this one fixes none.
+        self._opened = False
+        self._ledger: Ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
+
+    @classmethod
+    def open(
+        cls,
+        plan: BulkPlan,
+        client: KatavenClient,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        lease_seconds: float = _DEFAULT_LEASE,
+        poll_seconds: float = _DEFAULT_POLL,
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        allow_lossy_store: bool = False,
+    ) -> Self:
+        """Open a run that was launched before, with the settings that the ledger has fixed.
+
+        Args:
+            plan: The plan.
+            client: As for the constructor, and so are all that follow.
+            store: The ledger of the launch.
+            lease_seconds: How long a part belongs to a worker that shows no sign of life.
+            poll_seconds: How often the Hub is asked, by all processes together.
+            on_progress: Called with a ``BulkProgress`` when something has changed.
+            allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
+
+        Returns:
+            The run.
+
+        Raises:
+            BulkError: The ledger does not exist, or nothing was launched with it.
+            ConfigurationError: The ledger cannot be used.
+            TypeError: An argument has the wrong type, or the client is not a blocking one.
+            ValueError: An argument has a wrong value.
+        """
+        fixed, _ = read_launched(plan, store, allow_lossy_store=allow_lossy_store)
+        if fixed is None:
+            raise not_launched()
+        run = cls(
+            plan,
+            client,
+            **asdict(fixed),
+            store=store,
+            lease_seconds=lease_seconds,
+            poll_seconds=poll_seconds,
+            on_progress=on_progress,
+            allow_lossy_store=allow_lossy_store,
+        )
+        run._opened = True
+        return run
 
     def __enter__(self) -> Self:
         return self
@@ -225,7 +272,10 @@ class BulkRun:
         return self._report().parts[numbers[wished]]
 
     def status(self) -> BulkProgress:
-        """Return what the ledger has; nothing is requested of the Hub."""
+        """Return what the ledger has; nothing is requested of the Hub.
+
+        ``kataven.bulk.status`` does the same without a client.
+        """
         self._begin()
         now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
         return self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
@@ -302,6 +352,9 @@ class BulkRun:
 
     def _begin(self) -> None:
         """Fix the settings, or compare them with those that are fixed."""
+        if self._opened:
+            self._settings.compare(self._ledger.settings())
+            return
         parts = [part.sha256 for part in self._plan.parts]
         self._settings.compare(self._ledger.fix(parts, self._settings.text()))
 

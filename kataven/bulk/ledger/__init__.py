@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from typing import TypeGuard
 
     from kataven.bulk.ledger.states import State, Wanted
 
-__all__ = ["LEDGER_FILE", "Ledger", "LedgerRow", "open_ledger"]
+__all__ = ["LEDGER_FILE", "Ledger", "LedgerRow", "is_url", "open_ledger"]
 
 LEDGER_FILE: Final = "ledger.sqlite"
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
@@ -55,6 +56,10 @@ class Ledger(Protocol):
         Raises:
             BulkError: The ledger belongs to other parts.
         """
+        ...
+
+    def settings(self) -> str:
+        """Return the settings that are fixed, or an empty text."""
         ...
 
     def claim(
@@ -147,6 +152,11 @@ class Ledger(Protocol):
         ...
 
 
+def is_url(store: str | os.PathLike[str]) -> TypeGuard[str]:
+    """Tell the URL of a Redis from the path of a file."""
+    return isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES)
+
+
 def open_ledger(
     store: str | os.PathLike[str], plan_id: str, *, allow_lossy_store: bool = False
 ) -> Ledger:
@@ -161,7 +171,7 @@ def open_ledger(
         ConfigurationError: It cannot be used, or may lose what it has confirmed.
         ImportError: Redis is named and its extra is not installed.
     """
-    if isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES):
+    if is_url(store):
         # Loads redis-py, which a file does without.
         from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
 
