@@ -49,8 +49,13 @@ def pause(session: Session, directory: str, **working: Unpack[Working]) -> Exit:
         session,
         run,
         last,
-        f"The run is paused, and so {'is' if paused == 1 else 'are'} {_campaigns(paused)}"
-        + (f"; {_campaigns(running)} may still run." if running else "."),
+        f"The run is paused: nothing is started, and {_campaigns(paused)} "
+        f"{'is' if paused == 1 else 'are'} paused"
+        + (
+            f"; {_campaigns(running)} did not take it and may have ended, which a watch shows."
+            if running
+            else "."
+        ),
         "Resume:",
         run.command("resume {}"),
     )
@@ -91,7 +96,7 @@ def resume(
                 {
                     "  agent_id": settings.agent_id,
                     "  phone_number_id": settings.phone_number_id,
-                    "  not started": f"{left:,} parts, which launches that wait go on with",
+                    **({"  not started": _waiting(left)} if left else {}),
                     "  account's limits": shown_limits(account),
                     "  concurrency left": shown_left(campaign, account),
                     "  account": _account(credentials),
@@ -170,6 +175,11 @@ def _started(progress: BulkProgress) -> tuple[int, int]:
     started = [part for part in progress.parts if part.state == "started"]
     paused = sum(part.status == "paused" for part in started)
     return len(started) - paused, paused
+
+
+def _waiting(count: int) -> str:
+    parts = "1 part, which is" if count == 1 else f"{count:,} parts, which are"
+    return f"{parts} started by launches that wait"
 
 
 def _campaigns(count: int) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, Unpack
 
 import click
 
 from kataven.cli.bulk.act import SHOWN, code_of, print_run
 from kataven.cli.bulk.options import DIRECTORY, Store, open_run, store_options
-from kataven.cli.bulk.view import counted, notable, part_state
+from kataven.cli.bulk.view import NARROW, counted, notable, part_state
 from kataven.cli.campaigns.plan import shown_settings
-from kataven.cli.output import fields, note, offer, printable, say, table
+from kataven.cli.output import fields, note, offer, printable, say, table, takes_drawing
 from kataven.cli.render import percent
 from kataven.cli.session import Session, command
 
@@ -70,13 +72,23 @@ def _show(run: Run, *, everything: bool) -> None:
         return
     shown = parts if everything else parts[:SHOWN]
     say()
-    table(
-        ("part", "contacts", "state", "campaign", "detail"),
-        [
-            (number, part.rows, part_state(part), part.campaign_id, printable(part.detail))
-            for number, part in shown
-        ],
-    )
+    if takes_drawing(sys.stdout) and get_terminal_size().columns < NARROW:
+        # A table would leave the id of a campaign no room.
+        for number, part in shown:
+            detail = printable(part.detail)
+            say(" ".join(filter(None, (f"{number:,}", part_state(part), part.campaign_id, detail))))
+    else:
+        detailed = any(part.detail for _, part in shown)
+        table(
+            ("part", "contacts", "state", "campaign", *(("detail",) if detailed else ())),
+            [
+                (
+                    *(number, part.rows, part_state(part), part.campaign_id),
+                    *((part.detail,) if detailed else ()),
+                )
+                for number, part in shown
+            ],
+        )
     if len(shown) < len(parts):
         note(f"The first {SHOWN} of {len(parts):,} are shown; --all lists all parts.")
 

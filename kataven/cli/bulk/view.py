@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from kataven.bulk import BulkProgress, PartStatus
     from kataven.cli.session import Session
 
-__all__ = ["as_json", "counted", "notable", "part_state", "shown"]
+__all__ = ["NARROW", "as_json", "counted", "notable", "part_state", "shown"]
 
 Show: TypeAlias = "Callable[[BulkProgress], None]"
+
+NARROW: Final = 60
+"""Below this width there is no room for all columns."""
 
 STYLES: Final = {
     "planned": "dim",
@@ -44,8 +47,6 @@ STYLES: Final = {
 _ORDER: Final = ("unknown", "failed", "starting", "sending", "started", "created")
 # The least number of seconds between two plain lines.
 _PLAIN_SECONDS: Final = 10.0
-# Without the column of contacts below this width.
-_NARROW: Final = 60
 
 
 def notable(progress: BulkProgress) -> list[tuple[int, PartStatus]]:
@@ -202,17 +203,19 @@ class _Picture:
         width = options.max_width
         head = [_bar(progress), *_counts(progress, width)]
         elapsed = f"{span(time.monotonic() - self._begun)} elapsed"
-        facts = [Text(fact) for fact in (*_facts(progress), elapsed)]
-        head += side_by_side(facts, width)
+        foot = list(side_by_side([Text(fact) for fact in (*_facts(progress), elapsed)], width))
         yield from head
         # The display must not be higher than the screen, or the terminal scrolls at each refresh.
-        left = options.size.height - len(head) - 1
+        left = options.size.height - len(head) - len(foot) - 1
         parts = notable(progress)
         fit = len(parts) if len(parts) + 1 <= left else max(0, left - 2)
         if fit:
             yield _table(parts[:fit], width)
         if len(parts) > fit:
             yield Text(f"and {len(parts) - fit:,} more parts", style="dim", no_wrap=True)
+        # Last, because it is short: a terminal shows a Ctrl-C there as ^C, which must not need a
+        # line of its own.
+        yield from foot
 
 
 def _bar(progress: BulkProgress) -> RenderableType:
@@ -254,12 +257,12 @@ def _table(parts: list[tuple[int, PartStatus]], width: int) -> RenderableType:
 
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("part", justify="right", no_wrap=True)
-    if width >= _NARROW:
+    if width >= NARROW:
         table.add_column("contacts", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("campaign", no_wrap=True, overflow="ellipsis", ratio=1)
     for number, part in parts:
-        contacts = [f"{part.rows:,}"] if width >= _NARROW else []
+        contacts = [f"{part.rows:,}"] if width >= NARROW else []
         # Of a part without a campaign, why that is so is more useful.
         where = part.campaign_id or part.detail
         if part.campaign_id and part.detail:
