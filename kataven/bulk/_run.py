@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from kataven.bulk._progress import BulkProgress, PartStatus
+    from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
     from kataven.campaigns.contact_words import LastError
@@ -293,6 +294,65 @@ class BulkRun:
         if not ids:
             raise BulkError("no campaign of the run was started, so there is nothing to retry")
         return self._client.campaigns.retry_list(ids, status=status, last_error=last_error)
+
+    def results(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> BulkResults:
+        """Write the contacts of all campaigns to one table, with the source row of each.
+
+        The columns are those of ``export_contacts``, and after the fields of the contact
+        ``campaign_id``, ``file`` and ``row``. The pages that were read are kept in a folder next
+        to the table until it is complete, so that a call that was interrupted continues after the
+        last one when it is made again. Several processes may make it for one path at once: each
+        reads other parts, one writes the table, and all return the same. A campaign that has not
+        finished is written as it is now.
+
+        Args:
+            path: Where to write; an ending of ``.csv``, ``.jsonl`` or ``.parquet`` (extra
+                ``parquet``) is the format.
+            on_progress: Called with a ``ResultsProgress`` before the first request and after each
+                page. Its ``left`` is what the request limits make the reading cost.
+
+        Returns:
+            What was written: ``rows``, ``path``, ``counts`` by status, and what does not fit
+            together.
+
+        Raises:
+            BulkError: No campaign was started, the Hub has none of them, or the plan is damaged.
+            KatavenError: Reading failed. Call again to continue.
+            OSError: The table cannot be written, or the disk is full. The error says what is kept.
+            ValueError: The ending is unknown, or the path is a pipe or a device.
+        """
+        _validate.progress_function(on_progress, "a kataven.bulk.ResultsProgress", awaited=False)
+        self._begin()
+        # So that the campaigns that have finished meanwhile are known.
+        self._worker().poll()
+        return self._reader(path, on_progress).write()
+
+    def results_cost(self, path: str | os.PathLike[str]) -> ResultsCost:
+        """Return what ``results`` would cost; nothing is requested of the Hub.
+
+        Args:
+            path: As for ``results``. Pages that an interrupted call has read are not read again.
+
+        Returns:
+            The requests and the seconds that they take at least; its ``str`` is for people.
+        """
+        self._begin()
+        return self._reader(path).left
+
+    def _reader(
+        self,
+        path: str | os.PathLike[str],
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> Results:
+        # Few runs read results.
+        from kataven.bulk._results import Results  # noqa: PLC0415
+
+        return Results(self._plan, self._ledger.rows(), self._client, path, self._poll, on_progress)
 
     def _want(self, wanted: Literal["running", "paused", "stopped"]) -> None:
         self._begin()
