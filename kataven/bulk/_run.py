@@ -8,9 +8,12 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
+from kataven.bulk._follow import Follower, contacts_done, seconds_by_limits
 from kataven.bulk._launch import Launcher
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
@@ -21,13 +24,13 @@ from kataven.client import KatavenClient
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
-    from kataven.bulk.ledger import Ledger
+    from kataven.bulk.ledger import Ledger, LedgerRow
     from kataven.bulk.ledger.states import Wanted
     from kataven.campaigns.contact_words import LastError
     from kataven.contacts._retry import RetryList
@@ -61,7 +64,8 @@ class BulkRun:
         lease_seconds: How long a part belongs to a worker that shows no sign of life.
         poll_seconds: How often the Hub is asked for the list of campaigns, by all processes
             together.
-        on_progress: Called with a ``BulkProgress`` when something has changed.
+        on_progress: Called with a ``BulkProgress`` when something has changed. With it, ``watch``
+            and ``apply`` also follow the event streams of up to 8 campaigns, over all workers.
         allow_lossy_store: Whether a Redis may be used that does not write to disk before it
             confirms. After a crash of such a Redis people may be called twice.
 
@@ -120,7 +124,8 @@ class BulkRun:
         self._on_progress = on_progress
         self._meter = BulkMeter(plan)
         self._lock = threading.Lock()
-        self._last: tuple[PartStatus, ...] | None = None
+        self._last: tuple[tuple[PartStatus, ...], int] | None = None
+        self._follower: Follower | None = None
         where = plan.directory / LEDGER_FILE if store is None else store
         self._ledger: Ledger = open_ledger(where, plan.id, allow_lossy_store=allow_lossy_store)
 
@@ -180,7 +185,8 @@ class BulkRun:
             The last progress.
         """
         self._begin()
-        self._worker().watch()
+        with self._following():
+            self._worker().watch()
         return self._report()
 
     def apply(self, *, resend_unknown: bool = False) -> BulkProgress:
@@ -201,7 +207,8 @@ class BulkRun:
             KatavenError: The Hub refused a request. Call again to continue.
         """
         self._begin()
-        self._worker().apply(resend_unknown=resend_unknown)
+        with self._following():
+            self._worker().apply(resend_unknown=resend_unknown)
         return self._report()
 
     def apply_part(self, part: Part | str) -> PartStatus:
@@ -228,8 +235,7 @@ class BulkRun:
     def status(self) -> BulkProgress:
         """Return what the ledger has; nothing is requested of the Hub."""
         self._begin()
-        now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
-        return self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
+        return self._progress(self._ledger.rows())
 
     def pause(self) -> BulkProgress:
         """Pause the run: no campaign is started from now on, and those that run are paused.
@@ -379,17 +385,43 @@ class BulkRun:
             self._changed,
         )
 
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Follow event streams meanwhile, if somebody looks at the progress."""
+        if self._on_progress is None:
+            yield
+            return
+        limits = self._client._settings.rate_limits  # noqa: SLF001 - one library
+        concurrent = None if limits is None else limits.concurrent
+        with Follower(self._client, self._ledger, concurrent) as follower:
+            self._follower = follower
+            try:
+                yield
+            finally:
+                self._follower = None
+
     def _changed(self) -> None:
         if self._on_progress is not None:
             self._report()
 
+    def _progress(self, rows: Sequence[LedgerRow]) -> BulkProgress:
+        now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
+        wanted = self._ledger.wanted()
+        progress = self._meter.take(rows, wanted, now, contacts_done(self._ledger))
+        left = progress.contacts - progress.contacts_done
+        return replace(progress, quota_eta_seconds=seconds_by_limits(self._ledger, left))
+
     def _report(self) -> BulkProgress:
-        """Return the progress, and pass it on if a part has changed."""
+        """Return the progress, and pass it on if it has changed."""
+        rows = self._ledger.rows()
+        follower = self._follower
+        if follower is not None:
+            follower.update(rows)
         with self._lock:
-            now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
-            progress = self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
-            changed = progress.parts != self._last
-            self._last = progress.parts
+            progress = self._progress(rows)
+            seen = (progress.parts, progress.contacts_done)
+            changed = seen != self._last
+            self._last = seen
         if changed and self._on_progress is not None:
             self._on_progress(progress)
         return progress
