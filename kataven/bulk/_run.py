@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import inspect
 import threading
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
+from kataven.bulk._follow import Follower, contacts_done, seconds_by_limits
 from kataven.bulk._launch import Launcher
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
@@ -22,12 +24,13 @@ from kataven.errors import BulkError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
     from kataven.bulk._progress import BulkProgress, PartStatus
-    from kataven.bulk.ledger import Ledger
+    from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
+    from kataven.bulk.ledger import Ledger, LedgerRow
     from kataven.bulk.ledger.states import Wanted
     from kataven.campaigns.contact_words import LastError
     from kataven.contacts._retry import RetryList
@@ -61,7 +64,8 @@ class BulkRun:
         lease_seconds: How long a part belongs to a worker that shows no sign of life.
         poll_seconds: How often the Hub is asked for the list of campaigns, by all processes
             together.
-        on_progress: Called with a ``BulkProgress`` when something has changed.
+        on_progress: Called with a ``BulkProgress`` when something has changed. With it, ``watch``
+            and ``apply`` also follow the event streams of up to 8 campaigns, over all workers.
         allow_lossy_store: Whether a Redis may be used that does not write to disk before it
             confirms. After a crash of such a Redis people may be called twice.
 
@@ -117,7 +121,8 @@ class BulkRun:
         self._on_progress = on_progress
         self._meter = BulkMeter(plan)
         self._lock = threading.Lock()
-        self._last: tuple[PartStatus, ...] | None = None
+        self._last: tuple[tuple[PartStatus, ...], int] | None = None
+        self._follower: Follower | None = None
         # Whether the settings are those that a launch has fixed, so that this one fixes none.
         self._opened = False
         self._ledger: Ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
@@ -226,7 +231,8 @@ class BulkRun:
             The last progress.
         """
         self._begin()
-        self._worker().watch()
+        with self._following():
+            self._worker().watch()
         return self._report()
 
     def apply(self, *, resend_unknown: bool = False) -> BulkProgress:
@@ -247,7 +253,8 @@ class BulkRun:
             KatavenError: The Hub refused a request. Call again to continue.
         """
         self._begin()
-        self._worker().apply(resend_unknown=resend_unknown)
+        with self._following():
+            self._worker().apply(resend_unknown=resend_unknown)
         return self._report()
 
     def apply_part(self, part: Part | str) -> PartStatus:
@@ -277,8 +284,7 @@ class BulkRun:
         ``kataven.bulk.status`` does the same without a client.
         """
         self._begin()
-        now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
-        return self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
+        return self._progress(self._ledger.rows())
 
     def pause(self) -> BulkProgress:
         """Pause the run: no campaign is started from now on, and those that run are paused.
@@ -344,6 +350,65 @@ class BulkRun:
             raise BulkError("no campaign of the run was started, so there is nothing to retry")
         return self._client.campaigns.retry_list(ids, status=status, last_error=last_error)
 
+    def results(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> BulkResults:
+        """Write the contacts of all campaigns to one table, with the source row of each.
+
+        The columns are those of ``export_contacts``, and after the fields of the contact
+        ``campaign_id``, ``file`` and ``row``. The pages that were read are kept in a folder next
+        to the table until it is complete, so that a call that was interrupted continues after the
+        last one when it is made again. Several processes may make it for one path at once: each
+        reads other parts, one writes the table, and all return the same. A campaign that has not
+        finished is written as it is now.
+
+        Args:
+            path: Where to write; an ending of ``.csv``, ``.jsonl`` or ``.parquet`` (extra
+                ``parquet``) is the format.
+            on_progress: Called with a ``ResultsProgress`` before the first request and after each
+                page. Its ``left`` is what the request limits make the reading cost.
+
+        Returns:
+            What was written: ``rows``, ``path``, ``counts`` by status, and what does not fit
+            together.
+
+        Raises:
+            BulkError: No campaign was started, the Hub has none of them, or the plan is damaged.
+            KatavenError: Reading failed. Call again to continue.
+            OSError: The table cannot be written, or the disk is full. The error says what is kept.
+            ValueError: The ending is unknown, or the path is a pipe or a device.
+        """
+        _validate.progress_function(on_progress, "a kataven.bulk.ResultsProgress", awaited=False)
+        self._begin()
+        # So that the campaigns that have finished meanwhile are known.
+        self._worker().poll()
+        return self._reader(path, on_progress).write()
+
+    def results_cost(self, path: str | os.PathLike[str]) -> ResultsCost:
+        """Return what ``results`` would cost; nothing is requested of the Hub.
+
+        Args:
+            path: As for ``results``. Pages that an interrupted call has read are not read again.
+
+        Returns:
+            The requests and the seconds that they take at least; its ``str`` is for people.
+        """
+        self._begin()
+        return self._reader(path).left
+
+    def _reader(
+        self,
+        path: str | os.PathLike[str],
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> Results:
+        # Few runs read results.
+        from kataven.bulk._results import Results  # noqa: PLC0415
+
+        return Results(self._plan, self._ledger.rows(), self._client, path, self._poll, on_progress)
+
     def _want(self, wanted: Literal["running", "paused", "stopped"]) -> None:
         self._begin()
         now: Wanted = self._ledger.want(wanted)
@@ -372,17 +437,43 @@ class BulkRun:
             self._changed,
         )
 
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Follow event streams meanwhile, if somebody looks at the progress."""
+        if self._on_progress is None:
+            yield
+            return
+        limits = self._client._settings.rate_limits  # noqa: SLF001 - one library
+        concurrent = None if limits is None else limits.concurrent
+        with Follower(self._client, self._ledger, concurrent) as follower:
+            self._follower = follower
+            try:
+                yield
+            finally:
+                self._follower = None
+
     def _changed(self) -> None:
         if self._on_progress is not None:
             self._report()
 
+    def _progress(self, rows: Sequence[LedgerRow]) -> BulkProgress:
+        now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
+        wanted = self._ledger.wanted()
+        progress = self._meter.take(rows, wanted, now, contacts_done(self._ledger))
+        left = progress.contacts - progress.contacts_done
+        return replace(progress, quota_eta_seconds=seconds_by_limits(self._ledger, left))
+
     def _report(self) -> BulkProgress:
-        """Return the progress, and pass it on if a part has changed."""
+        """Return the progress, and pass it on if it has changed."""
+        rows = self._ledger.rows()
+        follower = self._follower
+        if follower is not None:
+            follower.update(rows)
         with self._lock:
-            now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
-            progress = self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
-            changed = progress.parts != self._last
-            self._last = progress.parts
+            progress = self._progress(rows)
+            seen = (progress.parts, progress.contacts_done)
+            changed = seen != self._last
+            self._last = seen
         if changed and self._on_progress is not None:
             self._on_progress(progress)
         return progress
