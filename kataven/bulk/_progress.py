@@ -11,6 +11,7 @@ from kataven.bulk.ledger.states import STATES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kataven.bulk._opening import GroupHours, PlanHours
     from kataven.bulk._plan import BulkPlan
     from kataven.bulk.ledger import LedgerRow
     from kataven.bulk.ledger.states import Wanted
@@ -33,6 +34,7 @@ class PartStatus:
         campaign_id: Its campaign, or None.
         status: The status that the Hub last showed, or an empty text.
         detail: Why it is unknown, or what went wrong; for people.
+        group: Its time-zone group, one of ``BulkProgress.groups``; None without windows.
     """
 
     sha256: str
@@ -41,6 +43,7 @@ class PartStatus:
     campaign_id: str | None
     status: str
     detail: str
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class BulkProgress:
         contacts_per_minute: How fast ``contacts_done`` grows, measured over the last hour in this
             process; None until there is enough to measure.
         eta_seconds: Seconds until all contacts are done at that rate, or None.
+        groups: The time-zone groups of a plan with ``windows=``, and whether each may call now.
     """
 
     wanted: Wanted
@@ -65,6 +69,15 @@ class BulkProgress:
     contacts_done: int
     contacts_per_minute: float | None = None
     eta_seconds: float | None = None
+    groups: tuple[GroupHours, ...] = ()
+
+    @property
+    def needs_watch(self) -> bool:
+        """Whether campaigns were started that have local hours.
+
+        A process has to pause and resume them, with ``watch`` or ``apply``: nothing else does.
+        """
+        return bool(self.groups) and any(part.state == "started" for part in self.parts)
 
     @property
     def unknown(self) -> tuple[PartStatus, ...]:
@@ -73,21 +86,35 @@ class BulkProgress:
 
     @property
     def finished(self) -> bool:
-        """Whether each part is finished, failed or unknown."""
-        return all(part.state in {"finished", "failed", "unknown"} for part in self.parts)
+        """Whether each part is finished, failed or unknown, or never may call."""
+        never = {group.group for group in self.groups if group.never}
+        return all(
+            part.state in {"finished", "failed", "unknown"}
+            or (part.group in never and part.state != "started")
+            for part in self.parts
+        )
 
 
 class BulkMeter:
     """Turns rows of the ledger into progress, and remembers what the rate needs."""
 
-    def __init__(self, plan: BulkPlan) -> None:
+    def __init__(self, plan: BulkPlan, hours: PlanHours) -> None:
         self._plan = plan
+        self._hours = hours
         self._seen: deque[tuple[float, int]] = deque()
 
     def take(self, rows: Sequence[LedgerRow], wanted: Wanted, now: float) -> BulkProgress:
         """Return the progress that the rows show at a moment, in seconds."""
         parts = tuple(
-            PartStatus(part.sha256, part.rows, row.state, row.campaign, row.status, row.detail)
+            PartStatus(
+                part.sha256,
+                part.rows,
+                row.state,
+                row.campaign,
+                row.status,
+                row.detail,
+                part.group,
+            )
             for part, row in zip(self._plan.parts, rows, strict=True)
         )
         counted = Counter(part.state for part in parts)
@@ -102,6 +129,7 @@ class BulkMeter:
             contacts_done=done,
             contacts_per_minute=rate,
             eta_seconds=None if rate is None else (total - done) / rate * 60,
+            groups=self._hours.groups(),
         )
 
     def _rate(self, done: int, now: float) -> float | None:
