@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from kataven.bulk._opening import GroupHours
     from kataven.bulk._plan import BulkPlan, Part, Totals
     from kataven.bulk._prepare import prepare
     from kataven.bulk._progress import BulkProgress, PartStatus
@@ -26,6 +27,7 @@ __all__ = [
     "BulkProgress",
     "BulkResults",
     "BulkRun",
+    "GroupHours",
     "Part",
     "PartStatus",
     "PrepareProgress",
@@ -43,6 +45,7 @@ _MODULES: Final = {
     "BulkProgress": "kataven.bulk._progress",
     "BulkResults": "kataven.bulk._results",
     "BulkRun": "kataven.bulk._run",
+    "GroupHours": "kataven.bulk._opening",
     "Part": "kataven.bulk._plan",
     "PartStatus": "kataven.bulk._progress",
     "PrepareProgress": "kataven.bulk._work",

@@ -6,37 +6,45 @@ Knows the public methods and which ledger they use. What is done is in ``_worker
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
-from kataven.bulk._follow import Follower, contacts_done, seconds_by_limits
+from kataven.bulk._follow import Follower
 from kataven.bulk._launch import Launcher
+from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk._settings import BulkSettings
-from kataven.bulk._status import ledger_of, not_launched, read_launched
+from kataven.bulk._status import ledger_of, not_launched, progress_in, read_launched
 from kataven.bulk._worker import Worker
 from kataven.client import KatavenClient
+from kataven.clock import time_of_day
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
+    from kataven.bulk._launch import Campaigns
+    from kataven.bulk._opening import GroupHours
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
-    from kataven.bulk.ledger import Ledger, LedgerRow
+    from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
     from kataven.campaigns.contact_words import LastError
+    from kataven.clock import Clock
     from kataven.contacts._retry import RetryList
     from kataven.types import ContactStatus
 
 __all__ = ["BulkRun", "apply_part"]
+
+logger = logging.getLogger("kataven")
 
 _DEFAULT_LEASE: Final = 120.0
 _DEFAULT_POLL: Final = 2.0
@@ -71,6 +79,7 @@ class BulkRun:
 
     Raises:
         ConfigurationError: The ledger cannot be used.
+        BulkError: The plan has local hours, and this machine does not know a time zone.
         TypeError: An argument has the wrong type, or the client is not a blocking one.
         ValueError: An argument has a wrong value.
     """
@@ -116,12 +125,14 @@ class BulkRun:
         )
         self._plan = plan
         self._client = client
+        self._clock: Clock = client._driver.clock  # noqa: SLF001 - the client's clock
         self._lease = _validate.seconds("lease_seconds", lease_seconds)
         self._poll = _validate.seconds("poll_seconds", poll_seconds)
         self._on_progress = on_progress
-        self._meter = BulkMeter(plan)
+        self._hours = PlanHours(plan, lambda: time_of_day(self._clock))
+        self._meter = BulkMeter(plan, self._hours)
         self._lock = threading.Lock()
-        self._last: tuple[tuple[PartStatus, ...], int] | None = None
+        self._last: tuple[tuple[PartStatus, ...], tuple[GroupHours, ...], int] | None = None
         self._follower: Follower | None = None
         # Whether the settings are those that a launch has fixed, so that this one fixes none.
         self._opened = False
@@ -194,7 +205,10 @@ class BulkRun:
         """Create and start the campaigns that are missing, as the account's limits allow.
 
         Returns when each part is started or unknown, or when the run is paused or stopped
-        meanwhile. Where the account's concurrency is used up, it waits for a campaign to end.
+        meanwhile. Where the account's concurrency is used up, it waits for a campaign to end. Parts
+        of a plan with ``windows=`` wait for their local hours, which may take days; parts that
+        never may call stay ``planned``. Afterwards nothing pauses the campaigns at the end of their
+        hours: a process has to run ``watch`` or ``apply``, as a warning in the log says.
 
         Args:
             resend_unknown: Whether to send parts once more that were perhaps sent, and whose
@@ -218,14 +232,21 @@ class BulkRun:
                 if wanted == "stopped"
                 else "the run is paused: call resume(), which continues with it"
             )
-        worker = self._worker()
-        worker.launch(resend_unknown=resend_unknown)
-        return self._report()
+        self._worker().launch(resend_unknown=resend_unknown)
+        progress = self._report()
+        if progress.needs_watch:
+            logger.warning(
+                "the campaigns have local hours, and nothing pauses or resumes them from now on: "
+                "run watch() or apply()"
+            )
+        return progress
 
     def watch(self) -> BulkProgress:
         """Follow the campaigns until each part is finished, failed or unknown.
 
-        It starts nothing. If the run is stopped, it ends when the started campaigns have.
+        It starts nothing. If the run is stopped, it ends when the started campaigns have. Campaigns
+        of a plan with ``windows=`` are paused 60 seconds before their local hours end, and resumed
+        when these begin again, except those that a person has paused.
 
         Returns:
             The last progress.
@@ -239,7 +260,7 @@ class BulkRun:
         """Launch and watch: do what is missing until nothing is.
 
         May be called by any number of processes, on any machine, at any time, and again after a
-        crash. While the run is paused, it waits.
+        crash. While the run is paused, it waits. It keeps local hours as ``watch`` does.
 
         Args:
             resend_unknown: As for ``launch``.
@@ -260,11 +281,15 @@ class BulkRun:
     def apply_part(self, part: Part | str) -> PartStatus:
         """Create and start one part, unless that has happened: the task of an engine.
 
+        It waits for the local hours of the part, if the plan was made with ``windows=``. Afterwards
+        a process has to run ``watch`` or ``apply``, as after ``launch``.
+
         Args:
             part: One of the plan's ``parts``, or its ``sha256``.
 
         Returns:
-            The part. In a run that is paused or stopped, it may still be ``planned``.
+            The part. In a run that is paused or stopped, or if the part never may call, it may
+            still be ``planned``.
 
         Raises:
             KatavenError: As for ``launch``.
@@ -284,7 +309,7 @@ class BulkRun:
         ``kataven.bulk.status`` does the same without a client.
         """
         self._begin()
-        return self._progress(self._ledger.rows())
+        return progress_in(self._ledger, self._meter, self._clock.now())
 
     def pause(self) -> BulkProgress:
         """Pause the run: no campaign is started from now on, and those that run are paused.
@@ -302,8 +327,8 @@ class BulkRun:
     def resume(self) -> BulkProgress:
         """Resume a paused run and its campaigns, as the account's limits allow.
 
-        Campaigns that a person has paused stay paused. Parts that were never started are started
-        by ``launch`` and ``apply``.
+        Campaigns that a person has paused stay paused, and so do those outside their local hours.
+        Parts that were never started are started by ``launch`` and ``apply``.
 
         Raises:
             BulkError: The run is stopped.
@@ -425,13 +450,21 @@ class BulkRun:
 
     def _worker(self) -> Worker:
         campaigns = self._client.campaigns
-        launcher = Launcher(campaigns, self._ledger, self._plan, self._settings, self._lease)
+        launcher = Launcher(
+            campaigns,
+            self._ledger,
+            self._plan,
+            self._settings,
+            self._lease,
+            self._hours,
+            self._within if self._hours.given else None,
+        )
         return Worker(
             campaigns,
             self._ledger,
             self._plan,
             launcher,
-            self._client._driver.clock,  # noqa: SLF001 - the client's clock
+            self._clock,
             self._lease,
             self._poll,
             self._changed,
@@ -452,16 +485,14 @@ class BulkRun:
             finally:
                 self._follower = None
 
+    def _within(self, seconds: float) -> Campaigns:
+        """Return the client's campaigns with a deadline, unless the client's own is shorter."""
+        own = self._client._settings.options.deadline  # noqa: SLF001 - the client's option
+        return self._client.with_options(deadline=min(seconds, own or seconds)).campaigns
+
     def _changed(self) -> None:
         if self._on_progress is not None:
             self._report()
-
-    def _progress(self, rows: Sequence[LedgerRow]) -> BulkProgress:
-        now = self._client._driver.clock.now()  # noqa: SLF001 - the client's clock
-        wanted = self._ledger.wanted()
-        progress = self._meter.take(rows, wanted, now, contacts_done(self._ledger))
-        left = progress.contacts - progress.contacts_done
-        return replace(progress, quota_eta_seconds=seconds_by_limits(self._ledger, left))
 
     def _report(self) -> BulkProgress:
         """Return the progress, and pass it on if it has changed."""
@@ -470,8 +501,8 @@ class BulkRun:
         if follower is not None:
             follower.update(rows)
         with self._lock:
-            progress = self._progress(rows)
-            seen = (progress.parts, progress.contacts_done)
+            progress = progress_in(self._ledger, self._meter, self._clock.now(), rows)
+            seen = progress.parts, progress.groups, progress.contacts_done
             changed = seen != self._last
             self._last = seen
         if changed and self._on_progress is not None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kataven.bulk._follow import contacts_done, seconds_by_limits
+from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk._settings import BulkSettings
@@ -17,10 +20,12 @@ from kataven.bulk.ledger import LEDGER_FILE, LedgerRow, is_url, open_ledger
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kataven.bulk._progress import BulkProgress
     from kataven.bulk.ledger import Ledger
 
-__all__ = ["ledger_of", "not_launched", "read_launched", "status"]
+__all__ = ["ledger_of", "not_launched", "progress_in", "read_launched", "status"]
 
 
 def status(
@@ -52,17 +57,33 @@ def read_launched(
     plan: BulkPlan, store: str | os.PathLike[str] | None, *, allow_lossy_store: bool = False
 ) -> tuple[BulkSettings | None, BulkProgress]:
     """Return the settings that a launch has fixed, None if none has, and the progress."""
-    meter = BulkMeter(plan)
+    meter = BulkMeter(plan, PlanHours(plan, time.time))
     if _exists(plan, store):
         ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
         try:
             if fixed := ledger.settings():
-                now = time.monotonic()
-                return BulkSettings.of(fixed), meter.take(ledger.rows(), ledger.wanted(), now)
+                return BulkSettings.of(fixed), progress_in(ledger, meter, time.monotonic())
         finally:
             ledger.close()
     planned = [LedgerRow(number, "planned", 0) for number in range(len(plan.parts))]
-    return None, meter.take(planned, "running", time.monotonic())
+    return None, meter.take(planned, "running", time.monotonic(), {})
+
+
+def progress_in(
+    ledger: Ledger, meter: BulkMeter, now: float, rows: Sequence[LedgerRow] | None = None
+) -> BulkProgress:
+    """Return the progress that a ledger has.
+
+    Args:
+        ledger: The ledger.
+        meter: What remembers the rate.
+        now: The time in seconds.
+        rows: All parts, if they were read already.
+    """
+    read = ledger.rows() if rows is None else rows
+    progress = meter.take(read, ledger.wanted(), now, contacts_done(ledger))
+    left = progress.contacts - progress.contacts_done
+    return replace(progress, quota_eta_seconds=seconds_by_limits(ledger, left))
 
 
 def not_launched() -> BulkError:
