@@ -11,6 +11,7 @@ import pytest
 from kataven import KatavenClient, RateLimits
 from kataven.bulk import BulkPlan, BulkProgress, BulkRun
 from kataven.bulk._follow import MOST_STREAMS, Follower, contacts_done, seconds_by_limits
+from kataven.bulk._opening import PlanHours
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk.ledger import LedgerRow
 from kataven.bulk.ledger.sqlite import SQLiteLedger
@@ -213,7 +214,7 @@ def test_the_rate_counts_contacts_of_parts_that_run(tmp_path: Path) -> None:
         LedgerRow(1, "finished", 1, "b"),
         LedgerRow(2, "planned", 0),
     ]
-    meter = BulkMeter(plan)
+    meter = BulkMeter(plan, PlanHours(plan, lambda: 0.0))
     first = meter.take(rows, "running", 0.0, {0: 0, 1: 1, 2: 1})
     assert (first.contacts_done, first.eta_seconds) == (2, None)
     second = meter.take(rows, "running", 30.0, {0: 1})

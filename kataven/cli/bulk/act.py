@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kataven.bulk.ledger.states import OPEN
 from kataven.cli.bulk.options import ledger_errors, open_run
-from kataven.cli.bulk.view import as_json, counted, shown
+from kataven.cli.bulk.view import as_json, counted, due, shown
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, note, offer, table
 from kataven.cli.session import refused_values
@@ -70,7 +69,8 @@ def act(
                     )
                 closing.enter_context(opened)
                 last = action(opened)
-                show(last)
+                if show is not None:
+                    show(last)
         except KeyboardInterrupt as stop:
             _say_what_goes_on(run, stop)
             raise
@@ -95,7 +95,7 @@ def _say_what_goes_on(run: Run, stop: KeyboardInterrupt) -> None:
         note("Interrupted before anything was sent.")
         return
     progress = now.progress
-    still = sum(progress.counts[state] for state in OPEN)
+    still = due(progress)
     if getattr(stop, "__notes__", None):
         # The SDK knows of one request only, and would have it looked for by hand.
         del stop.__notes__

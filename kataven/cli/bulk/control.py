@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from kataven.bulk.ledger.states import OPEN
 from kataven.cli.bulk.act import act, code_of, conflict, print_run, show_unknown
 from kataven.cli.bulk.options import (
     DIRECTORY,
@@ -17,6 +16,7 @@ from kataven.cli.bulk.options import (
     working_options,
     yes,
 )
+from kataven.cli.bulk.view import due
 from kataven.cli.campaigns.plan import read_account, shown_left, shown_limits
 from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit
@@ -90,7 +90,7 @@ def resume(
                 account = read_account(client)
             people = sum(part.rows for part in paused)
             note(f"This resumes {_campaigns(len(paused))} with {people:,} contacts:", bold=True)
-            left = sum(before.counts[state] for state in OPEN)
+            left = len(due(before))
             campaign = {"max_concurrent_calls": settings.max_concurrent_calls}
             fields(
                 {
@@ -108,7 +108,7 @@ def resume(
             return Exit.DONE
         confirm("Resume the run", yes=yes)
         last = act(session, run, client, working, lambda opened: opened.resume())
-    left = sum(last.counts[state] for state in OPEN)
+    left = len(due(last))
     return _end(
         session,
         run,
@@ -136,7 +136,7 @@ def stop(
     before = run.progress
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
-        left = sum(before.counts[state] for state in OPEN)
+        left = len(due(before))
         note(
             f"This stops {run.plan.directory} for good, for account {_account(credentials)}:",
             bold=True,

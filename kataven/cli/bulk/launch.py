@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import click
 
-from kataven.bulk.ledger.states import OPEN
 from kataven.cli.bulk.act import act, code_of, conflict, print_run, show_unknown
 from kataven.cli.bulk.options import (
     DIRECTORY,
@@ -21,7 +20,7 @@ from kataven.cli.bulk.options import (
     working_options,
     yes,
 )
-from kataven.cli.bulk.view import counted
+from kataven.cli.bulk.view import counted, due, hours
 from kataven.cli.call_settings import call_settings
 from kataven.cli.campaigns.plan import (
     UNKNOWN,
@@ -197,7 +196,7 @@ def launch_run(
         return conflict(
             "the run is paused", f"'kataven {run.command('resume {}')}' continues with it"
         )
-    left = sum(before.counts[state] for state in OPEN)
+    left = len(due(before))
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
         if not (left or before.unknown):
@@ -238,7 +237,7 @@ def end(session: Session, run: Run, last: BulkProgress, *, failed: bool) -> Exit
 
 
 def _say_end(run: Run, last: BulkProgress) -> None:
-    left = sum(last.counts[state] for state in OPEN)
+    left = len(due(last))
     if last.wanted != "running" and left:
         note(f"The run was {last.wanted} meanwhile: {left:,} parts are not started.", fg="yellow")
     if last.counts["started"]:
@@ -257,11 +256,11 @@ def _show_plan(
     resend_unknown: bool,
 ) -> None:
     progress = run.progress
-    due = [part for part in progress.parts if part.state in OPEN]
-    people = sum(part.rows for part in due)
+    parts = due(progress)
+    people = sum(part.rows for part in parts)
     note(
-        f"This calls {people:,} {'person' if people == 1 else 'people'} in {len(due):,} "
-        f"{'campaign' if len(due) == 1 else 'campaigns'}:",
+        f"This calls {people:,} {'person' if people == 1 else 'people'} in {len(parts):,} "
+        f"{'campaign' if len(parts) == 1 else 'campaigns'}:",
         bold=True,
     )
     campaign = asdict(settings)
@@ -272,13 +271,20 @@ def _show_plan(
             "  agent_id": settings.agent_id,
             "  phone_number_id": settings.phone_number_id,
             "  at once": f"{shown_settings(campaign)}, of each campaign",
-            "  estimate": _estimate(people, len(due), settings, account),
+            **({"  local hours": _hours(run)} if progress.groups else {}),
+            "  estimate": _estimate(people, len(parts), settings, account),
             "  account's limits": shown_limits(account),
             "  concurrency left": shown_left(campaign, account),
             "  account": f"{credentials.account} at {credentials.base_url} ({credentials.source})",
         },
         to_stderr=True,
     )
+    if progress.groups:
+        note(
+            "Only a process that watches pauses and resumes campaigns for local hours (--watch, or "
+            "'kataven bulk watch'): without one, calls go on outside of them.",
+            fg="yellow",
+        )
     if unknown := len(progress.unknown):
         note(
             f"{unknown:,} unknown {'part is' if unknown == 1 else 'parts are'} looked for first, "
@@ -291,6 +297,10 @@ def _show_plan(
             ),
             fg="red" if resend_unknown else "yellow",
         )
+
+
+def _hours(run: Run) -> str:
+    return f"{run.plan.options['windows']}: {hours(run.progress)}"
 
 
 def _estimate(people: int, parts: int, settings: BulkSettings, account: Account) -> str:

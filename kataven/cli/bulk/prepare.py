@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kataven.bulk import BulkPlan, PrepareProgress
 
-__all__ = ["plan_bar", "prepare"]
+__all__ = ["losses_of", "plan_bar", "prepare"]
 
 _DROPPED: Final = "dropped.csv"
 _PHASES: Final = {
@@ -72,6 +72,12 @@ _PHASES: Final = {
     multiple=True,
     help="A column of the do-not-call lists to read; can be given several times.",
 )
+@click.option(
+    "--windows",
+    metavar="HOURS",
+    help="Call only in these local hours of each number, such as 'MO-FR 09:00-17:00'. A help, not "
+    "legal advice.",
+)
 @click.option("--encoding", help="The encoding of lists that are not UTF-8, such as cp1252.")
 @click.option(
     "--numbers",
@@ -115,6 +121,7 @@ def prepare(
     region_column: str | None,
     exclude: tuple[str, ...],
     exclude_columns: tuple[str, ...],
+    windows: str | None,
     encoding: str | None,
     numbers: str,
     max_dropped: float | None,
@@ -147,6 +154,7 @@ def prepare(
                 region_column=region_column,
                 exclude=[Path(each) for each in exclude] or None,
                 exclude_columns=exclude_columns or None,
+                windows=windows,
                 encoding=encoding,
                 numbers="possible" if numbers == "possible" else "valid",
                 max_dropped=max_dropped,
@@ -196,7 +204,7 @@ def _pool(processes: int, closing: ExitStack) -> Executor | None:
 
 
 def _show(session: Session, plan: BulkPlan, directory: str) -> None:
-    dropped, first = _losses(plan)
+    dropped, first = losses_of(plan)
     totals = plan.totals
     if session.json:
         document(
@@ -218,6 +226,13 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         say(printable(f"dropped {reason}: {count:,}; the first: {first[reason]}"))
     if session.quiet:
         return
+    if plan.options.get("windows"):
+        note(
+            "Local hours are a help, not legal advice: a number shows where it was assigned, not "
+            "where its owner is. Campaigns are paused and resumed only while a launch --watch, or a "
+            "watch, runs.",
+            fg="yellow",
+        )
     losses = f", dropped rows: {Path(directory, _DROPPED)}" if dropped else ""
     note(f"Written: {directory}{losses}")
     if totals.parts:
@@ -225,7 +240,7 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         offer("Launch it:", f"bulk launch {folder} --name ... --agent-id ... --phone-number-id ...")
 
 
-def _losses(plan: BulkPlan) -> tuple[Counter[str], dict[str, str]]:
+def losses_of(plan: BulkPlan) -> tuple[Counter[str], dict[str, str]]:
     """Count the dropped rows of a plan by reason, and describe the first of each."""
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from kataven.bulk.ledger import is_url
-from kataven.bulk.ledger.states import OPEN
 from kataven.cli.bulk.launch import launch_run, settings_for
 from kataven.cli.bulk.options import (
     DIRECTORY,
@@ -28,6 +27,7 @@ from kataven.cli.bulk.options import (
     yes,
 )
 from kataven.cli.bulk.prepare import plan_bar
+from kataven.cli.bulk.view import due
 from kataven.cli.campaigns.export import words
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, note, say
@@ -138,7 +138,7 @@ def retry(
 def _say_what_is_missing(run: Run) -> None:
     """Say that parts have not finished: who is pending there is not in the list."""
     counts = run.progress.counts
-    waiting = counts["started"] + counts["unknown"] + sum(counts[state] for state in OPEN)
+    waiting = counts["started"] + counts["unknown"] + len(due(run.progress))
     if waiting:
         note(
             f"{waiting:,} {'part has' if waiting == 1 else 'parts have'} not finished; whom they "
@@ -170,6 +170,7 @@ def _prepare(
             found,
             directory=target,
             exclude=[Path(each) for each in exclude] or None,
+            windows=earlier.options.get("windows"),
             max_rows=earlier.options["max_rows"],
             max_bytes=earlier.options["max_bytes"],
             on_progress=show,

@@ -11,7 +11,7 @@ import click
 
 from kataven.cli.bulk.act import SHOWN, code_of, print_run
 from kataven.cli.bulk.options import DIRECTORY, Store, open_run, store_options
-from kataven.cli.bulk.view import NARROW, counted, notable, part_state
+from kataven.cli.bulk.view import NARROW, counted, hours, notable, part_state
 from kataven.cli.campaigns.plan import shown_settings
 from kataven.cli.output import fields, note, offer, printable, say, table, takes_drawing
 from kataven.cli.render import percent
@@ -59,6 +59,8 @@ def _show(run: Run, *, everything: bool) -> None:
         "parts": f"{len(progress.parts):,}: {counted(progress)}" if progress.parts else "none",
         "contacts": done,
     }
+    if progress.groups:
+        values["local hours"] = f"{run.plan.options['windows']}: {hours(progress)}"
     if settings is not None:
         values |= {
             "name": settings.name,

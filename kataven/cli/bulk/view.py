@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
+from kataven.bulk.ledger.states import OPEN
 from kataven.cli.notices import shown_by
 from kataven.cli.output import line, printable, takes_drawing
 from kataven.cli.render import percent, side_by_side, span
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kataven.bulk import BulkProgress, PartStatus
     from kataven.cli.session import Session
 
-__all__ = ["NARROW", "as_json", "counted", "notable", "part_state", "shown"]
+__all__ = ["NARROW", "as_json", "counted", "due", "hours", "notable", "part_state", "shown"]
 
 Show: TypeAlias = "Callable[[BulkProgress], None]"
 
@@ -61,6 +62,30 @@ def notable(progress: BulkProgress) -> list[tuple[int, PartStatus]]:
     )
 
 
+def due(progress: BulkProgress) -> list[PartStatus]:
+    """Return the parts that are not started, and may be at some time."""
+    never = {group.group for group in progress.groups if group.never}
+    return [part for part in progress.parts if part.state in OPEN and part.group not in never]
+
+
+def hours(progress: BulkProgress) -> str:
+    """Say which time-zone groups may call now; empty for a plan without local hours."""
+    groups = progress.groups
+    if not groups:
+        return ""
+    opened = sum(group.open for group in groups)
+    text = (
+        f"{opened:,} of {len(groups):,} time-zone {'group' if len(groups) == 1 else 'groups'} open"
+    )
+    opens = min((group.until for group in groups if group.until and not group.open), default="")
+    if opens:
+        text += f", the next opens {opens[:10]} {opens[11:16]} UTC"
+    never = sum(group.parts for group in groups if group.never)
+    return text + (
+        f", {never:,} {'part is' if never == 1 else 'parts are'} never called" if never else ""
+    )
+
+
 def part_state(part: PartStatus) -> str:
     """Return the state of a part, with the status of its campaign where that says more."""
     own = {"started": "running", "finished": "completed", "failed": "failed", "created": "draft"}
@@ -84,8 +109,12 @@ def as_json(progress: BulkProgress, *, parts: bool) -> dict[str, object]:
 
 
 @contextmanager
-def shown(session: Session) -> Iterator[Show]:
-    """Show the progress of a run while the context is open, as the command was asked to."""
+def shown(session: Session) -> Iterator[Show | None]:
+    """Show the progress of a run while the context is open, as the command was asked to.
+
+    Returns:
+        A function to call with the progress, None if nobody looks at it.
+    """
     begun = time.monotonic()
     if session.jsonl:
 
@@ -95,7 +124,7 @@ def shown(session: Session) -> Iterator[Show]:
 
         yield print_line
     elif session.json or session.quiet:
-        yield lambda _progress: None
+        yield None
     elif takes_drawing(sys.stdout):
         with _live(begun) as show:
             yield show
@@ -110,7 +139,8 @@ def _facts(progress: BulkProgress) -> list[str]:
         return []
     rate = progress.contacts_per_minute
     facts = [] if not rate else [f"{rate:,.0f} contacts a minute"]
-    return [*facts, f"ETA {span(progress.eta_seconds)}"]
+    facts.append(f"ETA {span(progress.eta_seconds)}")
+    return [*facts, text] if (text := hours(progress)) else facts
 
 
 def _share(progress: BulkProgress) -> float:

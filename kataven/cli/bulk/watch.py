@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from kataven.bulk.ledger.states import OPEN
 from kataven.cli.bulk.act import act, print_run
 from kataven.cli.bulk.launch import end
 from kataven.cli.bulk.options import DIRECTORY, Working, launched, working_options
+from kataven.cli.bulk.view import due
 from kataven.cli.output import note
 from kataven.cli.session import Session, command
 
@@ -31,7 +31,7 @@ def watch(session: Session, directory: str, **working: Unpack[Working]) -> Exit:
     contacts, contacts_done, contacts_per_minute, eta_seconds and elapsed_seconds.
     """
     run, _ = launched(directory, working)
-    left = sum(run.progress.counts[state] for state in OPEN)
+    left = len(due(run.progress))
     if left and run.progress.wanted == "running":
         note(
             f"{left:,} {'part is' if left == 1 else 'parts are'} not started, which a launch does: "
