@@ -146,6 +146,13 @@ class RateLimits:
         )
 
 
+def least_seconds(limits: RateLimits, requests: int) -> float:
+    """Return the least number of seconds that the limits make so many requests take."""
+    windows = ((MINUTE, limits.per_minute), (HOUR, limits.per_hour), (DAY, limits.per_day))
+    full = (max(0, requests - 1) // most * length for length, most in windows if most is not None)
+    return max(full, default=0.0) / limits.time_scale
+
+
 def _reserved(limit: int, share: float) -> int:
     # One is always left for ordinary calls, or nothing would ever be sent.
     return min(limit - 1, int(limit * share + _EPSILON))

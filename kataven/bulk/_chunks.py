@@ -293,9 +293,6 @@ class _Cleaning:
         return country is None or cleaner.knows({cells[country] for cells in rows})
 
     def save(self, work: Path) -> dict[str, Any]:
-        groups: list[str] = []
-        if self.task.grouping is not None:
-            groups = list(map(self.task.grouping, self.numbers))
         blobs: list[bytes] = [
             b"".join(self.csv),
             self.sizes.tobytes(),
@@ -303,7 +300,7 @@ class _Cleaning:
             json.dumps(self.lost).encode(),
             json.dumps(self.values).encode(),
             json.dumps(self.extensions).encode(),
-            json.dumps(groups).encode(),
+            json.dumps(self._groups()).encode(),
             *key_blobs(self.numbers, self.rows, self.task.buckets),
         ]
         first: dict[str, tuple[int, str]] = {}
@@ -321,6 +318,16 @@ class _Cleaning:
             "extensions": len(self.extensions),
         }
         return save(work, self.task.key, blobs, result)
+
+    def _groups(self) -> tuple[list[str], list[int]]:
+        """Return the groups, and the place of each number's group among them: names are long."""
+        if self.task.grouping is None:
+            return [], []
+        places: dict[str, int] = {}
+        found = [
+            places.setdefault(group, len(places)) for group in map(self.task.grouping, self.numbers)
+        ]
+        return list(places), found
 
 
 class _Appending:
@@ -411,6 +418,7 @@ def cleaned(work: Path, key: str) -> Cleaned:
     def by_index(index: int) -> dict[int, str]:
         return {int(place): text for place, text in json.loads(blob(work, key, index)).items()}
 
+    names, places = json.loads(blob(work, key, _GROUPS))
     return Cleaned(
         csv=blob(work, key, _CSV),
         sizes=array("I", blob(work, key, _SIZES)),
@@ -418,5 +426,5 @@ def cleaned(work: Path, key: str) -> Cleaned:
         lost=[tuple(each) for each in json.loads(blob(work, key, _LOST))],
         values=by_index(_VALUES),
         extensions=by_index(_EXTENSIONS),
-        groups=json.loads(blob(work, key, _GROUPS)),
+        groups=[names[place] for place in places],
     )

@@ -22,10 +22,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kataven.bulk._marked import Marked, campaign_id, marked, marker
+from kataven.bulk._opening import PlanHours
 from kataven.bulk.ledger.states import state_of
 from kataven.errors import (
     APIConnectionError,
     APIStatusError,
+    APITimeoutError,
     ConflictError,
     ContactsError,
     KatavenError,
@@ -34,14 +36,14 @@ from kataven.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kataven.bulk._plan import BulkPlan
     from kataven.bulk._settings import BulkSettings
     from kataven.bulk.ledger import Ledger, LedgerRow
     from kataven.bulk.ledger.states import State
 
-__all__ = ["Campaigns", "Launcher"]
+__all__ = ["CLOSE_SECONDS", "Campaigns", "Launcher"]
 
 logger = logging.getLogger("kataven")
 
@@ -82,6 +84,11 @@ class Launcher:
         plan: The plan.
         settings: What every campaign of the run is created with.
         lease_seconds: How long a part belongs to a worker that shows no sign of life.
+        hours: When the parts may call; None for always.
+        within: Returns the client's ``campaigns`` with so many seconds for an entire call.
+
+    Attributes:
+        hours: When the parts may call.
     """
 
     def __init__(
@@ -91,7 +98,11 @@ class Launcher:
         plan: BulkPlan,
         settings: BulkSettings,
         lease_seconds: float,
+        hours: PlanHours | None = None,
+        within: Callable[[float], Campaigns] | None = None,
     ) -> None:
+        self.hours = hours or PlanHours(plan, lambda: 0.0)
+        self._within = within or (lambda _: campaigns)
         self._campaigns = campaigns
         self._ledger = ledger
         self._plan = plan
@@ -295,10 +306,10 @@ class Launcher:
         return self._record(row, fixed, status)
 
     def _record(self, row: LedgerRow, campaign: str, status: str) -> LedgerRow | None:
-        """Record a campaign as it is, and obey a pause or a stop that came meanwhile."""
+        """Record a campaign as it is, and obey what came meanwhile."""
         after = self._step(row, state_of(status), campaign=campaign, status=status)
         if after is not None and after.state == "started":
-            self.obey(after)
+            self._catch_up(after)
         return after
 
     def _start(self, row: LedgerRow, *, fresh: bool) -> bool | None:
@@ -317,15 +328,18 @@ class Launcher:
                     return None
                 row = current
             fresh = False
-            current = self._step(row, "starting")
+            left = self.hours.left(row.number)
+            current = self._step(row, "starting") if left else None
             if current is None:
-                # Paused, stopped, or claimed by another worker. A draft calls nobody.
+                # Outside its hours, paused, stopped, or claimed by another worker. A draft calls
+                # nobody.
                 if row.state == "starting":
                     self._step(row, "created", status="draft")
                 return None
             row = current
             try:
-                campaign = self._campaigns.start(fixed)
+                # It may wait for room in the quota, but not until its hours have ended.
+                campaign = self._within(left).start(fixed)
             except (ConflictError, RateLimitError) as error:
                 current = self._ask(row)
                 if current is not None and current.state == "starting":
@@ -338,6 +352,8 @@ class Launcher:
             except KatavenError as error:
                 if _not_processed(error):
                     self._step(row, "created", status="draft", detail=error.message)
+                    if self._had_no_time(error):
+                        return False
                     raise
                 lost = error
                 continue
@@ -345,7 +361,7 @@ class Launcher:
             shown = status if isinstance(status, str) and status != "draft" else "running"
             after = self._step(row, "started", status=shown)
             # Even without the lease: the campaign runs, and a pause may have missed it.
-            self.obey(after or self._ledger.row(row.number))
+            self._catch_up(after or self._ledger.row(row.number))
             return True
         raise lost or AssertionError("a start has an outcome")
 
@@ -372,6 +388,53 @@ class Launcher:
         except NotFoundError as error:
             logger.warning("part %d: %s", row.number + 1, error)
 
+    def close(self, row: LedgerRow, *, sure: bool) -> None:
+        """Pause a campaign because its local hours have ended, so that their start resumes it.
+
+        Args:
+            row: The part.
+            sure: Whether this worker has claimed the part, and it was not held then: only a person
+                can have paused it already, and then it stays paused.
+        """
+        # Recorded first: whatever happens now, it is resumed later.
+        self._ledger.hold(row, held=True)
+        try:
+            self._within(CLOSE_SECONDS).pause(str(row.campaign))
+        except NotFoundError:
+            self._ledger.observe(row, "failed", "deleted")
+            return
+        except KatavenError as error:
+            refused = isinstance(error, ConflictError)
+            if refused or _not_processed(error):
+                now = self._ledger.row(row.number)
+                # A draft is not paused either, and must not be resumed if a person pauses it later.
+                if now.token == row.token and (sure or now.state == "starting"):
+                    self._ledger.hold(row, held=False)
+            if not refused:
+                logger.warning(
+                    "part %d could not be paused at the end of its local hours, and is tried "
+                    "again: %s",
+                    row.number + 1,
+                    error,
+                )
+                return
+        # If it is over and not paused, the next poll shows it.
+        self._ledger.observe(row, "started", "paused")
+
+    def _had_no_time(self, error: KatavenError) -> bool:
+        """Return whether a request would have waited until its local hours had ended."""
+        late = isinstance(error, APITimeoutError) and error.deadline_passed
+        return late and self.hours.given
+
+    def _catch_up(self, row: LedgerRow) -> None:
+        """Obey what came while a request was on its way: a pause, a stop, or the end of hours."""
+        self.obey(row)
+        if self.hours.is_open(row.number) or self._ledger.wanted() != "running":
+            return
+        now = self._ledger.row(row.number)
+        if now.campaign is not None and now.status != "paused":
+            self.close(now, sure=False)
+
     def resume(self, row: LedgerRow) -> bool | None:
         """Resume a started campaign that was paused on behalf of the run.
 
@@ -381,14 +444,26 @@ class Launcher:
         fixed = str(row.campaign)
         try:
             status = self._campaigns.get(fixed).get("status")
-            if status == "paused" and self._ledger.wanted() == "running":
-                self._campaigns.resume(fixed)
+            left = self.hours.left(row.number)
+            if status == "paused" and left and self._ledger.wanted() == "running":
+                if self.hours.given:
+                    # Recorded first: whatever happens now, the end of its hours pauses it.
+                    self._ledger.observe(row, "started", "running")
+                self._within(left).resume(fixed)
                 self._ledger.observe(row, "started", "running")
                 self._ledger.hold(row, held=False)
                 # If the run was paused again meanwhile, so is this campaign.
-                self.obey(self._ledger.row(row.number))
+                self._catch_up(self._ledger.row(row.number))
                 return True
         except (ConflictError, RateLimitError):
+            if self.hours.given:
+                self._ledger.observe(row, "started", "paused")
+            return False
+        except APIConnectionError as error:
+            if not self._had_no_time(error):
+                raise
+            if _not_processed(error):
+                self._ledger.observe(row, "started", "paused")
             return False
         except NotFoundError:
             self._ledger.observe(row, "failed", "deleted")
@@ -399,6 +474,8 @@ class Launcher:
         return None
 
 
+CLOSE_SECONDS: Final = 15.0
+"""How long the pause of a campaign may take; shorter than the time between two attempts."""
 _SEEN: Final = "there is"
 
 

@@ -132,10 +132,11 @@ def _settle(task: SettleTask, work: Path) -> dict[str, Any]:
     kept = [index for index in range(len(chunk.sizes)) if index not in reasons]
     here = task.places[task.chunk]
     blobs = [_dropped_csv([*chunk.lost, *reasons.values()], here)]
-    names = sorted(set(chunk.groups)) or [""]
+    by_group: dict[str, list[int]] = {} if chunk.groups else {"": kept}
+    for index in kept if chunk.groups else ():
+        by_group.setdefault(chunk.groups[index], []).append(index)
     groups: list[tuple[str, int, int]] = []
-    for name in names:
-        mine = [each for each in kept if chunk.groups[each] == name] if chunk.groups else kept
+    for name, mine in sorted(by_group.items()):
         data, sizes = _copied(chunk, mine, extended=task.extended)
         rows = array("I", [here.row + chunk.rows[index] for index in mine])
         groups.append((name, len(mine), len(data)))

@@ -32,6 +32,8 @@ from kataven.bulk._buckets import (
 from kataven.bulk._chunks import Chunk, ChunkTask, clean_chunk
 from kataven.bulk._cuts import chunk_end
 from kataven.bulk._excluded import find_excluded
+from kataven.bulk._hours import check_windows, zone_group
+from kataven.bulk._opening import never_warning
 from kataven.bulk._parts import (
     Place,
     Settled,
@@ -71,7 +73,7 @@ _DEFAULT_BYTES: Final = 10_000_000
 _WORK: Final = ".work-"
 _DROPPED: Final = "dropped.csv"
 # Changed when other files are made in the work folder.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 def prepare(
@@ -88,6 +90,7 @@ def prepare(
     max_dropped: float | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = _DEFAULT_BYTES,
+    windows: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> BulkPlan:
     """Make a plan out of a list of any length: clean parts, with each telephone once.
@@ -122,6 +125,12 @@ def prepare(
             reasons other than ``duplicate`` and ``excluded``; None for any share, with a warning.
         max_rows: The most contacts of a part.
         max_bytes: The most bytes of a part, including its header.
+        windows: The local hours in which calls may begin, such as
+            ``"MO-FR 09:00-17:00, SA 10:00-13:00"``, in the time zones of each number (extra
+            ``contacts``). Parts are cut by time zones; a run starts, pauses and resumes them so. A
+            help, not legal advice: a number shows where it was assigned, not where its owner is,
+            and you have to find out at which hours you may call. A warning says which rows can
+            never be called, because their zone is unknown or their zones share no open hour.
         on_progress: Called with a ``PrepareProgress`` after each step, in the thread of the caller.
 
     Returns:
@@ -132,12 +141,13 @@ def prepare(
             exclusion list cannot be read, more rows were dropped than ``max_dropped`` allows, or a
             row does not fit into a part.
         BulkError: The directory has another plan, a source was changed while it was read, a plan
-            to exclude is damaged, or a worker of the executor was killed.
+            to exclude is damaged, a worker of the executor was killed, or this machine does not
+            know a time zone.
         FileNotFoundError: A source does not exist.
         ValueError: An option has a wrong value.
         TypeError: It is not a source, or an option has the wrong type.
-        ImportError: A number has to be normalised, or a table or a Parquet file is given, and the
-            extra ``contacts`` or ``parquet`` is not installed.
+        ImportError: A number has to be normalised, or windows, a table or a Parquet file are given,
+            and the extra ``contacts`` or ``parquet`` is not installed.
     """
     plan, warning = make_plan(
         source,
@@ -152,6 +162,7 @@ def prepare(
         max_dropped=max_dropped,
         max_rows=max_rows,
         max_bytes=max_bytes,
+        windows=windows,
         on_progress=on_progress,
     )
     if warning:
@@ -173,6 +184,7 @@ def make_plan(
     max_dropped: float | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = _DEFAULT_BYTES,
+    windows: str | None = None,
     on_progress: OnProgress | None = None,
     grouping: Grouping | None = None,
     chunk_size: int = _CHUNK,
@@ -193,14 +205,18 @@ def make_plan(
         max_dropped: The greatest share of rows that may be lost.
         max_rows: The most contacts of a part.
         max_bytes: The most bytes of a part.
+        windows: The local hours.
         on_progress: Called after each step.
         grouping: Returns the group of a number; each group gets parts of its own. It is pickled.
+            None for the time zones with windows, else for no groups.
         chunk_size: The size of a chunk in bytes.
         bucket_size: The numbers of a bucket.
 
     Returns:
-        The plan, and a warning about rows that were lost, empty if there is none.
+        The plan, and a warning about rows that were lost or are never called, empty if there is
+        none.
     """
+    hours = None if windows is None else check_windows(windows)
     phones = Phones(region, numbers)
     check_encoding(encoding)
     check_options(region_column, max_dropped)
@@ -214,6 +230,7 @@ def make_plan(
         "numbers": numbers,
         "max_rows": int(max_rows),
         "max_bytes": int(max_bytes),
+        "windows": hours,
         "sources": [each.identity for each in sources],
         "exclude": [each.identity for each in excluded],
     }
@@ -224,11 +241,13 @@ def make_plan(
         excluded=excluded,
         options=options,
         on_progress=on_progress,
-        grouping=grouping,
+        grouping=zone_group if grouping is None and hours is not None else grouping,
         chunk_size=chunk_size,
         bucket_size=bucket_size,
     )
-    return preparing.run(max_dropped)
+    plan, lost = preparing.run(max_dropped)
+    warned = [lost, never_warning(plan, dt.datetime.now(dt.UTC).timestamp())]
+    return plan, "\n".join(filter(None, warned))
 
 
 def _check(directory: object, executor: object, on_progress: object, **limits: object) -> None:

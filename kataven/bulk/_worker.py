@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from kataven.bulk._keeper import HoursKeeper
 from kataven.bulk._marked import Marked, marked, marker
 from kataven.bulk.ledger.states import FINAL, OPEN, state_of
 from kataven.errors import APIConnectionError, NotFoundError, RateLimitError, ServerError
@@ -33,6 +34,8 @@ _RETRY_SECONDS: Final = 60.0
 _GETS: Final = 10
 # Polls in a row that may fail.
 _FAILURES: Final = 20
+# The same, while no campaign may call: a night of polls would use up the quota of a day.
+_IDLE_SECONDS: Final = 60.0
 _FULL: Final = "full"
 
 
@@ -74,6 +77,8 @@ class Worker:
         self._next_get = 0
         self._warned: set[str] = set()
         self._failures = 0
+        self._hours = launcher.hours
+        self._keeper = HoursKeeper(ledger, launcher)
 
     def launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
         """Create and start what is missing, until nothing is, or the run is paused or stopped.
@@ -82,7 +87,12 @@ class Worker:
             resend_unknown: Whether to send parts once more whose campaign cannot be found.
             number: Only this part; None for all.
         """
+        with self._keeper:
+            self._launch(resend_unknown=resend_unknown, number=number)
+
+    def _launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
         while self._ledger.wanted() == "running":
+            self._keeper.keep()
             ended = self._ended()
             free = self._has_room(ended)
             if number is None and free and self._resume_one(ended):
@@ -99,18 +109,16 @@ class Worker:
                 return
             self.poll()
             self._on_change()
-            self._clock.sleep(self._poll_seconds)
+            self._sleep()
 
     def _next(self, number: int | None, *, free: bool) -> LedgerRow | None:
         """Claim the next part, or return None."""
         # What may be on the Hub already comes first, and drafts before parts that are not created.
-        wished: list[tuple[State, ...]] = [("sending", "starting")]
-        if free:
-            wished.append(("created", "planned"))
-        for states in wished:
-            row = self._ledger.claim(states, self._lease, number)
-            if row is not None:
-                return row
+        row = self._ledger.claim(("sending", "starting"), self._lease, number)
+        if row is None and free:
+            row = self._claim_open(number)
+        if row is not None:
+            return row
         for unknown in self._ledger.rows(("unknown",)):
             if unknown.number in self._looked or number not in {None, unknown.number}:
                 continue
@@ -119,28 +127,52 @@ class Worker:
                 return row
         return None
 
+    def _claim_open(self, number: int | None) -> LedgerRow | None:
+        """Claim the next part that is to be started and may call now."""
+        states: tuple[State, ...] = ("created", "planned")
+        if not self._hours.given:
+            return self._ledger.claim(states, self._lease, number)
+        rows = sorted(self._ledger.rows(states), key=lambda row: states.index(row.state))
+        for row in rows:
+            if number in {None, row.number} and self._hours.is_open(row.number):
+                claimed = self._ledger.claim((row.state,), self._lease, row.number)
+                if claimed is not None:
+                    return claimed
+        return None
+
     def _left(self, number: int | None) -> bool:
-        rows = self._ledger.rows(OPEN)
-        if number is not None:
-            rows = [row for row in rows if row.number == number]
+        rows = [
+            row
+            for row in self._ledger.rows(OPEN)
+            if number in {None, row.number} and not self._hours.never(row.number)
+        ]
         return bool(rows) or (number is None and bool(self._held()))
 
     def _held(self) -> list[LedgerRow]:
-        """Return the parts whose campaigns are paused on behalf of the run."""
+        """Return the parts whose campaigns are paused on behalf of the run, and may call now."""
         rows = self._ledger.rows(("started",))
-        return [row for row in rows if row.held and row.status == "paused"]
+        return [
+            row
+            for row in rows
+            if row.held and row.status == "paused" and self._hours.is_open(row.number)
+        ]
 
     def resume(self) -> None:
-        """Resume all campaigns that were paused on behalf of the run."""
+        """Resume all campaigns that were paused on behalf of the run, and may call now."""
+        with self._keeper:
+            self._resume_all()
+
+    def _resume_all(self) -> None:
         for row in self._ledger.rows(("started",)):
             if row.held and row.status != "paused" and self._ledger.wanted() == "running":
                 # A worker was killed before it could record that it had paused the campaign.
                 self._resume(row.number, self._ended())
         while self._ledger.wanted() == "running" and self._held():
+            self._keeper.keep()
             ended = self._ended()
             if not (self._has_room(ended) and self._resume_one(ended)):
                 self.poll()
-                self._clock.sleep(self._poll_seconds)
+                self._sleep()
             self._on_change()
 
     def _resume_one(self, ended: int) -> bool:
@@ -182,21 +214,45 @@ class Worker:
     def watch(self) -> None:
         """Follow the campaigns until each part is finished, failed or unknown.
 
-        In a run that is stopped, until all started campaigns have finished.
+        In a run that is stopped, until all started campaigns have finished. Campaigns are paused
+        when their local hours end, and resumed when they begin again.
         """
-        while True:
-            self.poll()
-            self._on_change()
-            if self._ended_for_now():
-                return
-            self._clock.sleep(self._poll_seconds)
+        with self._keeper:
+            while True:
+                self._keeper.keep()
+                self.poll()
+                self._on_change()
+                if self._ended_for_now():
+                    return
+                if not (self._hours.given and self._resume_opened()):
+                    self._sleep()
+
+    def _resume_opened(self) -> bool:
+        """Resume a campaign whose local hours have begun; False if there is none, or no room."""
+        if self._ledger.wanted() != "running" or not self._held():
+            return False
+        ended = self._ended()
+        return self._has_room(ended) and self._resume_one(ended)
+
+    def _sleep(self) -> None:
+        self._clock.sleep(min(self._interval(), self._hours.change()))
+
+    def _interval(self) -> float:
+        """Return the seconds between two polls: fewer polls while nothing may call, as at night."""
+        if not self._hours.given:
+            return self._poll_seconds
+        for row in self._ledger.rows(("started", *OPEN)):
+            paused = row.state == "started" and row.status == "paused"
+            if self._hours.is_open(row.number) or (row.state == "started" and not paused):
+                return self._poll_seconds
+        return max(self._poll_seconds, min(_IDLE_SECONDS, self._hours.change()))
 
     def poll(self) -> None:
         """Record what the Hub shows of the campaigns, if it is this worker's turn."""
-        if self._ledger.wanted() != "running":
+        if self._hours.given or self._ledger.wanted() != "running":
             self._settle_starting()
         rows = self._ledger.rows(("created", "started", "unknown"))
-        if not rows or not self._ledger.turn("poll", self._poll_seconds):
+        if not rows or not self._ledger.turn("poll", self._interval()):
             return
         try:
             self._take(rows, marked(self._campaigns.list()))
@@ -211,19 +267,25 @@ class Worker:
 
     def apply(self, *, resend_unknown: bool = False) -> None:
         """Launch and watch, until nothing is left to do."""
-        while True:
-            self.launch(resend_unknown=resend_unknown)
-            resend_unknown = False
-            self.poll()
-            self._on_change()
-            if self._ended_for_now():
-                return
-            self._clock.sleep(self._poll_seconds)
+        with self._keeper:
+            while True:
+                self._launch(resend_unknown=resend_unknown)
+                resend_unknown = False
+                self._keeper.keep()
+                self.poll()
+                self._on_change()
+                if self._ended_for_now():
+                    return
+                self._sleep()
 
     def _ended_for_now(self) -> bool:
         stopped = self._ledger.wanted() == "stopped"
         waiting: tuple[State, ...] = ("started", "starting") if stopped else ("started", *OPEN)
-        return not self._ledger.rows(waiting)
+        for row in self._ledger.rows(waiting):
+            calls = row.state == "started" and row.status != "paused"
+            if calls or stopped or not self._hours.never(row.number):
+                return False
+        return True
 
     def settle(self) -> None:
         """Make the started campaigns what is wanted of the run: pause or stop them."""
@@ -236,8 +298,11 @@ class Worker:
 
     def _settle_starting(self) -> None:
         """Find out about campaigns whose worker was killed while it started them."""
+        running = self._ledger.wanted() == "running"
         for row in self._ledger.rows(("starting",)):
-            self._work(row, "starting")
+            # Of those that may be started, a launch finds out.
+            if not (running and self._hours.is_open(row.number)):
+                self._work(row, "starting")
 
     def _take(self, rows: list[LedgerRow], shown: Marked) -> None:
         lacking = []

@@ -23,7 +23,7 @@ from kataven.contacts.reader.records import RecordReader
 from kataven.contacts.reader.text import TextBlocks
 from kataven.contacts.source.open import ContactsSource, open_source
 
-__all__ = ["ZoneGroup", "by_timezone"]
+__all__ = ["NumberZones", "ZoneGroup", "by_timezone"]
 
 _ZONE_COLUMN: Final = "timezone"
 _UNKNOWN: Final = "Etc/Unknown"
@@ -90,12 +90,12 @@ def by_timezone(source: ContactsSource, *, encoding: str | None = None) -> tuple
         LookupError: There is no such encoding (the same error).
         TypeError: It is not a source.
     """
-    zones_of = _Zones()
+    zones_of = NumberZones()
     with open_source(source, keep_position=True) as file:
         return _grouped(TextBlocks(file, encoding), zones_of)
 
 
-def _grouped(text: TextBlocks, zones_of: _Zones) -> tuple[ZoneGroup, ...]:
+def _grouped(text: TextBlocks, zones_of: NumberZones) -> tuple[ZoneGroup, ...]:
     blocks = iter(text)
     first = next(blocks, None)
     if first is None:
@@ -126,7 +126,7 @@ def _grouped(text: TextBlocks, zones_of: _Zones) -> tuple[ZoneGroup, ...]:
                 )
             start = writer.written
             writer.row(cells)
-            zones = zones_of.of(header, cells)
+            zones = zones_of.of_row(header, cells)
             places.setdefault(zones, array("Q")).extend((start, writer.written))
     reading = threading.Lock()
     groups = [
@@ -142,7 +142,13 @@ def _check_header(names: list[str]) -> None:
             raise refusal(found.kind, found.message, row=found.row)
 
 
-class _Zones:
+class NumberZones:
+    """The time zones of numbers.
+
+    Raises:
+        ImportError: The extra ``contacts`` is not installed.
+    """
+
     def __init__(self) -> None:
         try:
             import phonenumbers  # noqa: PLC0415 - optional, and slow to load
@@ -155,12 +161,16 @@ class _Zones:
         self._numbers: Any = phonenumbers
         self._zones: Any = timezone
 
-    def of(self, header: list[str], cells: list[str]) -> tuple[str, ...]:
+    def of_row(self, header: list[str], cells: list[str]) -> tuple[str, ...]:
+        """Return the zone that a column ``timezone`` names, else those of the number."""
         if _ZONE_COLUMN in header:
             zone = cells[header.index(_ZONE_COLUMN)].strip()
             if zone:
                 return (zone,)
-        number = cells[header.index(PHONE_COLUMN)]
+        return self.of(cells[header.index(PHONE_COLUMN)])
+
+    def of(self, number: str) -> tuple[str, ...]:
+        """Return all zones that a number in E.164 may be in, sorted; none if they are unknown."""
         if not E164.fullmatch(number):
             return ()
         try:

@@ -53,6 +53,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def settings(self) -> str:
+        """Return the settings that are fixed, or an empty text."""
+        ...
+
     def claim(
         self, states: Sequence[State], lease_seconds: float, number: int | None = None
     ) -> LedgerRow | None:

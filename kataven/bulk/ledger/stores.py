@@ -11,12 +11,28 @@ from kataven._flow.ratelimit import is_redis
 
 if TYPE_CHECKING:
     import os
+    from typing import TypeGuard
 
     from kataven.bulk.ledger import Ledger
 
-__all__ = ["LEDGER_FILE", "open_ledger"]
+__all__ = ["LEDGER_FILE", "is_url", "open_ledger"]
 
 LEDGER_FILE: Final = "ledger.sqlite"
+
+
+def is_url(store: str | os.PathLike[str]) -> TypeGuard[str]:
+    """Tell the URL of a Redis from the path of a file.
+
+    Raises:
+        ValueError: It is another URL, or names a store in memory.
+    """
+    if store in {"", "memory", ":memory:"}:
+        # As a path, this would be a file in whatever folder the process is in.
+        raise ValueError(
+            f"the ledger's store must be a path or a redis:// URL, not {store!r}: a ledger in "
+            "memory would be lost with the process, and people would be called twice"
+        )
+    return isinstance(store, str) and is_redis(store)
 
 
 def open_ledger(
@@ -34,13 +50,7 @@ def open_ledger(
         ImportError: Redis is named and its extra is not installed.
         ValueError: It is another URL, or names a store in memory.
     """
-    if store in {"", "memory", ":memory:"}:
-        # As a path, this would be a file in whatever folder the process is in.
-        raise ValueError(
-            f"the ledger's store must be a path or a redis:// URL, not {store!r}: a ledger in "
-            "memory would be lost with the process, and people would be called twice"
-        )
-    if isinstance(store, str) and is_redis(store):
+    if is_url(store):
         # Loads redis-py, which a file does without.
         from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
 

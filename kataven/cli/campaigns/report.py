@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from kataven import KatavenClient
 
+__all__ = ["report", "write_page"]
+
 _PAGE = 100
 
 
@@ -57,7 +59,7 @@ def report(
         campaign = client.campaigns.get(campaign_id)
         findings = _read(session, client, campaign_id, keep=with_contacts)
     text = page(campaign, findings, losses, datetime.now().astimezone())
-    _write(Path(output), text)
+    write_page(Path(output), text)
     say(f"{findings.contacts:,} contacts: {output}")
     if campaign.get("status") in ("running", "paused", "draft", "scheduled"):
         note(f"The campaign has not finished ({campaign['status']}).", fg="yellow")
@@ -90,7 +92,7 @@ def _losses(path: str) -> Mapping[str, object]:
     return losses
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
     """Replace the file in one step, so that an interruption leaves no half page."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
