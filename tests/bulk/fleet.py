@@ -22,6 +22,7 @@ from kataven.errors import (
     APIStatusError,
     ConflictError,
     NotFoundError,
+    RateLimitError,
     ServerError,
 )
 
@@ -88,11 +89,14 @@ class ModelHub:
     started: defaultdict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
     # Creates of each list of contacts: sent, and perhaps not sent because the worker was killed.
     posts: Counter[bytes] = field(default_factory=Counter)
+    # Requests that the Hub has received, by name.
+    received: Counter[str] = field(default_factory=Counter)
     tried: Counter[bytes] = field(default_factory=Counter)
     # Requests that their clients have given up, and that have not arrived yet.
     under_way: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def act(self, name: str, *arguments: Any) -> Any:
+        self.received[name] += 1
         found: Any = getattr(self, f"do_{name}")(*arguments)
         return found
 
@@ -193,7 +197,8 @@ class Puppet:
 
     def __init__(self, what: "Callable[[Puppet], None]", *, free: bool = False) -> None:
         self.free = free
-        self.fault: str | None = None
+        # Of the next request: a word, or a status of the Hub and whether it acted.
+        self.fault: str | tuple[int, bool] | None = None
         self.killed = False
         self.at = ""
         self.steps = 0
@@ -236,6 +241,21 @@ class Puppet:
         if not self.over:
             self._go.release()
             self._arrive()
+
+    def go_to(self, at: str, times: int = 1) -> None:
+        """Move on until the worker is at an operation."""
+        for _ in range(times):
+            for _ in range(200):
+                self.step()
+                if self.over or self.at == at:
+                    break
+            assert not self.over, f"the worker ended before {at}: {self.error!r}"
+
+    def finish(self) -> None:
+        """Let the worker go on until it ends."""
+        self.free = True
+        self.step()
+        assert self.over
 
     def kill(self) -> None:
         self.killed = True
@@ -287,6 +307,8 @@ class PuppetCampaigns:
                 raise APIConnectionError("timeout", request_sent=True if writes else None)
             if fault == "unsent":
                 raise APIConnectionError("refused", request_sent=False if writes else None)
+            if isinstance(fault, tuple) and not fault[1]:
+                raise status_error(fault[0])
             try:
                 result = self._hub.act(name, *arguments)
             except APIStatusError:
@@ -297,9 +319,18 @@ class PuppetCampaigns:
                 raise APIConnectionError("lost", request_sent=True if writes else None)
             if fault == "error":
                 raise ServerError("lost", status_code=502)
+            if isinstance(fault, tuple):
+                raise status_error(fault[0])
             return result
 
         return request
+
+
+def status_error(status: int) -> APIStatusError:
+    """What the client raises for a status."""
+    kinds = {404: NotFoundError, 409: ConflictError, 429: RateLimitError}
+    kind = kinds.get(status, ServerError if status >= 500 else APIStatusError)
+    return kind(f"status {status}", status_code=status)
 
 
 class PuppetClock:

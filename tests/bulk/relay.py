@@ -10,17 +10,28 @@ import random
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, get_args
 
-Fault = Literal["kill before", "kill after", "lose before", "lose after", "stop"]
-FAULTS: tuple[Fault, ...] = ("kill before", "kill after", "lose before", "lose after", "stop")
+Fault = Literal["kill before", "kill after", "lose before", "lose after", "late", "stop"]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+WAIT = 10.0
+PAUSE = 0.3
 
 
 class Faults:
-    """Which writes get a fault, over all relays: drawn from a seed, up to a number."""
+    """Which writes get a fault, over all relays: drawn from a seed, up to a number.
 
-    def __init__(self, seed: int, most: int) -> None:
+    Args:
+        seed: What is drawn.
+        most: The number of faults.
+        delay: Seconds after which a late request arrives.
+    """
+
+    def __init__(self, seed: int, most: int, delay: float) -> None:
+        self.delay = delay
+        self.late: list[threading.Thread] = []
         self._random = random.Random(seed)
         self._left = most
         self._lock = threading.Lock()
@@ -36,6 +47,23 @@ class Faults:
             fault = self._random.choice(FAULTS)
             self.given.append((fault, line))
             return fault
+
+    def deliver_late(self, request: bytes, hub: tuple[str, int]) -> None:
+        """Deliver a request whose sender has given up."""
+
+        def deliver() -> None:
+            time.sleep(self.delay)
+            with suppress(OSError), socket.create_connection(hub) as connection:
+                connection.sendall(request)
+                connection.recv(65536)
+
+        self.late.append(threading.Thread(target=deliver))
+        self.late[-1].start()
+
+    def settle(self) -> None:
+        """Wait until everything has arrived."""
+        for thread in self.late:
+            thread.join(WAIT)
 
 
 class Relay:
@@ -75,6 +103,9 @@ class Relay:
                 self.signal(signal.SIGKILL)
             if fault in {"kill before", "lose before"}:
                 return
+            if fault == "late":
+                self._faults.deliver_late(first + _rest(worker), self._hub)
+                return
             if fault == "stop":
                 # The test lets it go on when its lease has ended.
                 self.signal(signal.SIGSTOP)
@@ -90,6 +121,16 @@ class Relay:
                     return
                 worker.sendall(response)
                 _pump(hub, worker)
+
+
+def _rest(worker: socket.socket) -> bytes:
+    """The rest of a small request: the worker sends all of it before it waits."""
+    worker.settimeout(PAUSE)
+    found = b""
+    with suppress(TimeoutError):
+        while data := worker.recv(65536):
+            found += data
+    return found
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

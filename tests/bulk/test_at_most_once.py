@@ -308,7 +308,7 @@ def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Fleet
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_at_most_one_campaign_of_a_part_is_ever_started(fleet: type[Fleet]) -> None:
-    run_fleet(fleet, 20)
+    run_fleet(fleet, 60)
 
 
 @pytest.mark.proof
