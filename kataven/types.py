@@ -22,6 +22,8 @@ from kataven_hub.typed_dicts import (
     ContactStatus,
 )
 
+from kataven._words import ExportFormat, KnownLastError, LastError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -36,6 +38,9 @@ __all__ = [
     "Contact",
     "ContactPage",
     "ContactStatus",
+    "ExportFormat",
+    "KnownLastError",
+    "LastError",
     "as_dict",
     "parse_time",
 ]

@@ -61,7 +61,7 @@ AREAS = {
     ),
     "limiter": Area(
         ("kataven/_flow/ratelimit.py", "kataven/_http/limiter.py"),
-        ("tests/budget/test_ledger.py", "tests/budget/test_waiting.py"),
+        ("tests/budget/test_usage.py", "tests/budget/test_waiting.py"),
     ),
     "contacts": Area(
         ("kataven/contacts/_rules.py", "kataven/contacts/_duplicates.py"),

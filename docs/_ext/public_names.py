@@ -54,8 +54,6 @@ _EXPLAINED: Final = frozenset(
         "OnProgress",
         "Wanted",
         "JournalRow",
-        "LastError",
-        "ExportFormat",
         "Exclusions",
         "ArrowTable",
         "ReadsBytes",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from kataven._flow.effects import Acquire, PauseLimiter, RefreshToken, Sleep
 from kataven._flow.observe import CallEvent
 from kataven._flow.operation import Attempt
+from kataven._flow.retry import FIRST_BACKOFF
 
 if TYPE_CHECKING:
     from kataven._flow.effects import Flow, Rejected
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 # Sockets wait in whole milliseconds, by another clock.
 CLOCK_STEP: Final = 0.001
+
+
+def why_rejected(rejected: Rejected) -> str:
+    """Say why the rate limiter lets no request start in time."""
+    if rejected.retry_in <= 0:
+        return "too many requests are in flight for the rate limiter to start another in time"
+    return f"the rate limiter would delay the next attempt by {rejected.retry_in:.1f} s"
 
 
 class Attempts:
@@ -113,10 +121,15 @@ class Attempts:
         """Allow another refresh: the last token worked."""
         self._refreshed = False
 
-    def pause_limiter(self, seconds: float) -> Flow[None]:
-        """Hold back all calls of the rate limiter, if there is one, after a 429."""
+    def pause_limiter(self, seconds: float | None) -> Flow[None]:
+        """Hold back all calls of the rate limiter, if there is one, after a rate limit of the Hub.
+
+        Args:
+            seconds: The pause of this call; None or 0 if the Hub named none.
+        """
         if self.options.rate_limited:
-            yield from PauseLimiter(seconds)
+            pause = min(seconds or FIRST_BACKOFF, self.options.max_retry_wait)
+            yield from PauseLimiter(pause)
 
     def back_off(self, seconds: float, status: int | None) -> Flow[None]:
         """Wait before the next attempt."""

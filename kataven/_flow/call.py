@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from kataven._flow.attempts import Attempts
+from kataven._flow.attempts import Attempts, why_rejected
 from kataven._flow.effects import Send
 from kataven._flow.operation import NOT_ACTED, Failure, Response
 from kataven._flow.responses import add_reason, body_error, failure_error, status_error
-from kataven._flow.retry import FIRST_BACKOFF, read_retry_after, retry_delay
+from kataven._flow.retry import read_retry_after, retry_delay
 from kataven.clock import time_of_day
 from kataven.errors import APIStatusError, APITimeoutError, RateLimitError
 
 if TYPE_CHECKING:
-    from kataven._flow.effects import Flow, Rejected
+    from kataven._flow.effects import Flow
     from kataven._flow.operation import Operation
     from kataven._flow.options import Options
     from kataven.clock import Clock
@@ -92,8 +92,7 @@ def _call(
         )
         if isinstance(error, RateLimitError) and error.reason == "rate_limit":
             # Every call waits, whether this one is retried or not.
-            pause = error.retry_after or FIRST_BACKOFF if delay is None else delay
-            yield from attempts.pause_limiter(min(pause, options.max_retry_wait))
+            yield from attempts.pause_limiter(error.retry_after if delay is None else delay)
         if delay is None:
             if isinstance(outcome, Response) and isinstance(error, APIStatusError):
                 after = read_retry_after(outcome.raw_headers, time_of_day(clock))
@@ -113,7 +112,7 @@ def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Fai
     options = attempts.options
     rejected = yield from attempts.acquire()
     if rejected is not None:
-        raise _deadline_error(attempts, _why(rejected), error)
+        raise _deadline_error(attempts, why_rejected(rejected), error)
     timeout = options.timeout
     left = attempts.remaining()
     if left is not None:
@@ -124,12 +123,6 @@ def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Fai
     outcome = yield from Send(attempts.attempt, timeout, attempts.deadline)
     attempts.report_response(outcome.status)
     return outcome
-
-
-def _why(rejected: Rejected) -> str:
-    if rejected.retry_in <= 0:
-        return "too many requests are in flight for the rate limiter to start another in time"
-    return f"the rate limiter would delay the next attempt by {rejected.retry_in:.1f} s"
 
 
 def _settled(operation: Operation[object], outcome: Response | Failure) -> Response | Failure:

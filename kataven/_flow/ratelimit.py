@@ -1,11 +1,11 @@
 """The rules of the client-side rate limiter.
 
 Knows windows, leases, headroom and the shared pause, on a clock that is passed in. Keeps no state
-beyond the ledger that a store holds, and does no I/O.
+beyond the usage that a store holds, and does no I/O.
 
 Windows slide. Each lasts a margin longer than the Hub's, because a request that was admitted in
-time may arrive late. Control calls (pause, stop) have reserved headroom: a stop never waits for a
-bulk read.
+time may arrive late. Control calls (pause, stop) have reserved headroom: a stop never waits for an
+ordinary call.
 """
 
 from __future__ import annotations
@@ -31,11 +31,29 @@ HURRY: Final = 1.0
 # Seconds after which a lease in a shared store expires, because a killed process releases none.
 # Longer than any call with the default timeouts.
 LEASE_SECONDS: Final = 150.0
-REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
-# One letter before the colon is a drive of Windows.
-_LIKE_A_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+# Also without slashes: redis:host must not become a file. One letter before the colon is a drive of
+# Windows.
+_LIKE_A_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 # Guards the rounding: 1/100 of 1000 must be 10, not 9.
 _EPSILON: Final = 1e-9
+
+
+def is_redis(store: str) -> bool:
+    """Return whether a store is the URL of a Redis, and not the path of a file.
+
+    Raises:
+        ValueError: It is another URL. As a path, each machine would have a store of its own.
+    """
+    if store.lower().startswith(_REDIS_SCHEMES):
+        return True
+    if _LIKE_A_URL.match(store):
+        # Not the URL: it may hold a password.
+        raise ValueError(
+            "store is a URL with an unsupported scheme: use redis://, rediss:// or unix:// for "
+            "Redis (or Valkey), or the plain path of a file"
+        )
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +116,7 @@ class RateLimits:
             raise ValueError("store must be 'memory', a path or a redis:// URL, not empty")
         if self.store == ":memory:":
             raise ValueError("store must be 'memory', not ':memory:'; it is also the default")
-        if _LIKE_A_URL.match(self.store) and not self.store.lower().startswith(REDIS_SCHEMES):
-            # Not the URL: it may hold a password.
-            raise ValueError(
-                "store is a URL with an unsupported scheme: use redis://, rediss:// or unix:// for "
-                "Redis (or Valkey), or the plain path of a file"
-            )
+        is_redis(self.store)
 
     @classmethod
     def documented(cls) -> RateLimits:
@@ -133,6 +146,13 @@ class RateLimits:
         )
 
 
+def least_seconds(limits: RateLimits, requests: int) -> float:
+    """Return the least number of seconds that the limits make so many requests take."""
+    windows = ((MINUTE, limits.per_minute), (HOUR, limits.per_hour), (DAY, limits.per_day))
+    full = (max(0, requests - 1) // most * length for length, most in windows if most is not None)
+    return max(full, default=0.0) / limits.time_scale
+
+
 def _reserved(limit: int, share: float) -> int:
     # One is always left for ordinary calls, or nothing would ever be sent.
     return min(limit - 1, int(limit * share + _EPSILON))
@@ -144,7 +164,7 @@ class Window:
 
     seconds: float
     limit: int
-    bulk_limit: int
+    ordinary_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +195,7 @@ class RateLimitStatus:
     paused_for: float
 
 
-class Ledger:
+class Usage:
     """What was admitted and what is in flight, in memory; each method is one atomic step.
 
     Args:
@@ -203,7 +223,7 @@ class Ledger:
         stamps = self._stamps
         wait = 0.0
         for window in self._windows:
-            limit = window.limit if control else window.bulk_limit
+            limit = window.limit if control else window.ordinary_limit
             if len(stamps) >= limit:
                 wait = max(wait, stamps[-limit] + window.seconds - now)
         if wait > 0:
@@ -240,7 +260,7 @@ def status_of(
 ) -> RateLimitStatus:
     """Return what is left, from the use of each window (in the order of ``limits.windows()``)."""
     rooms = [
-        max(0, window.bulk_limit - count)
+        max(0, window.ordinary_limit - count)
         for window, count in zip(limits.windows(), used, strict=True)
     ]
     remaining = iter(rooms)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from kataven._flow.attempts import Attempts
+from kataven._flow.attempts import Attempts, why_rejected
 from kataven._flow.effects import Emit, Interrupted, Opened, OpenStream, ReadStream
 from kataven._flow.operation import Failure
 from kataven._flow.responses import (
@@ -78,7 +78,7 @@ class StreamState:
 
     Attributes:
         decoder: The decoder of the present connection; it knows the last event id.
-        reconnects: The number of times the stream was reopened.
+        reconnects: The number of attempts to open it after the first, failed ones included.
     """
 
     decoder: EventDecoder = field(default_factory=EventDecoder)
@@ -183,8 +183,10 @@ class _Following:
     def _open(self, attempts: Attempts) -> Flow[Opened | Response | Failure | Interrupted]:
         """Make one attempt to open the stream."""
         self._check_time(attempts)
-        if (yield from attempts.acquire(stream=True)) is not None:
-            raise _out_of_time(self._operation, self._settings)
+        rejected = yield from attempts.acquire(stream=True)
+        if rejected is not None:
+            why = why_rejected(rejected)
+            raise _out_of_time(self._operation, self._settings, f"would expire: {why}")
         timeout = self._options.timeout
         if self._options.deadline is not None:
             timeout = timeout.within(self._options.deadline)
@@ -245,11 +247,12 @@ class _Following:
                 self._give_up(error, retry_after)
         elif response.status not in TRANSIENT_STATUSES:
             raise error
-        if (retry_after or 0.0) > self._options.max_retry_wait:
-            self._give_up(error, retry_after)
         pause = (retry_after or 0.0) * (1 + self._clock.jitter() / 10)
         if response.status == 429:
+            # Every call waits, whether this stream is reopened or not.
             yield from attempts.pause_limiter(pause)
+        if (retry_after or 0.0) > self._options.max_retry_wait:
+            self._give_up(error, retry_after)
         return pause
 
     def _give_up(self, error: KatavenError, retry_after: float | None) -> NoReturn:
@@ -306,11 +309,13 @@ class _Following:
             raise _out_of_time(self._operation, self._settings)
 
 
-def _out_of_time(operation: Operation[None], settings: StreamSettings) -> APITimeoutError:
+def _out_of_time(
+    operation: Operation[None], settings: StreamSettings, what: str = "expired"
+) -> APITimeoutError:
     total = settings.total_timeout
     limit = "the time limit" if total is None else f"the total_timeout of {total:g} s"
     error = APITimeoutError(
-        f"{operation.method} {operation.path}: {limit} for following this stream expired"
+        f"{operation.method} {operation.path}: {limit} for following this stream {what}"
     )
     error.deadline_passed = True
     return error

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from kataven._http.async_transport import AsyncChunks
-from kataven._http.message import Peer, TransportError, transport_error
 from kataven._http.network import shut_socket
 from kataven._http.origin import read_origin
+from kataven._http.transport_error import Peer, TransportError, transport_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from kataven._http.message import Request, Sending
+    from kataven._http.message import Request
+    from kataven._http.sending import Sending
     from kataven.config import BaseUrl
 
 # The SDK writes the headers that authenticate a request: httpx must not take others from the

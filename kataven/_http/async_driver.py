@@ -23,7 +23,6 @@ from kataven._http.body import Body, BodyError
 from kataven._http.connection import AsyncStreamConnection
 from kataven._http.driver import RunState, Usable
 from kataven._http.limiter import new_lease
-from kataven._http.message import Sending, TransportError
 from kataven._http.outcomes import (
     deadline_failure,
     failure_from_body_error,
@@ -31,7 +30,9 @@ from kataven._http.outcomes import (
     response_from,
     token_deadline_failure,
 )
+from kataven._http.sending import Sending
 from kataven._http.threads import run_in_thread
+from kataven._http.transport_error import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

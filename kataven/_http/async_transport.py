@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import httpcore
 
 from kataven._http.environment import read_route
-from kataven._http.message import transport_error
 from kataven._http.network import AsyncBackend, current
 from kataven._http.origin import read_origin
 from kataven._http.transport import (
@@ -28,13 +27,15 @@ from kataven._http.transport import (
     peer_of,
     was_shut_down,
 )
+from kataven._http.transport_error import transport_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from kataven._http.environment import Route
-    from kataven._http.message import Request, Sending
+    from kataven._http.message import Request
     from kataven._http.origin import Origin
+    from kataven._http.sending import Sending
     from kataven.config import BaseUrl
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kataven._flow.effects import Interrupted, Opened
 from kataven._flow.operation import Failure, Response
 from kataven._http.body import Body, BodyError, known
-from kataven._http.message import Sending, TransportError
 from kataven._http.outcomes import (
     failure_from_body_error,
     failure_from_send_error,
     response_from,
 )
+from kataven._http.sending import Sending
+from kataven._http.transport_error import TransportError
 
 if TYPE_CHECKING:
     import asyncio

@@ -27,13 +27,14 @@ from kataven._flow.effects import (
 from kataven._http.body import Body, BodyError
 from kataven._http.connection import StreamConnection
 from kataven._http.limiter import new_lease
-from kataven._http.message import Sending, TransportError
 from kataven._http.outcomes import (
     failure_from_body_error,
     failure_from_send_error,
     response_from,
     token_deadline_failure,
 )
+from kataven._http.sending import Sending
+from kataven._http.transport_error import TransportError
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Who waits for the rate limiter, and in which order: one limiter for each client.
 
 Within a process the waiting calls form a queue, and only its head asks the store. Control calls
-have a queue of their own, so that a stop never waits for a bulk read. What may be admitted is
+have a queue of their own, so that a stop never waits for an ordinary call. What may be admitted is
 decided by the store.
 """
 

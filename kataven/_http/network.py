@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from kataven._http.message import Sending
+    from kataven._http.sending import Sending
 
 # The most that one read of a followed body takes, where httpcore asks for 64 KiB: a reader that has
 # fallen behind catches up in fewer steps.

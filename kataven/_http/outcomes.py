@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from kataven._flow.operation import Failure, Response
 from kataven._http.body import BodyError
-from kataven._http.message import TransportError, without_frames
+from kataven._http.transport_error import TransportError, without_frames
 
 if TYPE_CHECKING:
     from kataven._flow.operation import RawHeaders
     from kataven._http.credentials import Token
-    from kataven._http.message import Sending
+    from kataven._http.sending import Sending
 
 
 def response_from(status: int, raw_headers: RawHeaders, body: bytes, token: Token) -> Response:

@@ -14,7 +14,9 @@ import httpx
 import kataven_hub
 
 from kataven._http.body import Body
-from kataven._http.message import Request, Sending, TransportError
+from kataven._http.message import Request
+from kataven._http.sending import Sending
+from kataven._http.transport_error import TransportError
 from kataven.errors import ConfigurationError
 
 if TYPE_CHECKING:

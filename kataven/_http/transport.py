@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any, Final
 import httpcore
 
 from kataven._http.environment import read_route
-from kataven._http.message import Peer, TransportError, transport_error
 from kataven._http.network import Backend, current
 from kataven._http.origin import read_origin
+from kataven._http.transport_error import Peer, TransportError, transport_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kataven._http.environment import Route
-    from kataven._http.message import Request, Sending
+    from kataven._http.message import Request
     from kataven._http.origin import Origin
+    from kataven._http.sending import Sending
     from kataven.config import BaseUrl
 
 ERRORS: Final = (

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from kataven.bulk._plan import BulkPlan, Part, Totals
     from kataven.bulk._prepare import prepare
     from kataven.bulk._progress import BulkProgress, PartStatus
+    from kataven.bulk._results import BulkResults, ResultsCost, ResultsProgress
     from kataven.bulk._run import BulkRun, apply_part
+    from kataven.bulk._status import status
     from kataven.bulk._work import PrepareProgress
     from kataven.errors import BulkError
 
@@ -23,28 +25,36 @@ __all__ = [
     "BulkError",
     "BulkPlan",
     "BulkProgress",
+    "BulkResults",
     "BulkRun",
     "GroupHours",
     "Part",
     "PartStatus",
     "PrepareProgress",
+    "ResultsCost",
+    "ResultsProgress",
     "Totals",
     "apply_part",
     "prepare",
+    "status",
 ]
 
 _MODULES: Final = {
     "BulkError": "kataven.errors",
     "BulkPlan": "kataven.bulk._plan",
     "BulkProgress": "kataven.bulk._progress",
+    "BulkResults": "kataven.bulk._results",
     "BulkRun": "kataven.bulk._run",
     "GroupHours": "kataven.bulk._opening",
     "Part": "kataven.bulk._plan",
     "PartStatus": "kataven.bulk._progress",
     "PrepareProgress": "kataven.bulk._work",
+    "ResultsCost": "kataven.bulk._results",
+    "ResultsProgress": "kataven.bulk._results",
     "Totals": "kataven.bulk._plan",
     "apply_part": "kataven.bulk._run",
     "prepare": "kataven.bulk._prepare",
+    "status": "kataven.bulk._status",
 }
 
 

@@ -51,6 +51,7 @@ logger = logging.getLogger("kataven")
 # status this is not certain.
 _REFUSED: Final = frozenset((301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 413, 415, 422, 429))
 _STARTS: Final = 3
+_ANOTHER: Final = "another ledger"
 
 
 class Campaigns(Protocol):
@@ -177,13 +178,32 @@ class Launcher:
     # Creating.
 
     def _adopt_earlier(self, row: LedgerRow) -> LedgerRow | None:
-        """Adopt a campaign of this part that a lost ledger has made; None if there is none."""
+        """Adopt a campaign of this part that another ledger has made; None if there is none."""
+        word = marker(self._plan, self._plan.parts[row.number])
         if self._before is None:
             self._before = marked(self._campaigns.list())
-        if marker(self._plan, self._plan.parts[row.number]) not in self._before.by_marker:
-            return None
-        # The list may be old by now.
-        return self._look(row) or row
+            self._notice_another_ledger(self._before)
+        if word in self._before.by_marker:
+            # The list may be old by now.
+            return self._look(row) or row
+        if self._before.incomplete is not None and self._ledger.note(_ANOTHER):
+            detail = (
+                "another ledger has launched this plan, and the list of campaigns had "
+                f"{self._before.incomplete}, so this part may have been sent, too"
+            )
+            return self._step(row, "unknown", detail=detail) or row
+        return None
+
+    def _notice_another_ledger(self, shown: Marked) -> None:
+        """Record that another ledger has launched the plan: its ledger was lost, or not copied.
+
+        This ledger has a step of a part before there is a campaign with its marker. So the campaign
+        of a part that is planned is another ledger's. Recorded before any of them is adopted: every
+        worker of this ledger knows of it.
+        """
+        planned = (self._plan.parts[row.number] for row in self._ledger.rows(("planned",)))
+        if any(marker(self._plan, part) in shown.by_marker for part in planned):
+            self._ledger.set_note(_ANOTHER, "yes")
 
     def _send(self, row: LedgerRow) -> LedgerRow | None:
         """Send a part once. The only create, and only right after the step to ``sending``."""

@@ -1,4 +1,4 @@
-"""How far a run is, over all parts. Counts what the ledger has; asks no Hub."""
+"""How far a run is, over all parts. Counts what it is given; reads no ledger and asks no Hub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kataven.bulk.ledger.states import STATES
+from kataven.bulk.ledger.states import FINAL, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,10 +55,14 @@ class BulkProgress:
         parts: Each part, in the order of the plan.
         counts: The number of parts in each state.
         contacts: The number of contacts in all parts.
-        contacts_done: The contacts of parts that are finished or failed.
+        contacts_done: The contacts of parts that are finished or failed, and those that are done in
+            parts that run, as far as a worker with ``on_progress`` follows their event streams.
         contacts_per_minute: How fast ``contacts_done`` grows, measured over the last hour in this
             process; None until there is enough to measure.
         eta_seconds: Seconds until all contacts are done at that rate, or None.
+        quota_eta_seconds: The least number of seconds that the call limits of the account
+            (``calls_per_minute`` and ``daily_calls_max``) make the contacts take that are left, or
+            None if they are not known.
         groups: The time-zone groups of a plan with ``windows=``, and whether each may call now.
     """
 
@@ -69,6 +73,7 @@ class BulkProgress:
     contacts_done: int
     contacts_per_minute: float | None = None
     eta_seconds: float | None = None
+    quota_eta_seconds: float | None = None
     groups: tuple[GroupHours, ...] = ()
 
     @property
@@ -103,8 +108,21 @@ class BulkMeter:
         self._hours = hours
         self._seen: deque[tuple[float, int]] = deque()
 
-    def take(self, rows: Sequence[LedgerRow], wanted: Wanted, now: float) -> BulkProgress:
-        """Return the progress that the rows show at a moment, in seconds."""
+    def take(
+        self,
+        rows: Sequence[LedgerRow],
+        wanted: Wanted,
+        now: float,
+        running: Mapping[int, int],
+    ) -> BulkProgress:
+        """Return the progress.
+
+        Args:
+            rows: All parts in the ledger.
+            wanted: What is wanted of the run.
+            now: The time in seconds.
+            running: How many contacts are done in parts that run, by the number of the part.
+        """
         parts = tuple(
             PartStatus(
                 part.sha256,
@@ -118,7 +136,12 @@ class BulkMeter:
             for part, row in zip(self._plan.parts, rows, strict=True)
         )
         counted = Counter(part.state for part in parts)
-        done = sum(part.rows for part in parts if part.state in {"finished", "failed"})
+        done = sum(part.rows for part in parts if part.state in FINAL)
+        done += sum(
+            min(part.rows, running.get(number, 0))
+            for number, part in enumerate(parts)
+            if part.state == "started"
+        )
         total = self._plan.totals.kept
         rate = self._rate(done, now)
         return BulkProgress(

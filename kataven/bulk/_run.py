@@ -7,36 +7,39 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import threading
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
+from kataven.bulk._follow import Follower
 from kataven.bulk._launch import Launcher
 from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
 from kataven.bulk._settings import BulkSettings
+from kataven.bulk._status import ledger_of, not_launched, progress_in, read_launched
 from kataven.bulk._worker import Worker
-from kataven.bulk.ledger import LEDGER_FILE, open_ledger
 from kataven.client import KatavenClient
 from kataven.clock import time_of_day
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import os
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
     from kataven.bulk._launch import Campaigns
     from kataven.bulk._opening import GroupHours
     from kataven.bulk._progress import BulkProgress, PartStatus
+    from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
-    from kataven.campaigns.contact_words import LastError
     from kataven.clock import Clock
     from kataven.contacts._retry import RetryList
-    from kataven.types import ContactStatus
+    from kataven.types import ContactStatus, LastError
 
 __all__ = ["BulkRun", "apply_part"]
 
@@ -68,7 +71,8 @@ class BulkRun:
         lease_seconds: How long a part belongs to a worker that shows no sign of life.
         poll_seconds: How often the Hub is asked for the list of campaigns, by all processes
             together.
-        on_progress: Called with a ``BulkProgress`` when something has changed.
+        on_progress: Called with a ``BulkProgress`` when something has changed. With it, ``watch``
+            and ``apply`` also follow the event streams of up to 8 campaigns, over all workers.
         allow_lossy_store: Whether a Redis may be used that does not write to disk before it
             confirms. After a crash of such a Redis people may be called twice.
 
@@ -107,9 +111,6 @@ class BulkRun:
                 "plan must be a BulkPlan, such as BulkPlan.open(directory), not "
                 f"{type(given).__name__}"
             )
-        given = store
-        if not (given is None or isinstance(given, str | os.PathLike)):
-            raise TypeError(f"store must be a path or a URL, not {type(given).__name__}")
         _validate.function("on_progress", on_progress, "a kataven.bulk.BulkProgress")
         if inspect.iscoroutinefunction(on_progress):
             raise TypeError("on_progress must be a plain function")
@@ -130,9 +131,59 @@ class BulkRun:
         self._hours = PlanHours(plan, lambda: time_of_day(self._clock))
         self._meter = BulkMeter(plan, self._hours)
         self._lock = threading.Lock()
-        self._last: tuple[tuple[PartStatus, ...], tuple[GroupHours, ...]] | None = None
-        where = plan.directory / LEDGER_FILE if store is None else store
-        self._ledger: Ledger = open_ledger(where, plan.id, allow_lossy_store=allow_lossy_store)
+        self._last: tuple[tuple[PartStatus, ...], tuple[GroupHours, ...], int] | None = None
+        self._follower: Follower | None = None
+        # Whether the settings are those that a launch has fixed, so that this one fixes none.
+        self._opened = False
+        self._ledger: Ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
+
+    @classmethod
+    def open(
+        cls,
+        plan: BulkPlan,
+        client: KatavenClient,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        lease_seconds: float = _DEFAULT_LEASE,
+        poll_seconds: float = _DEFAULT_POLL,
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        allow_lossy_store: bool = False,
+    ) -> Self:
+        """Open a run that was launched before, with the settings that the ledger has fixed.
+
+        Args:
+            plan: The plan.
+            client: As for the constructor, and so are all that follow.
+            store: The ledger of the launch.
+            lease_seconds: How long a part belongs to a worker that shows no sign of life.
+            poll_seconds: How often the Hub is asked, by all processes together.
+            on_progress: Called with a ``BulkProgress`` when something has changed.
+            allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
+
+        Returns:
+            The run.
+
+        Raises:
+            BulkError: The ledger does not exist, or nothing was launched with it.
+            ConfigurationError: The ledger cannot be used.
+            TypeError: An argument has the wrong type, or the client is not a blocking one.
+            ValueError: An argument has a wrong value.
+        """
+        fixed, _ = read_launched(plan, store, allow_lossy_store=allow_lossy_store)
+        if fixed is None:
+            raise not_launched()
+        run = cls(
+            plan,
+            client,
+            **asdict(fixed),
+            store=store,
+            lease_seconds=lease_seconds,
+            poll_seconds=poll_seconds,
+            on_progress=on_progress,
+            allow_lossy_store=allow_lossy_store,
+        )
+        run._opened = True
+        return run
 
     def __enter__(self) -> Self:
         return self
@@ -200,7 +251,8 @@ class BulkRun:
             The last progress.
         """
         self._begin()
-        self._worker().watch()
+        with self._following():
+            self._worker().watch()
         return self._report()
 
     def apply(self, *, resend_unknown: bool = False) -> BulkProgress:
@@ -221,7 +273,8 @@ class BulkRun:
             KatavenError: The Hub refused a request. Call again to continue.
         """
         self._begin()
-        self._worker().apply(resend_unknown=resend_unknown)
+        with self._following():
+            self._worker().apply(resend_unknown=resend_unknown)
         return self._report()
 
     def apply_part(self, part: Part | str) -> PartStatus:
@@ -250,9 +303,12 @@ class BulkRun:
         return self._report().parts[numbers[wished]]
 
     def status(self) -> BulkProgress:
-        """Return what the ledger has; nothing is requested of the Hub."""
+        """Return what the ledger has; nothing is requested of the Hub.
+
+        ``kataven.bulk.status`` does the same without a client.
+        """
         self._begin()
-        return self._meter.take(self._ledger.rows(), self._ledger.wanted(), self._clock.now())
+        return progress_in(self._ledger, self._meter, self._clock.now())
 
     def pause(self) -> BulkProgress:
         """Pause the run: no campaign is started from now on, and those that run are paused.
@@ -318,6 +374,65 @@ class BulkRun:
             raise BulkError("no campaign of the run was started, so there is nothing to retry")
         return self._client.campaigns.retry_list(ids, status=status, last_error=last_error)
 
+    def results(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> BulkResults:
+        """Write the contacts of all campaigns to one table, with the source row of each.
+
+        The columns are those of ``export_contacts``, and after the fields of the contact
+        ``campaign_id``, ``file`` and ``row``. The pages that were read are kept in a folder next
+        to the table until it is complete, so that a call that was interrupted continues after the
+        last one when it is made again. Several processes may make it for one path at once: each
+        reads other parts, one writes the table, and all return the same. A campaign that has not
+        finished is written as it is now.
+
+        Args:
+            path: Where to write; an ending of ``.csv``, ``.jsonl`` or ``.parquet`` (extra
+                ``parquet``) is the format.
+            on_progress: Called with a ``ResultsProgress`` before the first request and after each
+                page. Its ``left`` is what the request limits make the reading cost.
+
+        Returns:
+            What was written: ``rows``, ``path``, ``counts`` by status, and what does not fit
+            together.
+
+        Raises:
+            BulkError: No campaign was started, the Hub has none of them, or the plan is damaged.
+            KatavenError: Reading failed. Call again to continue.
+            OSError: The table cannot be written, or the disk is full. The error says what is kept.
+            ValueError: The ending is unknown, or the path is a pipe or a device.
+        """
+        _validate.progress_function(on_progress, "a kataven.bulk.ResultsProgress", awaited=False)
+        self._begin()
+        # So that the campaigns that have finished meanwhile are known.
+        self._worker().poll()
+        return self._reader(path, on_progress).write()
+
+    def results_cost(self, path: str | os.PathLike[str]) -> ResultsCost:
+        """Return what ``results`` would cost; nothing is requested of the Hub.
+
+        Args:
+            path: As for ``results``. Pages that an interrupted call has read are not read again.
+
+        Returns:
+            The requests and the seconds that they take at least; its ``str`` is for people.
+        """
+        self._begin()
+        return self._reader(path).left
+
+    def _reader(
+        self,
+        path: str | os.PathLike[str],
+        on_progress: Callable[[ResultsProgress], object] | None = None,
+    ) -> Results:
+        # Few runs read results.
+        from kataven.bulk._results import Results  # noqa: PLC0415
+
+        return Results(self._plan, self._ledger.rows(), self._client, path, self._poll, on_progress)
+
     def _want(self, wanted: Literal["running", "paused", "stopped"]) -> None:
         self._begin()
         now: Wanted = self._ledger.want(wanted)
@@ -326,6 +441,9 @@ class BulkRun:
 
     def _begin(self) -> None:
         """Fix the settings, or compare them with those that are fixed."""
+        if self._opened:
+            self._settings.compare(self._ledger.settings())
+            return
         parts = [part.sha256 for part in self._plan.parts]
         self._settings.compare(self._ledger.fix(parts, self._settings.text()))
 
@@ -351,6 +469,21 @@ class BulkRun:
             self._changed,
         )
 
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Follow event streams meanwhile, if somebody looks at the progress."""
+        if self._on_progress is None:
+            yield
+            return
+        limits = self._client._settings.rate_limits  # noqa: SLF001 - one library
+        concurrent = None if limits is None else limits.concurrent
+        with Follower(self._client, self._ledger, concurrent) as follower:
+            self._follower = follower
+            try:
+                yield
+            finally:
+                self._follower = None
+
     def _within(self, seconds: float) -> Campaigns:
         """Return the client's campaigns with a deadline, unless the client's own is shorter."""
         own = self._client._settings.options.deadline  # noqa: SLF001 - the client's option
@@ -361,12 +494,16 @@ class BulkRun:
             self._report()
 
     def _report(self) -> BulkProgress:
-        """Return the progress, and pass it on if a part has changed."""
+        """Return the progress, and pass it on if it has changed."""
+        rows = self._ledger.rows()
+        follower = self._follower
+        if follower is not None:
+            follower.update(rows)
         with self._lock:
-            now = self._clock.now()
-            progress = self._meter.take(self._ledger.rows(), self._ledger.wanted(), now)
-            changed = (progress.parts, progress.groups) != self._last
-            self._last = progress.parts, progress.groups
+            progress = progress_in(self._ledger, self._meter, self._clock.now(), rows)
+            seen = progress.parts, progress.groups, progress.contacts_done
+            changed = seen != self._last
+            self._last = seen
         if changed and self._on_progress is not None:
             self._on_progress(progress)
         return progress

@@ -42,6 +42,11 @@ class BulkSettings:
         """Return the settings as the ledger keeps them."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    @classmethod
+    def of(cls, fixed: str) -> BulkSettings:
+        """Return the settings that a ledger keeps."""
+        return cls(**json.loads(fixed))
+
     def compare(self, fixed: str) -> None:
         """Refuse settings that differ from those that are fixed.
 

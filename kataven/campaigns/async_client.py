@@ -32,14 +32,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from kataven.campaigns.contact_words import LastError
     from kataven.campaigns.export import ExportProgress, Targets
     from kataven.campaigns.progress import CampaignProgress
     from kataven.campaigns.with_response import AsyncCampaignsWithResponse
     from kataven.contacts import ContactsSource
     from kataven.contacts._retry import RetryList
-    from kataven.contacts.export import ExportFormat, ExportSummary
-    from kataven.types import Campaign, CampaignStatus, ContactStatus
+    from kataven.contacts.export import ExportSummary
+    from kataven.types import (
+        Campaign,
+        CampaignStatus,
+        ContactStatus,
+        ExportFormat,
+        LastError,
+    )
 
 
 class AsyncCampaignsClient(AsyncCampaignMethods):

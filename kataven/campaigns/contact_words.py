@@ -8,15 +8,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, get_args
 
 from kataven import _validate
+from kataven._words import KnownLastError
 from kataven.campaigns.progress import CONTACT_STATUSES
 from kataven.errors import ContactsWarning
-
-KnownLastError: TypeAlias = Literal["no_answer", "voicemail", "busy", "failed"]
-LastError: TypeAlias = KnownLastError | str
-"""Why the last call of a contact failed (assumed); known words complete in an editor."""
 
 LAST_ERRORS: Final[tuple[str, ...]] = get_args(KnownLastError)
 _SEPARATORS: Final = re.compile(r"[\W_]+")

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from kataven.campaigns.pages import PageQuery
     from kataven.clock import Clock
     from kataven.contacts._retry import RetryCollector, RetryList
-    from kataven.contacts.export import ExportFormat, ExportSummary, ExportWriter
+    from kataven.contacts.export import ExportSummary, ExportWriter
+    from kataven.types import ExportFormat
 
     Target: TypeAlias = str | os.PathLike[str] | IO[bytes] | IO[str]
     Targets: TypeAlias = Target | Sequence[Target]
@@ -79,8 +80,8 @@ def export(
         def progress() -> ExportProgress:
             return ExportProgress(writer.next_page, writer.rows)
 
-        pages = every_page(query, options, clock, state, writer.take_last_page())
-        yield from _each_page(pages, state, writer.add_page, progress)
+        last_page = writer.take_last_page()
+        yield from keep_pages(query, state, last_page, writer.add_page, progress, options, clock)
         summary = yield from RunInThread(writer.finish)
     finally:
         writer.close()
@@ -111,13 +112,11 @@ def retry_list(
     collected = yield from RunInThread(_new_collector)
     try:
         for query in queries:
-            state = PageState(0)
-            pages = every_page(query, options, clock, state)
 
             def keep(_page: int, rows: list[Any], query: PageQuery = query) -> None:
                 collected.add(query.wanted(rows))
 
-            yield from _each_page(pages, state, keep, None)
+            yield from keep_pages(query, PageState(0), (), keep, None, options, clock)
         made = yield from RunInThread(collected.finish)
     finally:
         collected.close()
@@ -156,13 +155,26 @@ def _retried(status: str) -> str:
     return word
 
 
-def _each_page(
-    pages: Flow[None],
+def keep_pages(
+    query: PageQuery,
     state: PageState,
+    previous_rows: Sequence[Any],
     keep: Callable[[int, list[Any]], None],
-    progress: Callable[[], ExportProgress] | None,
+    progress: Callable[[], object] | None,
+    options: Options,
+    clock: Clock,
 ) -> Flow[None]:
-    """Run a flow of pages and keep each page before the next one is read."""
+    """Read the pages from ``state.page`` on, and keep each page before the next one is read.
+
+    Args:
+        query: Which contacts; all rows of a page are kept.
+        state: Where to begin.
+        previous_rows: The rows of the page before, if it was read earlier.
+        keep: Called with the number of a page and its rows.
+        progress: Called after each page; its result is emitted.
+        options: How the client sends.
+        clock: The client's clock.
+    """
 
     def handle(effect: AnyEffect) -> Flow[Any]:
         if not isinstance(effect, Emit):
@@ -175,7 +187,7 @@ def _each_page(
             yield from Emit([progress()])
         return True
 
-    yield from through(pages, handle)
+    yield from through(every_page(query, options, clock, state, previous_rows), handle)
 
 
 def _check_rows(rows: list[Any], page: int) -> None:

@@ -21,9 +21,9 @@ TERMINAL_STATUSES: Final = frozenset({"completed", "failed"})
 LIVE_STATUSES: Final = frozenset({"draft", "scheduled", "running", "paused"})
 
 _OPEN_WORDS: Final = ("pending", "in_progress")
-_DONE_WORDS: Final = ("completed", "failed", "cancelled")
+DONE_STATUSES: Final = ("completed", "failed", "cancelled")
 # Of a contact. The first, fourth and fifth are documented, the others assumed.
-CONTACT_STATUSES: Final = _OPEN_WORDS + _DONE_WORDS
+CONTACT_STATUSES: Final = _OPEN_WORDS + DONE_STATUSES
 # The rate covers the last minutes: it soon follows a pause or a cap, and is steady enough.
 _RATE_SECONDS: Final = 300.0
 # Two snapshots closer together than this do not give a rate.
@@ -107,12 +107,12 @@ class ProgressMeter:
             self._begun = now
         counts = {
             word: count
-            for word in (*_OPEN_WORDS, *_DONE_WORDS)
+            for word in (*_OPEN_WORDS, *DONE_STATUSES)
             if (count := _count(snapshot.get(word))) is not None
         }
         total = _count(snapshot.get("total"))
         if counts:
-            if total is None and len(counts) == len(_OPEN_WORDS) + len(_DONE_WORDS):
+            if total is None and len(counts) == len(_OPEN_WORDS) + len(DONE_STATUSES):
                 # If one of them were missing, their sum would be too small.
                 total = sum(counts.values())
         elif last is not None:
@@ -120,7 +120,7 @@ class ProgressMeter:
         status = snapshot.get("status")
         if not isinstance(status, str):
             status = last.status if last is not None else "unknown"
-        done = sum(counts.get(word, 0) for word in _DONE_WORDS)
+        done = sum(counts.get(word, 0) for word in DONE_STATUSES)
         rate = self._rate(done, now) if counts else None
         fraction = None
         eta = None

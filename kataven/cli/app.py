@@ -76,6 +76,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as end:
         code = end.exit_code
     except click.ClickException as error:
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            # A group without a command: newer versions of click make its help an error.
+            error.show()
+            return int(error.exit_code)
         return _show(_usage(error))
     except click.Abort as abort:
         # click raises it in place of what ended a question, which it keeps as the context.

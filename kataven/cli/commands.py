@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 _CAMPAIGNS: Final = "kataven.cli.campaigns"
 _CONTACTS: Final = "kataven.cli.contacts"
+_BULK: Final = "kataven.cli.bulk"
 
 # Each command: the module and the name of its object there, and its line in the help of its group.
 CAMPAIGNS: Final = {
@@ -44,6 +45,18 @@ CONTACTS: Final = {
     "split": (f"{_CONTACTS}.split", "split", "Divide a list into parts for one campaign each."),
     "estimate": (f"{_CONTACTS}.estimate", "estimate", "Estimate how long a list takes."),
 }
+BULK: Final = {
+    "prepare": (f"{_BULK}.prepare", "prepare", "Make a plan of a list of any length."),
+    "launch": (f"{_BULK}.launch", "launch", "Create and start a campaign for each part."),
+    "watch": (f"{_BULK}.watch", "watch", "Follow the campaigns of a plan."),
+    "status": (f"{_BULK}.status", "status", "Show how far a run is; no request is sent."),
+    "pause": (f"{_BULK}.control", "pause", "Pause a run on all machines."),
+    "resume": (f"{_BULK}.control", "resume", "Resume a paused run."),
+    "stop": (f"{_BULK}.control", "stop", "Stop a run for good."),
+    "results": (f"{_BULK}.results", "results", "Write all contacts of a run to a file."),
+    "retry": (f"{_BULK}.retry", "retry", "List, or call again, who was not reached."),
+    "report": (f"{_BULK}.report", "report", "Write a page about a run."),
+}
 CONFIG: Final = {
     "show": ("kataven.cli.config", "show", "Show the profiles and what is in use."),
     "set": ("kataven.cli.config", "set_value", "Set a field of a profile."),
@@ -57,6 +70,7 @@ SANDBOX: Final = {
 COMMANDS: Final = {
     "campaigns": ("kataven.cli.commands", "campaigns", "Create, run and follow campaigns."),
     "contacts": ("kataven.cli.commands", "contacts", "Check, clean and split contact lists."),
+    "bulk": ("kataven.cli.commands", "bulk", "Call lists that are too long for one campaign."),
     "limits": ("kataven.cli.limits", "limits", "Show the limits of the account."),
     "doctor": ("kataven.cli.doctor", "doctor", "Check key, network and installation."),
     "config": ("kataven.cli.commands", "config", "Show and change the configuration."),
@@ -132,6 +146,10 @@ class _Contacts(LazyGroup):
     table = CONTACTS
 
 
+class _Bulk(LazyGroup):
+    table = BULK
+
+
 class _Config(LazyGroup):
     table = CONFIG
 
@@ -150,6 +168,11 @@ def campaigns() -> None:
 @click.command("contacts", cls=_Contacts, context_settings=_SETTINGS)
 def contacts() -> None:
     """Check, clean, split and estimate contact lists; nothing is sent."""
+
+
+@click.command("bulk", cls=_Bulk, context_settings=_SETTINGS)
+def bulk() -> None:
+    """Prepare, launch and follow lists that are too long for one campaign."""
 
 
 @click.command("config", cls=_Config, context_settings=_SETTINGS)

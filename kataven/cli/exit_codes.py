@@ -15,6 +15,7 @@ from kataven.errors import (
     APIStatusError,
     AuthenticationError,
     BadRequestError,
+    BulkError,
     CampaignRunError,
     ConfigurationError,
     ConflictError,
@@ -73,6 +74,7 @@ _LOOK_FIRST = (
     "before you try again"
 )
 _BY_CLASS: tuple[tuple[type[BaseException], Exit, str], ...] = (
+    (BulkError, Exit.LOCAL, ""),
     (ContactsError, Exit.CONTACTS, "'kataven contacts check FILE' shows every problem"),
     (ConfigurationError, Exit.KEY, "'kataven doctor' checks the key and the URL"),
     (AuthenticationError, Exit.KEY, "'kataven doctor' shows which key is in use"),

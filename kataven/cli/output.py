@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _GAP = "  "
-_UNBROKEN = ("id", "phone_number")
+_UNBROKEN = ("id", "campaign", "phone_number")
 
 
 def printable(text: str) -> str:

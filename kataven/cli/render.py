@@ -1,4 +1,4 @@
-"""How progress and outcomes look: the only module that draws with rich.
+"""How progress and outcomes of campaigns look; ``bulk.view`` does the same for plans.
 
 Two views with the same methods: a live one for terminals, plain lines for everything else. Knows
 progress and outcomes as plain values. Must not know clients or the Hub.
@@ -331,7 +331,7 @@ class _Picture:
             return
         yield self._bar(progress)
         yield from self._counts(progress, width)
-        yield from _side_by_side(
+        yield from side_by_side(
             [Text(line, style=style) for line, style in self._facts(block, progress)], width
         )
 
@@ -391,10 +391,10 @@ class _Picture:
             )
             for status in STATUSES
         ]
-        return _side_by_side(cells, width)
+        return side_by_side(cells, width)
 
 
-def _side_by_side(cells: Sequence[Text], width: int) -> Iterator[RenderableType]:
+def side_by_side(cells: Sequence[Text], width: int) -> Iterator[RenderableType]:
     """Put cells next to each other, as many on each line as fit."""
     from rich.text import Text
 

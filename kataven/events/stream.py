@@ -59,7 +59,7 @@ class EventStream(FlowIterator[EventItem]):
 
     @property
     def reconnects(self) -> int:
-        """The number of times the stream was reopened."""
+        """The number of attempts to open the stream after the first, failed ones included."""
         return self._stream.reconnects
 
 
@@ -82,5 +82,5 @@ class AsyncEventStream(AsyncFlowIterator[EventItem]):
 
     @property
     def reconnects(self) -> int:
-        """The number of times the stream was reopened."""
+        """The number of attempts to open the stream after the first, failed ones included."""
         return self._stream.reconnects

@@ -32,6 +32,7 @@ def offered() -> Offered:
     import kataven  # noqa: PLC0415 - the scripts start without it
     import kataven.models  # noqa: PLC0415
     import kataven.types  # noqa: PLC0415
+    from kataven import _words  # noqa: PLC0415
     from kataven.campaigns import operations, progress  # noqa: PLC0415
     from kataven.cli import render  # noqa: PLC0415
 
@@ -57,7 +58,7 @@ def offered() -> Offered:
             },
         },
         shapes={
-            "kataven/types.py": _classes(kataven.types),
+            "kataven/types.py": _classes(kataven.types) - set(_words.__all__),
             "kataven/models.py": _classes(kataven.models),
         },
     )

@@ -95,7 +95,7 @@ def test_nothing_is_ever_admitted_over_a_limit(kind: str, limits: RateLimits, ca
             assert leases is None or len(in_flight) <= leases[0 if control else 1]
             for length, window in zip(lengths(limits), limits.windows(), strict=True):
                 within = sum(1 for moment in admitted if moment > now - length)
-                assert within <= (window.limit if control else window.bulk_limit)
+                assert within <= (window.limit if control else window.ordinary_limit)
 
 
 @pytest.mark.slow
@@ -124,8 +124,8 @@ def test_each_request_is_sent_within_two_percent_of_the_earliest_time(
             store.release(taken)
             best = 0.0
             for length, window in zip(lengths(limits), limits.windows(), strict=True):
-                if number >= window.bulk_limit:
-                    best = max(best, earliest[number - window.bulk_limit] + length)
+                if number >= window.ordinary_limit:
+                    best = max(best, earliest[number - window.ordinary_limit] + length)
             earliest.append(best)
             assert best - 1e-3 <= now - START
             assert (now - START) * 0.98 <= best + 1e-3

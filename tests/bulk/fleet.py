@@ -6,8 +6,9 @@ and which sleeps.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from kataven.errors import (
     APIStatusError,
     ConflictError,
     NotFoundError,
+    RateLimitError,
     ServerError,
 )
 
@@ -45,12 +47,17 @@ def memory_plan(parts: int) -> BulkPlan:
     return MemoryPlan(Path("nowhere"), "ab" * 16, "", {}, Totals(parts, parts, 0, parts), each)
 
 
+PAGE = 100
+
+
 @dataclass
 class Campaign:
     fields: dict[str, Any]
-    shown_from: int = 0
-    started: bool = False
-    starts: int = 0
+    contacts: bytes
+    shown_from: int
+    # What ``get`` shows as often as ``stale`` says.
+    before: str | None = None
+    stale: int = 0
 
 
 @dataclass
@@ -59,31 +66,66 @@ class ModelHub:
 
     Attributes:
         late: How many lists a new campaign is missing from.
+        stale: How often ``get`` shows the status, or the absence, before a write.
         room: How many campaigns may run at once.
+        others: How many other campaigns the account has.
+        cut: Whether a list has 100 campaigns at most.
+        newest_first: The order of a list.
+        says_total: Whether a list says how many campaigns there are.
     """
 
     late: int = 0
+    stale: int = 0
     room: int = 1000
+    others: int = 0
+    cut: bool = False
+    newest_first: bool = False
+    says_total: bool = False
     finishing: bool = False
     lists: int = 0
+    made: int = 0
     campaigns: dict[str, Campaign] = field(default_factory=dict)
+    # The campaigns that were ever started, by their contacts, also if they were deleted since.
+    started: defaultdict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
+    # Creates of each list of contacts: sent, and perhaps not sent because the worker was killed.
     posts: Counter[bytes] = field(default_factory=Counter)
+    # Requests that the Hub has received, by name.
+    received: Counter[str] = field(default_factory=Counter)
+    tried: Counter[bytes] = field(default_factory=Counter)
+    # Requests that their clients have given up, and that have not arrived yet.
+    under_way: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def act(self, name: str, *arguments: Any) -> Any:
+        self.received[name] += 1
         found: Any = getattr(self, f"do_{name}")(*arguments)
         return found
+
+    def arrive(self) -> None:
+        """Process a request whose client has given up."""
+        if self.under_way:
+            name, arguments = self.under_way.pop(0)
+            with suppress(APIStatusError):
+                self.act(name, *arguments)
 
     def do_list(self) -> Any:
         self.lists += 1
         if self.finishing:
             self.finish()
-        return {
-            "campaigns": [
-                dict(each.fields)
-                for each in self.campaigns.values()
-                if each.shown_from <= self.lists
-            ]
-        }
+        rows = [
+            {"id": f"other_{n}", "name": "other", "status": "draft"} for n in range(self.others)
+        ]
+        rows += [
+            dict(each.fields) for each in self.campaigns.values() if each.shown_from <= self.lists
+        ]
+        document: dict[str, Any] = {"total": len(rows)} if self.says_total else {}
+        if self.newest_first:
+            rows.reverse()
+        return {**document, "campaigns": rows[:PAGE] if self.cut else rows}
+
+    def complete(self) -> bool:
+        """Whether a list proves something."""
+        shown = self.others + len(self.campaigns)
+        return shown != PAGE and (shown < PAGE or not self.cut)
 
     def finish(self) -> None:
         for each in self.campaigns.values():
@@ -96,10 +138,17 @@ class ModelHub:
         return self.campaigns[made]
 
     def do_get(self, made: str) -> Any:
-        return dict(self._find(made).fields)
+        found = self._find(made)
+        if found.stale:
+            found.stale -= 1
+            if found.before is None:
+                raise NotFoundError("no such campaign yet", status_code=404)
+            return {**found.fields, "status": found.before}
+        return dict(found.fields)
 
     def do_create(self, name: str, agent: str, number: str, contacts: Any, *_: int) -> Any:
-        made = f"camp_{len(self.campaigns)}"
+        made = f"camp_{self.made}"
+        self.made += 1
         fields = {
             "id": made,
             "name": name,
@@ -107,7 +156,9 @@ class ModelHub:
             "phone_number_id": number,
             "status": "draft",
         }
-        self.campaigns[made] = Campaign(fields, self.lists + 1 + self.late)
+        shown_from = self.lists + 1 + self.late
+        data = contacts.getvalue()
+        self.campaigns[made] = Campaign(fields, data, shown_from, None, self.stale)
         return dict(fields)
 
     def _move(self, made: str, before: set[str], after: str) -> Any:
@@ -118,7 +169,8 @@ class ModelHub:
             running = [e for e in self.campaigns.values() if e.fields["status"] == "running"]
             if len(running) >= self.room:
                 raise ConflictError("no room", status_code=409)
-            found.started = True
+            self.started[found.contacts].add(made)
+        found.before, found.stale = found.fields["status"], self.stale
         found.fields["status"] = after
         return dict(found.fields)
 
@@ -139,21 +191,14 @@ class ModelHub:
             raise ConflictError("it is running", status_code=409)
         del self.campaigns[made]
 
-    def started_by_part(self) -> dict[str, list[str]]:
-        """The campaigns that were ever started, by the marker in their names."""
-        found: dict[str, list[str]] = {}
-        for made, each in self.campaigns.items():
-            if each.started:
-                found.setdefault(each.fields["name"].rpartition(" ")[2], []).append(made)
-        return found
-
 
 class Puppet:
     """A worker that stops before each operation until the test lets it go on."""
 
     def __init__(self, what: "Callable[[Puppet], None]", *, free: bool = False) -> None:
         self.free = free
-        self.fault: str | None = None
+        # Of the next request: a word, or a status of the Hub and whether it acted.
+        self.fault: str | tuple[int, bool] | None = None
         self.killed = False
         self.at = ""
         self.steps = 0
@@ -197,6 +242,21 @@ class Puppet:
             self._go.release()
             self._arrive()
 
+    def go_to(self, at: str, times: int = 1) -> None:
+        """Move on until the worker is at an operation."""
+        for _ in range(times):
+            for _ in range(200):
+                self.step()
+                if self.over or self.at == at:
+                    break
+            assert not self.over, f"the worker ended before {at}: {self.error!r}"
+
+    def finish(self) -> None:
+        """Let the worker go on until it ends."""
+        self.free = True
+        self.step()
+        assert self.over
+
     def kill(self) -> None:
         self.killed = True
         while not self.over:
@@ -231,6 +291,8 @@ class PuppetCampaigns:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def request(*arguments: Any) -> Any:
             writes = name not in {"list", "get"}
+            if name == "create":
+                self._hub.tried[arguments[3].getvalue()] += 1
             self._puppet.gate(f"hub.{name}")
             fault, self._puppet.fault = self._puppet.fault, None
             if name == "create" and fault != "unsent":
@@ -238,8 +300,15 @@ class PuppetCampaigns:
             if fault == "before":
                 # The connection broke: whether the Hub acted is not known to the client.
                 raise APIConnectionError("lost", request_sent=True if writes else None)
+            if fault == "late":
+                # The client has given up waiting, and a proxy delivers the request later.
+                if writes:
+                    self._hub.under_way.append((name, arguments))
+                raise APIConnectionError("timeout", request_sent=True if writes else None)
             if fault == "unsent":
                 raise APIConnectionError("refused", request_sent=False if writes else None)
+            if isinstance(fault, tuple) and not fault[1]:
+                raise status_error(fault[0])
             try:
                 result = self._hub.act(name, *arguments)
             except APIStatusError:
@@ -250,9 +319,18 @@ class PuppetCampaigns:
                 raise APIConnectionError("lost", request_sent=True if writes else None)
             if fault == "error":
                 raise ServerError("lost", status_code=502)
+            if isinstance(fault, tuple):
+                raise status_error(fault[0])
             return result
 
         return request
+
+
+def status_error(status: int) -> APIStatusError:
+    """What the client raises for a status."""
+    kinds = {404: NotFoundError, 409: ConflictError, 429: RateLimitError}
+    kind = kinds.get(status, ServerError if status >= 500 else APIStatusError)
+    return kind(f"status {status}", status_code=status)
 
 
 class PuppetClock:

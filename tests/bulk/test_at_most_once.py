@@ -2,10 +2,12 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,12 +20,16 @@ from hypothesis.stateful import (
 )
 
 from kataven.bulk._worker import Worker
+from kataven.bulk.ledger import Ledger, LedgerRow
+from kataven.bulk.ledger.redis import _SCRIPT, RedisLedger
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.errors import KatavenError
 from tests.bulk.fleet import LEASE, SETTINGS, ModelHub, Puppet, memory_plan, worker_of
+from tests.support.measure import redis_server
 
-FAULTS = ("before", "after", "error", "unsent")
+FAULTS = ("before", "after", "late", "error", "unsent")
 WHAT = ("apply", "launch", "resend", "pause", "resume", "stop")
+REQUESTS = ("create", "start", "pause", "stop", "delete", "get")
 
 
 def task(what: str, worker: Worker, ledger: Any) -> None:
@@ -53,17 +59,25 @@ class Fleet(RuleBasedStateMachine):
         self.plan = memory_plan(self.parts)
         self.hub = ModelHub()
         self.workers: list[Puppet] = []
-        self.ledgers: list[SQLiteLedger] = []
-        self.resends = 0
+        self.dead: list[Puppet] = []
+        self.ledgers: list[Ledger] = []
+        self.repeats = 0
+        self.copied = False
+        self.fix()
+
+    def fix(self) -> None:
         self.open(0.0).fix([part.sha256 for part in self.plan.parts], SETTINGS.text())
 
-    def open(self, skew: float) -> SQLiteLedger:
-        ledger = SQLiteLedger(
-            self.folder / "ledger.sqlite", self.plan.id, now=lambda: 1e6 + self.time + skew
-        )
+    def open(self, skew: float) -> Ledger:
+        ledger = self.opened(skew)
+        self.ledgers.append(ledger)
+        return ledger
+
+    def opened(self, skew: float) -> Ledger:
+        path = self.folder / f"ledger-{self.copied}.sqlite"
+        ledger = SQLiteLedger(path, self.plan.id, now=lambda: 1e6 + self.time + skew)
         # A test need not survive a power loss.
         ledger._db.execute("PRAGMA synchronous=OFF")
-        self.ledgers.append(ledger)
         return ledger
 
     def pass_time(self, seconds: float) -> None:
@@ -78,15 +92,24 @@ class Fleet(RuleBasedStateMachine):
 
         return Puppet(run, free=free)
 
-    @initialize(late=st.integers(0, 2), room=st.sampled_from([1, 2, 1000]))
-    def begin(self, late: int, room: int) -> None:
-        self.hub.late, self.hub.room = late, room
+    @initialize(
+        late=st.integers(0, 2),
+        stale=st.sampled_from([0, 0, 1]),
+        room=st.sampled_from([1, 2, 1000]),
+        others=st.sampled_from([0, 0, 0, 98]),
+        cut=st.booleans(),
+        newest_first=st.booleans(),
+        says_total=st.booleans(),
+    )
+    def begin(self, **hub: Any) -> None:
+        for name, value in hub.items():
+            setattr(self.hub, name, value)
         self.workers = [self.puppet("apply", 0.0), self.puppet("apply", 0.0)]
 
     @precondition(lambda self: len(self.workers) < 5)
     @rule(what=st.sampled_from(WHAT), skew=st.sampled_from([0.0, 0.0, -300.0, 300.0]))
     def come(self, what: str, skew: float) -> None:
-        self.resends += what == "resend"
+        self.repeats += what == "resend"
         self.workers.append(self.puppet(what, skew))
 
     @precondition(lambda self: self.workers)
@@ -100,11 +123,11 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule(
         which=st.integers(0, 4),
-        name=st.sampled_from(["create", "start"]),
+        name=st.sampled_from(["create", "start", *REQUESTS]),
         fault=st.sampled_from([None, None, *FAULTS]),
     )
     def move_to(self, which: int, name: str, fault: str | None) -> None:
-        """Move a worker to the moment right before or after the Hub acts."""
+        """Move a worker to the moment right before or after the Hub processes a request."""
         worker = self.workers[which % len(self.workers)]
         for _ in range(30):
             if worker.over or worker.at.startswith(f"hub.{name}"):
@@ -122,28 +145,42 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule(which=st.integers(0, 4))
     def kill(self, which: int) -> None:
-        self.workers.pop(which % len(self.workers)).kill()
+        self.dead.append(self.workers.pop(which % len(self.workers)))
+        self.dead[-1].kill()
+
+    @precondition(lambda self: self.hub.under_way)
+    @rule()
+    def arrive(self) -> None:
+        self.hub.arrive()
 
     @rule(seconds=st.sampled_from([3.0, LEASE + 1, 1000.0]))
     def let_time_pass(self, seconds: float) -> None:
-        self.time += seconds
+        self.pass_time(seconds)
 
     @rule()
     def end_calls(self) -> None:
         self.hub.finish()
 
+    @rule()
+    def a_person_pauses(self) -> None:
+        for each in self.hub.campaigns.values():
+            if each.fields["status"] == "running":
+                each.fields["status"] = "paused"
+                return
+
     @invariant()
     def at_most_one_is_started(self) -> None:
-        for marker, started in self.hub.started_by_part().items():
-            assert len(started) == 1, f"{marker} was started as {started}"
+        for contacts, started in self.hub.started.items():
+            assert len(started) == 1, f"{contacts!r} is called by {started}"
 
     @invariant()
     def nothing_is_sent_again_unless_requested(self) -> None:
-        assert max(self.hub.posts.values(), default=0) <= 1 + self.resends
+        assert max(self.hub.posts.values(), default=0) <= 1 + self.repeats
 
     def teardown(self) -> None:
         try:
             self.last_run()
+            self.another_ledger()
         finally:
             for worker in self.workers:
                 worker.kill()
@@ -154,50 +191,102 @@ class Fleet(RuleBasedStateMachine):
     def last_run(self) -> None:
         for worker in self.workers:
             worker.kill()
-        for worker in self.workers:
+        for worker in (*self.workers, *self.dead):
             if worker.error is not None and not isinstance(worker.error, KatavenError):
                 raise worker.error
-        self.time += 10_000
+        self.pass_time(10_000)
         self.hub.lists += 10
         self.hub.finishing = True
+        self.let_people_resume()
         if not self.ledgers:
             return
         ledger = self.ledgers[0]
         if ledger.wanted() == "paused":
             self.run_to_end("resume")
         self.run_to_end("apply")
-        self.nothing_is_sent_again_unless_requested()
-        self.at_most_one_is_started()
-        states = {row.state for row in ledger.rows()}
+        while self.hub.under_way:
+            self.hub.arrive()
+        self.let_people_resume()
+        self.run_to_end("apply")
+        rows = ledger.rows()
+        assert len(rows) == self.parts
         if ledger.wanted() == "stopped":
             self.run_to_end("stop")
-            running = [
-                each.fields["id"]
-                for each in self.hub.campaigns.values()
-                if each.fields["status"] in {"running", "paused"}
-            ]
-            assert not running, f"{running} run although the run is stopped"
+            self.nothing_runs()
             return
-        assert states <= {"finished", "unknown"}, ledger.rows()
-        # What runs is in the ledger: nothing was lost.
-        fixed = {row.campaign for row in ledger.rows()}
-        for started in self.hub.started_by_part().values():
-            assert set(started) <= fixed
+        assert {row.state for row in rows} <= {"finished", "unknown"}, rows
+        self.nothing_runs()
+        # What was started is in the ledger, and what can be found was found.
+        fixed = {row.campaign for row in rows}
+        for started in self.hub.started.values():
+            assert started <= fixed
+        for row in rows:
+            if row.state == "unknown":
+                self.is_unknown_for_a_reason(row)
+
+    def let_people_resume(self) -> None:
+        for each in self.hub.campaigns.values():
+            if each.fields["status"] == "paused":
+                each.fields["status"] = "running"
+
+    def is_unknown_for_a_reason(self, row: LedgerRow) -> None:
+        contacts = self.plan.read(self.plan.parts[row.number])
+        assert self.hub.tried[contacts], f"{row} was never sent"
+        drafts = [each for each in self.hub.campaigns.values() if each.contacts == contacts]
+        assert len(drafts) != 1 or not self.hub.complete(), f"{row} can be found"
+
+    def nothing_runs(self) -> None:
+        statuses = {each.fields["status"] for each in self.hub.campaigns.values()}
+        assert statuses <= {"draft", "completed"}, statuses
+
+    def another_ledger(self) -> None:
+        """The folder is copied without its ledger, and launched once more."""
+        self.copied = True
+        self.repeats += 1
+        self.fix()
+        self.run_to_end("apply")
 
     def run_to_end(self, what: str) -> None:
+        # Lists become complete at the end: nothing is new any more.
+        self.hub.lists += 10
         worker = self.puppet(what, 0.0, free=True)
         assert worker.over
         if worker.error is not None:
             raise worker.error
+        self.nothing_is_sent_again_unless_requested()
+        self.at_most_one_is_started()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_at_most_one_campaign_of_a_part_is_ever_started() -> None:
+class RedisFleet(Fleet):
+    """The same with a ledger in Redis, whose clock is the test's."""
+
+    server: redis.Redis
+
+    def opened(self, skew: float) -> Ledger:
+        # A Redis has one clock, so there is no skew.
+        name = f"{self.folder.name}-{self.copied}"
+        ledger = RedisLedger(self.url(), name, allow_lossy_store=True)
+        clock = f"clock of {self.folder.name}"
+        self.server.set(clock, 1e6 + self.time)
+        call, key = "redis.call('TIME')", f"{{redis.call('GET', '{clock}'), '0'}}"
+        assert call in _SCRIPT
+        ledger._script = ledger._redis.register_script(_SCRIPT.replace(call, key))
+        return ledger
+
+    def url(self) -> str:
+        options = self.server.get_connection_kwargs()
+        return f"redis://{options['host']}:{options['port']}/0"
+
+    def pass_time(self, seconds: float) -> None:
+        super().pass_time(seconds)
+        self.server.set(f"clock of {self.folder.name}", 1e6 + self.time)
+
+
+def run_fleet(fleet: type[Fleet], examples: int) -> None:
     run_state_machine_as_test(
-        Fleet,
+        fleet,
         settings=settings(
-            max_examples=25,
+            max_examples=examples,
             # A failure of threads takes too long to shrink.
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
             stateful_step_count=30,
@@ -205,3 +294,26 @@ def test_at_most_one_campaign_of_a_part_is_ever_started() -> None:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[type[Fleet]]:
+    if request.param == "sqlite":
+        yield Fleet
+        return
+    with redis_server(tmp_path) as url, redis.Redis.from_url(url) as server:
+        yield type("RedisFleet", (RedisFleet,), {"server": server})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_at_most_one_campaign_of_a_part_is_ever_started(fleet: type[Fleet]) -> None:
+    run_fleet(fleet, 60)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(7200)
+def test_at_most_one_campaign_of_a_part_is_ever_started_in_many_histories(
+    fleet: type[Fleet],
+) -> None:
+    run_fleet(fleet, 2000)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from kataven.bulk.ledger import Ledger, LedgerRow, open_ledger
+from kataven.bulk.ledger import Ledger, LedgerRow
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.bulk.ledger.states import OPEN, STATES, check_step
+from kataven.bulk.ledger.stores import open_ledger
 from kataven.errors import BulkError, ConfigurationError
 from tests.support.measure import redis_server
 
@@ -238,6 +239,21 @@ def test_a_redis_that_does_not_say_what_it_writes_is_refused(tmp_path: Path) -> 
             open_ledger(named, "plan")
         assert "secret" not in str(refused.value)
         open_ledger(named, "plan", allow_lossy_store=True).close()
+
+
+@pytest.mark.parametrize(
+    "store",
+    ["redis:me:secret@host:6379", "postgresql://me:secret@host/db", "", "memory", ":memory:"],
+)
+def test_what_is_neither_a_path_nor_a_redis_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    """As a path, it would be another ledger on each machine, and everybody be called twice."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="store") as refused:
+        open_ledger(store, "plan")
+    assert "secret" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_redis_that_is_gone_is_an_error_without_its_password(tmp_path: Path) -> None:

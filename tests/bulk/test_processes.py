@@ -90,7 +90,7 @@ def is_stopped(pid: int) -> bool:
 
 def prove(folder: Path, store: str, seed: int, workers: int, parts: int, faults: int) -> None:
     plan = make_plan(folder / "plan", parts, seed)
-    drawn = Faults(seed, faults)
+    drawn = Faults(seed, faults, 1.5 * LEASE)
     chance = random.Random(seed)
     kills = faults // 2
     # At this speed a call takes milliseconds.
@@ -111,6 +111,7 @@ def prove(folder: Path, store: str, seed: int, workers: int, parts: int, faults:
                     chance.choice(crew.members)[1].signal(blow)
         finally:
             crew.close()
+            drawn.settle()
         with (
             KatavenClient(hub.api_key, base_url=hub.url) as client,
             BulkRun(plan, client, **OPTIONS, store=store) as run,

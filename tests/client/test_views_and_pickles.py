@@ -95,6 +95,7 @@ def _each_error() -> list[kataven.KatavenError]:
         kataven.KatavenError("text"),
         kataven.ConfigurationError("text"),
         kataven.ContactsError("text", problems=()),
+        kataven.BulkError("text"),
         kataven.APIConnectionError("text", request_sent=True),
         kataven.APITimeoutError("text", request_sent=False),
         _status(kataven.APIStatusError, 418),

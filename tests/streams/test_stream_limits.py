@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kataven import APITimeoutError, KatavenError, RateLimits
+from kataven import APITimeoutError, KatavenError, RateLimitError, RateLimits, StreamError
 from tests.support.clients import DrivenClock
 from tests.support.http import END, data, response
 from tests.support.server import LoopbackHub, reset, silence, stream, trickle
@@ -103,6 +103,34 @@ def test_a_rate_limit_of_a_stream_pauses_other_calls_too(hub: LoopbackHub, calle
     clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
     caller.rest(client.campaigns.stream_events("c1"))
     assert paused[0] >= 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "least"), [({}, 0.5), ({"Retry-After": "600"}, 120)], ids=["no time", "a long time"]
+)
+def test_any_rate_limit_of_a_stream_pauses_other_calls(
+    hub: LoopbackHub, caller: Any, headers: dict[str, str], least: float
+) -> None:
+    """Also one that names no time, and one that is too long to wait for."""
+    clock = DrivenClock(jitter=0.0)
+    hub.events(response(429, "rate_limited: per-minute", headers))
+    client = caller.client(hub, rate_limits=RateLimits(per_hour=100), clock=clock)
+    paused: list[float] = []
+    clock.on_sleep = lambda _seconds: paused.append(client.rate_limits.paused_for)
+    with pytest.raises((RateLimitError, StreamError)):
+        caller.rest(client.campaigns.stream_events("c1", max_reconnects=1))
+    assert max([*paused, client.rate_limits.paused_for]) == pytest.approx(least)
+
+
+def test_a_limiter_without_room_is_named(hub: LoopbackHub, caller: Any) -> None:
+    hub.get("running")
+    client = caller.client(
+        hub, rate_limits=RateLimits(per_minute=1, headroom=0), clock=DrivenClock(jitter=0.0)
+    )
+    caller.call(client.campaigns.get, "c1")
+    with pytest.raises(APITimeoutError, match="would expire: the rate limiter would delay the "):
+        caller.rest(client.campaigns.stream_events("c1", total_timeout=20))
+    assert hub.streams() == []
 
 
 def test_every_opening_is_counted_as_a_request(hub: LoopbackHub, caller: Any) -> None:

@@ -12,7 +12,7 @@ _NUMBERS = count()
 
 
 def take(store: Any, now: float, **options: Any) -> str | Wait:
-    """Ask a store or a ledger for a lease; return its name, or when to ask again."""
+    """Ask a store or its usage for a lease; return its name, or when to ask again."""
     lease = f"lease-{next(_NUMBERS)}"
     wait: Wait | None = store.acquire(now, lease, **options)
     return lease if wait is None else wait

@@ -9,8 +9,8 @@ from kataven._flow.operation import Timeout
 from kataven._http.adapter import AsyncHttpxTransport, HttpxTransport
 from kataven._http.async_transport import AsyncTransport
 from kataven._http.credentials import Credentials
-from kataven._http.message import Sending
 from kataven._http.request import RequestWriter
+from kataven._http.sending import Sending
 from kataven._http.transport import Transport
 from kataven.config import read_base_url
 from tests.support.clients import KEY, Awaited, Blocking

@@ -20,7 +20,8 @@ from kataven import KatavenClient, _http
 from kataven._flow.operation import Timeout
 from kataven._http import transport as module
 from kataven._http.async_transport import AsyncTransport
-from kataven._http.message import Sending, TransportError
+from kataven._http.sending import Sending
+from kataven._http.transport_error import TransportError
 from kataven.config import read_base_url
 from tests.support.clients import KEY
 from tests.support.http import chunked, response

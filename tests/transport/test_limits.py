@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kataven._flow.operation import Timeout
-from kataven._http.message import TransportError
+from kataven._http.transport_error import TransportError
 from tests.support.http import response
 from tests.support.server import Early, LoopbackHub, close, silence, trickle, wait_for
 from tests.support.tables import table

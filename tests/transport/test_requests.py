@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kataven._http.credentials import Credentials
-from kataven._http.message import Request, TransportError
 from kataven._http.request import USER_AGENT, Form, RequestWriter
+from kataven._http.transport_error import TransportError
 from kataven.config import BaseUrl, read_base_url
 from kataven.errors import ConfigurationError
 from tests.support.clients import KEY
@@ -23,6 +23,8 @@ from tests.transport.sending import TOKEN, Sender, new_sending
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kataven._http.message import Request
 
 
 def _writer(url: str) -> RequestWriter:
@@ -336,7 +338,7 @@ def test_an_upload_is_the_only_request_that_loads_httpx(hub: LoopbackHub) -> Non
 import io, sys
 from kataven._flow.operation import Timeout
 from kataven._http.credentials import Credentials
-from kataven._http.message import Sending
+from kataven._http.sending import Sending
 from kataven._http.request import RequestWriter
 from kataven._http.transport import Transport
 from kataven.config import read_base_url

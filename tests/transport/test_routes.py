@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kataven._http.environment import Proxy, Route, read_route
-from kataven._http.message import TransportError
 from kataven._http.origin import read_origin
+from kataven._http.transport_error import TransportError
 from kataven.config import read_base_url
 from kataven.errors import ConfigurationError
 from tests.support.clients import KEY

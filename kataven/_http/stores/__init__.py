@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from kataven._flow.ratelimit import PATIENCE, REDIS_SCHEMES
+from kataven._flow.ratelimit import PATIENCE, is_redis
 from kataven.clock import Uptime
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def open_store(limits: RateLimits, *, by_uptime: bool = False) -> Store:
         from kataven._http.stores.memory import MemoryStore  # noqa: PLC0415
 
         return MemoryStore(limits)
-    if limits.store.lower().startswith(REDIS_SCHEMES):
+    if is_redis(limits.store):
         from kataven._http.stores.redis import RedisStore  # noqa: PLC0415
 
         return RedisStore(limits)

@@ -144,7 +144,7 @@ class RedisStore:
         most = -1 if self._leases is None else self._leases[0 if control else 1]
         arguments: list[Any] = [verb, lease, repr(float(seconds)), int(control), most]
         for window in self._limits.windows():
-            arguments += [repr(window.seconds), window.limit if control else window.bulk_limit]
+            arguments += [repr(window.seconds), window.limit if control else window.ordinary_limit]
         try:
             connections = self._hurried if hurried else self._redis
             reply = self._script(keys=self._keys, args=arguments, client=connections)

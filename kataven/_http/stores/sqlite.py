@@ -186,7 +186,7 @@ class SQLiteStore:
                     return Wait(0.0, busy=True)
             wait = 0.0
             for window in self._windows:
-                limit = window.limit if control else window.bulk_limit
+                limit = window.limit if control else window.ordinary_limit
                 row = db.execute(
                     "SELECT at FROM stamps ORDER BY at DESC LIMIT 1 OFFSET ?", (limit - 1,)
                 ).fetchone()

@@ -6,18 +6,14 @@ Knows what every store does atomically. The rules are in ``states``; a store onl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from kataven.bulk.ledger.states import State, Wanted
 
-__all__ = ["LEDGER_FILE", "Ledger", "LedgerRow", "open_ledger"]
-
-LEDGER_FILE: Final = "ledger.sqlite"
-_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+__all__ = ["Ledger", "LedgerRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,10 @@ class Ledger(Protocol):
         Raises:
             BulkError: The ledger belongs to other parts.
         """
+        ...
+
+    def settings(self) -> str:
+        """Return the settings that are fixed, or an empty text."""
         ...
 
     def claim(
@@ -145,27 +145,3 @@ class Ledger(Protocol):
     def close(self) -> None:
         """Close files and connections; the ledger stays where it is."""
         ...
-
-
-def open_ledger(
-    store: str | os.PathLike[str], plan_id: str, *, allow_lossy_store: bool = False
-) -> Ledger:
-    """Open the ledger of a plan.
-
-    Args:
-        store: The path of an SQLite file, or a ``redis://`` URL.
-        plan_id: The plan.
-        allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
-
-    Raises:
-        ConfigurationError: It cannot be used, or may lose what it has confirmed.
-        ImportError: Redis is named and its extra is not installed.
-    """
-    if isinstance(store, str) and store.lower().startswith(_REDIS_SCHEMES):
-        # Loads redis-py, which a file does without.
-        from kataven.bulk.ledger.redis import RedisLedger  # noqa: PLC0415
-
-        return RedisLedger(store, plan_id, allow_lossy_store=allow_lossy_store)
-    from kataven.bulk.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
-
-    return SQLiteLedger(store, plan_id)

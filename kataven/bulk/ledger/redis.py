@@ -77,6 +77,7 @@ if verb == 'fix' then
   return {'ok', settings}
 end
 
+if verb == 'settings' then return {redis.call('HGET', notes, 'settings') or ''} end
 if verb == 'claim' then
   local seconds, only = tonumber(ARGV[2]), ARGV[3]
   local free = {}
@@ -255,6 +256,10 @@ class RedisLedger:
         if word == "other":
             raise BulkError("the ledger in Redis has other parts than the plan of this id")
         return fixed[0]
+
+    def settings(self) -> str:
+        """Return the settings that are fixed, or an empty text."""
+        return self._words("settings")[0]
 
     def claim(
         self, states: Sequence[State], lease_seconds: float, number: int | None = None

@@ -163,6 +163,10 @@ class SQLiteLedger:
             db.execute("INSERT OR REPLACE INTO notes VALUES ('settings', ?)", (settings,))
             return settings
 
+    def settings(self) -> str:
+        """Return the settings that are fixed, or an empty text."""
+        return self.note("settings")
+
     def claim(
         self, states: Sequence[State], lease_seconds: float, number: int | None = None
     ) -> LedgerRow | None:

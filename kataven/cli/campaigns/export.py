@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from kataven import ExportProgress, ExportSummary, KatavenClient
 
 _PLACE: Final = "{id}"
-# Requests that the documented limits of an account admit, and in how many seconds.
-_QUOTA: Final = ((60, 60), (1_000, 3_600), (10_000, 86_400))
 # A page has 100 contacts (documented).
 _PAGE: Final = 100
 # Shorter waits need no announcement.
@@ -145,6 +143,9 @@ def _pages(client: KatavenClient, campaign_id: str, status: str | None) -> int |
     return -(-total // _PAGE) if isinstance(total, int) else None
 
 
-def quota_seconds(requests: int) -> int:
+def quota_seconds(requests: int) -> float:
     """Return the least number of seconds that the documented limits make so many requests take."""
-    return max((requests - 1) // most * seconds for most, seconds in _QUOTA) if requests else 0
+    from kataven import RateLimits
+    from kataven._flow.ratelimit import least_seconds
+
+    return least_seconds(RateLimits.documented(), requests)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from kataven import KatavenClient
     from kataven.cli.credentials import Credentials
 
-__all__ = ["Account", "Plan", "read_account", "show_plan"]
+__all__ = [
+    "UNKNOWN",
+    "Account",
+    "Plan",
+    "read_account",
+    "show_plan",
+    "shown_estimate",
+    "shown_left",
+    "shown_limits",
+    "shown_settings",
+]
 
 UNKNOWN: Final = "unknown"
 
@@ -107,17 +117,18 @@ def show_plan(plan: Plan, account: Account, credentials: Credentials) -> None:
             "  contacts": plan.source,
             "  agent_id": campaign.get("agent_id") or UNKNOWN,
             "  phone_number_id": campaign.get("phone_number_id") or UNKNOWN,
-            "  at once": _settings(campaign),
-            "  estimate": _estimate(plan, account),
-            "  account's limits": _limits(account),
-            "  concurrency left": _left(campaign, account),
+            "  at once": shown_settings(campaign),
+            "  estimate": shown_estimate(plan, account),
+            "  account's limits": shown_limits(account),
+            "  concurrency left": shown_left(campaign, account),
             "  account": f"{credentials.account} at {credentials.base_url} ({credentials.source})",
         },
         to_stderr=True,
     )
 
 
-def _settings(campaign: Mapping[str, object]) -> str:
+def shown_settings(campaign: Mapping[str, object]) -> str:
+    """Format how a campaign calls."""
     concurrent = campaign.get("max_concurrent_calls")
     retries = campaign.get("retries_per_contact")
     delay = campaign.get("retry_delay_seconds")
@@ -129,7 +140,8 @@ def _settings(campaign: Mapping[str, object]) -> str:
     return f"{shown}, {retries} retries after {UNKNOWN if delay is None else delay} s"
 
 
-def _estimate(plan: Plan, account: Account) -> str:
+def shown_estimate(plan: Plan, account: Account) -> str:
+    """Format how many calls a campaign takes, and how long."""
     from kataven.cli.contacts.estimate import calls, duration
     from kataven.contacts import estimate
 
@@ -161,7 +173,8 @@ def _positive(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _limits(account: Account) -> str:
+def shown_limits(account: Account) -> str:
+    """Format the limits of an account."""
     names = {
         "concurrent_max": "at once",
         "calls_per_minute": "a minute",
@@ -178,7 +191,8 @@ def _limits(account: Account) -> str:
     return ", ".join(shown)
 
 
-def _left(campaign: Mapping[str, object], account: Account) -> str:
+def shown_left(campaign: Mapping[str, object], account: Account) -> str:
+    """Format how many calls at once the account has left for a campaign."""
     most = (account.limits or {}).get("concurrent_max")
     if not isinstance(most, int) or account.running is None or account.reserved is None:
         return UNKNOWN

@@ -1,6 +1,7 @@
 """``kataven campaigns report``: one page about a campaign, for people who do not use a terminal.
 
-Reads every contact of the campaign; what the page looks like is in ``report_page``.
+Reads every contact of the campaign, or of a table that an export has written, which may be that of
+an entire plan; what the page looks like is in ``report_page``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from kataven import KatavenClient
 
+__all__ = ["report", "write_page"]
+
 _PAGE = 100
 
 
@@ -33,9 +36,16 @@ _PAGE = 100
     examples=[
         "kataven campaigns report cmp_1 -o report.html",
         "kataven campaigns report cmp_1 -o report.html --cleaned report.json",
+        "kataven campaigns report --results may.csv -o report.html",
     ],
 )
-@click.argument("campaign_id", metavar="ID", type=CAMPAIGN_ID)
+@click.argument("campaign_id", metavar="[ID]", required=False, type=CAMPAIGN_ID)
+@click.option(
+    "--results",
+    metavar="FILE",
+    help="Read the contacts from a table that 'kataven campaigns export' or 'kataven bulk results' "
+    "wrote, instead of the Hub.",
+)
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where the page goes.")
 @click.option(
     "--cleaned",
@@ -46,18 +56,32 @@ _PAGE = 100
     "--with-contacts", is_flag=True, help="List every contact with its phone number on the page."
 )
 def report(
-    session: Session, campaign_id: str, output: str, cleaned: str | None, with_contacts: bool
+    session: Session,
+    campaign_id: str | None,
+    results: str | None,
+    output: str,
+    cleaned: str | None,
+    with_contacts: bool,
 ) -> None:
     """Write a page about a campaign: one HTML file, without personal data unless asked for.
 
-    Every contact is read, 100 for each request.
+    Every contact is read, 100 for each request. With --results nothing is requested of the Hub, and
+    the page is about all campaigns in the table.
     """
     losses = None if cleaned is None else _losses(cleaned)
-    with session.access.client() as client:
-        campaign = client.campaigns.get(campaign_id)
-        findings = _read(session, client, campaign_id, keep=with_contacts)
+    campaign: Mapping[str, object]
+    if results is not None:
+        if campaign_id is not None:
+            raise click.UsageError("Give the ID of a campaign or --results, not both.")
+        campaign, findings = _of_table(Path(results), keep=with_contacts)
+    elif campaign_id is None:
+        raise click.UsageError("Give the ID of a campaign, or --results FILE.")
+    else:
+        with session.access.client() as client:
+            campaign = client.campaigns.get(campaign_id)
+            findings = _read(session, client, campaign_id, keep=with_contacts)
     text = page(campaign, findings, losses, datetime.now().astimezone())
-    _write(Path(output), text)
+    write_page(Path(output), text)
     say(f"{findings.contacts:,} contacts: {output}")
     if campaign.get("status") in ("running", "paused", "draft", "scheduled"):
         note(f"The campaign has not finished ({campaign['status']}).", fg="yellow")
@@ -76,6 +100,27 @@ def _read(session: Session, client: KatavenClient, campaign_id: str, *, keep: bo
     return findings
 
 
+def _of_table(path: Path, *, keep: bool) -> tuple[Mapping[str, object], Findings]:
+    """Return what there is to say about the campaigns in a table, and its contacts."""
+    from kataven.contacts.export.reader import read_table
+    from kataven.contacts.export.targets import format_of
+
+    findings = Findings()
+    campaigns: set[str] = set()
+    try:
+        for contact in read_table(path, format_of(path)):
+            findings.add(contact, keep=keep)
+            campaigns.add(str(contact.get("campaign_id") or ""))
+    except ValueError as error:
+        raise click.UsageError(
+            f"{path} is not a table that 'kataven campaigns export' or 'kataven bulk results' "
+            f"wrote: {error}"
+        ) from None
+    campaigns.discard("")
+    shown = f"{len(campaigns):,} campaigns" if len(campaigns) > 1 else next(iter(campaigns), None)
+    return {"name": path.stem, "id": shown}, findings
+
+
 def _losses(path: str) -> Mapping[str, object]:
     try:
         losses = json.loads(Path(path).read_text("utf-8"))
@@ -90,7 +135,7 @@ def _losses(path: str) -> Mapping[str, object]:
     return losses
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
     """Replace the file in one step, so that an interruption leaves no half page."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -49,14 +49,14 @@ class Findings:
         outcomes: Contacts by status and last error.
         calls: Calls by status and last error, as far as the Hub says how many there were.
         attempts: Contacts by number of attempts, completed ones and others.
-        last: The time of each contact's last attempt, and whether the contact was completed.
+        last: Contacts by the minute of their last attempt, completed ones and others.
         rows: The contacts, if the page is to list them.
     """
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     attempts: Counter[tuple[int, bool]] = field(default_factory=Counter)
-    last: list[tuple[datetime, bool]] = field(default_factory=list)
+    last: Counter[tuple[datetime, bool]] = field(default_factory=Counter)
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def add(self, contact: Mapping[str, object], *, keep: bool) -> None:
@@ -77,7 +77,8 @@ class Findings:
         if isinstance(when, str):
             # An odd time is not drawn; the contact is counted above.
             with suppress(ValueError):
-                self.last.append((parse_time(when).astimezone(UTC), completed))
+                minute = parse_time(when).astimezone(UTC).replace(second=0, microsecond=0)
+                self.last[minute, completed] += 1
         if keep:
             self.rows.append(tuple(_text(contact.get(name)) for name in _CONTACT_COLUMNS))
 
@@ -266,8 +267,8 @@ def _time_chart(findings: Findings) -> str:
     )
     count = (last - begin) // step + 1
     columns = [[0, 0] for _ in range(count)]
-    for when, completed in findings.last:
-        columns[(when - begin) // step][0 if completed else 1] += 1
+    for (when, completed), contacts in findings.last.items():
+        columns[(when - begin) // step][0 if completed else 1] += contacts
     labels = [f"{begin + index * step:%H:%M}" for index in range(count)]
     if last - begin >= timedelta(days=1):
         labels = [f"{begin + index * step:%d %b %H:%M}" for index in range(count)]

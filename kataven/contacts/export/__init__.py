@@ -5,8 +5,7 @@ Does not know where the pages come from.
 
 from __future__ import annotations
 
-from kataven.contacts.export.formats import ExportFormat
 from kataven.contacts.export.summary import ExportSummary
 from kataven.contacts.export.writer import ExportWriter
 
-__all__ = ["ExportFormat", "ExportSummary", "ExportWriter"]
+__all__ = ["ExportSummary", "ExportWriter"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import json
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
+from kataven._words import ExportFormat
 from kataven.contacts._csv import LINE_END, cell_text
 from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.export.columns import nanoseconds
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "TEXT_FORMATS",
-    "ExportFormat",
     "load_pyarrow",
     "write_csv",
     "write_jsonl",
     "write_parquet",
 ]
-
-ExportFormat = Literal["csv", "jsonl", "parquet"]
-"""The format of an exported table."""
 
 FORMATS: Final[tuple[ExportFormat, ...]] = get_args(ExportFormat)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")

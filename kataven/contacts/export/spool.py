@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kataven.contacts._files import TempFile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from io import BufferedRandom
     from pathlib import Path
 
-__all__ = ["PageSpool", "spool_path"]
+__all__ = ["PageSpool", "lock", "spool_path"]
 
 # Version 1 did not record the account.
 _VERSION: Final = 2
@@ -72,6 +72,7 @@ class PageSpool:
         owner = hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()
         self._key = [_VERSION, campaign_id, status, owner]
         self.pages = 0
+        self._resumed = False
         self._opened: BufferedRandom | None = None
 
     def open(self) -> None:
@@ -87,7 +88,7 @@ class PageSpool:
         # Contacts are personal data: only the owner may read the file.
         self._opened = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         try:
-            _lock(self._opened, self.path)
+            lock(self._opened, self.path)
         except BaseException:
             # Closed, it is not deleted by close(): it may be the other export's.
             self._opened.close()
@@ -117,6 +118,7 @@ class PageSpool:
         self._file.truncate()
         if not good:
             self._write(self._key)
+        self._resumed = True
 
     def add(self, contacts: list[dict[str, Any]]) -> None:
         """Add the next page. Once this returns, the page survives a killed process."""
@@ -136,11 +138,16 @@ class PageSpool:
             self.path.unlink(missing_ok=True)
         self._file.close()
 
+    def sync(self) -> None:
+        """Force the pages to the disk."""
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file, and delete it if it has no pages."""
         if self._opened is None or self._opened.closed:
             return
-        if self.pages == 0 and self.path is not None:
+        # Before resume() has ended, it is not known how many it has.
+        if self._resumed and self.pages == 0 and self.path is not None:
             self.path.unlink(missing_ok=True)
         # On a full disk this fails to write what is left of an incomplete line, and has still
         # closed the file. The next export removes such a line.
@@ -152,7 +159,12 @@ class PageSpool:
         self._file.flush()
 
 
-def _lock(file: BufferedRandom, path: Path) -> None:
+def lock(file: IO[bytes], path: Path) -> None:
+    """Lock an open file until it is closed, or its process has ended.
+
+    Raises:
+        BlockingIOError: Another process, or this one through another open file, has the lock.
+    """
     if fcntl is None:  # pragma: no cover - Windows
         return
     try:

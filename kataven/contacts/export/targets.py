@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from kataven.contacts.export.failures import explained
-from kataven.contacts.export.formats import FORMATS, ExportFormat, load_pyarrow
+from kataven.contacts.export.formats import FORMATS, load_pyarrow
 
 if TYPE_CHECKING:
+    from kataven.types import ExportFormat
+
     AnyTarget: TypeAlias = str | os.PathLike[str] | IO[bytes] | IO[str]
 
-__all__ = ["Target", "is_text", "targets_of"]
+__all__ = ["Target", "format_of", "is_text", "targets_of"]
 
 _ENDINGS: Final[Mapping[str, ExportFormat]] = {
     ".csv": "csv",
@@ -177,12 +179,20 @@ def _format(requested: ExportFormat | None, path: Path | None, file: object) -> 
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {requested!r}")
         return requested
     name = path if path is not None else getattr(file, "name", None)
-    ending = Path(name).suffix.lower() if isinstance(name, str | Path) else ""
-    if path is None and not ending:
-        return "csv"
+    named = Path(name) if isinstance(name, str | Path) else Path()
+    return "csv" if path is None and not named.suffix else format_of(named)
+
+
+def format_of(path: Path) -> ExportFormat:
+    """Return the format that the ending of a path stands for.
+
+    Raises:
+        ValueError: It is not known.
+    """
+    ending = path.suffix.lower()
     if ending not in _ENDINGS:
         raise ValueError(
-            f"the ending of {str(name)!r} is not a known format: use one of "
+            f"the ending of {str(path)!r} is not a known format: use one of "
             f"{', '.join(_ENDINGS)}, or pass format="
         )
     return _ENDINGS[ending]

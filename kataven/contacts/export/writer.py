@@ -13,20 +13,21 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from kataven.contacts.export.columns import Columns
 from kataven.contacts.export.failures import explained
-from kataven.contacts.export.formats import TEXT_FORMATS, ExportFormat, write_parquet
+from kataven.contacts.export.formats import TEXT_FORMATS, write_parquet
 from kataven.contacts.export.spool import PageSpool, spool_path
 from kataven.contacts.export.summary import ExportSummary
 from kataven.contacts.export.targets import copy_mode, is_text, targets_of, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from kataven.contacts.export.columns import Contact
     from kataven.contacts.export.targets import AnyTarget
+    from kataven.types import ExportFormat
 
-__all__ = ["ExportWriter"]
+__all__ = ["ExportWriter", "write_table"]
 
 logger = logging.getLogger("kataven")
 
@@ -207,22 +208,7 @@ class ExportWriter:
                 self._counts[status] = self._counts.get(status, 0) + 1
 
     def _write(self, file: IO[Any], format: ExportFormat) -> None:
-        rows = self._columns.rows_of(self._contacts())
-        if format == "parquet":
-            for name in self._columns.odd_times():
-                logger.warning(
-                    "column %s is text in the Parquet file: some of its values are not RFC 3339 "
-                    "times from 1678 to 2261",
-                    name,
-                )
-            write_parquet(file, self._columns.types(), rows)
-            return
-        names = self._columns.names()
-        write_text = TEXT_FORMATS[format]
-        if is_text(file):
-            write_text(file.write, names, rows)
-            return
-        write_text(lambda text: file.write(text.encode("utf-8", "surrogatepass")), names, rows)
+        write_table(file, format, self._columns, self._contacts())
 
     def _contacts(self) -> Iterator[Contact]:
         for contacts in self._spool.all_pages():
@@ -257,3 +243,33 @@ class ExportWriter:
             f"{shown} kept in {self._home.parent}: put this right and call again with the same "
             "target, and the export continues after the last one"
         )
+
+
+def write_table(
+    file: IO[Any], format: ExportFormat, columns: Columns, contacts: Iterable[Contact]
+) -> None:
+    """Write contacts as a table.
+
+    Args:
+        file: A binary file, or a text file for CSV and JSON Lines.
+        format: The format.
+        columns: The columns, which have seen all contacts.
+        contacts: The contacts.
+    """
+    rows = columns.rows_of(contacts)
+    if format == "parquet":
+        for name in columns.odd_times():
+            logger.warning(
+                "column %s is text in the Parquet file: some of its values are not RFC 3339 times "
+                "from 1678 to 2261",
+                name,
+            )
+        write_parquet(file, columns.types(), rows)
+        return
+    write_text = TEXT_FORMATS[format]
+    if is_text(file):
+        write_text(file.write, columns.names(), rows)
+        return
+    write_text(
+        lambda text: file.write(text.encode("utf-8", "surrogatepass")), columns.names(), rows
+    )
