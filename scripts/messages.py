@@ -51,6 +51,7 @@ _VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
     "add_reason": ("reason", "RateLimitError"),
     "read_settings": ("hint", "NotFoundError"),
     "losses_message": ("first", "ContactsWarning"),
+    "never_warning": ("head", "ContactsWarning"),
     "warn_of_unknown_words": ("text", "ContactsWarning"),
 }
 # Parts of the package that report to somebody else: the embedded Hub speaks for the Hub, and the

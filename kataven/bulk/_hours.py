@@ -40,7 +40,7 @@ Span: TypeAlias = tuple[float, float]
 """When calls may begin: from a moment to another one, in seconds since the epoch."""
 
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_EXAMPLE: Final = "'MO-FR 09:00-17:00, SA 10:00-13:00'"
+_SHOWN_WINDOWS: Final = "'MO-FR 09:00-17:00, SA 10:00-13:00'"
 _WINDOW: Final = re.compile(
     r"(?P<first>[A-Z]{2})(?:-(?P<last>[A-Z]{2}))? +"
     r"(?P<begin>\d{1,2}:\d\d) *- *(?P<end>\d{1,2}:\d\d)",
@@ -167,7 +167,7 @@ class Windows:
         given: object = text
         if not isinstance(given, str):
             raise TypeError(
-                f"windows must be a str, such as {_EXAMPLE}, not {type(given).__name__}"
+                f"windows must be a str, such as {_SHOWN_WINDOWS}, not {type(given).__name__}"
             )
         items = [item.strip() for item in re.split("[,;]", text)]
         return cls(tuple(_window(item) for item in items))
@@ -284,7 +284,7 @@ def _window(item: str) -> _Window:
     if found is None:
         raise ValueError(
             f"windows has {item!r:.80}, which is not a window: write days and hours, such as "
-            f"{_EXAMPLE}"
+            f"{_SHOWN_WINDOWS}"
         )
     first, last = (_day(item, found[name] or found["first"]) for name in ("first", "last"))
     begin, end = (_minute(item, found[name]) for name in ("begin", "end"))

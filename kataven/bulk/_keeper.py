@@ -98,10 +98,10 @@ class HoursKeeper:
         if claimed is None:
             # A worker is starting or resuming it, or was killed as it did so. That one also pauses
             # it, if it can.
-            self._launcher.close(row, sure=False)
+            self._launcher.close(row, claimed=False)
             return
         try:
             if claimed.status != "paused":
-                self._launcher.close(claimed, sure=not claimed.held)
+                self._launcher.close(claimed, claimed=True)
         finally:
             self._ledger.release(claimed)

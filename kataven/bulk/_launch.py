@@ -432,13 +432,13 @@ class Launcher:
         except NotFoundError as error:
             logger.warning("part %d: %s", row.number + 1, error)
 
-    def close(self, row: LedgerRow, *, sure: bool) -> None:
+    def close(self, row: LedgerRow, *, claimed: bool) -> None:
         """Pause a campaign because its local hours have ended, so that their start resumes it.
 
         Args:
             row: The part.
-            sure: Whether this worker has claimed the part, and it was not held then: only a person
-                can have paused it already, and then it stays paused.
+            claimed: Whether this worker has claimed it. Then, if it was not held, only a person can
+                have paused the campaign already, and it stays paused.
         """
         # Recorded first: whatever happens now, it is resumed later.
         self._ledger.hold(row, held=True)
@@ -451,8 +451,9 @@ class Launcher:
             refused = isinstance(error, ConflictError)
             if refused or _not_processed(error):
                 now = self._ledger.row(row.number)
+                same = now.token == row.token and not row.held
                 # A draft is not paused either, and must not be resumed if a person pauses it later.
-                if now.token == row.token and (sure or now.state == "starting"):
+                if same and (claimed or now.state == "starting"):
                     self._ledger.hold(row, held=False)
             if not refused:
                 logger.warning(
@@ -477,7 +478,7 @@ class Launcher:
             return
         now = self._ledger.row(row.number)
         if now.campaign is not None and now.status != "paused":
-            self.close(now, sure=False)
+            self.close(now, claimed=False)
 
     def resume(self, row: LedgerRow) -> bool | None:
         """Resume a started campaign that was paused on behalf of the run.
