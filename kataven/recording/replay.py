@@ -16,14 +16,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kataven.recording.comparison import (
-    TERMINAL,
-    Comparer,
-    Difference,
-    Differences,
-    Pair,
-    frame_status,
-)
+from kataven.recording.comparison import compare_responses
+from kataven.recording.differences import Difference, Differences, Pair
 from kataven.recording.file import Exchange, Recording, read_recording
 from kataven.recording.forms import Part, build
 from kataven.recording.forwarding import INVALID_KEY
@@ -34,6 +28,7 @@ from kataven.recording.meaning import (
     campaign_of,
     clock_scale,
     first_status_of,
+    frame_status,
     frames_of,
     json_of,
     objects_in,
@@ -53,6 +48,7 @@ from kataven.recording.stage import (
     Stream,
     new_client,
 )
+from kataven.recording.stream_comparison import compare_frames
 from kataven.sandbox.model import states
 
 if TYPE_CHECKING:
@@ -245,9 +241,9 @@ class _Replay:
             found = parsed(home.stage.send(Sent("GET", path)).body)
             template = next(iter(objects_in(found)), None)
         self._compared += 1
-        Comparer(
-            self._differences,
+        compare_responses(
             Pair(
+                self._differences,
                 exchange,
                 operation,
                 mine.status,
@@ -256,8 +252,8 @@ class _Replay:
                 template,
                 self._knows_contacts(campaign_id, home),
                 racing,
-            ),
-        ).compare()
+            )
+        )
         if operation == "list" and succeeded:
             self._saw_list(exchange)
         if home is not None and operation in {*ACTIONS, "delete"}:
@@ -448,8 +444,9 @@ class _Replay:
             mine.wait(bool)
             return
         self._compared += 1
-        pair = Pair(exchange, "events", mine.status, mine.headers, mine.body)
-        Comparer(self._differences, pair).compare()
+        compare_responses(
+            Pair(self._differences, exchange, "events", mine.status, mine.headers, mine.body)
+        )
 
     def _end(self, exchange: Exchange) -> None:
         home = self._homes.get(campaign_of(exchange))
@@ -458,12 +455,12 @@ class _Replay:
             return
         frames = frames_of(exchange) or []
         last = next((frame_status(one) for one in frames[::-1] if frame_status(one)), None)
-        ended = last in TERMINAL or any("event" in frame for frame in frames)
+        ended = last in states.TERMINAL or any("event" in frame for frame in frames)
         closed_by = "client"
-        if exchange.end == "complete" and (ended or home.stage.status in {"", *TERMINAL}):
+        if exchange.end == "complete" and (ended or home.stage.status in {"", *states.TERMINAL}):
             if home.stage.status:
-                home.stage.bring(last if last in TERMINAL else "completed")
-            if home.stage.status in {"", *TERMINAL}:
+                home.stage.bring(last if last in states.TERMINAL else "completed")
+            if home.stage.status in {"", *states.TERMINAL}:
                 stream.wait(lambda _: False)
             closed_by = "hub" if stream.closed else "client"
         else:
@@ -471,19 +468,17 @@ class _Replay:
             stream.wait(lambda seen: any(frame_status(frame) == now for frame in seen[::-1]))
         stream.close()
         self._compared += 1
-        comparer = Comparer(
+        pair = Pair(
             self._differences,
-            Pair(
-                exchange,
-                "events",
-                stream.status,
-                stream.headers,
-                None,
-                racing=self._races(exchange),
-            ),
+            exchange,
+            "events",
+            stream.status,
+            stream.headers,
+            None,
+            racing=self._races(exchange),
         )
-        comparer.compare()
-        comparer.compare_frames(stream.frames, closed_by, paced=self._scale == 1.0)
+        compare_responses(pair)
+        compare_frames(pair, stream.frames, closed_by, paced=self._scale == 1.0)
 
     # Requests
 
