@@ -31,7 +31,7 @@ def compare_responses(pair: Pair) -> None:
         about = str(recorded.status)
         if not touched(pair.operation, "status", about):
             about = str(pair.status)
-        pair.add("status", "", recorded.status, pair.status, ("status", about))
+        pair.differs("status", "", recorded.status, pair.status, ("status", about))
     if (recorded.status < 400) != (pair.status < 400):
         # Two different things happened: their bodies have nothing in common.
         return
@@ -45,7 +45,7 @@ def _compare_headers(pair: Pair) -> None:
     is_error = "error" if pair.response.status >= 400 else "success"
     kinds = theirs.get("content-type", ""), ours.get("content-type", "")
     if _media(kinds[0]) != _media(kinds[1]) or not _same_charset(*kinds):
-        pair.add(
+        pair.differs(
             "content_type",
             "content-type",
             kinds[0] or "none",
@@ -57,7 +57,7 @@ def _compare_headers(pair: Pair) -> None:
         mine, other = ours.get(name), theirs.get(name)
         about = ("header", "ratelimit" if is_rate_limit(name) else name)
         if (mine is None) != (other is None):
-            pair.add(
+            pair.differs(
                 "header",
                 name,
                 "missing" if other is None else other,
@@ -67,7 +67,7 @@ def _compare_headers(pair: Pair) -> None:
         elif (name == "allow" and _words(mine) != _words(other)) or (
             name == "retry-after" and str(mine).isdigit() != str(other).isdigit()
         ):
-            pair.add("header", name, other, mine, about)
+            pair.differs("header", name, other, mine, about)
 
 
 def _compare_body(pair: Pair, body: bytes) -> None:
@@ -75,7 +75,7 @@ def _compare_body(pair: Pair, body: bytes) -> None:
     about = ("body", "error" if response.status >= 400 else "")
     if response.body == "unreadable":
         if pair.exchange.end == "complete":
-            pair.add("body", "", response.value, "a readable body", about)
+            pair.differs("body", "", response.value, "a readable body", about)
         return
     try:
         mine = json.loads(body) if body and _is_json(pair, body) else None
@@ -83,7 +83,7 @@ def _compare_body(pair: Pair, body: bytes) -> None:
         mine = None
     kind = "json" if mine is not None else "text" if body else "empty"
     if response.body != kind:
-        pair.add(
+        pair.differs(
             "body",
             "",
             f"{response.body}: {shown(response.value)}",
@@ -96,7 +96,7 @@ def _compare_body(pair: Pair, body: bytes) -> None:
     elif kind == "text":
         text = body.decode("utf-8", "replace")
         if not _same_text(str(response.value), text):
-            pair.add("text", "", response.value, text, ("text", str(response.status)))
+            pair.differs("text", "", response.value, text, ("text", str(response.status)))
 
 
 def _is_json(pair: Pair, body: bytes) -> bool:

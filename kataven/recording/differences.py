@@ -125,10 +125,10 @@ class Pair:
             raise ValueError("an exchange without a response cannot be compared")
         return response
 
-    def add(
+    def differs(
         self, kind: str, where: str, recorded: object, embedded: object, rule: tuple[str, str]
     ) -> None:
-        """Add a difference between the two; the arguments are those of ``Differences.add``."""
+        """Collect a difference between the two; the arguments are those of ``Differences.add``."""
         self.differences.add(
             self.operation, kind, where, recorded, embedded, rule=rule, request=self.exchange.title
         )

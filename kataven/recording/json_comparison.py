@@ -65,15 +65,17 @@ def _compare_keys(pair: Pair, theirs: dict[str, Any], mine: dict[str, Any], wher
     extra = [key for key in theirs if key not in mine]
     if len(missing) == len(extra) == 1 and _type(mine[missing[0]]) == _type(theirs[extra[0]]):
         name = _join(where, missing[0])
-        pair.add("key_renamed", name, extra[0], missing[0], ("keys", ""))
+        pair.differs("key_renamed", name, extra[0], missing[0], ("keys", ""))
         compare_json(pair, theirs[extra[0]], mine[missing[0]], name)
         missing, extra = [], []
     for key in missing:
-        pair.add("key_missing", _join(where, key), "missing", _type(mine[key]), ("keys", ""))
+        pair.differs("key_missing", _join(where, key), "missing", _type(mine[key]), ("keys", ""))
     for key in extra:
-        pair.add("key_extra", _join(where, key), _type(theirs[key]), "missing", ("keys", ""))
+        pair.differs("key_extra", _join(where, key), _type(theirs[key]), "missing", ("keys", ""))
     if list(mine) != list(theirs) and set(mine) == set(theirs):
-        pair.add("key_order", where or "(top)", ", ".join(theirs), ", ".join(mine), ("keys", ""))
+        pair.differs(
+            "key_order", where or "(top)", ", ".join(theirs), ", ".join(mine), ("keys", "")
+        )
     for key, value in mine.items():
         if key in theirs:
             compare_json(pair, theirs[key], value, _join(where, key))
@@ -92,23 +94,23 @@ def _compare_scalar(pair: Pair, theirs: Any, mine: Any, where: str) -> None:
     if mine is None and theirs is not None and key in _NULLABLE:
         wanted = key == "last_error" or (isinstance(theirs, str) and RFC3339.fullmatch(theirs))
         if not isinstance(theirs, str):
-            pair.add("type", where, _type(theirs), "string or null", ("type", ""))
+            pair.differs("type", where, _type(theirs), "string or null", ("type", ""))
         elif not wanted or theirs.startswith(_NO_TIME) or not theirs:
-            pair.add("value", where, theirs or "''", "null", ("null", key))
+            pair.differs("value", where, theirs or "''", "null", ("null", key))
         return
     if theirs is None and key in _NULLABLE:
         return
     if _type(theirs) != _type(mine):
-        pair.add("type", where, f"{_type(theirs)}", f"{_type(mine)}", ("type", ""))
+        pair.differs("type", where, f"{_type(theirs)}", f"{_type(mine)}", ("type", ""))
         return
     if isinstance(mine, str) and isinstance(theirs, str):
         for pattern, form in ((RFC3339, "a time in RFC 3339"), (E164, "a number in E.164")):
             if pattern.fullmatch(mine) and not pattern.fullmatch(theirs):
-                pair.add("format", where, theirs, form, ("format", key))
+                pair.differs("format", where, theirs, form, ("format", key))
                 return
         begins = _ID_FORM.match(mine)
         if begins and not theirs.startswith(begins.group()):
-            pair.add("format", where, theirs, mine, ("format", key))
+            pair.differs("format", where, theirs, mine, ("format", key))
     _compare_value(pair, theirs, mine, where, key)
 
 
@@ -130,13 +132,15 @@ def _compare_value(pair: Pair, theirs: Any, mine: Any, where: str, key: str) -> 
         known = _MADE_BY
     if known is not None:
         if theirs not in known:
-            pair.add("value", where, theirs, f"one of {', '.join(sorted(known))}", ("value", key))
+            pair.differs(
+                "value", where, theirs, f"one of {', '.join(sorted(known))}", ("value", key)
+            )
         return
     exact = (operation == "contacts" and where in _PAGE_VALUES) or (
         where in _CAMPAIGN_VALUES and operation not in {"contacts", "events", "list"}
     )
     if exact and theirs != mine:
-        pair.add("value", where, theirs, mine, ("value", key))
+        pair.differs("value", where, theirs, mine, ("value", key))
 
 
 def compare_lists(pair: Pair, theirs: Any, mine: Any) -> None:
@@ -147,13 +151,13 @@ def compare_lists(pair: Pair, theirs: Any, mine: Any) -> None:
     if pair.operation == "list":
         order = _order(items)
         if order not in {"", "oldest first"}:
-            pair.add("order", "campaigns", order, "oldest first", ("order", ""))
+            pair.differs("order", "campaigns", order, "oldest first", ("order", ""))
     others = _items(mine)
     filtered = "status=" in pair.exchange.query
     if pair.operation != "contacts" or others is None or filtered:
         return
     if pair.whole and len(items) != len(others):
-        pair.add("count", "contacts", len(items), len(others), ("count", ""))
+        pair.differs("count", "contacts", len(items), len(others), ("count", ""))
         return
     numbers = _numbers(items), _numbers(others)
     if numbers[0] == numbers[1]:
@@ -161,7 +165,7 @@ def compare_lists(pair: Pair, theirs: Any, mine: Any) -> None:
             _compare_cells(pair, one, other)
     elif sorted(numbers[0]) == sorted(numbers[1]):
         backwards = numbers[0] == numbers[1][::-1]
-        pair.add(
+        pair.differs(
             "order",
             "contacts",
             "reversed" if backwards else "another order",
@@ -169,7 +173,7 @@ def compare_lists(pair: Pair, theirs: Any, mine: Any) -> None:
             ("order", ""),
         )
     elif pair.whole and numbers[0]:
-        pair.add(
+        pair.differs(
             "value", "contacts", "other contacts", "the contacts of the list", ("value", "page")
         )
 
@@ -180,7 +184,9 @@ def _compare_cells(pair: Pair, theirs: dict[str, Any], mine: dict[str, Any]) -> 
         return
     for name, cell in cells.items():
         if isinstance(cell, str) and isinstance(others.get(name), str) and cell != others[name]:
-            pair.add("value", f"contacts[].custom_fields.{name}", cell, others[name], ("value", ""))
+            pair.differs(
+                "value", f"contacts[].custom_fields.{name}", cell, others[name], ("value", "")
+            )
 
 
 def _items(value: Any) -> list[dict[str, Any]] | None:

@@ -51,9 +51,9 @@ def compare_frames(pair: Pair, mine: Sequence[Frame], closed_by: str, *, paced: 
         # One of the two streams may have been opened after the write.
         same = labels[-shorter:] == others[-shorter:]
     if not same:
-        pair.add("frame_order", "", ", ".join(labels), ", ".join(others), ("frame order", ""))
+        pair.differs("frame_order", "", ", ".join(labels), ", ".join(others), ("frame order", ""))
     if whole and closed_by != "hub":
-        pair.add(
+        pair.differs(
             "stream_end",
             "",
             "it closed the stream",
@@ -70,7 +70,7 @@ def _compare_names(pair: Pair, theirs: Sequence[Frame], mine: Sequence[Frame]) -
     for frame in theirs:
         name = _name(frame)
         if name not in names and name != ": heartbeat":
-            pair.add(
+            pair.differs(
                 "frame_name",
                 name,
                 name,
@@ -80,7 +80,9 @@ def _compare_names(pair: Pair, theirs: Sequence[Frame], mine: Sequence[Frame]) -
         others = next((one for one in mine if _name(one) == name), None)
         fields = [key for key in frame if key != "at"]
         if others is not None and fields != (ours := [key for key in others if key != "at"]):
-            pair.add("frame_fields", name, ", ".join(fields), ", ".join(ours), ("frame fields", ""))
+            pair.differs(
+                "frame_fields", name, ", ".join(fields), ", ".join(ours), ("frame fields", "")
+            )
 
 
 def _compare_data(pair: Pair, theirs: Sequence[Frame], mine: Sequence[Frame]) -> None:
@@ -98,7 +100,7 @@ def _compare_pace(pair: Pair, theirs: Sequence[Frame]) -> None:
     ]
     spans = sorted(later - earlier for earlier, later in pairwise(at))
     if len(spans) >= 3 and not _SNAPSHOT_SPAN[0] <= spans[len(spans) // 2] <= _SNAPSHOT_SPAN[1]:
-        pair.add(
+        pair.differs(
             "timing",
             "snapshots",
             f"one every {spans[len(spans) // 2]:.1f} s",
