@@ -15,7 +15,7 @@ from kataven.sandbox.http import faults as scripted
 from kataven.sandbox.http.control import paths, reading, writing
 from kataven.sandbox.http.refusals import HttpRefused
 from kataven.sandbox.http.responses import Response
-from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model import keys, oversight, rfc3339
 from kataven.sandbox.model.outcome_rules import check_key
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class Actions:
                     return await self._calls(request)
                 case "called_once_each":
                     retries = reading.flag(request, "retries")
-                    problem = engine.not_called_once(request.text("campaign"), retries=retries)
+                    problem = oversight.not_called_once(
+                        engine, request.text("campaign"), retries=retries
+                    )
                     return Response(200, {"ok": problem is None, "problem": problem})
                 case "fail":
                     return await self._fail(request)
@@ -104,27 +106,31 @@ class Actions:
                 case "outcomes":
                     return self._outcomes()
                 case "set_outcomes":
-                    engine.replace_outcomes(await reading.read_outcomes(request))
+                    oversight.replace_outcomes(engine, await reading.read_outcomes(request))
                     return self._outcomes()
                 case "clear_outcomes":
-                    engine.replace_outcomes({})
+                    oversight.replace_outcomes(engine, {})
                     return Response(204)
                 case "outcome":
                     return self._outcome(name)
                 case "set_outcome":
-                    engine.set_outcome(name, await reading.read_outcome(request))
+                    oversight.set_outcome(engine, name, await reading.read_outcome(request))
                     return self._outcome(name)
                 case "remove_outcome":
                     self._outcome(name)
-                    engine.set_outcome(name, None)
+                    oversight.set_outcome(engine, name, None)
                     return Response(204)
                 case "accounts":
                     return Response(200, {"accounts": writing.accounts(engine.accounts)})
                 case "new_key":
-                    key = engine.new_key(*await reading.read_new_key(request))
+                    key = keys.new_key(
+                        engine.store, engine.accounts, *await reading.read_new_key(request)
+                    )
                     return Response(201, {"account": key.account, **writing.key(key)})
                 case "revoke":
-                    engine.revoke(await reading.read_string(request, "api_key"))
+                    keys.revoke(
+                        engine.store, engine.accounts, await reading.read_string(request, "api_key")
+                    )
                     return Response(204)
                 case "limits":
                     return self._limits()
@@ -172,7 +178,7 @@ class Actions:
             # Other requests get their turn while a long journal is read for the first time.
             await asyncio.sleep(0)
         campaign_id = request.text("campaign")
-        calls = self._engine.calls(campaign_id)
+        calls = oversight.calls(self._engine, campaign_id)
         # The calls of a deleted campaign stay.
         if campaign_id is not None and not calls:
             self._engine.find_anywhere(campaign_id)
@@ -195,9 +201,9 @@ class Actions:
         return Response(200, campaign.fields())
 
     def _journal(self, request: Request) -> Response:
-        after, limit = reading.span(request, self._engine.last_entry)
+        after, limit = reading.span(request, lambda: oversight.last_entry(self._engine))
         # One more than is sent, to know whether there are more.
-        rows = self._engine.journal(after, limit + 1)
+        rows = oversight.journal(self._engine, after, limit + 1)
         entries = [writing.journal_entry(number, row) for number, row in rows[:limit]]
         last = rows[limit - 1][0] if len(rows) > limit else None
         return Response(200, {"entries": entries, "next": last})
