@@ -19,6 +19,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from kataven.sandbox.client_clock import AsyncClientClock, ClientClock
+from kataven.sandbox.extra import missing_extra
 from kataven.sandbox.http.faults import Faults
 from kataven.sandbox.http.request_log import HubRequest, RequestLog
 from kataven.sandbox.model import keys, oversight, rfc3339
@@ -144,10 +145,7 @@ class Sandbox:
             # Imports the server, which only a Hub that is started needs.
             from kataven.sandbox.hub import HubSettings, HubThread  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            msg = (
-                f"the embedded Hub needs {error.name}, which is not installed: "
-                "pip install 'kataven[sandbox]'"
-            )
+            msg = missing_extra("the embedded Hub", error)
             raise ImportError(msg, name=error.name) from error
         settings = HubSettings(
             self._clock,
