@@ -17,6 +17,7 @@ from tests.support.clients import (
     Awaited,
     Blocking,
     DrivenClock,
+    cancelled_when_silent,
 )
 from tests.support.http import response
 from tests.support.server import LoopbackHub, silence, wait_for
@@ -111,19 +112,8 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
-
-    async def main() -> asyncio.CancelledError:
-        task = asyncio.ensure_future(WRITES[operation](client))
-        while not hub.silent.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError as error:
-            return error
-        raise AssertionError("it was not cancelled")
-
-    assert MAY_HAVE_ACTED in _notes(awaited.run(main()))
+    error = awaited.run(cancelled_when_silent(hub, WRITES[operation](client)))
+    assert MAY_HAVE_ACTED in _notes(error)
     assert hub.arrived(1) == 1
     assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
 
@@ -177,18 +167,7 @@ def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
-
-    async def main() -> asyncio.CancelledError:
-        task = asyncio.ensure_future(client.campaigns.get("c1"))
-        while not hub.silent.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError as error:
-            return error
-        raise AssertionError("it was not cancelled")
-
-    assert _notes(awaited.run(main())) == ""
+    error = awaited.run(cancelled_when_silent(hub, client.campaigns.get("c1")))
+    assert _notes(error) == ""
     # The Hub sees the connection end although the client stays open.
     wait_for(lambda: hub.open_connections == 0)

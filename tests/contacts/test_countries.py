@@ -6,7 +6,7 @@ import pytest
 
 from kataven import contacts
 from kataven.contacts._countries import Countries
-from kataven.contacts._phones import Refused
+from kataven.contacts._number_refusals import Refused
 from kataven.errors import ContactsError
 
 

@@ -17,7 +17,9 @@ import httpx
 from kataven import AsyncKatavenClient, KatavenClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from tests.support.server import LoopbackHub
 
 KEY = "sk_live_acme_0123456789abcdef"
 START = 1_800_000_000.0
@@ -244,3 +246,17 @@ class Awaited(Blocking):
     def finish(self) -> None:
         self.reset()
         self._runner.close()
+
+
+async def cancelled_when_silent(
+    hub: LoopbackHub, started: Awaitable[Any]
+) -> asyncio.CancelledError:
+    """Cancel something when its request gets no response, and return the CancelledError."""
+    task = asyncio.ensure_future(started)
+    await asyncio.to_thread(hub.wait_until_silent)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError as error:
+        return error
+    raise AssertionError("it was not cancelled")
