@@ -149,7 +149,7 @@ def test_first_look_shows_the_actual_screen(on_hub, example_csv):
 def test_a_healthy_bar_is_green_and_a_failed_one_red(on_hub, hub, client):
     campaign_id = started(on_hub, client)
     screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
-    screen.read_until(lambda text: re.search(r"running ━.* [1-9]\d* %", text), 60)
+    screen.read_until(lambda text: re.search(r"running ━.* [1-9]\d* %", text))
     healthy = screen.colour_of("━")
     hub.fail(campaign_id)
     code, text = screen.finish()

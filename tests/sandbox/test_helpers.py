@@ -13,6 +13,7 @@ import pytest
 from kataven import AsyncKatavenClient, KatavenClient
 from kataven.sandbox import Call, Clock, HubRequest, Sandbox
 from kataven.types import parse_time
+from tests.support.patience import PATIENCE
 
 
 def numbers(count):
@@ -138,12 +139,12 @@ def test_followers_see_the_end(hub):
         for follower in followers:
             follower.start()
         for _ in followers:
-            assert opened.acquire(timeout=10)
+            assert opened.acquire(timeout=PATIENCE)
 
         hub.run_to_end(campaign)
 
         for follower in followers:
-            follower.join(timeout=10)
+            follower.join(timeout=PATIENCE)
         assert ended == ["completed"] * 3
 
 
@@ -355,7 +356,7 @@ class TogetherAfterAFailure:
 
     def __call__(self, event):
         if event.status == 503:
-            self._all.wait(10)
+            self._all.wait(PATIENCE)
 
 
 def test_clients_that_wait_at_once_wait_for_the_same_time(hub):

@@ -11,6 +11,8 @@ import threading
 import httpx
 import pytest
 
+from tests.support.patience import PATIENCE
+
 AFTER = {"start": "running", "pause": "paused", "resume": "running", "stop": "completed"}
 
 
@@ -26,7 +28,7 @@ class Process:
         self.client = httpx.Client(
             base_url=line["url"],
             headers={"Authorization": f"Bearer {line['api_key']}"},
-            timeout=10,
+            timeout=PATIENCE,
             trust_env=False,
         )
 
@@ -35,7 +37,7 @@ class Process:
 
     def end(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
         self.client.close()
 
