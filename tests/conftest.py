@@ -1,4 +1,4 @@
-"""Tests with a short limit in real time run again, with a longer one, where the machine was late."""
+"""What a slow machine needs: no deadlines for Hypothesis, and another round for short limits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# How long an example takes means nothing. The profiles of folders inherit this one.
+settings.register_profile("kataven", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kataven")
 
 _ROUNDS = 3
 _LONGER = 6
