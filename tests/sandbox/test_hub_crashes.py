@@ -1,5 +1,6 @@
 """kill -9 loses no acknowledged write, and a restart continues running campaigns."""
 
+import itertools
 import json
 import os
 import random
@@ -134,10 +135,13 @@ def crash(path, rounds, seed):
         hub = Process(path)
         try:
             ledger.check(hub)
-            killer = threading.Timer(chance.uniform(0.0, 0.25), hub.kill)
-            killer.start()
+            # At any moment of the write after these, or of one soon after it.
+            writes = chance.randint(2, 12)
+            killer = threading.Timer(chance.uniform(0.0, 0.02), hub.kill)
             try:
-                while True:
+                for number in itertools.count():
+                    if number == writes:
+                        killer.start()
                     if not ledger.statuses or chance.random() < 0.3:
                         ledger.create(hub, chance)
                     else:
