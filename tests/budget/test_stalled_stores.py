@@ -126,7 +126,7 @@ def test_a_deadline_that_expires_after_a_rate_limit_names_it(
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
-    client = caller.client(hub, rate_limits=limits, deadline=brief(1))
+    client = caller.client(hub, rate_limits=limits, deadline=brief(0.5))
     hub.on_request = stalls_with(RATE_LIMITED, stall)
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     assert isinstance(error, APITimeoutError)

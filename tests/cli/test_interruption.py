@@ -132,7 +132,6 @@ def test_between_create_and_start_it_names_the_campaign(on_hub, hub, client):
     assert ACTED in err
 
 
-# So slow that no call ends, however long the command takes to start.
 @pytest.mark.parametrize("speed", [0.001])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_watch_says_what_goes_on_and_how_to_stop_it(on_hub, client, number):

@@ -25,7 +25,7 @@ from tests.support.server import Early, LoopbackHub, close, refused_port, silenc
 from tests.support.tables import table
 
 LIMITED = response(429, "rate_limited: x", [("Retry-After", "60")])
-BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 300)
+BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 900)
 EVENTS = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
 
 
@@ -137,12 +137,12 @@ def test_a_silent_hub_does_not_outlast_the_deadline(
 SLOW = {
     "head": (
         trickle(
-            b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"
+            b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 900 + b"\r\nContent-Length: 2\r\n\r\n{}"
         ),
     ),
     "headers": (
         b"HTTP/1.1 200 OK\r\n",
-        trickle(b"X-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),
+        trickle(b"X-Padding: " + b"x" * 900 + b"\r\nContent-Length: 2\r\n\r\n{}"),
     ),
     "body": (response(200, b"", length=len(BODY)), trickle(BODY)),
 }

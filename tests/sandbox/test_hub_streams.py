@@ -263,7 +263,7 @@ def test_a_client_that_does_not_read_does_not_block_the_hub(hub, http, raw):
 
     mover = threading.Thread(target=move)
     mover.start()
-    assert done.wait(30)
+    assert done.wait(5 * PATIENCE)
     mover.join()
     assert http.status(campaign) == "running"
 

@@ -150,7 +150,7 @@ def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
 def test_headers_that_trickle_do_not_outlast_the_total_timeout(
     hub: LoopbackHub, caller: Any, own: bool, brief: Any
 ) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + b"X-A: b\r\n" * 50
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + b"X-A: b\r\n" * 100
     hub.events((trickle(head), silence))
     client = caller.client(hub, http_client=None if own else caller.http_client())
     with pytest.raises(APITimeoutError, match=f"total_timeout of {brief(0.5):g} s for following"):

@@ -19,7 +19,7 @@ from tests.transport.sending import Sender, new_sending
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEAD = response(200, b"", length=400)
+HEAD = response(200, b"", [("X-Padding", "x" * 900)], length=900)
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
@@ -33,7 +33,7 @@ def _fails(caller: Sender, hub: LoopbackHub, sending: Any, **options: Any) -> Tr
 STALLS: dict[str, Any] = {
     "silence": (silence,),
     "headers that trickle": (trickle(HEAD),),
-    "a body that trickles": (HEAD, trickle(b"x" * 400)),
+    "a body that trickles": (HEAD, trickle(b"x" * 900)),
     "a body that stops": (HEAD, silence),
 }
 # httpx has no limit for headers that trickle.
