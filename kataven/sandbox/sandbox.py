@@ -420,8 +420,10 @@ class Sandbox:
 
         A client with it waits in Hub time, for retries and for ``Retry-After``. A manual clock
         moves to the end of the wait, so that it takes no real time; several clients that wait at
-        once wait for the first of them, then for the next. From the first use on, the
-        ``Retry-After`` of request limits is in Hub time.
+        once wait for the first of them, then for the next. The clock waits 250 ms of real time for
+        a client that got a 429 or 5xx, and 5 ms for any other; a client that begins its wait later
+        waits after the others. From the first use on, the ``Retry-After`` of request limits is in
+        Hub time.
         """
         self._running.wait_in_hub_time()
         return ClientClock(lambda: self._running)

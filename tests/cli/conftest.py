@@ -181,7 +181,11 @@ def kataven(tmp_path: Path) -> Iterator[Command]:
 
 @pytest.fixture
 def speed() -> float:
-    """How many times as fast as real time the Hub is; parametrise it where a campaign must end."""
+    """How many times as fast as real time the Hub is.
+
+    Parametrise it where a campaign must end, and, with 0.001 or a manual clock, where a call must
+    not: a command may take half a minute to start on a machine under load.
+    """
     return 1.0
 
 

@@ -12,6 +12,7 @@ import pytest
 from kataven import KatavenClient
 from kataven.cli.app import main
 from tests.cli.isolated import Isolated
+from tests.support.patience import PATIENCE
 from tests.support.processes import starting, stop
 from tests.support.tables import table
 
@@ -148,7 +149,7 @@ def test_open_shows_the_page_in_the_browser(kataven, started, monkeypatch):
 
     process, (line,) = started("--json", "--open")
     opened = kataven.folder / "opened"
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while not opened.exists():
         assert time.monotonic() < end, "no browser was started"
         time.sleep(0.01)

@@ -20,6 +20,7 @@ from tests.support.clients import (
     cancelled_when_silent,
 )
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, silence, wait_for
 from tests.support.tables import table
 
@@ -119,13 +120,13 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
 
 
 def test_a_write_under_asyncios_own_timeout_says_the_same(
-    awaited: Awaited, hub: LoopbackHub
+    awaited: Awaited, hub: LoopbackHub, brief: Any
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
 
     async def main() -> None:
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(brief(0.3)):
             await client.campaigns.stop("c1")
 
     with pytest.raises(TimeoutError) as caught:
@@ -148,7 +149,7 @@ def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
 
     async def main() -> asyncio.CancelledError:
         task = asyncio.ensure_future(client.campaigns.start("c1"))
-        await asyncio.wait_for(waiting.wait(), 10)
+        await asyncio.wait_for(waiting.wait(), PATIENCE)
         task.cancel()
         try:
             await task

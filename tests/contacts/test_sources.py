@@ -23,6 +23,7 @@ from kataven import contacts
 from kataven.contacts._rules import MAX_BYTES
 from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
+from tests.support.patience import PATIENCE
 
 LIST = b"phone_number,name\n+14155550100,Ana\n"
 MIB = 1024 * 1024
@@ -133,7 +134,7 @@ def test_a_pipe_is_read_to_its_end(pipe: tuple[int, int]) -> None:
     writer.start()
     with os.fdopen(os.dup(reading), "rb") as file:
         assert sent(file) == LIST
-    writer.join(10)
+    writer.join(PATIENCE)
 
 
 def test_a_file_is_read_in_chunks_of_at_most_1_mib_and_not_past_the_limit() -> None:

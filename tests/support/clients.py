@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kataven import AsyncKatavenClient, KatavenClient
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,9 +96,9 @@ class DrivenClock:
             self._now += seconds
 
     def wait_until_read(self, times: int) -> None:
-        """Wait until ``now`` was called so often in all; ten seconds at most."""
+        """Wait until ``now`` was called so often in all."""
         with self._condition:
-            assert self._condition.wait_for(lambda: self.read >= times, 10)
+            assert self._condition.wait_for(lambda: self.read >= times, PATIENCE)
 
     def _sleep(self, seconds: float) -> None:
         with self._condition:

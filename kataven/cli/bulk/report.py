@@ -21,7 +21,8 @@ from kataven.cli.bulk.options import DIRECTORY, Store, launched, store_options
 from kataven.cli.bulk.prepare import losses_of
 from kataven.cli.bulk.view import counted
 from kataven.cli.campaigns.report import write_page
-from kataven.cli.campaigns.report_page import Findings, page
+from kataven.cli.campaigns.report_findings import Findings
+from kataven.cli.campaigns.report_page import page
 from kataven.cli.output import note, say
 from kataven.cli.session import Session, command
 
