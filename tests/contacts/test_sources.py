@@ -13,9 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -24,6 +21,11 @@ from kataven.contacts._rules import MAX_BYTES
 from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 from tests.support.patience import PATIENCE
+
+# Not installed where only an archive is tested.
+np = pytest.importorskip("numpy")
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
 
 LIST = b"phone_number,name\n+14155550100,Ana\n"
 MIB = 1024 * 1024
