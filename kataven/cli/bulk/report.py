@@ -105,7 +105,7 @@ def _contacts(file: TextIO, path: Path) -> Iterator[Mapping[str, object]]:
         click.UsageError: It is not one.
     """
     try:
-        if path.suffix == ".jsonl":
+        if path.suffix in {".jsonl", ".ndjson"}:
             yield from map(_contact, file)
             return
         if path.suffix != ".csv":
@@ -115,12 +115,12 @@ def _contacts(file: TextIO, path: Path) -> Iterator[Mapping[str, object]]:
             with suppress(KeyError, ValueError):
                 contact["attempts"] = int(row["attempts"])
             yield contact
-    except (ValueError, csv.Error) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise click.UsageError(f"{path} is not a file of results: {error}") from None
 
 
 def _contact(line: str) -> dict[str, object]:
     found = json.loads(line)
     if not isinstance(found, dict):
-        raise ValueError(f"the line {line[:40]!r} is not a contact")
+        raise TypeError("a line is not a contact")
     return found
