@@ -55,7 +55,6 @@ BULK: Final = {
     "stop": (f"{_BULK}.control", "stop", "Stop a run for good."),
     "results": (f"{_BULK}.results", "results", "Write all contacts of a run to a file."),
     "retry": (f"{_BULK}.retry", "retry", "List, or call again, who was not reached."),
-    "report": (f"{_BULK}.report", "report", "Write a page about a run."),
 }
 CONFIG: Final = {
     "show": ("kataven.cli.config", "show", "Show the profiles and what is in use."),

@@ -86,12 +86,13 @@ def test_several_lists_and_an_earlier_plan(bulk):
 
 def test_parts_are_as_large_as_asked(bulk):
     write_list(bulk.folder / "list.csv", 10)
-    assert bulk("prepare", "list.csv", "--directory=rows", "--max-rows=4", "--json").json[
-        "parts"
-    ] == 3
-    assert bulk("prepare", "list.csv", "--directory=bytes", "--max-bytes=100", "--json").json[
-        "parts"
-    ] == 3
+    assert (
+        bulk("prepare", "list.csv", "--directory=rows", "--max-rows=4", "--json").json["parts"] == 3
+    )
+    assert (
+        bulk("prepare", "list.csv", "--directory=bytes", "--max-bytes=100", "--json").json["parts"]
+        == 3
+    )
 
 
 @pytest.mark.slow

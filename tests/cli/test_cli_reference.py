@@ -11,7 +11,7 @@ from importlib import import_module
 
 import pytest
 
-from kataven.cli.commands import CAMPAIGNS, COMMANDS, CONFIG, CONTACTS, SANDBOX
+from kataven.cli.commands import BULK, CAMPAIGNS, COMMANDS, CONFIG, CONTACTS, SANDBOX
 from kataven.cli.exit_codes import Exit
 from kataven.cli.times import scheduled_time
 from tests.cli.conftest import ROOT, environment
@@ -80,6 +80,7 @@ def test_every_command_has_a_section_with_examples():
         "": COMMANDS,
         "campaigns ": CAMPAIGNS,
         "contacts ": CONTACTS,
+        "bulk ": BULK,
         "config ": CONFIG,
         "sandbox ": SANDBOX,
     }

@@ -11,7 +11,7 @@ import pytest
 from kataven.cli.commands import LazyGroup
 from kataven.cli.commands import kataven as root
 from tests.cli.isolated import process_list
-from tests.cli.test_campaigns import draft
+from tests.cli.test_campaigns import FORM, draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ ELSEWHERE = {
     "kataven sandbox --port 8321 --speed 60",
     "kataven sandbox --path hub.db --seed 1 --json",
 }
+QUICK = ["--poll-seconds", "0.1"]
 # What the examples of a command need: the state of cmp_1 and cmp_2.
 STATES = {
     "start": "draft",
@@ -80,6 +81,25 @@ def prepared(on_hub, contacts, client):
     return lambda state: {f"cmp_{number}": campaign(state) for number in (1, 2)}
 
 
+@pytest.fixture
+def spring(on_hub, contacts):
+    """Make the plan ``spring`` as an example of a command needs it."""
+
+    def make(example: str) -> None:
+        words = example.split()
+        plan = ["bulk", "prepare", contacts.name, "--directory", "spring"]
+        assert on_hub.run(*plan).returncode == 0
+        if "--name" in words or "prepare" in words:
+            return
+        watch = ["--watch"] if {"results", "retry"} & set(words) else []
+        launch = ["bulk", "launch", "spring", *FORM[:3], "--yes", *QUICK, *watch]
+        assert on_hub.run(*launch).returncode == 0
+        if "resume" in words:
+            assert on_hub.run("bulk", "pause", "spring").returncode == 0
+
+    return make
+
+
 def speed(example: str) -> float:
     """Return the speed of the Hub: a campaign that is paused or stopped must not end before."""
     words = set(example.split())
@@ -96,13 +116,18 @@ def with_speeds() -> Iterator[tuple[str, float]]:
 
 
 @pytest.mark.parametrize(("example", "speed"), list(with_speeds()))
-def test_examples_run_and_never_show_the_key(on_hub, hub, prepared, example):
+def test_examples_run_and_never_show_the_key(on_hub, hub, prepared, spring, example):
     line, _, file = example.partition(" < ")
     _, *words = shlex.split(line)
     verb = words[1] if words[0] == "campaigns" else ""
     ids = prepared(STATES.get(verb, "finished")) if "cmp_" in example else {}
     words = [ids.get(word, word) for word in words]
-    if verb in ("start", "stop") and "--yes" not in words:
+    if words[0] == "bulk":
+        spring(example)
+        verb = words[1]
+        if verb in ("launch", "watch", "resume"):
+            words += QUICK
+    if verb in ("start", "stop", "launch") and "--yes" not in words:
         # There is no terminal to ask on.
         words.append("--yes")
     if example == "kataven demo":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kataven.bulk import BulkPlan, PrepareProgress
 
-__all__ = ["losses_of", "plan_bar", "prepare"]
+__all__ = ["plan_bar", "prepare"]
 
 _DROPPED: Final = "dropped.csv"
 _PHASES: Final = {
@@ -205,7 +205,7 @@ def _pool(processes: int, closing: ExitStack) -> Executor | None:
 
 
 def _show(session: Session, plan: BulkPlan, directory: str) -> None:
-    dropped, first = losses_of(plan)
+    dropped, first = _losses(plan)
     totals = plan.totals
     if session.json:
         document(
@@ -241,7 +241,7 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         offer("Launch it:", f"bulk launch {folder} --name ... --agent-id ... --phone-number-id ...")
 
 
-def losses_of(plan: BulkPlan) -> tuple[Counter[str], dict[str, str]]:
+def _losses(plan: BulkPlan) -> tuple[Counter[str], dict[str, str]]:
     """Count the dropped rows of a plan by reason, and describe the first of each."""
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}

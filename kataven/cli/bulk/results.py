@@ -5,6 +5,7 @@ Knows ``BulkRun.results``. An interrupted reading continues where it was.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -59,9 +60,8 @@ def results(session: Session, directory: str, output: str, **store: Unpack[Store
         )
     else:
         say(f"{written.rows:,} contacts: {output}")
-        if not session.quiet and output.endswith((".csv", ".jsonl")):
-            # Of a table that was just written, so it costs no request.
-            offer("Report:", f"{run.command('report {}')} --results {output} -o report.html")
+        if not session.quiet:
+            offer("Report:", f"campaigns report --results {shlex.quote(output)} -o report.html")
     if written.parts_missing:
         count = written.parts_missing
         note(
