@@ -34,8 +34,8 @@ flight, of which an account has 20 (documented)."""
 # How long one worker follows before another one may; after that time the streams of a worker that
 # was killed are opened again.
 _TURN_SECONDS: Final = 600.0
-# How long a stream may take to end. It usually does so at once.
-_PATIENCE: Final = 10.0
+# A stream ends at once when it is closed, unless its request waits for the rate limiter.
+_PATIENCE: Final = 1.0
 _TURN: Final = "follow"
 _DONE: Final = "contacts done"
 _LIMITS: Final = "call limits"
@@ -154,13 +154,12 @@ class _Stream(threading.Thread):
     def run(self) -> None:
         """Read until the campaign has finished, the stream fails, or it is closed."""
         try:
-            for progress in self._progress:
-                if progress.counts:
-                    self.done = sum(progress.counts.get(word, 0) for word in DONE_STATUSES)
+            with self._progress:
+                for progress in self._progress:
+                    if progress.counts:
+                        self.done = sum(progress.counts.get(word, 0) for word in DONE_STATUSES)
         except Exception as error:  # noqa: BLE001 - the run does not depend on it
             logger.info("campaign %s is not followed by its stream: %s", self._campaign, error)
-        finally:
-            self.close()
 
     def close(self) -> None:
         """End the stream, from any thread."""

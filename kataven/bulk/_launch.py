@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kataven.bulk._marked import Marked, campaign_id, marked, marker
 from kataven.bulk._opening import PlanHours
-from kataven.bulk.ledger.states import state_of
+from kataven.bulk.ledger.states import State, state_of
 from kataven.errors import (
     APIConnectionError,
     APIStatusError,
@@ -38,10 +38,9 @@ from kataven.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from kataven.bulk._campaign_settings import BulkSettings
     from kataven.bulk._plan import BulkPlan
-    from kataven.bulk._settings import BulkSettings
     from kataven.bulk.ledger import Ledger, LedgerRow
-    from kataven.bulk.ledger.states import State
 
 __all__ = ["CLOSE_SECONDS", "Campaigns", "Launcher"]
 
@@ -52,6 +51,8 @@ logger = logging.getLogger("kataven")
 _REFUSED: Final = frozenset((301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 413, 415, 422, 429))
 _STARTS: Final = 3
 _ANOTHER: Final = "another ledger"
+# What a ledger has once it was used.
+_SENT: Final[tuple[State, ...]] = ("created", "starting", "started", "finished", "failed")
 
 
 class Campaigns(Protocol):
@@ -113,6 +114,7 @@ class Launcher:
         self._before: Marked | None = None
         self._just_made: str | None = None
         self._limited = False
+        self._warned: set[int] = set()
 
     @contextmanager
     def leased(self, row: LedgerRow) -> Iterator[None]:
@@ -131,20 +133,23 @@ class Launcher:
                     logger.warning("the lease of a part could not be renewed: %s", error)
 
         thread = threading.Thread(target=renew, name="kataven-bulk-lease", daemon=True)
-        thread.start()
         try:
+            thread.start()
             yield
         finally:
             over.set()
-            thread.join()
+            # An interruption may come before it has started.
+            if thread.ident is not None:
+                thread.join()
             self._ledger.release(row)
 
-    def work(self, row: LedgerRow, *, resend: bool = False) -> bool | None:
+    def work(self, row: LedgerRow, *, resend: bool = False, start: bool = True) -> bool | None:
         """Do what is due for a part that was claimed.
 
         Args:
             row: The part as it was claimed.
             resend: Whether to send a part once more whose campaign cannot be found.
+            start: Whether to start a draft; otherwise it stays one.
 
         Returns:
             True if its campaign was started, False if the Hub refused that for now, because of a
@@ -164,8 +169,17 @@ class Launcher:
                 found = self._ask(row)
             if found is None or found.state not in {"created", "starting"}:
                 return False if self._limited else None
+            if not start:
+                self._leave(found)
+                return None
             # Only what this worker has just made is certainly a draft.
             return self._start(found, fresh=found.campaign == self._just_made)
+
+    def _leave(self, row: LedgerRow) -> None:
+        """Record what became of a campaign that another worker may have started; a draft stays."""
+        found = self._ask(row)
+        if found is not None and found.state == "starting":
+            self._step(found, "created", status="draft")
 
     def _step(
         self, row: LedgerRow, state: State, *, campaign: str | None = None, status: str = "",
@@ -183,6 +197,12 @@ class Launcher:
         if self._before is None:
             self._before = marked(self._campaigns.list())
             self._notice_another_ledger(self._before)
+            if self._before.incomplete is not None and not self._ledger.rows(_SENT):
+                logger.warning(
+                    "the list of campaigns had %s, so it does not show whether this plan was "
+                    "launched before with another ledger: use one ledger for a plan",
+                    self._before.incomplete,
+                )
         if word in self._before.by_marker:
             # The list may be old by now.
             return self._look(row) or row
@@ -364,6 +384,7 @@ class Launcher:
                 current = self._ask(row)
                 if current is not None and current.state == "starting":
                     self._step(row, "created", status="draft", detail=error.message)
+                    self._warn("a campaign cannot be started for now, and is tried again", error)
                     return False
                 return None
             except NotFoundError as error:
@@ -402,8 +423,11 @@ class Launcher:
                 self._ledger.hold(row, held=True)
                 self._campaigns.pause(row.campaign)
                 self._ledger.observe(row, "started", "paused")
+                # If the run was resumed meanwhile, so is this campaign.
+                if self._ledger.wanted() == "running":
+                    self.resume(self._ledger.row(row.number))
         except ConflictError:
-            # It is over, or another worker was faster.
+            # It has ended, or was paused or stopped a moment ago.
             return
         except NotFoundError as error:
             logger.warning("part %d: %s", row.number + 1, error)
@@ -493,6 +517,12 @@ class Launcher:
         if isinstance(status, str) and state_of(status) != "created":
             self._ledger.observe(row, state_of(status), status)
         return None
+
+    def _warn(self, what: str, error: APIStatusError) -> None:
+        """Log an error once for each status: its text may have an id that is always another."""
+        if error.status_code not in self._warned:
+            self._warned.add(error.status_code)
+            logger.warning("%s: %s", what, error)
 
 
 CLOSE_SECONDS: Final = 15.0

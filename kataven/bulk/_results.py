@@ -144,7 +144,6 @@ class Results:
             raise ValueError(f"{str(path)!r} is not a regular file, so it cannot be replaced")
         self._path: Final = self._target.replaced
         self._plan = plan
-        self._client = client
         self._options = client._settings.options  # noqa: SLF001 - one library
         self._driver = client._driver  # noqa: SLF001
         self._limits = client._settings.rate_limits or RateLimits.documented()  # noqa: SLF001

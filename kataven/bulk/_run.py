@@ -13,12 +13,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
+from kataven.bulk._campaign_settings import BulkSettings
 from kataven.bulk._follow import Follower
 from kataven.bulk._launch import Launcher
 from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
-from kataven.bulk._settings import BulkSettings
 from kataven.bulk._status import ledger_of, not_launched, progress_in, read_launched
 from kataven.bulk._worker import Worker
 from kataven.client import KatavenClient

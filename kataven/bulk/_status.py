@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kataven.bulk._campaign_settings import BulkSettings
 from kataven.bulk._follow import contacts_done, seconds_by_limits
 from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan
 from kataven.bulk._progress import BulkMeter
-from kataven.bulk._settings import BulkSettings
 from kataven.bulk.ledger import LedgerRow
 from kataven.bulk.ledger.stores import LEDGER_FILE, is_url, open_ledger
 from kataven.errors import BulkError

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 from kataven.bulk._keeper import HoursKeeper
 from kataven.bulk._marked import Marked, marked, marker
 from kataven.bulk.ledger.states import FINAL, OPEN, state_of
-from kataven.errors import APIConnectionError, NotFoundError, RateLimitError, ServerError
+from kataven.errors import (
+    APIConnectionError,
+    APIStatusError,
+    BulkError,
+    ContactsError,
+    KatavenError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +46,8 @@ _FAILURES: Final = 20
 # The same, while no campaign may call: a night of polls would use up the quota of a day.
 _IDLE_SECONDS: Final = 60.0
 _FULL: Final = "full"
+# The Hub refuses this part, and not the run.
+_OF_THE_PART: Final = frozenset((400, 413, 422))
 
 
 class Worker:
@@ -76,7 +87,10 @@ class Worker:
         self._looked: set[int] = set()
         self._next_get = 0
         self._warned: set[str] = set()
+        self._warned_idle = False
         self._failures = 0
+        # The parts that the Hub has refused, or that are damaged.
+        self._refused: dict[int, KatavenError] = {}
         self._hours = launcher.hours
         self._keeper = HoursKeeper(ledger, launcher)
 
@@ -89,6 +103,7 @@ class Worker:
         """
         with self._keeper:
             self._launch(resend_unknown=resend_unknown, number=number)
+            self._raise_refusal()
 
     def _launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
         while self._ledger.wanted() == "running":
@@ -102,14 +117,24 @@ class Worker:
             if row is not None:
                 # Looked for, or sent, once in each launch.
                 self._looked.add(row.number)
-                self._note(self._launcher.work(row, resend=resend_unknown), ended)
+                try:
+                    self._note(self._launcher.work(row, resend=resend_unknown), ended)
+                except (APIStatusError, BulkError, ContactsError) as error:
+                    if isinstance(error, APIStatusError) and error.status_code not in _OF_THE_PART:
+                        raise
+                    # The other parts do not have to wait until this one is put right.
+                    self._refused[row.number] = error
                 self._on_change()
                 continue
             if not self._left(number):
-                return
+                break
             self.poll()
             self._on_change()
             self._sleep()
+
+    def _raise_refusal(self) -> None:
+        for error in self._refused.values():
+            raise error
 
     def _next(self, number: int | None, *, free: bool) -> LedgerRow | None:
         """Claim the next part, or return None."""
@@ -130,10 +155,12 @@ class Worker:
     def _claim_open(self, number: int | None) -> LedgerRow | None:
         """Claim the next part that is to be started and may call now."""
         states: tuple[State, ...] = ("created", "planned")
-        if not self._hours.given:
+        if not (self._hours.given or self._refused):
             return self._ledger.claim(states, self._lease, number)
         rows = sorted(self._ledger.rows(states), key=lambda row: states.index(row.state))
         for row in rows:
+            if row.number in self._refused:
+                continue
             if number in {None, row.number} and self._hours.is_open(row.number):
                 claimed = self._ledger.claim((row.state,), self._lease, row.number)
                 if claimed is not None:
@@ -144,7 +171,9 @@ class Worker:
         rows = [
             row
             for row in self._ledger.rows(OPEN)
-            if number in {None, row.number} and not self._hours.never(row.number)
+            if number in {None, row.number}
+            and row.number not in self._refused
+            and not self._hours.never(row.number)
         ]
         return bool(rows) or (number is None and bool(self._held()))
 
@@ -176,16 +205,30 @@ class Worker:
             self._on_change()
 
     def _resume_one(self, ended: int) -> bool:
-        """Resume one campaign that was paused on behalf of the run; False if there is none."""
-        return any(self._resume(held.number, ended) for held in self._held())
+        """Resume one campaign that was paused on behalf of the run.
 
-    def _resume(self, number: int, ended: int) -> bool:
+        Returns:
+            False if there is none, if a limit is reached, or if the Hub's responses are behind.
+        """
+        for held in self._held():
+            resumed = self._resume(held.number, ended)
+            if resumed is not None:
+                return resumed
+        return False
+
+    def _resume(self, number: int, ended: int) -> bool | None:
+        """Resume one campaign; False if a limit is reached, None if to be asked for again."""
         row = self._ledger.claim(("started",), self._lease, number)
         if row is None:
-            return False
+            return None
         with self._launcher.leased(row):
             if row.held:
-                self._note(self._launcher.resume(row), ended)
+                resumed = self._launcher.resume(row)
+                self._note(resumed, ended)
+                if resumed is not None:
+                    return resumed
+                now = self._ledger.row(number)
+                return None if now.held and now.status == "paused" else True
         return True
 
     # The account's limits. A note says that they are reached, and how many parts had ended then.
@@ -224,8 +267,19 @@ class Worker:
                 self._on_change()
                 if self._ended_for_now():
                     return
+                self._warn_of_idleness()
                 if not (self._hours.given and self._resume_opened()):
                     self._sleep()
+
+    def _warn_of_idleness(self) -> None:
+        """Say once that nothing is called, because nobody launches what is left."""
+        if not self._warned_idle and not self._ledger.rows(("sending", "starting", "started")):
+            self._warned_idle = True
+            logger.warning(
+                "%d parts are not started, and watch() starts nothing: it waits until another "
+                "process calls launch() or apply()",
+                len(self._ledger.rows(OPEN)),
+            )
 
     def _resume_opened(self) -> bool:
         """Resume a campaign whose local hours have begun; False if there is none, or no room."""
@@ -249,12 +303,12 @@ class Worker:
 
     def poll(self) -> None:
         """Record what the Hub shows of the campaigns, if it is this worker's turn."""
-        if self._hours.given or self._ledger.wanted() != "running":
-            self._settle_starting()
-        rows = self._ledger.rows(("created", "started", "unknown"))
-        if not rows or not self._ledger.turn("poll", self._interval()):
-            return
         try:
+            if self._hours.given or self._ledger.wanted() != "running":
+                self._for_each(self._ledger.rows(("starting",)), self._settle_starting)
+            rows = self._ledger.rows(("created", "started", "unknown"))
+            if not rows or not self._ledger.turn("poll", self._interval()):
+                return
             self._take(rows, marked(self._campaigns.list()))
         except (APIConnectionError, ServerError, RateLimitError) as error:
             # A run takes days, and the next poll may succeed.
@@ -270,11 +324,13 @@ class Worker:
         with self._keeper:
             while True:
                 self._launch(resend_unknown=resend_unknown)
-                resend_unknown = False
+                if self._ledger.wanted() == "running":
+                    resend_unknown = False
                 self._keeper.keep()
                 self.poll()
                 self._on_change()
                 if self._ended_for_now():
+                    self._raise_refusal()
                     return
                 self._sleep()
 
@@ -282,31 +338,65 @@ class Worker:
         stopped = self._ledger.wanted() == "stopped"
         waiting: tuple[State, ...] = ("started", "starting") if stopped else ("started", *OPEN)
         for row in self._ledger.rows(waiting):
+            if row.number in self._refused:
+                continue
             calls = row.state == "started" and row.status != "paused"
             if calls or stopped or not self._hours.never(row.number):
                 return False
         return True
 
     def settle(self) -> None:
-        """Make the started campaigns what is wanted of the run: pause or stop them."""
-        self._settle_starting()
-        for row in self._ledger.rows(("started",)):
-            self._launcher.obey(row)
-            self._on_change()
+        """Make the started campaigns what is wanted of the run: pause or stop them.
+
+        Raises:
+            KatavenError: Some could not be paused or stopped; the others were.
+        """
+        if self._ledger.wanted() == "paused":
+            self._find_paused()
+        self._for_each(self._ledger.rows(("starting", "started")), self._settle)
         # Another process has resumed the run meanwhile.
         self.resume()
 
-    def _settle_starting(self) -> None:
-        """Find out about campaigns whose worker was killed while it started them."""
-        running = self._ledger.wanted() == "running"
-        for row in self._ledger.rows(("starting",)):
-            # Of those that may be started, a launch finds out.
-            if not (running and self._hours.is_open(row.number)):
-                self._work(row, "starting")
+    def _settle(self, row: LedgerRow) -> None:
+        if row.state == "starting":
+            self._settle_starting(row)
+        else:
+            self._launcher.obey(row)
+        self._on_change()
+
+    def _find_paused(self) -> None:
+        """Record which campaigns a person has paused since the last poll: they stay paused."""
+        try:
+            shown = marked(self._campaigns.list())
+        except KatavenError as error:
+            logger.warning("which campaigns a person has paused is not known: %s", error)
+            return
+        for row in self._ledger.rows(("started",)):
+            campaign = shown.by_id.get(row.campaign or "", {})
+            if not row.held and campaign.get("status") == "paused":
+                self._ledger.observe(row, "started", "paused")
+
+    def _settle_starting(self, row: LedgerRow) -> None:
+        """Find out about a campaign whose worker was killed while it started it."""
+        # Of those that may be started, a launch finds out.
+        if not (self._ledger.wanted() == "running" and self._hours.is_open(row.number)):
+            self._work(row, "starting")
+
+    def _for_each(self, rows: list[LedgerRow], act: Callable[[LedgerRow], None]) -> None:
+        """Do something for each part, also if it fails for one; then raise the first error."""
+        first: KatavenError | None = None
+        for row in rows:
+            try:
+                act(row)
+            except (APIConnectionError, APIStatusError) as error:
+                first = first or error
+        if first is not None:
+            raise first
 
     def _take(self, rows: list[LedgerRow], shown: Marked) -> None:
-        lacking = []
-        for row in rows:
+        lacking: list[LedgerRow] = []
+
+        def take(row: LedgerRow) -> None:
             self._warn_of_others(row, shown)
             campaign = shown.by_id.get(row.campaign or "")
             status = None if campaign is None else campaign.get("status")
@@ -323,6 +413,8 @@ class Worker:
                 self._adopt(row, shown)
             elif isinstance(status, str):
                 self._work(row, "unknown")
+
+        self._for_each(rows, take)
         self._get(lacking)
 
     def _observe(self, row: LedgerRow, status: str) -> None:
@@ -332,7 +424,8 @@ class Worker:
             return
         if (state, status) != (row.state, row.status):
             self._ledger.observe(row, state, status)
-        if state == "started" and status != "paused":
+        # A campaign that a person has paused can be stopped, and is not paused again.
+        if state == "started" and (status != "paused" or self._ledger.wanted() == "stopped"):
             self._launcher.obey(replace(row, status=status))
 
     def _get(self, lacking: list[LedgerRow]) -> None:
@@ -343,16 +436,17 @@ class Worker:
             try:
                 status = self._campaigns.get(str(row.campaign)).get("status")
             except NotFoundError:
-                # Whoever deletes a campaign has stopped it before.
+                # A campaign that was deleted calls nobody.
                 self._ledger.observe(row, "failed", "deleted")
             else:
                 if isinstance(status, str):
                     self._observe(row, status)
 
     def _work(self, row: LedgerRow, state: State) -> None:
+        """Find out about a campaign; a launch starts it, if it is a draft."""
         claimed = self._ledger.claim((state,), self._lease, row.number)
         if claimed is not None:
-            self._launcher.work(claimed)
+            self._launcher.work(claimed, start=False)
 
     def _adopt(self, row: LedgerRow, shown: Marked) -> None:
         if shown.incomplete is not None or self._marker(row) not in shown.by_marker:

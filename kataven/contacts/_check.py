@@ -13,7 +13,8 @@ from kataven.contacts._cells import TextScan, is_formula, is_unprintable
 from kataven.contacts._columns import not_csv_message, phone_index
 from kataven.contacts._duplicates import FirstRows
 from kataven.contacts._files import check_progress
-from kataven.contacts._phones import Phones, Refused, missing_country_code
+from kataven.contacts._number_refusals import Refused, missing_country_code
+from kataven.contacts._phones import Phones
 from kataven.contacts._problems import counted
 from kataven.contacts._report import KEPT, ContactsReport, Findings
 from kataven.contacts._rules import (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from kataven.contacts._columns import Renamed, unused_name
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import TempFile, replaced
-from kataven.contacts._phones import NumberReason
+from kataven.contacts._number_refusals import NumberReason
 from kataven.contacts._problems import SEVERITIES, Problem, counted, escaped, problem, shortened
 
 if TYPE_CHECKING:

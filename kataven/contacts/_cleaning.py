@@ -21,7 +21,8 @@ from kataven.contacts._columns import (
 from kataven.contacts._countries import Countries
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import TempFile
-from kataven.contacts._phones import Phone, Phones, Refused
+from kataven.contacts._number_refusals import Refused
+from kataven.contacts._phones import Phone, Phones
 from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import BLANK_LIST, EMPTY_LIST, NUL_CHARACTER, missing_header_message

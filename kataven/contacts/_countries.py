@@ -10,7 +10,7 @@ import unicodedata
 from importlib import resources
 from typing import Final
 
-from kataven.contacts._phones import Refused
+from kataven.contacts._number_refusals import Refused
 from kataven.contacts._problems import escaped
 
 __all__ = ["Countries"]

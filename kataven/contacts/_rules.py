@@ -1,8 +1,8 @@
 """What the Hub accepts: header, size, number of rows, and the form of a phone number.
 
 Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit is
-here and nowhere else, with its wording. The sentences about single numbers are in ``_phones``.
-Reads no files.
+here and nowhere else, with its wording. The sentences about single numbers are in
+``_number_refusals``. Reads no files.
 """
 
 from __future__ import annotations

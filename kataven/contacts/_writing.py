@@ -1,7 +1,7 @@
 """The characters of a written phone number: what they mean, and which a number cannot contain.
 
 Turns the text of a cell into ASCII digits, a leading plus and punctuation, or refuses it. Does not
-know countries, lengths, or which numbers exist.
+know countries, lengths, or which numbers exist. The sentences are in ``_number_refusals``.
 """
 
 from __future__ import annotations
@@ -9,54 +9,30 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
+from kataven.contacts._number_refusals import (
+    Refused,
+    empty_number,
+    letters,
+    no_digits,
+    odd_character,
+    several_numbers,
+    spreadsheet_number,
+)
 from kataven.contacts._rules import SPREADSHEET_NUMBER
 
 __all__ = [
     "PUNCTUATION",
-    "NumberReason",
     "Part",
-    "Refused",
     "Writing",
     "has_masked_digits",
     "lenient_texts",
-    "odd_character",
     "parts_of",
-    "several_numbers",
     "too_few_digits",
     "without_extension",
     "writing_of",
 ]
-
-NumberReason = Literal[
-    "empty_number",
-    "spreadsheet_number",
-    "no_digits",
-    "letters",
-    "odd_character",
-    "too_short",
-    "too_long",
-    "several_numbers",
-    "ambiguous_number",
-    "not_in_use",
-    "missing_country_code",
-    "unknown_region",
-]
-"""Why a text is not read as a phone number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a text is not read as a number.
-
-    Attributes:
-        reason: One of the fixed words.
-        message: A sentence that says what is wrong and what to do.
-    """
-
-    reason: NumberReason
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +109,6 @@ def _meaning(code: int) -> str:
 
 
 _CHARACTERS: Final = _Characters()
-
-
-def odd_character(char: str) -> Refused:
-    """Refuse a text because of one character, which the message names."""
-    name = unicodedata.name(char, "a control character")
-    shown = f"{char!r}, " if char.isprintable() and char.isascii() else ""
-    return Refused(
-        "odd_character",
-        f"the number contains U+{ord(char):04X} ({shown}{name}), which is not part of a number: "
-        "retype it",
-    )
-
-
-def several_numbers() -> Refused:
-    """Refuse a text that contains several numbers."""
-    return Refused("several_numbers", "there are several numbers in the cell: keep one")
 
 
 # Labels and extensions.
@@ -232,15 +192,11 @@ def writing_of(value: str) -> Writing | Refused:
     bare = _unwrapped(value)
     text = _in_ascii(bare)
     if not text:
-        return Refused("empty_number", "there is no phone number: fill it in or delete the row")
+        return empty_number()
     if SPREADSHEET_NUMBER.fullmatch(text):
-        return Refused(
-            "spreadsheet_number",
-            "a spreadsheet turned the number into a value and may have lost digits: format the "
-            "column as text in the spreadsheet, and export it again",
-        )
+        return spreadsheet_number()
     if not any(map(str.isnumeric, bare)):
-        return Refused("no_digits", "there are no digits in the cell: fill in a phone number")
+        return no_digits()
     if _ODD in text:
         odd = next(char for char in bare if _CHARACTERS[ord(char)] == _ODD)
         return odd_character(odd)
@@ -250,11 +206,7 @@ def writing_of(value: str) -> Writing | Refused:
     if plus > 0 and min(_digits(body[:plus]), _digits(body[plus:])) >= _FEWEST_DIGITS:
         return several_numbers()
     if any(map(str.isalpha, body)):
-        return Refused(
-            "letters",
-            "there are letters in the number: write its digits, and put names, notes and a second "
-            "number into columns of their own",
-        )
+        return letters()
     for char in "+#=":
         if char in body[1:]:
             return odd_character(char)

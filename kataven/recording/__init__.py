@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from kataven.recording.comparison import Difference
+from kataven.recording.differences import Difference
 from kataven.recording.file import RecordingError
 from kataven.recording.proxy import Recorder, Summary
 from kataven.recording.replay import Comparison, compare

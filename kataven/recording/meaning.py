@@ -9,10 +9,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from kataven.recording.comparison import frame_status
-
 if TYPE_CHECKING:
     from kataven.recording.file import Exchange, Recording
+    from kataven.recording.frames import Frame
 
 ACTIONS: Final = frozenset({"start", "pause", "resume", "stop"})
 
@@ -70,6 +69,13 @@ def frames_of(exchange: Exchange) -> list[dict[str, Any]] | None:
     """Return the frames of an event stream; None if the response is not one."""
     response = exchange.response
     return response.value if response is not None and response.body == "frames" else None
+
+
+def frame_status(frame: Frame) -> str | None:
+    """Return the campaign's status in a frame, or None if it has none."""
+    data = frame.get("data")
+    status = data.get("status") if isinstance(data, dict) else None
+    return status if isinstance(status, str) else None
 
 
 def first_status_of(exchange: Exchange) -> str | None:

@@ -27,6 +27,7 @@ from kataven.recording.exchanges import ExchangeLog, Took
 from kataven.recording.file import RecordingWriter
 from kataven.recording.forwarding import INVALID_KEY, refusal, sent_headers
 from kataven.recording.scrubbing import Scrubber
+from kataven.sandbox.extra import missing_extra
 
 if TYPE_CHECKING:
     import os
@@ -141,10 +142,7 @@ class Recorder:
         try:
             from kataven.sandbox.http.server import Listener, listen  # noqa: PLC0415 - the extra
         except ModuleNotFoundError as error:
-            msg = (
-                f"the recorder needs {error.name}, which is not installed: "
-                "pip install 'kataven[sandbox]'"
-            )
+            msg = missing_extra("the recorder", error)
             raise ImportError(msg, name=error.name) from error
         sock = listen(self._port)
         try:

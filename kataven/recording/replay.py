@@ -1,39 +1,30 @@
 """``compare``: sends the requests of a recording to embedded Hubs, and reports what differs.
 
-Knows the order of a recording, and what each exchange says about the state of a campaign. Must not
-know how a response is compared (comparison) or how a Hub is brought into a state (stage). Each
-campaign has an embedded Hub of its own, whose clock only moves when the recording shows that the
-campaign went on.
+Knows the order of a recording, and which Hub gets each request. Must not know how a Hub follows the
+state of its campaign (home), refuses (refusing) or is brought into a state (stage), or how a
+response is compared (comparison). Each campaign has an embedded Hub of its own, whose clock only
+moves when the recording shows that the campaign went on.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kataven.recording.comparison import (
-    TERMINAL,
-    Comparer,
-    Difference,
-    Differences,
-    Pair,
-    frame_status,
-)
+from kataven.recording.comparison import compare_responses
+from kataven.recording.differences import Difference, Differences, Pair
 from kataven.recording.file import Exchange, Recording, read_recording
-from kataven.recording.forms import Part, build
-from kataven.recording.forwarding import INVALID_KEY
+from kataven.recording.home import Home
 from kataven.recording.knowledge import KnownCampaigns, settings_of
-from kataven.recording.masks import RFC3339
 from kataven.recording.meaning import (
     ACTIONS,
     campaign_of,
     clock_scale,
     first_status_of,
+    frame_status,
     frames_of,
     json_of,
     objects_in,
@@ -42,22 +33,16 @@ from kataven.recording.meaning import (
     reason_not_to_compare,
     status_of,
 )
-from kataven.recording.stage import (
-    MOUNT,
-    NATURAL,
-    Refusal,
-    Response,
-    Sent,
-    Settings,
-    Stage,
-    Stream,
-    new_client,
-)
+from kataven.recording.refusing import refused_response
+from kataven.recording.resending import sent_again
+from kataven.recording.stage import MOUNT, Response, Sent, Settings, Stage, Stream, new_client
+from kataven.recording.stream_comparison import compare_frames
 from kataven.sandbox.model import states
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from datetime import datetime
 
 # Recorded seconds of Hub time for which a campaign stays in the state in which it was seen.
 _STILL: Final = 5.0
@@ -78,28 +63,6 @@ class Comparison:
     compared: int
     differences: list[Difference]
     not_compared: list[str]
-
-
-@dataclass(slots=True)
-class _Home:
-    """The embedded Hub of one recorded campaign.
-
-    Attributes:
-        stage: The Hub.
-        settings: The campaign.
-        created: The number of the exchange that created it; 0 if it is older than the recording.
-        agreed: Whether both campaigns had the same status when it was last seen.
-        seen: The status that was seen last, and when.
-        streams: The open streams, by the number of their exchange.
-    """
-
-    stage: Stage
-    settings: Settings
-    created: int = 0
-    agreed: bool = True
-    seen: str = ""
-    seen_at: float = float("-inf")
-    streams: dict[int, Stream] = field(default_factory=dict)
 
 
 def compare(path: str | os.PathLike[str]) -> Comparison:
@@ -129,7 +92,7 @@ class _Replay:
         self._compared = 0
         self._stages = contextlib.ExitStack()
         self._client = self._stages.enter_context(new_client())
-        self._homes: dict[str, _Home] = {}
+        self._homes: dict[str, Home] = {}
         self._campaigns = KnownCampaigns(recording)
         self._scale = clock_scale(recording)
         self._without_campaigns: Stage | None = None
@@ -181,12 +144,12 @@ class _Replay:
 
     # Homes
 
-    def _home(self, campaign_id: str, status: str | None) -> _Home | None:
+    def _home(self, campaign_id: str, status: str | None) -> Home | None:
         """Return the Hub of a campaign, made in a status if it is older than the recording."""
         home = self._homes.get(campaign_id)
         if home is None and status is not None:
             settings = self._campaigns.settings(campaign_id)
-            home = _Home(self._stage(), settings)
+            home = Home(self._stage(), settings)
             home.stage.create(settings, status)
             self._homes[campaign_id] = home
         return home
@@ -194,33 +157,9 @@ class _Replay:
     def _stage(self) -> Stage:
         return self._stages.enter_context(Stage(self._client))
 
-    def _remake(self, home: _Home, status: str) -> None:
-        """Replace the campaign of a home by one in another status."""
-        home.stage.create(home.settings, status)
-        home.agreed = True
-
     def _saw(self, campaign_id: str, status: str, at: float, *, may_be_late: bool = False) -> None:
-        """Bring the campaign to a status that was recorded, if it got there by itself.
-
-        Args:
-            campaign_id: The recorded campaign.
-            status: The status that it had.
-            at: When it was seen, in seconds since the recording began.
-            may_be_late: Whether a write may have changed it before it was seen, so that only a
-                change that needs no write is certain.
-        """
-        home = self._homes.get(campaign_id)
-        if home is None:
-            return
-        now = home.stage.status
-        outside = home.agreed and not may_be_late
-        if now not in {"", status} and ((now, status) in NATURAL or outside):
-            if not home.stage.bring(status) and outside and not home.streams:
-                self._remake(home, status)
-            now = home.stage.status
-        if now == status or not may_be_late:
-            home.agreed = now == status
-            home.seen, home.seen_at = status, at
+        if home := self._homes.get(campaign_id):
+            home.saw(status, at, may_be_late=may_be_late)
 
     # Exchanges
 
@@ -236,7 +175,7 @@ class _Replay:
         if operation == "get" and recorded is not None and not racing:
             self._saw(campaign_id, recorded, exchange.began)
             home = self._homes.get(campaign_id)
-        mine = self._staged(exchange, operation, home)
+        mine = refused_response(self._client, exchange, self._recording.started, operation, home)
         if mine is None:
             mine = self._send(exchange, operation, home)
         template = None
@@ -245,9 +184,9 @@ class _Replay:
             found = parsed(home.stage.send(Sent("GET", path)).body)
             template = next(iter(objects_in(found)), None)
         self._compared += 1
-        Comparer(
-            self._differences,
+        compare_responses(
             Pair(
+                self._differences,
                 exchange,
                 operation,
                 mine.status,
@@ -256,30 +195,28 @@ class _Replay:
                 template,
                 self._knows_contacts(campaign_id, home),
                 racing,
-            ),
-        ).compare()
+            )
+        )
         if operation == "list" and succeeded:
             self._saw_list(exchange)
         if home is not None and operation in {*ACTIONS, "delete"}:
-            self._after(exchange, operation, home, mine)
+            home.after(exchange, operation, mine)
         elif home is not None and operation != "get":
             home.seen_at = float("-inf")
 
-    def _send(self, exchange: Exchange, operation: str, home: _Home | None) -> Response:
+    def _send(self, exchange: Exchange, operation: str, home: Home | None) -> Response:
         if operation == "create":
             return self._create(exchange)
         if operation == "list":
             return self._stage_for_list(exchange).send(self._sent(exchange, None))
         if home is None:
             return self._empty_stage().send(self._sent(exchange, None))
-        mine = _head_or_all(home.stage, self._sent(exchange, home), operation)
+        mine = home.stage.send(self._sent(exchange, home.stage), is_stream=operation == "events")
         if operation in {*ACTIONS, "delete"}:
             return self._or_later(exchange, operation, home, mine)
         return mine
 
-    def _or_later(
-        self, exchange: Exchange, operation: str, home: _Home, mine: Response
-    ) -> Response:
+    def _or_later(self, exchange: Exchange, operation: str, home: Home, mine: Response) -> Response:
         """Send a write again as if the campaign had gone on, unless it had just been seen.
 
         A campaign ends by itself, which the recording need not show.
@@ -295,45 +232,16 @@ class _Replay:
         ):
             with Stage(self._client) as stage:
                 stage.create(home.settings, status)
-                other = _Home(stage, home.settings)
-                later = stage.send(self._sent(exchange, other))
+                later = stage.send(self._sent(exchange, stage))
             if later.status == response.status:
                 if not (operation == "delete" and later.status < 300):
                     home.stage.create(home.settings, status)
-                    home.stage.send(self._sent(exchange, home))
+                    home.stage.send(self._sent(exchange, home.stage))
                 else:
                     home.stage.delete()
                 home.seen = status
                 return later
         return mine
-
-    def _after(self, exchange: Exchange, operation: str, home: _Home, mine: Response) -> None:
-        """Bring the campaign to where the recorded one is after a write."""
-        response = exchange.response
-        if response is None:
-            return
-        recorded = status_of(exchange)
-        theirs, ours = response.status < 300, mine.status < 300
-        home.seen_at = float("-inf")
-        if operation == "delete":
-            if theirs and not ours:
-                home.stage.delete()
-            elif ours and not theirs:
-                self._remake(home, home.seen or "draft")
-            return
-        if theirs:
-            home.agreed = False
-            if recorded is not None:
-                known = recorded in states.STATUSES
-                if known and home.stage.status != recorded and not home.streams:
-                    # It is reported. What follows is compared as if it had been the same.
-                    self._remake(home, recorded)
-                home.agreed = home.stage.status == recorded or not known
-                home.seen, home.seen_at = recorded, exchange.ended
-            elif ours:
-                home.seen = home.stage.status
-        elif ours:
-            self._remake(home, home.seen or "draft")
 
     def _create(self, exchange: Exchange) -> Response:
         response = exchange.response
@@ -344,7 +252,7 @@ class _Replay:
             return mine
         made = parsed(mine.body) if mine.status == 201 else {}
         settings = settings_of(exchange)
-        home = _Home(stage, settings, created=exchange.number)
+        home = Home(stage, settings, created=exchange.number)
         stage.campaign_id = str(made.get("id", "")) if isinstance(made, dict) else ""
         recorded = status_of(exchange)
         if not stage.campaign_id or (recorded is not None and stage.status != recorded):
@@ -356,47 +264,6 @@ class _Replay:
             if isinstance(one, str) and (one in paths or one == value.get("id")):
                 self._homes.setdefault(one, home)
         return mine
-
-    def _staged(self, exchange: Exchange, operation: str, home: _Home | None) -> Response | None:
-        """Return the response of a Hub that refuses for the reason that was recorded.
-
-        Returns:
-            None if the state of the campaign alone determines the response.
-        """
-        response = exchange.response
-        refusal = _refusal(exchange, operation, home)
-        if refusal is None or response is None:
-            return None
-        limits: dict[str, int] = {}
-        if refusal == "budget":
-            limits = {"concurrent_max": 1}
-        elif refusal == "calls":
-            limits = {"daily_calls_max": 1}
-        elif refusal == "minutes":
-            limits = {"daily_minutes_max": 1}
-        # An embedded Hub whose clock nobody waits for was recorded.
-        in_hub_time = "clock of this Hub is manual" not in str(response.value)
-        settings = home.settings if home is not None else Settings()
-        status = home.stage.status if home is not None else ""
-        if refusal == "budget":
-            settings = Settings({"max_concurrent_calls": "2"})
-            status = "draft" if operation == "start" else status
-        with Stage(self._client, in_hub_time=in_hub_time, call_limits=limits) as stage:
-            if refusal == "budget" and status == "paused":
-                # It cannot have been started within this budget.
-                return self._budget_of_paused(exchange)
-            stage.create(settings, status or "draft")
-            stage.refuse(refusal)
-            return _head_or_all(stage, self._sent(exchange, _Home(stage, settings)), operation)
-
-    def _budget_of_paused(self, exchange: Exchange) -> Response:
-        with Stage(self._client, call_limits={"concurrent_max": 2}) as stage:
-            mine = Settings({"max_concurrent_calls": "2"})
-            stage.create(mine, "paused")
-            paused = stage.campaign_id
-            stage.create(mine, "running")
-            stage.campaign_id = paused
-            return stage.send(self._sent(exchange, _Home(stage, mine)))
 
     def _races(self, exchange: Exchange, until: float | None = None) -> bool:
         """Whether a write to its campaign was in progress when a read got its first response.
@@ -426,7 +293,7 @@ class _Replay:
             if isinstance(campaign_id, str) and isinstance(status, str):
                 self._saw(campaign_id, status, exchange.began, may_be_late=True)
 
-    def _knows_contacts(self, campaign_id: str, home: _Home | None) -> bool:
+    def _knows_contacts(self, campaign_id: str, home: Home | None) -> bool:
         if home is None or home.created:
             return home is not None
         return self._campaigns.has_total(campaign_id)
@@ -442,14 +309,15 @@ class _Replay:
         first = first_status_of(exchange)
         if first is not None and not self._races(exchange):
             self._saw(campaign_id, first, exchange.began)
-        mine = home.stage.open(self._sent(exchange, home))
+        mine = home.stage.open(self._sent(exchange, home.stage))
         if isinstance(mine, Stream):
             home.streams[exchange.number] = mine
             mine.wait(bool)
             return
         self._compared += 1
-        pair = Pair(exchange, "events", mine.status, mine.headers, mine.body)
-        Comparer(self._differences, pair).compare()
+        compare_responses(
+            Pair(self._differences, exchange, "events", mine.status, mine.headers, mine.body)
+        )
 
     def _end(self, exchange: Exchange) -> None:
         home = self._homes.get(campaign_of(exchange))
@@ -458,12 +326,12 @@ class _Replay:
             return
         frames = frames_of(exchange) or []
         last = next((frame_status(one) for one in frames[::-1] if frame_status(one)), None)
-        ended = last in TERMINAL or any("event" in frame for frame in frames)
+        ended = last in states.TERMINAL or any("event" in frame for frame in frames)
         closed_by = "client"
-        if exchange.end == "complete" and (ended or home.stage.status in {"", *TERMINAL}):
+        if exchange.end == "complete" and (ended or home.stage.status in {"", *states.TERMINAL}):
             if home.stage.status:
-                home.stage.bring(last if last in TERMINAL else "completed")
-            if home.stage.status in {"", *TERMINAL}:
+                home.stage.bring(last if last in states.TERMINAL else "completed")
+            if home.stage.status in {"", *states.TERMINAL}:
                 stream.wait(lambda _: False)
             closed_by = "hub" if stream.closed else "client"
         else:
@@ -471,67 +339,29 @@ class _Replay:
             stream.wait(lambda seen: any(frame_status(frame) == now for frame in seen[::-1]))
         stream.close()
         self._compared += 1
-        comparer = Comparer(
+        pair = Pair(
             self._differences,
-            Pair(
-                exchange,
-                "events",
-                stream.status,
-                stream.headers,
-                None,
-                racing=self._races(exchange),
-            ),
+            exchange,
+            "events",
+            stream.status,
+            stream.headers,
+            None,
+            racing=self._races(exchange),
         )
-        comparer.compare()
-        comparer.compare_frames(stream.frames, closed_by, paced=self._scale == 1.0)
+        compare_responses(pair)
+        compare_frames(pair, stream.frames, closed_by, paced=self._scale == 1.0)
 
     # Requests
 
-    def _sent(self, exchange: Exchange, home: _Home | None) -> Sent:
-        path = exchange.path
-        if home is not None and campaign_of(exchange):
-            segments = path.split("/")
-            segments[2] = home.stage.campaign_id
-            path = "/".join(segments)
-        content_type, body = self._body(exchange, home)
-        credential = INVALID_KEY if exchange.credential == "invalid" else exchange.credential
-        return Sent(
-            exchange.method,
-            MOUNT + path if exchange.below_mount else path,
-            exchange.query,
-            credential,
-            content_type,
-            body,
-        )
+    def _sent(self, exchange: Exchange, stage: Stage | None) -> Sent:
+        """Return a request for the Hub of its campaign; None for one of no known campaign."""
+        started = self._recording.started
+        if stage is None:
+            return sent_again(exchange, started, self._time_without_campaign)
+        return sent_again(exchange, started, stage.hub.now, stage.campaign_id)
 
-    def _body(self, exchange: Exchange, home: _Home | None) -> tuple[str, bytes]:
-        if exchange.body == "form":
-            now = (home.stage if home is not None else self._empty_stage()).hub.now()
-            parts = []
-            for part in exchange.value:
-                text = part["data"]
-                if part["name"] == "scheduled_at" and RFC3339.fullmatch(text):
-                    text = self._moved(text, exchange, now)
-                data = text.encode("utf-8", "surrogateescape")
-                parts.append(
-                    Part(part["name"], part.get("filename"), part.get("content_type", ""), data)
-                )
-            return build(parts)
-        if exchange.body == "json":
-            return exchange.content_type, json.dumps(exchange.value).encode()
-        if exchange.body == "text":
-            return exchange.content_type, str(exchange.value).encode()
-        return exchange.content_type, b""
-
-    def _moved(self, text: str, exchange: Exchange, now: datetime) -> str:
-        """Return a time as far from now as it was when it was recorded."""
-        try:
-            at = datetime.fromisoformat(text)
-            started = datetime.fromisoformat(self._recording.started)
-            began = started + timedelta(seconds=exchange.began)
-            return (now + (at - began)).isoformat(timespec="seconds").replace("+00:00", "Z")
-        except (ValueError, TypeError, OverflowError):
-            return text
+    def _time_without_campaign(self) -> datetime:
+        return self._empty_stage().hub.now()
 
     def _status_to_make(self, exchange: Exchange) -> str | None:
         """Return the status in which an older campaign is made; None if there is none to make."""
@@ -551,41 +381,3 @@ class _Replay:
         if self._without_campaigns is None:
             self._without_campaigns = self._stage()
         return self._without_campaigns
-
-
-def _head_or_all(stage: Stage, sent: Sent, operation: str) -> Response:
-    """Return a response; of an event stream, which may never end, only its head."""
-    if operation != "events":
-        return stage.send(sent)
-    found = stage.open(sent)
-    if isinstance(found, Response):
-        return found
-    found.close()
-    return Response(found.status, found.headers, None)
-
-
-def _refusal(exchange: Exchange, operation: str, home: _Home | None) -> Refusal | None:
-    """Return why the real Hub refused, if it was for more than the state of the campaign."""
-    response = exchange.response
-    if response is None:
-        return None
-    status, text = response.status, str(response.value or "").lower()
-    if status == 401 and exchange.credential == "key":
-        return "revoked"
-    if status == 429:
-        if operation in {"start", "resume"} and "rate_limited" not in text:
-            return "minutes" if "minute budget" in text else "calls"
-        words: tuple[tuple[str, Refusal], ...] = (
-            ("hour", "per_hour"),
-            ("day", "per_day"),
-            ("concurrent", "concurrent"),
-        )
-        for word, refusal in words:
-            if word in text:
-                return refusal
-        return "per_minute"
-    if status == 409 and operation in {"start", "resume"} and home is not None:
-        allowed = {"start": {"draft", "paused"}, "resume": {"paused"}}[operation]
-        if home.stage.status in allowed and home.agreed:
-            return "budget"
-    return None

@@ -141,8 +141,20 @@ class Stage:
             stream.close()
         self.hub.close()
 
-    def send(self, sent: Sent) -> Response:
-        """Send a request and return its response."""
+    def send(self, sent: Sent, *, is_stream: bool = False) -> Response:
+        """Send a request and return its response.
+
+        Args:
+            sent: The request.
+            is_stream: Whether the response may be an event stream, which may never end: then its
+                status and headers are returned.
+        """
+        if is_stream:
+            opened = self.open(sent)
+            if isinstance(opened, Response):
+                return opened
+            opened.close()
+            return Response(opened.status, opened.headers, None)
         found = self._client.send(self._request(sent))
         headers = {name.lower(): value for name, value in found.headers.items()}
         return Response(found.status_code, headers, found.content)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kataven.sandbox.model.outcome_rules import OutcomeFunction
 from kataven.sandbox.model.outcomes import Outcome
+from kataven.sandbox.model.oversight import set_outcome
 
 if TYPE_CHECKING:
     from kataven.sandbox.hub import HubThread
@@ -43,11 +44,11 @@ class Outcomes(MutableMapping[str, Outcome | OutcomeFunction]):
         return self._all()[key]
 
     def __setitem__(self, key: str, value: Outcome | OutcomeFunction) -> None:
-        self._running().call(lambda engine: engine.set_outcome(key, value))
+        self._running().call(lambda engine: set_outcome(engine, key, value))
 
     def __delitem__(self, key: str) -> None:
         self[key]
-        self._running().call(lambda engine: engine.set_outcome(key, None))
+        self._running().call(lambda engine: set_outcome(engine, key, None))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

@@ -19,9 +19,10 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from kataven.sandbox.client_clock import AsyncClientClock, ClientClock
+from kataven.sandbox.extra import missing_extra
 from kataven.sandbox.http.faults import Faults
 from kataven.sandbox.http.request_log import HubRequest, RequestLog
-from kataven.sandbox.model import rfc3339
+from kataven.sandbox.model import keys, oversight, rfc3339
 from kataven.sandbox.model.calls import Call, CallHistory
 from kataven.sandbox.model.campaign import CampaignFields, ContactFields  # noqa: TC001
 from kataven.sandbox.model.clock import Clock
@@ -144,10 +145,7 @@ class Sandbox:
             # Imports the server, which only a Hub that is started needs.
             from kataven.sandbox.hub import HubSettings, HubThread  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            msg = (
-                f"the embedded Hub needs {error.name}, which is not installed: "
-                "pip install 'kataven[sandbox]'"
-            )
+            msg = missing_extra("the embedded Hub", error)
             raise ImportError(msg, name=error.name) from error
         settings = HubSettings(
             self._clock,
@@ -191,7 +189,7 @@ class Sandbox:
     @property
     def api_key(self) -> str:
         """A key of the account ``sandbox``. A database file keeps it over restarts."""
-        return self._running.call(lambda engine: engine.first_key)
+        return self._running.call(lambda engine: engine.accounts.first_key)
 
     @property
     def faults(self) -> Faults:
@@ -220,7 +218,7 @@ class Sandbox:
         if self._thread is None and self._closed_journal is not None:
             rows = self._closed_journal(0, -1)
         else:
-            rows = self._running.call(lambda engine: engine.journal(0, -1))
+            rows = self._running.call(lambda engine: oversight.journal(engine, 0, -1))
         return [JournalEntry.from_row(row) for _, row in rows]
 
     def new_key(self, account: str, limits: Mapping[str, int | None] | None = None) -> str:
@@ -237,7 +235,9 @@ class Sandbox:
         Raises:
             ValueError: The account's name or a limit is not valid.
         """
-        return self._running.call(lambda engine: engine.new_key(account, limits).token)
+        return self._running.call(
+            lambda engine: keys.new_key(engine.store, engine.accounts, account, limits).token
+        )
 
     def revoke(self, key: str) -> None:
         """Revoke an API key: its next request gets a 401. Open streams continue.
@@ -245,7 +245,7 @@ class Sandbox:
         Raises:
             LookupError: The Hub has no such key.
         """
-        self._running.call(lambda engine: engine.revoke(key))
+        self._running.call(lambda engine: keys.revoke(engine.store, engine.accounts, key))
 
     def now(self) -> datetime:
         """Return the Hub's time (aware, UTC, truncated to microseconds)."""
@@ -347,7 +347,7 @@ class Sandbox:
         Raises:
             LookupError: The Hub has no such campaign.
         """
-        return self._running.call(lambda engine: engine.contacts(campaign_id))
+        return self._running.call(lambda engine: oversight.contacts(engine, campaign_id))
 
     def calls(self, campaign_id: str | None = None) -> list[Call]:
         """Return the calls so far, in the order in which they began.
@@ -362,7 +362,7 @@ class Sandbox:
             return [Call.from_row(row) for row in calls.read(campaign_id)]
         # In the Hub's thread, which changes the rows of calls in flight.
         return self._running.call(
-            lambda engine: [Call.from_row(row) for row in engine.calls(campaign_id)]
+            lambda engine: [Call.from_row(row) for row in oversight.calls(engine, campaign_id)]
         )
 
     def assert_called_once_each(
@@ -383,7 +383,7 @@ class Sandbox:
             LookupError: The Hub has no such campaign.
         """
         problem = self._running.call(
-            lambda engine: engine.not_called_once(campaign_id, retries=retries)
+            lambda engine: oversight.not_called_once(engine, campaign_id, retries=retries)
         )
         if problem is not None:
             raise AssertionError(problem)
@@ -420,8 +420,10 @@ class Sandbox:
 
         A client with it waits in Hub time, for retries and for ``Retry-After``. A manual clock
         moves to the end of the wait, so that it takes no real time; several clients that wait at
-        once wait for the first of them, then for the next. From the first use on, the
-        ``Retry-After`` of request limits is in Hub time.
+        once wait for the first of them, then for the next. The clock waits 250 ms of real time for
+        a client that got a 429 or 5xx, and 5 ms for any other; a client that begins its wait later
+        waits after the others. From the first use on, the ``Retry-After`` of request limits is in
+        Hub time.
         """
         self._running.wait_in_hub_time()
         return ClientClock(lambda: self._running)

@@ -51,8 +51,8 @@ def offered() -> Offered:
                 )
             },
             "KnownContactStatus": {
-                "_OPEN_WORDS or _DONE_WORDS in kataven/campaigns/progress.py": frozenset(
-                    progress._OPEN_WORDS + progress._DONE_WORDS  # noqa: SLF001
+                "_OPEN_WORDS or DONE_STATUSES in kataven/campaigns/progress.py": frozenset(
+                    progress.CONTACT_STATUSES
                 ),
                 "STATUSES in kataven/cli/render.py": frozenset(render.STATUSES),
             },

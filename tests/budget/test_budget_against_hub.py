@@ -13,6 +13,7 @@ import pytest
 from kataven import APITimeoutError, CallEvent, KatavenClient, RateLimits
 from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import Blocking
+from tests.support.patience import PATIENCE
 from tests.support.server import wait_for
 
 CONTACTS = 20_000
@@ -156,7 +157,7 @@ def wait_for_the_others(caller: Blocking, client: Any) -> Any:
         return bool(client.rate_limits.concurrent == 19)
 
     async def awaited() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not all_answered():
                 await asyncio.sleep(0.001)
 

@@ -23,6 +23,7 @@ from kataven._http.stores.sqlite import SQLiteStore
 from kataven.campaigns import operations
 from tests.support.clients import START, DrivenClock
 from tests.support.leases import take
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ class Slow(MemoryStore):
         self.released: list[str] = []
 
     def acquire(self, *_arguments: Any, **_options: Any) -> Wait | None:
-        assert self.gate.wait(10)
+        assert self.gate.wait(PATIENCE)
         self.failed.set()
         raise ConfigurationError("the store is gone")
 
@@ -115,7 +116,7 @@ def test_calls_left_in_a_closed_loop_do_not_hold_up_the_next_loop() -> None:
 
     async def next_loop() -> Rejected | None:
         await limiter.release("held")
-        return await asyncio.wait_for(limiter.acquire(effect(), "next"), 10)
+        return await asyncio.wait_for(limiter.acquire(effect(), "next"), PATIENCE)
 
     assert asyncio.run(next_loop()) is None
     assert limiter.status().concurrent == 0
@@ -134,11 +135,11 @@ def test_a_store_in_use_by_another_thread_is_busy_for_an_impatient_call(tmp_path
     def hold() -> None:
         with store._lock:
             taken.set()
-            assert done.wait(10)
+            assert done.wait(PATIENCE)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert taken.wait(10)
+    assert taken.wait(PATIENCE)
     try:
         busy = store.acquire(START, "first", control=False, patience=0.01)
         with pytest.raises(ConfigurationError, match="it is locked"):
@@ -164,7 +165,7 @@ def test_a_file_that_is_locked_while_it_is_opened_is_tried_again(tmp_path: Path)
         with pytest.raises(TimeoutError):
             opening.result(timeout=0.2)
         holder.rollback()
-        store = opening.result(timeout=10)
+        store = opening.result(timeout=PATIENCE)
 
     assert isinstance(take(store, START, control=False), str)
     store.close()

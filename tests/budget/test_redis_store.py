@@ -20,6 +20,7 @@ from tests.support.clients import KEY
 from tests.support.http import Request
 from tests.support.leases import take
 from tests.support.measure import max_in_window, redis_server
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, wait_for
 
 NAMES = (f"budget {number}" for number in itertools.count())
@@ -260,7 +261,7 @@ def test_of_threads_that_wait_for_a_lease_only_one_asks_redis(
     release = threading.Event()
 
     def slow(_request: Request) -> None:
-        release.wait(10)
+        release.wait(PATIENCE)
 
     hub.on_request = slow
     with KatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:

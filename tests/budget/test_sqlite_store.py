@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from kataven._http.stores.sqlite import SQLiteStore
 from tests.support.clients import KEY, START, DrivenClock
 from tests.support.leases import take
 from tests.support.measure import open_files
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, wait_for
 
 
@@ -93,7 +95,7 @@ def test_a_file_that_cannot_be_used_is_a_clear_error_and_nothing_is_sent(
     before = open_files()
     with pytest.raises(ConfigurationError, match=r"budget\.db"):
         KatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(per_minute=5, store=str(path)))
-    assert open_files() == before
+    assert open_files() <= before
     assert hub.requests == []
 
 
@@ -134,10 +136,10 @@ def test_an_interrupted_transaction_leaves_no_lock(
 
 
 def test_a_file_that_another_process_has_locked_respects_the_deadline(
-    path: str, hub: LoopbackHub
+    path: str, hub: LoopbackHub, brief: Any
 ) -> None:
     limits = RateLimits(per_minute=5, store=path)
-    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, deadline=0.2) as client:
+    with KatavenClient(KEY, base_url=hub.url, rate_limits=limits, deadline=brief(0.2)) as client:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(APITimeoutError):
@@ -192,7 +194,7 @@ def test_a_call_that_is_cancelled_while_the_file_is_locked_keeps_no_lease(
             holder.execute("ROLLBACK")
             holder.close()
             # It took its lease after all, in its thread, and released it.
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert (await client.campaigns.get("c1"))["id"] == "c1"
 
     asyncio.run(main())

@@ -25,6 +25,7 @@ from kataven import (
 from tests.support.clients import KEY, Blocking
 from tests.support.http import Request, response
 from tests.support.measure import redis_server
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub
 
 RATE_LIMITED = response(429, b"rate_limited: slow down", {"Retry-After": "1"})
@@ -68,7 +69,7 @@ def stalling(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 
 
 def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
-    """The result of a call within ten seconds; a store given up later would hide a hang."""
+    """The result of a call within 20 seconds; a store given up later would hide a hang."""
     results: list[Any] = []
 
     def run() -> None:
@@ -79,7 +80,7 @@ def outcome(caller: Blocking, call: Callable[[], Any]) -> Any:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(20)
     assert results, "the call continues"
     return results[0]
 
@@ -121,11 +122,11 @@ def test_a_rate_limit_is_raised_though_it_cannot_be_shared(
 
 @pytest.mark.slow
 def test_a_deadline_that_expires_after_a_rate_limit_names_it(
-    caller: Blocking, hub: LoopbackHub, stalling: Any
+    caller: Blocking, hub: LoopbackHub, stalling: Any, brief: Any
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
-    client = caller.client(hub, rate_limits=limits, deadline=1)
+    client = caller.client(hub, rate_limits=limits, deadline=brief(0.5))
     hub.on_request = stalls_with(RATE_LIMITED, stall)
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     assert isinstance(error, APITimeoutError)
@@ -135,11 +136,11 @@ def test_a_deadline_that_expires_after_a_rate_limit_names_it(
 
 @pytest.mark.slow
 def test_a_store_that_stalls_before_a_call_sends_nothing(
-    caller: Blocking, hub: LoopbackHub, stalling: Any
+    caller: Blocking, hub: LoopbackHub, stalling: Any, brief: Any
 ) -> None:
     store, stall = stalling
     limits = RateLimits(concurrent=5, store=store)
-    client = caller.client(hub, rate_limits=limits, deadline=0.3)
+    client = caller.client(hub, rate_limits=limits, deadline=brief(0.3))
     stall()
     error = outcome(caller, lambda: client.campaigns.start("c1"))
     # The deadline, or the store's own timeout where that comes first.
@@ -159,17 +160,17 @@ class _BusyThread:
 
     def _wait(self) -> None:
         self._begun.set()
-        self._over.wait(10)
+        self._over.wait(PATIENCE)
 
     def keep_busy(self) -> None:
         """From any thread: make the next task of the executor wait."""
         self._loop.call_soon_threadsafe(self._loop.run_in_executor, None, self._wait)
 
     def is_busy(self) -> None:
-        assert self._begun.wait(10)
+        assert self._begun.wait(PATIENCE)
 
     async def somebody_waits(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not self._executor._work_queue.qsize():
                 await asyncio.sleep(0.002)
 
@@ -178,7 +179,7 @@ class _BusyThread:
 
 
 async def _all_leases_are_back(client: AsyncKatavenClient) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (left := client.rate_limits) is None or left.concurrent != 5:
             await asyncio.sleep(0.01)
 
@@ -204,7 +205,7 @@ def test_a_lease_is_released_though_its_caller_is_cancelled_meanwhile(
                 return await (client.campaigns.get("c1") if kind == "a call" else anext(rows))
 
             task = asyncio.create_task(one())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not hub.requests:
                     await asyncio.sleep(0.002)
             await thread.somebody_waits()

@@ -13,6 +13,7 @@ from kataven._flow.ratelimit import LEASE_SECONDS
 from kataven._http.stores.sqlite import SQLiteStore
 from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import Blocking, DrivenClock
+from tests.support.patience import PATIENCE
 
 CSV = b"phone_number\n+15550100001\n+15550100002\n"
 
@@ -86,7 +87,7 @@ def test_a_dropped_stream_releases_its_lease(sandbox: Sandbox, running: str) -> 
             await anext(stream)
             del stream
             gc.collect()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while client.rate_limits.concurrent != 5:  # type: ignore[union-attr]
                     await asyncio.sleep(0.002)
 
@@ -94,10 +95,10 @@ def test_a_dropped_stream_releases_its_lease(sandbox: Sandbox, running: str) -> 
 
 
 def test_no_call_can_use_the_lease_of_a_stream(
-    caller: Blocking, sandbox: Sandbox, running: str
+    caller: Blocking, sandbox: Sandbox, running: str, brief: Any
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
-    hurried = client.with_options(deadline=0.1)
+    hurried = client.with_options(deadline=brief(0.1))
     stream = client.campaigns.stream_events(running)
     caller.next(stream)
     with pytest.raises(APITimeoutError):
@@ -107,12 +108,12 @@ def test_no_call_can_use_the_lease_of_a_stream(
 
 
 def test_a_stream_waits_for_a_lease_within_its_total_timeout(
-    caller: Blocking, sandbox: Sandbox, running: str
+    caller: Blocking, sandbox: Sandbox, running: str, brief: Any
 ) -> None:
     client = caller.client(sandbox, rate_limits=RateLimits(concurrent=1))
     stream = client.campaigns.stream_events(running)
     caller.next(stream)
-    another = client.campaigns.stream_events(running, total_timeout=0.1)
+    another = client.campaigns.stream_events(running, total_timeout=brief(0.1))
     with pytest.raises(APITimeoutError):
         caller.next(another)
     caller.close(stream)

@@ -22,6 +22,7 @@ from kataven import (
 )
 from tests.support.clients import DID_NOT_ACT, KEY, Blocking, DrivenClock
 from tests.support.http import Request, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, wait_for
 
 CAMPAIGN = response(200, b'{"id": "c1"}', {"Content-Type": "application/json"})
@@ -51,7 +52,7 @@ def test_fifty_concurrent_calls_share_the_leases(caller: Blocking, hub: Loopback
     gate = threading.Semaphore(0)
 
     def slow(_request: Request) -> None:
-        gate.acquire(timeout=10)
+        gate.acquire(timeout=PATIENCE)
 
     hub.on_request = slow
     client = caller.client(hub, rate_limits=RateLimits.documented())
@@ -120,7 +121,7 @@ def test_a_cancelled_call_releases_its_lease(hub: LoopbackHub) -> None:
     gate = threading.Event()
 
     def slow(_request: Request) -> None:
-        gate.wait(10)
+        gate.wait(PATIENCE)
 
     hub.on_request = slow
 
@@ -129,7 +130,7 @@ def test_a_cancelled_call_releases_its_lease(hub: LoopbackHub) -> None:
         async with AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=limits) as client:
             call = asyncio.create_task(client.campaigns.get("c1"))
             waiting = asyncio.create_task(client.campaigns.get("c2"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not hub.requests:
                     await asyncio.sleep(0.002)
                 waiting.cancel()
@@ -184,17 +185,17 @@ def test_a_window_that_opens_after_the_deadline_is_not_waited_for(
 
 
 def test_a_lease_that_is_not_released_is_waited_for_until_the_deadline(
-    caller: Blocking, hub: LoopbackHub
+    caller: Blocking, hub: LoopbackHub, brief: Any
 ) -> None:
     arrived, gate = threading.Event(), threading.Event()
 
     def slow(_request: Request) -> None:
         arrived.set()
-        gate.wait(10)
+        gate.wait(PATIENCE)
 
     hub.on_request = slow
     client = caller.client(hub, rate_limits=RateLimits(concurrent=1))
-    hurried = client.with_options(deadline=0.3)
+    hurried = client.with_options(deadline=brief(0.3))
 
     def release() -> None:
         wait_for(lambda: len(late) == 3)
@@ -210,7 +211,7 @@ def test_a_lease_that_is_not_released_is_waited_for_until_the_deadline(
 
     def after_the_first() -> Any:
         # Tasks start in order; threads do not.
-        assert caller.name != "sync" or arrived.wait(10)
+        assert caller.name != "sync" or arrived.wait(PATIENCE)
         return _noted(caller, hurried, on_late)
 
     results = caller.together([lambda: client.campaigns.get("c1"), *[after_the_first] * 3])
@@ -354,7 +355,7 @@ def test_an_async_client_works_in_a_new_loop_after_one_that_was_interrupted(
     gate = threading.Event()
 
     def slow(_request: Request) -> None:
-        gate.wait(10)
+        gate.wait(PATIENCE)
 
     hub.on_request = slow
     client = AsyncKatavenClient(KEY, base_url=hub.url, rate_limits=RateLimits(concurrent=1))
@@ -362,7 +363,7 @@ def test_an_async_client_works_in_a_new_loop_after_one_that_was_interrupted(
 
     async def cut_off() -> None:
         calls.extend(asyncio.create_task(client.campaigns.get("c1")) for _ in range(3))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not hub.requests:
                 await asyncio.sleep(0.002)
 
@@ -372,7 +373,7 @@ def test_an_async_client_works_in_a_new_loop_after_one_that_was_interrupted(
     gate.set()
 
     async def again() -> None:
-        async with client, asyncio.timeout(10):
+        async with client, asyncio.timeout(PATIENCE):
             assert (await client.campaigns.get("c1"))["id"] == "c1"
 
     asyncio.run(again())
@@ -385,7 +386,7 @@ def test_two_event_loops_may_share_one_rate_limiter(hub: LoopbackHub) -> None:
     def in_a_loop() -> None:
         async def main() -> None:
             await asyncio.gather(*(client.campaigns.get("c1") for _ in range(20)))
-            both_are_done.wait(10)
+            both_are_done.wait(PATIENCE)
             # Each loop closes the connections that it opened.
             await client.aclose()
 
@@ -395,7 +396,7 @@ def test_two_event_loops_may_share_one_rate_limiter(hub: LoopbackHub) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert len(hub.requests) == 40
     assert hub.max_in_flight <= 2

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kataven.bulk._campaign_settings import BulkSettings
 from kataven.bulk._launch import Launcher
 from kataven.bulk._plan import BulkPlan, Part, Totals
-from kataven.bulk._settings import BulkSettings
 from kataven.bulk._worker import Worker
 from kataven.errors import (
     APIConnectionError,

@@ -329,13 +329,15 @@ def test_a_draft_that_is_gone_is_unknown_and_not_sent_again(scene: Scene) -> Non
     assert scene.ledger.row(0).campaign == "camp_0"
 
 
-def test_a_campaign_of_an_unknown_part_that_appears_is_started(scene: Scene) -> None:
+def test_a_campaign_of_an_unknown_part_that_appears_is_started_by_a_launch(scene: Scene) -> None:
     scene.hub.stale = 1
     scene.killed("launch", "hub.start")
     scene.run("launch")
     assert scene.states() == ["unknown"]
     watcher = scene.worker("watch")
     watcher.go_to("sleep")
+    assert (scene.states(), scene.hub.received["start"]) == (["created"], 0)
+    scene.run("launch")
     assert scene.states() == ["started"]
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from kataven import KatavenClient
 from kataven.sandbox import Sandbox
+from tests.cli.bulk import Bulk, write_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,7 @@ def environment(**more: str) -> dict[str, str]:
     unwanted = {
         *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "KATAVEN_LOG"),
         *("PYTHONUNBUFFERED", "KATAVEN_API_KEY", "KATAVEN_BASE_URL", "KATAVEN_ACCOUNT_ID"),
-        "KATAVEN_PROFILE",
+        *("KATAVEN_PROFILE", "KATAVEN_BULK_STORE"),
     }
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
@@ -181,7 +182,11 @@ def kataven(tmp_path: Path) -> Iterator[Command]:
 
 @pytest.fixture
 def speed() -> float:
-    """How many times as fast as real time the Hub is; parametrise it where a campaign must end."""
+    """How many times as fast as real time the Hub is.
+
+    Parametrise it where a campaign must end, and, with 0.001 or a manual clock, where a call must
+    not: a command may take half a minute to start on a machine under load.
+    """
     return 1.0
 
 
@@ -242,3 +247,25 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[int
             command.close()
 
     return draw
+
+
+@pytest.fixture
+def bulk(
+    on_hub: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Bulk:
+    """``kataven bulk`` in this process, in the folder of the command, with the Hub."""
+    for name, value in environment(**on_hub.env).items():
+        monkeypatch.setenv(name, value)
+    for name in set(os.environ) - environment().keys() - on_hub.env.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(on_hub.folder)
+    return Bulk(on_hub.folder, capsys)
+
+
+@pytest.fixture
+def spring(bulk: Bulk) -> Path:
+    """The plan ``spring`` in the folder of the command: 4 parts of 2 contacts."""
+    write_list(bulk.folder / "list.csv", 8)
+    done = bulk("prepare", "list.csv", "--directory", "spring", "--max-rows", "2", "--quiet")
+    assert done.code == 0, done.err
+    return bulk.folder / "spring"

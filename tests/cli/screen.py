@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pyte
 
+from tests.support.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,7 +40,7 @@ class Screen:
         self._screen = pyte.HistoryScreen(columns, ROWS, history=500)
         self._stream = pyte.ByteStream(self._screen)
 
-    def read_until(self, seen: Callable[[str], object], seconds: float = 10) -> str:
+    def read_until(self, seen: Callable[[str], object], seconds: float = PATIENCE) -> str:
         """Read until the text on the screen satisfies a condition; return the text.
 
         Every state between two reads is looked at, as a user would see it.

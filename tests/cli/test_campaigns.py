@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kataven import KatavenClient
-from kataven.sandbox import Sandbox
+from kataven.sandbox import Clock, Sandbox
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text())
 FORM = (
@@ -103,9 +103,9 @@ def test_list_get_and_contacts_print_the_documents_of_the_hub(on_hub):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("speed", [60])
+@pytest.mark.parametrize("speed", [Clock.manual()])
 @pytest.mark.usefixtures("contacts")
-def test_changes_print_the_documents_of_the_hub(on_hub):
+def test_changes_print_the_documents_of_the_hub(on_hub, hub):
     campaign_id = draft(on_hub)
 
     def printed(*arguments):
@@ -122,6 +122,7 @@ def test_changes_print_the_documents_of_the_hub(on_hub):
     page = printed("contacts", campaign_id, "--page", "1")
     assert matches("ContactPage", page)
     assert (page["page"], page["contacts"]) == (1, [])
+    hub.run_to_end(campaign_id)
     followed = printed("watch", campaign_id)
     assert matches("Campaign", followed)
     assert followed["status"] == "completed"

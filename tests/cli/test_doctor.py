@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
-import subprocess
 import time
 from email.utils import formatdate
 from importlib import metadata
@@ -19,6 +17,7 @@ from tests.cli.isolated import SECRET, Isolated, key_of
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close, refused_port
 from tests.support.tables import table
+from tests.support.tls import make_certificate, server_context
 
 LIMITS = {
     "concurrent_max": 10,
@@ -236,26 +235,12 @@ def test_name_without_an_address_fails(examined):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate of 127.0.0.1 only, valid for two days."""
-    folder = tmp_path_factory.mktemp("certificate")
-    path = folder / "cert.pem"
-    command = [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-keyout", str(folder / "key.pem"), "-out", str(path), "-days", "2",
-        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        "-addext", "basicConstraints=critical,CA:TRUE",
-    ]  # fmt: skip
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl, which makes the certificate of this test, is not installed")
-    return path
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "127.0.0.1")
 
 
 @pytest.fixture
 def tls_hub(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    with LoopbackHub(tls=context) as hub:
+    with LoopbackHub(tls=server_context(certificate)) as hub:
         right(hub)
         yield hub
 

@@ -83,8 +83,8 @@ def prepared(on_hub, contacts, client):
 def speed(example: str) -> float:
     """Return the speed of the Hub: a campaign that is paused or stopped must not end before."""
     words = set(example.split())
-    if words & {"pause", "stop"}:
-        return 1
+    if words & {"pause", "stop", "resume"}:
+        return 0.001
     return 60 if words & STATES.keys() else 1000
 
 

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from kataven.sandbox import Clock
 from tests.cli.test_campaigns import FORM, draft
 
 # For each fault: the route, the fault, the command, the exit code and a word of the text.
@@ -83,13 +84,14 @@ def test_a_missing_file_is_named(on_hub):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("speed", [600])
+@pytest.mark.parametrize("speed", [Clock.manual()])
 @pytest.mark.usefixtures("contacts")
 def test_several_campaigns_give_the_first_code_that_is_not_0(on_hub, hub, client):
     good, gone, failed = (draft(on_hub) for _ in range(3))
     for campaign_id in (good, failed):
         client.campaigns.start(campaign_id)
     hub.fail(failed)
+    hub.run_to_end(good)
     client.campaigns.start(gone)
     hub.faults.add(f"GET /campaigns/{gone}/events", status=403, times=None)
 

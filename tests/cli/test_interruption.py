@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_campaigns import FORM, draft
+from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("contacts")]
 ACTED = "The Hub may have acted on it: check with 'kataven campaigns list'"
@@ -29,7 +30,7 @@ def interrupted(on_hub, hub, match, *arguments, after=0, number=signal.SIGINT):
     """
     hub.faults.add(match, latency=60, after=after)
     with on_hub.start("campaigns", *arguments) as process:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while hub.faults.unused():
             assert time.monotonic() < end, "the request was not sent"
             time.sleep(0.01)
@@ -41,7 +42,7 @@ def interrupted(on_hub, hub, match, *arguments, after=0, number=signal.SIGINT):
 
 def wait_until_it_sleeps(pid):
     """Wait until a process waits for input: Python handles an earlier signal only after it."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -71,7 +72,7 @@ def test_while_the_list_is_read_nothing_is_sent(on_hub, client):
         with fifo.open("wb"):
             wait_until_it_sleeps(process.pid)
             process.send_signal(signal.SIGINT)
-            process.wait(10)
+            process.wait(PATIENCE)
         _, err = process.communicate()
 
     assert (process.returncode, err) == (130, "Interrupted before anything was changed.\n")
@@ -131,6 +132,7 @@ def test_between_create_and_start_it_names_the_campaign(on_hub, hub, client):
     assert ACTED in err
 
 
+@pytest.mark.parametrize("speed", [0.001])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_watch_says_what_goes_on_and_how_to_stop_it(on_hub, client, number):
     ids = [draft(on_hub), draft(on_hub)]
@@ -159,7 +161,7 @@ def test_a_second_ctrl_c_leaves_at_once(on_hub, client):
         while "stop for good" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
 
     # As the shell sees it, 130.
     assert process.returncode == -signal.SIGINT

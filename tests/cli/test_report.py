@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kataven.cli.campaigns.report_page import Findings, page
+from kataven.cli.campaigns.report_findings import Findings
+from kataven.cli.campaigns.report_page import page
 from tests.cli.test_campaigns import FORM
 
 MADE = datetime(2026, 11, 28, tzinfo=UTC)

@@ -12,6 +12,8 @@ import pytest
 from kataven import KatavenClient
 from kataven.cli.app import main
 from tests.cli.isolated import Isolated
+from tests.support.patience import PATIENCE
+from tests.support.processes import starting, stop
 from tests.support.tables import table
 
 
@@ -23,24 +25,8 @@ def kataven(tmp_path):
 @pytest.fixture
 def started(kataven):
     """Start it; return the process and the lines up to its key or JSON."""
-    processes = []
-
-    def start(*arguments: str, lines: int = 1):
-        process = kataven.start("sandbox", "--port", "0", *arguments)
-        processes.append(process)
-        return process, [process.stdout.readline().rstrip("\n") for _ in range(lines)]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def stop(process, number: int = signal.SIGINT) -> tuple[int, str, str]:
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    with starting(kataven, "sandbox", "--port", "0") as start:
+        yield start
 
 
 @pytest.mark.parametrize(
@@ -163,7 +149,7 @@ def test_open_shows_the_page_in_the_browser(kataven, started, monkeypatch):
 
     process, (line,) = started("--json", "--open")
     opened = kataven.folder / "opened"
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while not opened.exists():
         assert time.monotonic() < end, "no browser was started"
         time.sleep(0.01)

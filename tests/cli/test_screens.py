@@ -86,6 +86,7 @@ def open_screen(on_hub, *arguments, columns=80, **env):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize("speed", [0.001])
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_watch_draws_a_block_for_each_campaign(on_hub, client, columns):
     ids = [started(on_hub, client) for _ in range(2)]
@@ -149,7 +150,7 @@ def test_first_look_shows_the_actual_screen(on_hub, example_csv):
 def test_a_healthy_bar_is_green_and_a_failed_one_red(on_hub, hub, client):
     campaign_id = started(on_hub, client)
     screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
-    screen.read_until(lambda text: re.search(r"running ━.* [1-9]\d* %", text), 60)
+    screen.read_until(lambda text: re.search(r"running ━.* [1-9]\d* %", text))
     healthy = screen.colour_of("━")
     hub.fail(campaign_id)
     code, text = screen.finish()
@@ -191,7 +192,7 @@ def test_a_silent_hub_is_shown_by_the_age_of_its_last_word(on_hub, client):
     client.campaigns.pause(campaign_id)
     screen = open_screen(on_hub, "campaigns", "watch", campaign_id)
 
-    screen.read_until(lambda text: re.search(r"last word from the Hub [3-9] s ago", text))
+    screen.read_until(lambda text: re.search(r"last word from the Hub ([3-9]|\d\d+) s ago", text))
 
 
 @pytest.mark.slow

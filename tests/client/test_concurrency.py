@@ -12,6 +12,7 @@ import pytest
 import kataven
 from tests.support.clients import KEY, Awaited, Blocking, DrivenClock
 from tests.support.http import Request, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, reset, wait_for
 
 
@@ -26,7 +27,7 @@ def test_fifty_concurrent_calls_each_get_their_own_response(
 
     def decide(request: Request) -> bytes:
         # No response is sent before all fifty are in flight.
-        together.wait(10)
+        together.wait(PATIENCE)
         return _by_id(request)
 
     hub.on_request = decide
@@ -57,7 +58,7 @@ def test_first_calls_from_many_threads_create_one_pool(
     start = threading.Barrier(16)
 
     def call() -> Any:
-        start.wait(10)
+        start.wait(PATIENCE)
         return client.campaigns.get("c1")
 
     assert blocking.together([call] * 16) == [{"id": "c1"}] * 16

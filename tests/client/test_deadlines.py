@@ -20,11 +20,12 @@ from tests.support.clients import (
     DrivenClock,
 )
 from tests.support.http import chunked, response
+from tests.support.patience import PATIENCE
 from tests.support.server import Early, LoopbackHub, close, refused_port, silence, trickle
 from tests.support.tables import table
 
 LIMITED = response(429, "rate_limited: x", [("Retry-After", "60")])
-BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 300)
+BODY = b'{"id": "c1", "padding": "%s"}' % (b"x" * 900)
 EVENTS = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
 
 
@@ -40,10 +41,11 @@ def test_a_wait_beyond_the_deadline_ends_the_call_at_once(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = response(503, "down")
+    client = caller.client(hub, clock=clock, deadline=10, max_retries=10)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
-        caller.call(caller.client(hub, clock=clock, deadline=1.0).campaigns.get, "c1")
-    assert clock.slept == [0.25, 0.5]
-    assert hub.arrived(3) == 3
+        caller.call(client.campaigns.get, "c1")
+    assert clock.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert hub.arrived(6) == 6
     assert caught.value.request_sent is None
     assert isinstance(caught.value.__cause__, kataven.ServerError)
 
@@ -67,12 +69,12 @@ def test_a_deadline_ends_retries_of_a_refused_connection(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:
     held, port = refused_port()
-    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, deadline=0.6)
+    client = caller.client(f"http://127.0.0.1:{port}", clock=clock, deadline=10, max_retries=10)
     with held, pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(OPERATIONS[operation], client)
     assert caught.value.request_sent is (None if operation == "get" else False)
     assert type(caught.value.__cause__) is kataven.APIConnectionError
-    assert clock.slept == [0.25]
+    assert clock.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
 
 
 def test_the_deadline_is_fixed_once_for_all_attempts(
@@ -107,8 +109,8 @@ def test_a_view_may_set_and_lift_the_deadline(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = response(503, "down")
-    client = caller.client(hub, clock=clock)
-    hasty = client.with_options(deadline=0.1)
+    client = caller.client(hub, clock=clock, max_retries=10)
+    hasty = client.with_options(deadline=10)
     with pytest.raises(kataven.APITimeoutError):
         caller.call(hasty.campaigns.get, "c1")
     for patient in (client, hasty.with_options(deadline=None)):
@@ -123,11 +125,11 @@ def test_a_view_may_set_and_lift_the_deadline(
 
 @pytest.mark.parametrize("operation", ["get", "start", "create"])
 def test_a_silent_hub_does_not_outlast_the_deadline(
-    caller: Blocking, hub: LoopbackHub, operation: str
+    caller: Blocking, hub: LoopbackHub, operation: str, brief: Any
 ) -> None:
     hub.always = (silence,)
     with pytest.raises(kataven.APITimeoutError) as caught:
-        caller.call(OPERATIONS[operation], caller.client(hub, deadline=0.3))
+        caller.call(OPERATIONS[operation], caller.client(hub, deadline=brief(0.3)))
     assert caught.value.request_sent is (None if operation == "get" else True)
     assert hub.arrived(1) == 1
 
@@ -135,12 +137,12 @@ def test_a_silent_hub_does_not_outlast_the_deadline(
 SLOW = {
     "head": (
         trickle(
-            b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"
+            b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 900 + b"\r\nContent-Length: 2\r\n\r\n{}"
         ),
     ),
     "headers": (
         b"HTTP/1.1 200 OK\r\n",
-        trickle(b"X-Padding: " + b"x" * 300 + b"\r\nContent-Length: 2\r\n\r\n{}"),
+        trickle(b"X-Padding: " + b"x" * 900 + b"\r\nContent-Length: 2\r\n\r\n{}"),
     ),
     "body": (response(200, b"", length=len(BODY)), trickle(BODY)),
 }
@@ -148,11 +150,11 @@ SLOW = {
 
 @pytest.mark.parametrize("part", SLOW)
 def test_a_trickling_response_does_not_outlast_the_deadline(
-    caller: Blocking, hub: LoopbackHub, part: str
+    caller: Blocking, hub: LoopbackHub, part: str, brief: Any
 ) -> None:
     hub.always = SLOW[part]
     with pytest.raises(kataven.APITimeoutError) as caught:
-        caller.call(caller.client(hub, deadline=0.3).campaigns.get, "c1")
+        caller.call(caller.client(hub, deadline=brief(0.3)).campaigns.get, "c1")
     assert caught.value.request_sent is None
     assert not hub.trickled_to_the_end
     assert hub.arrived(1) == 1
@@ -160,10 +162,10 @@ def test_a_trickling_response_does_not_outlast_the_deadline(
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_trickling_response_does_not_outlast_the_read_timeout(
-    caller: Blocking, hub: LoopbackHub, part: str
+    caller: Blocking, hub: LoopbackHub, part: str, brief: Any
 ) -> None:
     hub.always = SLOW[part]
-    client = caller.client(hub, timeout=kataven.Timeout(read=0.3), max_retries=0)
+    client = caller.client(hub, timeout=kataven.Timeout(read=brief(0.3)), max_retries=0)
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(client.campaigns.get, "c1")
     assert caught.value.request_sent is None
@@ -173,11 +175,11 @@ def test_a_trickling_response_does_not_outlast_the_read_timeout(
 @pytest.mark.parametrize("bound", ["timeout", "deadline"])
 @pytest.mark.parametrize("operation", ["create", "delete"])
 def test_an_accepted_write_with_a_trickling_response_was_accepted(
-    caller: Blocking, hub: LoopbackHub, operation: str, bound: str
+    caller: Blocking, hub: LoopbackHub, operation: str, bound: str, brief: Any
 ) -> None:
     hub.always = SLOW["body"]
-    options: dict[str, Any] = {"timeout": kataven.Timeout(read=0.6)}
-    client = caller.client(hub, **(options if bound == "timeout" else {"deadline": 0.6}))
+    options: dict[str, Any] = {"timeout": kataven.Timeout(read=brief(0.6))}
+    client = caller.client(hub, **(options if bound == "timeout" else {"deadline": brief(0.6)}))
     if operation == "create":
         with pytest.raises(kataven.ResponseFormatError, match="accepted") as caught:
             caller.call(WRITES[operation], client)
@@ -188,9 +190,11 @@ def test_an_accepted_write_with_a_trickling_response_was_accepted(
     assert hub.arrived(1) == 1
 
 
-def test_an_unread_upload_does_not_outlast_the_deadline(caller: Blocking, hub: LoopbackHub) -> None:
-    hub.always = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
-    client = caller.client(hub, deadline=0.4)
+def test_an_unread_upload_does_not_outlast_the_deadline(
+    caller: Blocking, hub: LoopbackHub, brief: Any
+) -> None:
+    hub.always = Early((lambda connection: connection.hub.over.wait(PATIENCE),), after=1000)
+    client = caller.client(hub, deadline=brief(0.4))
     large = io.BytesIO(CSV + b"x" * 9_000_000)
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(client.campaigns.create, "n", "a", "p", large)
@@ -205,9 +209,11 @@ def test_a_body_that_arrives_in_small_chunks_in_time_is_read(
     assert caller.call(caller.client(hub).campaigns.get, "c1") == {"id": "c1"}
 
 
-def test_the_deadline_does_not_bound_an_entire_stream(caller: Blocking, hub: LoopbackHub) -> None:
+def test_the_deadline_does_not_bound_an_entire_stream(
+    caller: Blocking, hub: LoopbackHub, brief: Any
+) -> None:
     def pause(connection: Any) -> None:
-        connection.hub.over.wait(0.5)
+        connection.hub.over.wait(brief(0.5))
 
     hub.always = (
         response(200, b"", EVENTS) + chunked(b": one\n\n", end=False),
@@ -215,19 +221,19 @@ def test_the_deadline_does_not_bound_an_entire_stream(caller: Blocking, hub: Loo
         chunked(b": two\n\n"),
         close,
     )
-    client = caller.client(hub, deadline=0.3)
+    client = caller.client(hub, deadline=brief(0.3))
     items = caller.items(client.campaigns.stream_events("c1", reconnect=False))
     assert items == [": one", ": two"]
 
 
 def test_a_token_that_takes_too_long_is_bounded_by_the_deadline(
-    awaited: Awaited, hub: LoopbackHub
+    awaited: Awaited, hub: LoopbackHub, brief: Any
 ) -> None:
     async def slow() -> str:
         await asyncio.Event().wait()
         return KEY
 
-    client = awaited.client(hub, api_key=slow, deadline=0.2)
+    client = awaited.client(hub, api_key=slow, deadline=brief(0.2))
     with pytest.raises(kataven.APITimeoutError) as caught:
         awaited.call(client.campaigns.start, "c1")
     assert caught.value.request_sent is False

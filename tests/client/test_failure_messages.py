@@ -13,6 +13,7 @@ import pytest
 import kataven
 from kataven import Timeout
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, refused_port, silence
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _server_that_sends(data: bytes) -> Iterator[int]:
         serving = threading.Thread(target=serve)
         serving.start()
         yield listener.getsockname()[1]
-        serving.join(10)
+        serving.join(PATIENCE)
         assert not serving.is_alive()
 
 
@@ -110,39 +111,42 @@ def test_a_proxy_that_refuses_the_request_is_named(
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
 def test_a_response_that_does_not_come_names_the_read_timeout(
-    caller: Blocking, hub: LoopbackHub, own: bool
+    caller: Blocking, hub: LoopbackHub, own: bool, brief: Any
 ) -> None:
     hub.always = (silence,)
     http_client = None if own else caller.http_client()
-    text = _text(caller, hub, timeout=Timeout(read=0.25), http_client=http_client)
+    text = _text(caller, hub, timeout=Timeout(read=brief(0.25)), http_client=http_client)
     assert text.endswith(
-        f"no response from the Hub at 127.0.0.1:{hub.port} within the read timeout of 0.25 s "
-        "(option timeout)."
+        f"no response from the Hub at 127.0.0.1:{hub.port} within the read timeout of "
+        f"{brief(0.25):g} s (option timeout)."
     )
 
 
 def test_a_body_that_does_not_come_names_the_read_timeout(
-    caller: Blocking, hub: LoopbackHub
+    caller: Blocking, hub: LoopbackHub, brief: Any
 ) -> None:
     hub.always = (response(200, b"", length=10), silence)
-    text = _text(caller, hub, timeout=Timeout(read=0.25))
+    text = _text(caller, hub, timeout=Timeout(read=brief(0.25)))
     assert text.endswith(
-        "the response (200) was not complete within the read timeout of 0.25 s (option timeout)."
+        "the response (200) was not complete within the read timeout of "
+        f"{brief(0.25):g} s (option timeout)."
     )
 
 
-def test_a_handshake_that_stalls_names_the_connect_timeout(caller: Blocking) -> None:
+def test_a_handshake_that_stalls_names_the_connect_timeout(caller: Blocking, brief: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        text = _text(caller, f"https://127.0.0.1:{port}", timeout=Timeout(connect=0.25))
+        text = _text(caller, f"https://127.0.0.1:{port}", timeout=Timeout(connect=brief(0.25)))
     assert f"no connection to the Hub at 127.0.0.1:{port} within the connect timeout" in text
-    assert "of 0.25 s (option timeout). Is base_url right?" in text
+    assert f"of {brief(0.25):g} s (option timeout). Is base_url right?" in text
 
 
-def test_a_deadline_is_named_with_its_value(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_deadline_is_named_with_its_value(caller: Blocking, hub: LoopbackHub, brief: Any) -> None:
     hub.always = (silence,)
-    text = _text(caller, hub, deadline=0.25)
-    assert re.search(r"no .*response.* within the deadline of 0\.25 s \(option deadline\)\.$", text)
+    text = _text(caller, hub, deadline=brief(0.25))
+    assert re.search(
+        rf"no .*response.* within the deadline of {brief(0.25):g} s \(option deadline\)\.$", text
+    )
 
 
 def test_a_deadline_that_allows_no_retry_is_named(
@@ -156,11 +160,15 @@ def test_a_deadline_that_allows_no_retry_is_named(
 
 
 def test_a_stream_that_falls_silent_names_the_idle_timeout(
-    caller: Blocking, hub: LoopbackHub
+    caller: Blocking, hub: LoopbackHub, brief: Any
 ) -> None:
     hub.always = (response(200, b"", [("Content-Type", "text/event-stream")], length=10), silence)
-    stream = caller.client(hub).campaigns.stream_events("c1", reconnect=False, idle_timeout=0.25)
-    with pytest.raises(kataven.StreamError, match=r"the idle timeout of 0\.25 s \(option idle_ti"):
+    stream = caller.client(hub).campaigns.stream_events(
+        "c1", reconnect=False, idle_timeout=brief(0.25)
+    )
+    with pytest.raises(
+        kataven.StreamError, match=f"the idle timeout of {brief(0.25):g} s .option idle_ti"
+    ):
         caller.rest(stream)
 
 

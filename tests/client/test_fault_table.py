@@ -23,6 +23,7 @@ from tests.support.clients import (
     DrivenClock,
 )
 from tests.support.http import chunked, response
+from tests.support.patience import PATIENCE
 from tests.support.server import Early, LoopbackHub, close, refused_port, reset, silence
 from tests.support.tables import table
 
@@ -168,10 +169,10 @@ def test_a_read_is_retried_when_a_response_stops_in_the_middle(
 
 
 def test_a_read_survives_a_hub_that_was_silent_once(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, brief: Any
 ) -> None:
     hub.respond((silence,), OK)
-    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.7))
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=brief(0.7)))
     assert caller.call(client.campaigns.get, "c1") == {"id": "c1"}
     assert hub.arrived(2) == 2
 
@@ -235,10 +236,10 @@ def test_a_write_is_not_retried_when_the_hub_stays_silent(
 
 @pytest.mark.parametrize("operation", ["create", "start"])
 def test_a_write_whose_success_response_stops_in_the_middle_was_accepted(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, brief: Any
 ) -> None:
     hub.always = (response(200, b'{"id": ', length=40), silence)
-    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.6))
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=brief(0.6)))
     if operation == "create":
         with pytest.raises(kataven.ResponseFormatError, match="accepted") as caught:
             _call(caller, operation, client)
@@ -307,10 +308,10 @@ LARGE = CSV + b"+15550100002,Grace\n" * 400_000
 
 @pytest.mark.parametrize("end", [reset, close])
 def test_a_connection_that_ends_in_the_middle_of_an_upload_leaves_its_outcome_unknown(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, end: Any
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, end: Any, brief: Any
 ) -> None:
     hub.always = Early((end,), after=100_000)
-    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=0.5, write=10))
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(read=brief(0.5), write=10))
     with pytest.raises(kataven.APIConnectionError) as caught:
         caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
     _assert_outcome_unknown(caught.value)
@@ -333,11 +334,11 @@ def test_a_response_before_the_end_of_the_upload_is_read(
 
 
 def test_an_unread_upload_times_out_and_may_have_been_acted_upon(
-    caller: Blocking, hub: LoopbackHub, clock: DrivenClock
+    caller: Blocking, hub: LoopbackHub, clock: DrivenClock, brief: Any
 ) -> None:
-    stalled = Early((lambda connection: connection.hub.over.wait(10),), after=1000)
+    stalled = Early((lambda connection: connection.hub.over.wait(PATIENCE),), after=1000)
     hub.always = stalled
-    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(write=0.2))
+    client = caller.client(hub, clock=clock, timeout=kataven.Timeout(write=brief(0.2)))
     with pytest.raises(kataven.APITimeoutError) as caught:
         caller.call(client.campaigns.create, "n", "a", "p", io.BytesIO(LARGE))
     _assert_outcome_unknown(caught.value)

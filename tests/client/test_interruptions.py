@@ -17,8 +17,10 @@ from tests.support.clients import (
     Awaited,
     Blocking,
     DrivenClock,
+    cancelled_when_silent,
 )
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, silence, wait_for
 from tests.support.tables import table
 
@@ -111,31 +113,20 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
-
-    async def main() -> asyncio.CancelledError:
-        task = asyncio.ensure_future(WRITES[operation](client))
-        while not hub.silent.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError as error:
-            return error
-        raise AssertionError("it was not cancelled")
-
-    assert MAY_HAVE_ACTED in _notes(awaited.run(main()))
+    error = awaited.run(cancelled_when_silent(hub, WRITES[operation](client)))
+    assert MAY_HAVE_ACTED in _notes(error)
     assert hub.arrived(1) == 1
     assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
 
 
 def test_a_write_under_asyncios_own_timeout_says_the_same(
-    awaited: Awaited, hub: LoopbackHub
+    awaited: Awaited, hub: LoopbackHub, brief: Any
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
 
     async def main() -> None:
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(brief(0.3)):
             await client.campaigns.stop("c1")
 
     with pytest.raises(TimeoutError) as caught:
@@ -158,7 +149,7 @@ def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
 
     async def main() -> asyncio.CancelledError:
         task = asyncio.ensure_future(client.campaigns.start("c1"))
-        await asyncio.wait_for(waiting.wait(), 10)
+        await asyncio.wait_for(waiting.wait(), PATIENCE)
         task.cancel()
         try:
             await task
@@ -177,18 +168,7 @@ def test_a_cancelled_read_carries_no_note_and_leaves_no_connection(
 ) -> None:
     hub.respond((silence,))
     client = awaited.client(hub)
-
-    async def main() -> asyncio.CancelledError:
-        task = asyncio.ensure_future(client.campaigns.get("c1"))
-        while not hub.silent.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError as error:
-            return error
-        raise AssertionError("it was not cancelled")
-
-    assert _notes(awaited.run(main())) == ""
+    error = awaited.run(cancelled_when_silent(hub, client.campaigns.get("c1")))
+    assert _notes(error) == ""
     # The Hub sees the connection end although the client stays open.
     wait_for(lambda: hub.open_connections == 0)

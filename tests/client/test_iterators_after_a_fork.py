@@ -15,6 +15,7 @@ import pytest
 from kataven import AsyncKatavenClient, KatavenClient, RateLimits
 from tests.support.clients import KEY
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub
 from tests.support.tls import make_certificate, server_context
 
@@ -57,7 +58,7 @@ def _script(hub: LoopbackHub) -> threading.Event:
         (
             lambda connection: connection.stream_head(),
             lambda connection: connection.stream(FIRST),
-            lambda _connection: over.wait(10),
+            lambda _connection: over.wait(PATIENCE),
             lambda connection: connection.stream(LAST),
             lambda connection: connection.stream(b""),
         )

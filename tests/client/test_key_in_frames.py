@@ -107,19 +107,21 @@ RESPONSES: dict[str, Any] = {
 @pytest.mark.parametrize("name", RESPONSES)
 @pytest.mark.parametrize("operation", ["get", "start", "stream"])
 def test_a_key_that_a_header_echoes_is_in_no_frame(
-    caller: Blocking, hub: LoopbackHub, own: bool, name: str, operation: str
+    caller: Blocking, hub: LoopbackHub, own: bool, name: str, operation: str, brief: Any
 ) -> None:
     hub.always = RESPONSES[name]
     client = caller.client(
         hub,
         http_client=None if own else caller.http_client(),
         max_retries=0,
-        timeout=kataven.Timeout(read=0.2),
+        timeout=kataven.Timeout(read=brief(0.2)),
     )
     errors: list[kataven.KatavenError] = []
     try:
         if operation == "stream":
-            caller.rest(client.campaigns.stream_events("c1", reconnect=False, idle_timeout=0.2))
+            caller.rest(
+                client.campaigns.stream_events("c1", reconnect=False, idle_timeout=brief(0.2))
+            )
         else:
             caller.call(OPERATIONS[operation], client)
     except kataven.KatavenError as error:

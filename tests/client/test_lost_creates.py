@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from typing import Any
 
 import pytest
 
 import kataven
-from tests.support.clients import CSV, MAY_HAVE_ACTED, Awaited, Blocking, DrivenClock
+from tests.support.clients import (
+    CSV,
+    MAY_HAVE_ACTED,
+    Awaited,
+    Blocking,
+    DrivenClock,
+    cancelled_when_silent,
+)
 from tests.support.http import Request, response
 from tests.support.server import LoopbackHub, close, reset, silence
 from tests.support.tables import table
@@ -309,18 +315,6 @@ def test_cancellation_during_the_search_says_so_too(
     hub.respond(_campaigns(), (reset,))
     hub.always = (silence,)
     client = awaited.client(hub, clock=clock)
-
-    async def main() -> asyncio.CancelledError:
-        contacts = io.BytesIO(CSV)
-        create = client.campaigns.create("n", "a", "p", contacts, on_ambiguous="find")
-        task = asyncio.ensure_future(create)
-        while not hub.silent.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError as error:
-            return error
-        raise AssertionError("it was not cancelled")
-
-    assert MAY_HAVE_ACTED in "\n".join(getattr(awaited.run(main()), "__notes__", []))
+    create = client.campaigns.create("n", "a", "p", io.BytesIO(CSV), on_ambiguous="find")
+    error = awaited.run(cancelled_when_silent(hub, create))
+    assert MAY_HAVE_ACTED in "\n".join(getattr(error, "__notes__", []))

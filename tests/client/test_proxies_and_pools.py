@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,6 +13,7 @@ from tests.support.clients import KEY, OPERATIONS, READS, WRITES, Blocking, Driv
 from tests.support.http import response
 from tests.support.server import LoopbackHub, close
 from tests.support.tables import table
+from tests.support.tls import make_certificate, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,27 +102,13 @@ def test_a_write_refused_by_a_proxy_was_not_sent_and_is_retried(
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new certificate for 127.0.0.1 that no default trust store accepts."""
-    folder = tmp_path_factory.mktemp("certificate")
-    path = folder / "cert.pem"
-    command = [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-keyout", str(folder / "key.pem"), "-out", str(path), "-days", "2",
-        "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        "-addext", "basicConstraints=critical,CA:TRUE",
-    ]  # fmt: skip
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl, which makes the certificate of this test, is not there")
-    return path
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "127.0.0.1")
 
 
 @pytest.fixture
 def tls_hub(certificate: Path) -> Iterator[LoopbackHub]:
     """A Hub that speaks TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    with LoopbackHub(tls=context) as hub:
+    with LoopbackHub(tls=server_context(certificate)) as hub:
         yield hub
 
 

@@ -227,11 +227,11 @@ def test_a_compressed_response_is_returned_decompressed(caller: Blocking, hub: L
     assert isinstance(received, httpx.Response)
 
 
-def test_it_uses_the_clients_timeout(caller: Blocking, hub: LoopbackHub) -> None:
+def test_it_uses_the_clients_timeout(caller: Blocking, hub: LoopbackHub, brief: Any) -> None:
     from kataven_hub.api.campaigns import get_campaign
 
     hub.always = (silence,)
-    client = caller.client(hub, timeout=kataven.Timeout(read=0.1))
+    client = caller.client(hub, timeout=kataven.Timeout(read=brief(0.1)))
     with pytest.raises((httpx.TimeoutException, kataven.APITimeoutError)):
         _run(caller, get_campaign, "c1", client=client)
 

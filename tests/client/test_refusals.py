@@ -12,6 +12,7 @@ import pytest
 
 import kataven
 from tests.support.clients import CSV, OPERATIONS, Blocking
+from tests.support.patience import PATIENCE
 from tests.support.tables import table
 
 if TYPE_CHECKING:
@@ -307,9 +308,9 @@ def test_use_after_a_fork_is_a_clear_error(caller: Blocking, hub: LoopbackHub) -
     child = context.Process(target=_use_after_fork, args=(caller.client(hub), caller.name, results))
     child.start()
     try:
-        said = results.get(timeout=10)
+        said = results.get(timeout=PATIENCE)
     finally:
-        child.join(10)
+        child.join(PATIENCE)
         results.close()
         results.join_thread()
     assert said.startswith("ConfigurationError")

@@ -138,10 +138,10 @@ def _notes(error: BaseException | None) -> str:
 
 @pytest.mark.parametrize("operation", ["start", "pause", "delete"])
 def test_a_deadline_in_a_transport_without_progress_leaves_the_outcome_unknown(
-    awaited: Awaited, hub: LoopbackHub, operation: str
+    awaited: Awaited, hub: LoopbackHub, operation: str, brief: Any
 ) -> None:
     hub.always = (silence,)
-    client = awaited.client(hub, http_client=_silent(awaited), deadline=0.5)
+    client = awaited.client(hub, http_client=_silent(awaited), deadline=brief(0.5))
     with pytest.raises(kataven.APITimeoutError, match=MAY_HAVE_ACTED) as caught:
         awaited.call(WRITES[operation], client)
     assert caught.value.request_sent is True
@@ -257,22 +257,24 @@ def test_a_response_that_is_not_http_is_a_broken_connection(
 
 @pytest.mark.parametrize("operation", ["get", "start"])
 def test_a_deadline_is_distinguished_from_a_timeout(
-    caller: Blocking, hub: LoopbackHub, operation: str
+    caller: Blocking, hub: LoopbackHub, operation: str, brief: Any
 ) -> None:
     hub.always = (silence,)
-    client = caller.client(hub, deadline=0.3, max_retries=0)
+    client = caller.client(hub, deadline=brief(0.3), max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(OPERATIONS[operation], client)
     assert caught.value.deadline_passed is True
-    hasty = caller.client(hub, timeout=0.3, max_retries=0, deadline=60)
+    hasty = caller.client(hub, timeout=brief(0.3), max_retries=0, deadline=60)
     with pytest.raises(kataven.APITimeoutError, match="timeout") as caught:
         caller.call(OPERATIONS[operation], hasty)
     assert caught.value.deadline_passed is False
 
 
-def test_a_deadline_during_a_body_is_distinguished_too(caller: Blocking, hub: LoopbackHub) -> None:
+def test_a_deadline_during_a_body_is_distinguished_too(
+    caller: Blocking, hub: LoopbackHub, brief: Any
+) -> None:
     hub.always = (response(200, b"", length=400), trickle(b"x" * 400))
-    client = caller.client(hub, deadline=0.3, max_retries=0)
+    client = caller.client(hub, deadline=brief(0.3), max_retries=0)
     with pytest.raises(kataven.APITimeoutError, match="deadline") as caught:
         caller.call(client.campaigns.get, "c1")
     assert caught.value.deadline_passed is True

@@ -93,6 +93,7 @@ def test_no_log_error_or_traceback_shows_key_phone_number_or_csv(
     everything_logged: pytest.LogCaptureFixture,
     operation: str,
     fault: str,
+    brief: Any,
 ) -> None:
     hub.always = _fault(fault)
     events: list[kataven.CallEvent] = []
@@ -100,7 +101,7 @@ def test_no_log_error_or_traceback_shows_key_phone_number_or_csv(
         hub,
         clock=clock,
         max_retries=1,
-        timeout=kataven.Timeout(read=0.1),
+        timeout=kataven.Timeout(read=brief(0.1)),
         on_request=events.append,
         on_response=events.append,
         on_retry=events.append,

@@ -12,6 +12,7 @@ import pytest
 import kataven
 from tests.support.clients import CSV, KEY, OPERATIONS, WRITES, Awaited, Blocking, DrivenClock
 from tests.support.http import Request, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, reset, wait_for
 from tests.support.tables import table
 
@@ -111,7 +112,7 @@ def test_all_calls_refused_with_one_token_share_one_refresh(
     def decide(request: Request) -> bytes:
         if request.header("authorization") == "Bearer token-1":
             # No response is sent before all have arrived with the old token.
-            everybody.wait(10)
+            everybody.wait(PATIENCE)
         return issuer.decide(request)
 
     def count(event: kataven.CallEvent) -> None:
@@ -158,9 +159,9 @@ def test_a_late_refusal_of_an_old_token_uses_the_new_one(
 
     def decide(request: Request) -> bytes:
         if request.header("authorization") == "Bearer token-1":
-            both.wait(10)
+            both.wait(PATIENCE)
             if request.path.endswith("/late"):
-                assert renewed.wait(10)
+                assert renewed.wait(PATIENCE)
         else:
             renewed.set()
         return issuer.decide(request)

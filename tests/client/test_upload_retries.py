@@ -14,6 +14,7 @@ import pytest
 import kataven
 from tests.support.clients import CSV, Awaited, Blocking, DrivenClock
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, refused_port, reset
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Slow(io.RawIOBase):
 
     def read(self, n: int = -1, /) -> bytes:  # type: ignore[override]
         self.reading.set()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE)
         if self.given:
             return b""
         self.given = True
@@ -149,7 +150,7 @@ class SlowOnDisk(io.FileIO):
         self.reads += 1
         if self.reads > 1:
             self.reading.set()
-            assert self.go.wait(10)
+            assert self.go.wait(PATIENCE)
         return super().read(n) or b""
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.clients import CSV, Blocking
 from tests.support.http import Part, response
+from tests.support.patience import PATIENCE
 from tests.support.tables import table
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def test_a_pipe_is_sent_completely(caller: Blocking, hub: LoopbackHub) -> None:
     thread.start()
     with os.fdopen(reading, "rb") as file:
         _create(caller, caller.client(hub), file)
-    thread.join(10)
+    thread.join(PATIENCE)
     assert hub.only.file.content == content
     assert hub.only.file.filename == "contacts.csv"
 

@@ -110,6 +110,7 @@ def _each_error() -> list[kataven.KatavenError]:
         kataven.StreamError("text"),
         kataven.WaitTimeoutError("text", campaign_id="c1"),
         kataven.CampaignRunError("text", campaign_id="c1", step="start"),
+        kataven.BulkError("text"),
     ]
 
 

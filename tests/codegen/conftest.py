@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -174,4 +176,4 @@ def socket_server() -> Iterator[Socket]:
         state.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield state
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE)

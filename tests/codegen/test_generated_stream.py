@@ -10,6 +10,8 @@ import pytest
 from kataven_hub import Client
 from kataven_hub.api.campaigns import stream_campaign_events as endpoint
 
+from tests.support.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.server import BaseHTTPRequestHandler
@@ -31,7 +33,7 @@ class Feed:
         handler.end_headers()
         handler.wfile.write(FIRST)
         handler.wfile.flush()
-        self.reader_was_seen = self.first_was_read.wait(10)
+        self.reader_was_seen = self.first_was_read.wait(PATIENCE)
         handler.wfile.write(LAST)
 
 
@@ -92,7 +94,7 @@ def test_leaving_the_block_early_closes_the_connection(socket_server: Any) -> No
             # A closed connection reads as the end of input.
             handler.wfile.write(FIRST)
             handler.wfile.flush()
-            handler.connection.settimeout(10)
+            handler.connection.settimeout(PATIENCE)
             if handler.connection.recv(1) == b"":
                 gone.set()
         except ConnectionError:
@@ -102,7 +104,7 @@ def test_leaving_the_block_early_closes_the_connection(socket_server: Any) -> No
     with Client(socket_server.url) as client:
         with endpoint.stream("c1", client=client) as response:
             next(response.iter_raw())
-        assert gone.wait(10)
+        assert gone.wait(PATIENCE)
 
 
 def test_error_response_is_returned_like_any_other(socket_server: Any) -> None:

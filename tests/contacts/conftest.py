@@ -11,7 +11,7 @@ from tests.support.fixtures import bare_environment, clock, hub
 
 __all__ = ["bare_environment", "clock", "exports", "hub", "pipe"]
 
-settings.register_profile("contacts", deadline=None, max_examples=60)
+settings.register_profile("contacts", max_examples=60)
 settings.load_profile("contacts")
 
 DATA = Path(__file__).parent.parent / "data" / "exports"

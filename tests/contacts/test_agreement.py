@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kataven import contacts
 from kataven.sandbox import Sandbox
 from tests.contacts import make_exports
+from tests.support.patience import PATIENCE
 
 
 class Hub:
@@ -24,6 +25,7 @@ class Hub:
             base_url=f"{sandbox.url}/api/v1",
             headers={"Authorization": f"Bearer {sandbox.api_key}"},
             trust_env=False,
+            timeout=PATIENCE,
         )
 
     def upload(self, data: bytes) -> tuple[int | None, str]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven import contacts
-from kataven.contacts._phones import Phone, Phones, Refused
+from kataven.contacts._number_refusals import Refused
+from kataven.contacts._phones import Phone, Phones
 from kataven.contacts.source.upload import read_upload
 from kataven.errors import ContactsError
 

@@ -8,6 +8,7 @@ from kataven import contacts
 from kataven.contacts._estimate import Estimate
 from kataven.sandbox import Clock, Sandbox
 from kataven.sandbox.model.outcomes import REACHED, draw
+from tests.support.patience import PATIENCE
 
 # Statistics of the embedded dialler's calls, with a seed that no test below uses.
 DRAWN = [draw(99, 1, row, 1) for row in range(20_000)]
@@ -118,6 +119,7 @@ def dialled(rows: int, options: dict[str, int], seed: int) -> tuple[int, float]:
             base_url=f"{hub.url}/api/v1",
             headers={"Authorization": f"Bearer {hub.api_key}"},
             trust_env=False,
+            timeout=PATIENCE,
         ) as client,
     ):
         form = {"name": "n", "agent_id": "a", "phone_number_id": "p"}

@@ -4,15 +4,17 @@ import csv
 import io
 from collections.abc import Iterator
 
-import numpy as np
-import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
 from kataven import contacts
 from kataven.contacts._number_columns import form_of, name_kind
 from kataven.errors import ContactsError
+
+# Not installed where only an archive is tested.
+np = pytest.importorskip("numpy")
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
 
 LIST = b"phone_number\n+14155550100\n+14155550101\n+14155550102\n"
 ONE, TWO = "+14155550100", "+14155550101"

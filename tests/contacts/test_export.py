@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kataven import contacts
 from kataven.contacts._retry import RetryCollector
 from kataven.contacts.export import ExportWriter
+from tests.support.patience import PATIENCE
 
 
 def contact(number: int, **custom: Any) -> dict[str, Any]:
@@ -383,7 +384,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     reading = threading.Thread(target=lambda: came.append(pipe.read_bytes()))
     reading.start()
     exported(pipe)
-    reading.join(10)
+    reading.join(PATIENCE)
     assert came == [b"phone_number\r\n+14155550100\r\n"]
     assert pipe.is_fifo()
     assert os.listdir(tmp_path) == ["contacts.csv"]

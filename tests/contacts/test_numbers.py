@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 
 from kataven import ContactsWarning, contacts
-from kataven.contacts._phones import NumberReason, Phone, Phones, Refused
+from kataven.contacts._number_refusals import NumberReason, Refused
+from kataven.contacts._phones import Phone, Phones
 
 
 def read(written: str, region: str | None = None, **options: str) -> str:

@@ -7,7 +7,8 @@ import phonenumbers
 import pytest
 
 from kataven import contacts
-from kataven.contacts._phones import Phone, Phones, Refused
+from kataven.contacts._number_refusals import Refused
+from kataven.contacts._phones import Phone, Phones
 from kataven.errors import ContactsError
 
 

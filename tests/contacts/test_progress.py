@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kataven import contacts
+from tests.support.patience import PATIENCE
 
 ROWS = "".join(f"+1415{n:07d},x\n" for n in range(20_000))
 LIST = ("phone_number,name\n" + ROWS).encode()
@@ -81,7 +82,7 @@ def test_the_total_of_a_pipe_is_unknown(pipe: tuple[int, int]) -> None:
     seen: list[tuple[int, int | None]] = []
     with os.fdopen(os.dup(reading), "rb") as file:
         contacts.clean(file, on_progress=lambda done, of: seen.append((done, of))).close()
-    writer.join(10)
+    writer.join(PATIENCE)
     assert seen[-1] == (len(LIST), None)
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from kataven.contacts._phones import Phone, Phones, Refused
+from kataven.contacts._number_refusals import Refused
+from kataven.contacts._phones import Phone, Phones
 
 
 @pytest.mark.parametrize(

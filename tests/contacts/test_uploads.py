@@ -20,6 +20,7 @@ from kataven import AsyncKatavenClient, ContactsError, KatavenClient
 from kataven.contacts.source.upload import read_upload
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub
 from tests.support.tables import table
 
@@ -38,7 +39,7 @@ class Waiting:
 
     def wait(self) -> None:
         self.reading.set()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE)
 
 
 class WaitingFile(Waiting, io.BytesIO):
@@ -69,13 +70,13 @@ def test_the_second_of_two_calls_that_read_one_object_is_refused(make: Callable[
     source = make()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(read_upload, source)
-        assert source.reading.wait(10)
+        assert source.reading.wait(PATIENCE)
         try:
             with pytest.raises(ContactsError, match="another create is reading this file"):
                 read_upload(source)
         finally:
             source.go.set()
-        assert first.result(10).file.read().replace(b"\r\n", b"\n") == SHORT
+        assert first.result(PATIENCE).file.read().replace(b"\r\n", b"\n") == SHORT
     # The refused call did not end the first one's registration, and that one ended its own.
     with pytest.raises(ContactsError, match=r"nothing to read|no rows"):
         read_upload(source)
@@ -97,7 +98,7 @@ def test_threads_that_read_one_file_get_all_of_it_or_an_error() -> None:
                 found: list[bytes] = found,
                 refused: list[str] = refused,
             ) -> None:
-                together.wait(10)
+                together.wait(PATIENCE)
                 try:
                     found.append(read_upload(file).file.getvalue())
                 except ContactsError as error:
@@ -105,7 +106,7 @@ def test_threads_that_read_one_file_get_all_of_it_or_an_error() -> None:
 
             with ThreadPoolExecutor(MANY) as pool:
                 for job in [pool.submit(read) for _ in range(MANY)]:
-                    job.result(10)
+                    job.result(PATIENCE)
             assert found == [LIST]
             assert len(refused) == MANY - 1
     finally:
@@ -280,7 +281,7 @@ class SlowPath:
 
     def __fspath__(self) -> str:
         self.asked.set()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE)
         return str(self._path)
 
 

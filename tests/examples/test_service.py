@@ -22,6 +22,7 @@ from examples.service.__main__ import Server
 from examples.service.app import MAX_UPLOAD, create_app, status_of
 from examples.service.store import Store
 from kataven import AsyncKatavenClient, KatavenClient, errors
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -333,7 +334,9 @@ def test_the_process_takes_its_key_from_the_environment_and_ends_on_sigterm(
         for line in process.stderr:
             if "Uvicorn running" in line:
                 break
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as browser:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE
+        ) as browser:
             assert "<title>Campaigns</title>" in browser.get("/").text
             path = uploaded(browser)
             campaign = start(browser, path).json()["campaign_id"]

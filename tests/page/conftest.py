@@ -12,14 +12,13 @@ import httpx
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-# Milliseconds that a test waits for an event, on a slow machine.
-PATIENCE = 30_000
 # Shared: loading the certificates takes 40 ms, which every new client would spend.
 TLS = ssl.create_default_context()
 AXE = Path(__file__).with_name("axe-core-4.14.1.min.js")
@@ -44,6 +43,7 @@ def create(
         files={"contacts": ("list.csv", people(20) if contacts is None else contacts)},
         verify=TLS,
         trust_env=False,
+        timeout=PATIENCE,
     )
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
@@ -53,7 +53,9 @@ def ask(hub: Sandbox, method: str, path: str, **options: Any) -> httpx.Response:
     """Send a documented request."""
     headers = {"Authorization": f"Bearer {hub.api_key}"}
     url = f"{hub.url}/api/v1{path}"
-    return httpx.request(method, url, headers=headers, verify=TLS, trust_env=False, **options)
+    return httpx.request(
+        method, url, headers=headers, verify=TLS, trust_env=False, timeout=PATIENCE, **options
+    )
 
 
 def status(hub: Sandbox, campaign: str) -> str:
@@ -106,7 +108,7 @@ def expect(browser: Browser) -> Any:
     """Playwright's assertions, which wait until they hold."""
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=PATIENCE * 1000)
     return expect
 
 
@@ -120,7 +122,7 @@ class Visit:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(**options)
-        self.context.set_default_timeout(PATIENCE)
+        self.context.set_default_timeout(PATIENCE * 1000)
         self.tab: Page = self.context.new_page()
         self.refusals = False
         self.asked: list[str] = []

@@ -8,13 +8,14 @@ import pytest
 
 from kataven.sandbox import Clock, Sandbox
 from tests.page.conftest import TLS, create, status
+from tests.support.patience import PATIENCE
 
 SECRETS = ("sk_live_", "Spring", "+1555")
 
 
 @pytest.fixture
 def http(hub):
-    with httpx.Client(base_url=hub.url, verify=TLS, trust_env=False) as client:
+    with httpx.Client(base_url=hub.url, verify=TLS, trust_env=False, timeout=PATIENCE) as client:
         yield client
 
 
@@ -88,6 +89,7 @@ def test_each_hub_has_its_own_token(http, token):
             headers={"X-Kataven-Page": token},
             verify=TLS,
             trust_env=False,
+            timeout=PATIENCE,
         )
     assert_learns_nothing(response, {403})
 
@@ -285,7 +287,10 @@ def test_a_wrong_request_is_refused_in_the_words_of_the_hub(hub, http, token, me
 
 def test_requests_of_the_page_meet_no_limit_no_fault_and_no_log():
     limited = Sandbox(time_scale=Clock.manual(), limits={"per_minute": 3})
-    with limited as hub, httpx.Client(base_url=hub.url, verify=TLS, trust_env=False) as http:
+    with (
+        limited as hub,
+        httpx.Client(base_url=hub.url, verify=TLS, trust_env=False, timeout=PATIENCE) as http,
+    ):
         campaign = create(hub)
         hub.faults.add("* /campaigns/*/start", status=503, times=None)
         found = re.search(r'name="kataven-page" content="([^"]+)"', http.get("/").text)

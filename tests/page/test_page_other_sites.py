@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.page.conftest import TLS, Visit, ask, create, status
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +106,7 @@ def elsewhere():
 
 
 def token_of(hub):
-    with httpx.Client(verify=TLS, trust_env=False) as client:
+    with httpx.Client(verify=TLS, trust_env=False, timeout=PATIENCE) as client:
         return re.search(r'name="kataven-page" content="([^"]+)"', client.get(hub.page_url).text)[1]
 
 

@@ -47,7 +47,7 @@ def test_the_first_html_shows_everything_without_any_script(hub, browser):
 
 
 def test_the_page_follows_a_campaign_that_a_program_runs(browser, expect):
-    with Sandbox(time_scale=200, seed=1) as hub:
+    with Sandbox(time_scale=Clock.manual(), seed=1) as hub:
         visit = Visit(browser)
         tab = visit.open(hub)
         expect(tab.get_by_text("No campaigns yet")).to_be_visible()
@@ -59,8 +59,10 @@ def test_the_page_follows_a_campaign_that_a_program_runs(browser, expect):
         link.focus()
         ask(hub, "POST", f"/campaigns/{campaign}/start")
         expect(row.locator(".status")).to_have_text("running")
+        hub.advance(120)
         expect(row.locator('[data-name="rate"]')).to_contain_text("/min")
         expect(row.locator('[data-name="left"]')).to_have_text(re.compile(r"\d+ (s|min)"))
+        hub.run_to_end(campaign)
         expect(row.locator(".status")).to_have_text("completed")
         expect(row.locator(".cell-bar")).to_contain_text("60 of 60")
         expect(tab.locator("#say")).to_have_text("Live is completed")

@@ -26,6 +26,7 @@ from kataven import (
 from tests.support.clients import KEY, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, contact
+from tests.support.patience import PATIENCE
 from tests.support.server import silence, wait_for
 
 BROKEN = response(500, b"database")
@@ -182,7 +183,7 @@ def test_a_killed_export_resumes_after_its_last_complete_page(
     process = subprocess.Popen([sys.executable, "-c", EXPORT, hub.url, str(target)])
     wait_for(lambda: len(hub.requests) == 7)
     process.send_signal(word)
-    assert process.wait(10) == -word
+    assert process.wait(PATIENCE) == -word
     assert not target.exists()
     with KatavenClient(KEY, base_url=hub.url) as client:
         client.campaigns.export_contacts("c1", target)

@@ -33,7 +33,9 @@ def create(caller: Blocking, hub: PagedHub, method: str = "create", **options: A
     call = getattr(client.campaigns, method)
     contacts = io.BytesIO(CSV)
     return caller.call(
-        lambda: call("Spring", "a1", "p1", contacts, on_ambiguous="find", find_timeout=1, **options)
+        lambda: call(
+            "Spring", "a1", "p1", contacts, on_ambiguous="find", find_timeout=10, **options
+        )
     )
 
 

@@ -20,6 +20,7 @@ from tests.support.clients import KEY, Awaited, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.interrupting import Interruption, raise_at
 from tests.support.paged import PagedHub, contact, json_response
+from tests.support.patience import PATIENCE
 from tests.support.server import hang_up, silence
 from tests.support.tables import table
 
@@ -286,7 +287,7 @@ def test_two_cancelled_waits_in_a_row_lose_no_contact(hub: PagedHub) -> None:
             other = asyncio.ensure_future(client.campaigns.get("other"))
             await asyncio.to_thread(hub.wait_until_silent)
             waiting = asyncio.ensure_future(anext(contacts))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await waits.wait()
             waiting.cancel()
             other.cancel()
@@ -321,7 +322,7 @@ def test_closing_from_another_thread_ends_the_iteration(hub: PagedHub) -> None:
         next(contacts)
         thread = threading.Thread(target=contacts.close)
         thread.start()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert list(contacts) == []
 
 

@@ -120,13 +120,13 @@ def test_a_response_that_arrives_is_returned_at_once(caller: Blocking, hub: Page
 
 
 def test_a_response_that_does_not_arrive_in_time_is_lost_too(
-    caller: Blocking, hub: PagedHub
+    caller: Blocking, hub: PagedHub, brief: Any
 ) -> None:
     release = threading.Event()
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
     hub.respond(None, (release, hang_up))
-    client = caller.client(hub, timeout=Timeout(read=0.1))
+    client = caller.client(hub, timeout=Timeout(read=brief(0.1)))
     assert create(caller, client) == mine
     release.set()
     assert hub.lines == ["GET /campaigns", "POST /campaigns", "GET /campaigns"]
@@ -273,13 +273,13 @@ def test_a_deadline_bounds_the_search_too(caller: Blocking, hub: PagedHub) -> No
     assert "10 s" not in str(caught.value)
 
 
-def test_a_find_timeout_of_zero_looks_once(caller: Blocking, hub: PagedHub) -> None:
+def test_a_find_timeout_of_zero_looks_once(caller: Blocking, hub: PagedHub, brief: Any) -> None:
     mine = campaign(7)
     found_by(hub, OLD, [*OLD, mine])
     hub.respond(None, hang_up)
     clock = DrivenClock()
     client = caller.client(hub, clock=clock)
-    assert create(caller, client, find_timeout=0.4) == mine
+    assert create(caller, client, find_timeout=brief(0.4)) == mine
     found_by(hub, OLD)
     hub.respond(None, hang_up)
     with pytest.raises(APIConnectionError):
@@ -355,11 +355,12 @@ def test_the_embedded_hub_makes_one_campaign_at_most(caller: Blocking, reset: An
 
 def test_an_upload_that_times_out_within_the_deadline_may_have_been_acted_upon(
     caller: Blocking,
+    brief: Any,
 ) -> None:
     release = threading.Event()
     with LoopbackHub() as hub:
         hub.always = (release, hang_up)
-        client = caller.client(hub, deadline=0.2)
+        client = caller.client(hub, deadline=brief(0.2))
         with pytest.raises(APITimeoutError, match=MAY_HAVE_ACTED) as caught:
             create(caller, client, on_ambiguous="raise")
         release.set()

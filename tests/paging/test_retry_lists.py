@@ -163,7 +163,7 @@ def test_a_failure_leaves_no_file_open(caller: Blocking, hub: PagedHub) -> None:
     with pytest.raises(ServerError) as caught:
         made(caller, client)
     assert caught.value.page == 1
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_the_hub_accepts_it_unchanged(caller: Blocking) -> None:

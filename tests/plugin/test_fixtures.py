@@ -11,6 +11,7 @@ import pytest
 
 from kataven.sandbox import Clock, Sandbox
 from kataven.testing.contacts import contacts
+from tests.support.patience import PATIENCE
 
 
 def test_blocking_fixtures(run):
@@ -280,7 +281,9 @@ def test_a_client_with_the_real_clock_gets_no_retry_after_that_it_would_wait_for
     with Sandbox(time_scale=Clock.manual(), limits={"per_minute": 1}) as hub:
         import httpx
 
-        with httpx.Client(headers={"Authorization": f"Bearer {hub.api_key}"}) as http:
+        with httpx.Client(
+            headers={"Authorization": f"Bearer {hub.api_key}"}, timeout=PATIENCE
+        ) as http:
             get = lambda: http.get(f"{hub.url}/v1/campaigns")  # noqa: E731
             assert get().status_code == 200
             assert "retry-after" not in get().headers

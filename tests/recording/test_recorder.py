@@ -196,10 +196,10 @@ def test_hub_that_is_down(tmp_path):
     assert "#1 GET /campaigns: the Hub did not respond (ConnectError" in found.not_compared[0]
 
 
-def test_hub_that_is_slow(tmp_path):
+def test_hub_that_is_slow(tmp_path, brief):
     release = threading.Event()
     with broken_hub(lambda connection: release.wait(60)) as url:
-        got, summary, found = ask(url, tmp_path / "r", timeout=0.2)
+        got, summary, found = ask(url, tmp_path / "r", timeout=brief(0.2))
         release.set()
 
     assert got.status_code == 504

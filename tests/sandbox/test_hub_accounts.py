@@ -5,6 +5,8 @@ import ssl
 import httpx
 import pytest
 
+from tests.support.patience import PATIENCE
+
 TLS = ssl.create_default_context()
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -12,7 +14,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 @pytest.fixture
 def fetch(hub):
     """Sends a GET with these headers only."""
-    with httpx.Client(base_url=hub.url, trust_env=False, verify=TLS) as client:
+    with httpx.Client(base_url=hub.url, trust_env=False, verify=TLS, timeout=PATIENCE) as client:
 
         def send(token=None, path="/api/v1/campaigns", **headers):
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -152,4 +154,4 @@ def test_loopback_hosts_are_accepted(hub, host, fetch):
 def test_it_binds_to_127_0_0_1_only(hub):
     port = int(hub.url.rsplit(":", 1)[1])
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.2:{port}/", trust_env=False)
+        httpx.get(f"http://127.0.0.2:{port}/", trust_env=False, timeout=PATIENCE)

@@ -1,5 +1,6 @@
 """kill -9 loses no acknowledged write, and a restart continues running campaigns."""
 
+import itertools
 import json
 import os
 import random
@@ -10,6 +11,8 @@ import threading
 
 import httpx
 import pytest
+
+from tests.support.patience import PATIENCE
 
 AFTER = {"start": "running", "pause": "paused", "resume": "running", "stop": "completed"}
 
@@ -26,7 +29,7 @@ class Process:
         self.client = httpx.Client(
             base_url=line["url"],
             headers={"Authorization": f"Bearer {line['api_key']}"},
-            timeout=10,
+            timeout=PATIENCE,
             trust_env=False,
         )
 
@@ -35,7 +38,7 @@ class Process:
 
     def end(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
         self.client.close()
 
@@ -132,10 +135,13 @@ def crash(path, rounds, seed):
         hub = Process(path)
         try:
             ledger.check(hub)
-            killer = threading.Timer(chance.uniform(0.0, 0.25), hub.kill)
-            killer.start()
+            # At any moment of the write after these, or of one soon after it.
+            writes = chance.randint(2, 12)
+            killer = threading.Timer(chance.uniform(0.0, 0.02), hub.kill)
             try:
-                while True:
+                for number in itertools.count():
+                    if number == writes:
+                        killer.start()
                     if not ledger.statuses or chance.random() < 0.3:
                         ledger.create(hub, chance)
                     else:

@@ -22,6 +22,7 @@ import pytest
 
 from kataven.sandbox import Clock, Sandbox
 from tests.sandbox.conftest import people
+from tests.support.patience import PATIENCE
 
 UNLIMITED = resource.RLIM_INFINITY
 SENTENCE = "cannot be written ("
@@ -47,7 +48,7 @@ class Process:
         self.http = httpx.Client(
             base_url=line["url"],
             headers={"Authorization": f"Bearer {line['api_key']}"},
-            timeout=10,
+            timeout=PATIENCE,
             trust_env=False,
         )
 
@@ -80,7 +81,7 @@ class Process:
 
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
-        _, stderr = self.process.communicate(timeout=10)
+        _, stderr = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, stderr
 
 
@@ -184,7 +185,10 @@ def test_a_stream_does_not_see_what_was_refused(manual: Process) -> None:
         # Room for the time, which is stored first, but not for the calls that begin.
         manual.fill(frames=2)
         with httpx.Client(
-            base_url=manual.http.base_url, headers=manual.http.headers, trust_env=False
+            base_url=manual.http.base_url,
+            headers=manual.http.headers,
+            trust_env=False,
+            timeout=PATIENCE,
         ) as other:
             assert_refused(other.post(f"/v1/campaigns/{campaign}/start"))
             manual.free()

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 )
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 TLS = ssl.create_default_context()
 CONCURRENT_MAX = 8
@@ -59,7 +60,7 @@ class HubModel(RuleBasedStateMachine):
         self.client = httpx.Client(
             base_url=self.hub.url + "/v1",
             headers={"Authorization": f"Bearer {self.hub.api_key}"},
-            timeout=10,
+            timeout=PATIENCE,
             trust_env=False,
             verify=TLS,
         )

@@ -14,6 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {
@@ -120,6 +121,7 @@ def end_streams(hub, case):
             f"{hub.url}/v1{case.formatted_path.removesuffix('/events')}/stop",
             headers={"Authorization": f"Bearer {hub.api_key}"},
             trust_env=False,
+            timeout=PATIENCE,
         )
 
 
@@ -136,7 +138,9 @@ def test_every_operation_with_stateful_links(service, name):
     class Machine(schema.as_state_machine()):
         def setup(self):
             # Each example begins with an empty account, so that examples are independent.
-            with httpx.Client(base_url=f"{service.url}/v1", headers=headers) as client:
+            with httpx.Client(
+                base_url=f"{service.url}/v1", headers=headers, timeout=PATIENCE
+            ) as client:
                 for campaign in client.get("/campaigns").json()["campaigns"]:
                     client.post(f"/campaigns/{campaign['id']}/stop")
                     client.delete(f"/campaigns/{campaign['id']}")

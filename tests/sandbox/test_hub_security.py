@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 MIB = 1024 * 1024
 HOSTILE = [
@@ -145,15 +146,15 @@ def test_malformed_or_oversized_heads_are_400(hub, raw, head):
     assert response.startswith(b"HTTP/1.1 400 "), response[:100]
 
 
-def test_an_incomplete_head_is_408(raw):
-    with Sandbox(request_timeout=0.1) as hub:
+def test_an_incomplete_head_is_408(raw, brief):
+    with Sandbox(request_timeout=brief(0.1)) as hub:
         connection = raw(hub)
         connection.send(b"GET /v1/campaigns HTT")
         assert connection.read_all().startswith(b"HTTP/1.1 408 ")
 
 
-def test_an_incomplete_second_head_is_408(raw):
-    with Sandbox(request_timeout=0.1) as hub:
+def test_an_incomplete_second_head_is_408(raw, brief):
+    with Sandbox(request_timeout=brief(0.1)) as hub:
         connection = raw(hub)
         connection.request("GET /v1/call-limits")
         connection.read_until(b"}")
@@ -161,8 +162,8 @@ def test_an_incomplete_second_head_is_408(raw):
         connection.read_until(b"HTTP/1.1 408 ")
 
 
-def test_a_slow_upload_is_408(raw):
-    with Sandbox(request_timeout=0.1) as hub:
+def test_a_slow_upload_is_408(raw, brief):
+    with Sandbox(request_timeout=brief(0.1)) as hub:
         connection = raw(hub)
         connection.send(
             f"POST /v1/campaigns HTTP/1.1\r\nHost: 127.0.0.1:{connection.port}\r\n"
@@ -172,15 +173,15 @@ def test_a_slow_upload_is_408(raw):
         assert connection.read_until(b"send it faster").startswith(b"HTTP/1.1 408 ")
 
 
-def test_the_request_timeout_does_not_end_streams_or_idle_connections(connect, raw):
-    with Sandbox(time_scale=Clock.manual(), request_timeout=0.05, limits=None) as hub:
+def test_the_request_timeout_does_not_end_streams_or_idle_connections(connect, raw, brief):
+    with Sandbox(time_scale=Clock.manual(), request_timeout=brief(0.05), limits=None) as hub:
         http = connect(hub)
         campaign = http.create(9)
         http.start(campaign)
         connection = raw(hub)
         connection.request(f"GET /v1/campaigns/{campaign}/events")
         connection.read_until(b"data: ")
-        threading.Event().wait(0.2)
+        threading.Event().wait(brief(0.2))
         http.act(campaign, "stop")
         connection.read_until(b"event: end")
 
@@ -283,7 +284,7 @@ def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
         page = httpx.get(f"{path}/contacts", headers=headers, timeout=30, trust_env=False)
         # Each of the 100 contacts of a page repeats the names of the header (at most 64 KiB).
         assert len(page.content) < 32 * MIB
-        httpx.delete(path, headers=headers, trust_env=False)
+        httpx.delete(path, headers=headers, trust_env=False, timeout=PATIENCE)
     assert max(peaks) < 300 * MIB, f"{max(peaks) / MIB:.0f} MiB"
 
 

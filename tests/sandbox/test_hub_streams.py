@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 SNAPSHOT = {
     "campaign_id",
@@ -233,7 +234,7 @@ def test_an_async_client_reads_a_stream(hub, http):
     async def read():
         headers = {"Authorization": f"Bearer {hub.api_key}"}
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=10) as client,
+            httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client,
             client.stream(
                 "GET", f"{hub.url}/v1/campaigns/{campaign}/events", headers=headers
             ) as stream,
@@ -262,7 +263,7 @@ def test_a_client_that_does_not_read_does_not_block_the_hub(hub, http, raw):
 
     mover = threading.Thread(target=move)
     mover.start()
-    assert done.wait(30)
+    assert done.wait(5 * PATIENCE)
     mover.join()
     assert http.status(campaign) == "running"
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 
 def test_the_url_is_loopback_without_a_path(hub):
@@ -31,7 +32,7 @@ def test_the_first_key_belongs_to_the_account_sandbox(hub):
 def test_each_response_names_its_clock(clock, label):
     with Sandbox(time_scale=clock) as hub:
         for path in ("/api/v1/campaigns", "/nowhere", "/api/v1/campaigns/x"):
-            response = httpx.get(hub.url + path, trust_env=False)
+            response = httpx.get(hub.url + path, trust_env=False, timeout=PATIENCE)
             assert response.headers["X-Sandbox-Time-Scale"] == label
 
 
@@ -68,7 +69,7 @@ def test_close_closes_the_socket_and_joins_the_thread():
     before = set(threading.enumerate())
     with Sandbox() as hub:
         port = int(hub.url.rsplit(":", 1)[1])
-        with httpx.Client(base_url=hub.url, trust_env=False) as client:
+        with httpx.Client(base_url=hub.url, trust_env=False, timeout=PATIENCE) as client:
             client.get("/api/v1/campaigns")
     assert set(threading.enumerate()) == before
     with socket.socket() as probe:
@@ -88,7 +89,7 @@ def test_it_stops_while_a_stream_is_open(connect):
 
 def test_it_works_as_an_async_context_manager():
     async def use() -> int:
-        async with Sandbox() as hub, httpx.AsyncClient(trust_env=False) as client:
+        async with Sandbox() as hub, httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
             headers = {"Authorization": f"Bearer {hub.api_key}"}
             return (await client.get(f"{hub.url}/v1/campaigns", headers=headers)).status_code
 
@@ -101,7 +102,7 @@ def test_a_hub_can_be_restarted_but_not_started_twice():
         with pytest.raises(RuntimeError, match="already running"):
             hub.start()
     with hub:
-        assert httpx.get(hub.page_url, trust_env=False).status_code == 200
+        assert httpx.get(hub.page_url, trust_env=False, timeout=PATIENCE).status_code == 200
     hub.close()
     with pytest.raises(RuntimeError, match="not running"):
         _ = hub.url
@@ -149,7 +150,7 @@ def test_start_returns_the_sandbox_and_may_be_called_in_any_thread():
     thread.start()
     thread.join()
     assert started == [hub]
-    assert httpx.get(hub.page_url, trust_env=False).status_code == 200
+    assert httpx.get(hub.page_url, trust_env=False, timeout=PATIENCE).status_code == 200
     hub.close()
 
 
@@ -333,7 +334,7 @@ def test_an_advance_that_is_waiting_when_the_hub_closes_ends_with_a_sentence(con
     threading.Event().wait(0.05)
     hub.close()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     # Those that were fast enough have no error.
     assert all("closed" in text for text in errors)
@@ -445,11 +446,12 @@ def test_the_command_runs_a_hub(number):
             f"{line['url']}/v1/campaigns",
             headers={"Authorization": f"Bearer {line['api_key']}"},
             trust_env=False,
+            timeout=PATIENCE,
         )
         assert (response.status_code, response.json()) == (200, {"campaigns": []})
         assert line["pid"] == process.pid
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_process_that_cannot_start_says_why(hub):

@@ -14,6 +14,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from kataven.sandbox import Clock, Faults, Outcomes, Sandbox
 from kataven.sandbox.http.control.paths import PATHS, QUERY
 from tests.sandbox.conftest import people
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = yaml.safe_load((ROOT / "kataven" / "sandbox" / "http" / "control.yaml").read_text())
@@ -152,7 +153,9 @@ def request_all(service, modes, examples):
     seen = set()
     import httpx
 
-    with httpx.Client(base_url=service.url, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=service.url, headers=headers, trust_env=False, timeout=PATIENCE
+    ) as client:
 
         def campaign():
             form = {"name": "n", "agent_id": "a", "phone_number_id": "p"}

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture(params=["python", "wire"])
@@ -17,7 +18,9 @@ def reset(request):
 
     def over_the_wire(hub):
         headers = {"Authorization": f"Bearer {hub.api_key}"}
-        response = httpx.post(f"{hub.url}/_sandbox/reset", headers=headers, trust_env=False)
+        response = httpx.post(
+            f"{hub.url}/_sandbox/reset", headers=headers, trust_env=False, timeout=PATIENCE
+        )
         assert (response.status_code, response.content) == (204, b"")
 
     return over_the_wire
@@ -180,12 +183,16 @@ def test_a_request_in_flight_keeps_its_slot(connect, reset):
             next(frames)
             headers = {"Authorization": f"Bearer {hub.api_key}"}
             url = f"{hub.url}/_sandbox/limits"
-            limits = httpx.get(url, headers=headers, trust_env=False).json()["accounts"][0]
+            limits = httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE).json()[
+                "accounts"
+            ][0]
             assert limits["requests"]["concurrent"] == {"limit": 1, "used": 1}
         reset(hub)
         # The stream has ended; its slot is free when its connection is closed.
         while (status := http.get("/campaigns").status_code) == 429:
             time.sleep(0.01)
         assert status == 200
-        limits = httpx.get(url, headers=headers, trust_env=False).json()["accounts"][0]
+        limits = httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE).json()[
+            "accounts"
+        ][0]
         assert limits["requests"]["concurrent"]["used"] == 0

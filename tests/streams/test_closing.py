@@ -19,6 +19,7 @@ import pytest
 from kataven import APITimeoutError, AsyncKatavenClient, RateLimits
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import END, data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, silence, stream, wait_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Reading:
             self.error = error
 
     def end(self) -> list[Any]:
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the reader still waits"
         assert self.error is None
         return self.items
@@ -182,16 +183,18 @@ def test_another_thread_closes_a_read_that_is_blocked_with_tls(
     tls_hub.wait_until_disconnected()
 
 
-def test_the_total_timeout_bounds_a_stream_with_tls(tls_hub: LoopbackHub, caller: Any) -> None:
+def test_the_total_timeout_bounds_a_stream_with_tls(
+    tls_hub: LoopbackHub, caller: Any, brief: Any
+) -> None:
     tls_hub.events(QUIET)
-    events = caller.client(tls_hub).campaigns.stream_events("c1", total_timeout=0.3)
+    events = caller.client(tls_hub).campaigns.stream_events("c1", total_timeout=brief(0.3))
     with pytest.raises(APITimeoutError):
         caller.rest(events)
     tls_hub.wait_until_left()
 
 
 def test_a_tls_stream_is_dropped_cancelled_and_closed_at_once(
-    tls_hub: LoopbackHub, awaited: Any
+    tls_hub: LoopbackHub, awaited: Any, brief: Any
 ) -> None:
     tls_hub.events(QUIET)
     client = awaited.client(tls_hub)
@@ -204,7 +207,7 @@ def test_a_tls_stream_is_dropped_cancelled_and_closed_at_once(
         events = client.campaigns.stream_events("c1")
         await anext(events)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.1)
+            await asyncio.wait_for(anext(events), brief(0.1))
         await asyncio.to_thread(tls_hub.wait_until_left)
         await anext(events)
         await events.aclose()
@@ -231,7 +234,7 @@ def test_another_task_closes_while_a_read_or_an_opening_is_awaited(
         await asyncio.sleep(0.02)
         await events.aclose()
         await asyncio.to_thread(hub.wait_until_left)
-        return await asyncio.wait_for(reading, 10)
+        return await asyncio.wait_for(reading, PATIENCE)
 
     assert awaited.call(close_it_meanwhile) == [{"n": 1}]
     assert awaited.call(close_it_meanwhile) == []
@@ -266,7 +269,7 @@ def test_a_stream_closed_during_a_pause_is_not_reopened(hub: LoopbackHub, caller
         if caller.name == "sync":
             closing = threading.Thread(target=events.close)
             closing.start()
-            closing.join(10)
+            closing.join(PATIENCE)
         else:
             closing = events.aclose()
             with pytest.raises(StopIteration):
@@ -287,7 +290,7 @@ def test_a_stream_closed_while_it_opens_sends_nothing(hub: LoopbackHub, caller: 
         if caller.name == "sync":
             closing = threading.Thread(target=events[0].close)
             closing.start()
-            closing.join(10)
+            closing.join(PATIENCE)
         else:
             closing = events[0].aclose()
             with pytest.raises(StopIteration):
@@ -312,7 +315,7 @@ def test_a_stream_closed_while_it_waits_for_the_budget_sends_nothing(
     first, second = client.campaigns.stream_events("c1"), client.campaigns.stream_events("c1")
     next(first)
     reading = Reading(second)
-    assert waits.wait(10)
+    assert waits.wait(PATIENCE)
     second.close()
     first.close()
     assert reading.end() == []
@@ -352,7 +355,7 @@ def test_dropping_an_async_iterator_ends_the_connection(hub: LoopbackHub, awaite
 
     gc.disable()
     try:
-        awaited.call(lambda: asyncio.wait_for(read_and_drop(), 10))
+        awaited.call(lambda: asyncio.wait_for(read_and_drop(), PATIENCE))
     finally:
         gc.enable()
 
@@ -449,7 +452,7 @@ def test_closing_a_stream_leaves_no_async_generator_to_the_event_loop(hub: Loopb
 
 @pytest.mark.slow
 def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
-    hub: LoopbackHub, awaited: Any
+    hub: LoopbackHub, awaited: Any, brief: Any
 ) -> None:
     hub.events(stream(b"id: 7\n" + ONE, end="silent"), silence, stream(TWO))
     client = awaited.client(hub)
@@ -459,7 +462,7 @@ def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
         items = [await anext(events)]
         for _ in range(2):
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 0.5)
+                await asyncio.wait_for(anext(events), brief(0.5))
         items += [item async for item in events]
         assert events.reconnects == 2
         return items
@@ -468,7 +471,9 @@ def test_a_timed_out_wait_for_one_item_does_not_end_the_stream(
     assert [request.header("last-event-id") for request in hub.requests] == [None, "7", "7"]
 
 
-def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited: Any) -> None:
+def test_waits_shorter_than_a_pause_finish_it_in_parts(
+    hub: LoopbackHub, awaited: Any, brief: Any
+) -> None:
     hub.events(response(503), stream(ONE))
     client = awaited.client(hub)
 
@@ -476,7 +481,7 @@ def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited
         events = client.campaigns.stream_events("c1")
         for _ in range(200):
             try:
-                return await asyncio.wait_for(anext(events), 0.1)
+                return await asyncio.wait_for(anext(events), brief(0.1))
             except TimeoutError:
                 pass
         return None
@@ -487,7 +492,7 @@ def test_waits_shorter_than_a_pause_finish_it_in_parts(hub: LoopbackHub, awaited
 
 
 def test_a_cancelled_wait_after_the_marker_does_not_reopen_the_stream(
-    hub: LoopbackHub, awaited: Any
+    hub: LoopbackHub, awaited: Any, brief: Any
 ) -> None:
     hub.events(stream(END, end="silent"))
     client = awaited.client(hub)
@@ -496,7 +501,7 @@ def test_a_cancelled_wait_after_the_marker_does_not_reopen_the_stream(
         events = client.campaigns.stream_events("c1")
         items = [await anext(events)]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.1)
+            await asyncio.wait_for(anext(events), brief(0.1))
         return items + [item async for item in events]
 
     assert awaited.call(read) == ["event: end"]

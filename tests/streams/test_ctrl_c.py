@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.support.http import data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, stream, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
@@ -125,7 +126,7 @@ class Script:
             env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"},
         )
         # A process that hangs must fail the test, not stop it.
-        self._watchdog = threading.Timer(30, self.process.kill)
+        self._watchdog = threading.Timer(2 * PATIENCE, self.process.kill)
         self._watchdog.start()
 
     def interrupt(self) -> None:

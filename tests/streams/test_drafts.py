@@ -79,13 +79,13 @@ def test_a_draft_whose_stream_sends_heartbeats_only_is_found_by_one_get(
 
 @pytest.mark.parametrize("events", [stream(DRAFT, end="silent"), response(404)])
 def test_the_timeout_of_a_wait_says_that_a_draft_was_not_started(
-    hub: LoopbackHub, caller: Any, events: Any
+    hub: LoopbackHub, caller: Any, events: Any, brief: Any
 ) -> None:
     hub.events(events)
     hub.get("draft")
     client = caller.client(hub)
     with pytest.raises(WaitTimeoutError, match=r"c1 .*has not been started") as caught:
-        caller.call(lambda: client.campaigns.wait("c1", timeout=0.3))
+        caller.call(lambda: client.campaigns.wait("c1", timeout=brief(0.3)))
     assert caught.value.progress.status == "draft"
 
 
@@ -114,10 +114,12 @@ def test_an_old_snapshot_after_the_start_of_a_run_is_not_warned_of(
     assert warnings(caplog) == []
 
 
-def test_a_draft_on_the_embedded_hub_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_draft_on_the_embedded_hub_is_warned_of(
+    caplog: pytest.LogCaptureFixture, brief: Any
+) -> None:
     with Sandbox() as hub, KatavenClient(hub.api_key, base_url=hub.url) as client:
         campaign = client.campaigns.create("n", "a", "p", CSV)
         with pytest.raises(WaitTimeoutError, match="has not been started"):
-            client.campaigns.wait(campaign["id"], timeout=0.5)
+            client.campaigns.wait(campaign["id"], timeout=brief(0.5))
     (warning,) = [text for text in warnings(caplog) if campaign["id"] in text]
     assert "has not been started" in warning

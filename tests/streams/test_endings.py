@@ -53,9 +53,9 @@ def test_a_reset_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any, cloc
     assert len(hub.requests) == 1
 
 
-def test_silence_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> None:
+def test_silence_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any, brief: Any) -> None:
     hub.events(stream(ONE, END, end="silent"))
-    events = caller.client(hub).campaigns.stream_events("c1", idle_timeout=0.2)
+    events = caller.client(hub).campaigns.stream_events("c1", idle_timeout=brief(0.2))
     assert caller.rest(events) == [{"n": 1}, "event: end"]
     hub.wait_until_left()
     assert len(hub.requests) == 1
@@ -63,10 +63,10 @@ def test_silence_after_the_marker_is_the_end(hub: LoopbackHub, caller: Any) -> N
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
 def test_a_truncated_stream_without_a_marker_is_reopened(
-    hub: LoopbackHub, caller: Any, clock: Any, end: str
+    hub: LoopbackHub, caller: Any, clock: Any, end: str, brief: Any
 ) -> None:
     hub.events(stream(ONE, end=end), stream(TWO))
-    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=0.3)
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=brief(0.3))
     items = caller.rest(events)
     # A reset may overtake the frame before it.
     assert items[-1] == {"n": 2}
@@ -78,11 +78,11 @@ def test_a_truncated_stream_without_a_marker_is_reopened(
 
 @pytest.mark.parametrize("end", ["reset", "unfinished", "silent"])
 def test_a_truncated_stream_without_reconnect_is_a_stream_error(
-    hub: LoopbackHub, caller: Any, end: str
+    hub: LoopbackHub, caller: Any, end: str, brief: Any
 ) -> None:
     hub.events(stream(ONE, end=end))
     campaigns = caller.client(hub).campaigns
-    events = campaigns.stream_events("c1", reconnect=False, idle_timeout=0.2)
+    events = campaigns.stream_events("c1", reconnect=False, idle_timeout=brief(0.2))
     with pytest.raises(StreamError) as caught:
         caller.rest(events)
     assert caught.value.__cause__ is not None

@@ -11,6 +11,7 @@ import pytest
 from kataven import CampaignRunError, ConflictError, NotFoundError, WaitTimeoutError
 from kataven.sandbox import Clock, Sandbox
 from tests.support.clients import DrivenClock
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def passing(sandbox: Sandbox) -> Iterator[None]:
     thread.start()
     yield
     over.set()
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 def client_of(caller: Any, sandbox: Sandbox) -> Any:
@@ -174,13 +175,13 @@ def test_a_draft_is_waited_for_until_it_is_started(sandbox: Sandbox, caller: Any
 
 
 def test_a_silent_stream_does_not_outlast_the_timeout_of_a_wait(
-    sandbox: Sandbox, caller: Any
+    sandbox: Sandbox, caller: Any, brief: Any
 ) -> None:
     client = caller.client(sandbox, api_key=sandbox.api_key)
     campaign_id = started(caller, client)
     sandbox.faults.add(EVENTS, silent_after=1)
     with pytest.raises(WaitTimeoutError) as caught:
-        caller.call(lambda: client.campaigns.wait(campaign_id, timeout=0.3))
+        caller.call(lambda: client.campaigns.wait(campaign_id, timeout=brief(0.3)))
     assert caught.value.progress.status == "running"
 
 

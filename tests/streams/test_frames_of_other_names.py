@@ -10,6 +10,7 @@ import pytest
 
 from kataven import StreamError
 from tests.support.http import END, HEARTBEAT, data
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, stream
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def test_snapshots_may_follow_other_frames_on_an_open_stream(
     seen = threading.Event()
 
     def until_seen(_connection: Connection) -> None:
-        assert seen.wait(10)
+        assert seen.wait(PATIENCE)
 
     hub.events(stream(ERROR, ERROR, RUNNING, until_seen, ERROR, COMPLETED))
     watch = caller.client(hub, clock=clock).campaigns.watch("c1")

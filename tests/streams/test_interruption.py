@@ -29,6 +29,7 @@ from tests.support.interrupting import (
     strides,
     unharmed_client,
 )
+from tests.support.patience import PATIENCE
 from tests.support.server import stream
 
 if TYPE_CHECKING:
@@ -171,11 +172,11 @@ def test_a_second_thread_inside_next_gets_runtime_error_and_harms_nothing(
     items: list[Any] = []
     reader = threading.Thread(target=lambda: items.extend(events))
     reader.start()
-    assert waiting.wait(10)
+    assert waiting.wait(PATIENCE)
     with pytest.raises(RuntimeError):
         next(events)
     release.set()
-    reader.join(10)
+    reader.join(PATIENCE)
     assert items == [{"n": 1}, "event: end"]
 
 
@@ -194,7 +195,7 @@ def test_a_second_thread_while_one_decodes_gets_runtime_error_and_harms_nothing(
         if frame.f_code.co_filename.endswith("decoder.py"):
             sys.settrace(None)
             decoding.set()
-            resume.wait(10)
+            resume.wait(PATIENCE)
 
     def decode() -> None:
         sys.settrace(pause)
@@ -202,12 +203,12 @@ def test_a_second_thread_while_one_decodes_gets_runtime_error_and_harms_nothing(
 
     reader = threading.Thread(target=decode)
     reader.start()
-    assert decoding.wait(10)
+    assert decoding.wait(PATIENCE)
     with pytest.raises(RuntimeError):
         next(events)
     assert not events.interrupted
     resume.set()
-    reader.join(10)
+    reader.join(PATIENCE)
     assert [*items, *events] == [*({"n": n} for n in range(2, 9001)), "event: end"]
 
 
@@ -250,7 +251,7 @@ def test_a_write_cancelled_at_any_await_says_whether_the_hub_may_have_acted(
         return call.waits
 
     def run(at: int | None) -> int:
-        waits: int = awaited.call(lambda: asyncio.wait_for(cancelled_at(at), 10))
+        waits: int = awaited.call(lambda: asyncio.wait_for(cancelled_at(at), PATIENCE))
         awaited.reset()
         hub.wait_until_disconnected()
         hub.requests.clear()

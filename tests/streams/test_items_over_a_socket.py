@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from kataven import StreamError
 from kataven.events import EventStream, is_end, is_heartbeat
 from tests.support.http import END, HEARTBEAT, data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, stream, wait_for
 from tests.support.tables import table
 
@@ -149,7 +150,8 @@ _LINES = st.sampled_from(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     lines=st.lists(st.tuples(_LINES, st.sampled_from([b"\n", b"\r\n", b"\r"])), max_size=30),
@@ -177,9 +179,13 @@ def test_a_callers_hook_that_reads_the_response_loses_nothing(
     compressed = gzip.compress(data({"a": 1}) + END)
     hub.events(stream(data({"a": 1}), END), stream(compressed, headers=("Content-Encoding: gzip",)))
     if caller.name == "sync":
-        http = httpx.Client(event_hooks={"response": [httpx.Response.read]}, trust_env=False)
+        http = httpx.Client(
+            event_hooks={"response": [httpx.Response.read]}, trust_env=False, timeout=PATIENCE
+        )
     else:
-        http = httpx.AsyncClient(event_hooks={"response": [read]}, trust_env=False)
+        http = httpx.AsyncClient(
+            event_hooks={"response": [read]}, trust_env=False, timeout=PATIENCE
+        )
     client = caller.client(hub, http_client=http)
     for _ in range(2):
         assert caller.rest(client.campaigns.stream_events("c1")) == [{"a": 1}, "event: end"]

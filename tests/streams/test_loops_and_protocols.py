@@ -25,6 +25,7 @@ from kataven import (
 )
 from tests.support.clients import KEY, DrivenClock
 from tests.support.http import END, data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, stream, wait_for
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def test_a_stream_is_closed_in_uvloop(hub: LoopbackHub) -> None:
     hub.wait_until_left()
 
 
-def test_a_timed_out_wait_in_uvloop_does_not_end_the_stream(hub: LoopbackHub) -> None:
+def test_a_timed_out_wait_in_uvloop_does_not_end_the_stream(hub: LoopbackHub, brief: Any) -> None:
     hub.events(QUIET, stream(TWO, END))
 
     async def main(campaigns: Any) -> Any:
         events = campaigns.stream_events("c1")
         items = [await anext(events)]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.2)
+            await asyncio.wait_for(anext(events), brief(0.2))
         return items + [item async for item in events]
 
     assert in_uvloop(hub, main) == [{"n": 1}, {"n": 2}, "event: end"]
@@ -104,7 +105,7 @@ class Http2Hub:
         self._over.set()
         self.respond.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -169,17 +170,17 @@ def http2_hub() -> Iterator[Http2Hub]:
 def test_closing_an_http_2_stream_leaves_other_calls_alone(http2_hub: Http2Hub) -> None:
     results: list[Any] = []
     with (
-        httpx.Client(http1=False, http2=True) as pool,
+        httpx.Client(http1=False, http2=True, timeout=PATIENCE) as pool,
         KatavenClient(KEY, base_url=http2_hub.url, http_client=pool) as client,
     ):
         events = client.campaigns.stream_events("c1")
         assert next(events) == {"n": 1}
         starting = threading.Thread(target=lambda: results.append(client.campaigns.start("c1")))
         starting.start()
-        assert http2_hub.start_asked.wait(10)
+        assert http2_hub.start_asked.wait(PATIENCE)
         events.close()
         http2_hub.respond.set()
-        starting.join(10)
+        starting.join(PATIENCE)
         assert list(events) == []
     assert results == [{"id": "c1", "status": "running"}]
 
@@ -200,7 +201,7 @@ def test_a_callers_own_timeout_in_the_key_function_is_passed_on(
 
 
 def test_items_reset_the_reconnect_count_even_if_the_next_wait_is_cancelled(
-    hub: LoopbackHub, awaited: Any, clock: Any
+    hub: LoopbackHub, awaited: Any, clock: Any, brief: Any
 ) -> None:
     hub.events(*[response(503)] * 5, QUIET, response(503), stream(TWO))
     client = awaited.client(hub, clock=clock)
@@ -209,14 +210,14 @@ def test_items_reset_the_reconnect_count_even_if_the_next_wait_is_cancelled(
         events = client.campaigns.stream_events("c1")
         items = [await anext(events)]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.2)
+            await asyncio.wait_for(anext(events), brief(0.2))
         return items + [item async for item in events]
 
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
 
 
 def test_a_key_is_refreshed_again_even_if_the_wait_after_its_items_was_cancelled(
-    hub: LoopbackHub, awaited: Any, clock: Any
+    hub: LoopbackHub, awaited: Any, clock: Any, brief: Any
 ) -> None:
     hub.events(response(401), QUIET, response(401), stream(TWO))
     keys = iter(range(9))
@@ -227,7 +228,7 @@ def test_a_key_is_refreshed_again_even_if_the_wait_after_its_items_was_cancelled
         events = client.campaigns.stream_events("c1")
         items = [await anext(events)]
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.2)
+            await asyncio.wait_for(anext(events), brief(0.2))
         return items + [item async for item in events]
 
     assert awaited.call(read) == [{"n": 1}, {"n": 2}]
@@ -250,7 +251,7 @@ def test_closing_the_client_wakes_a_waiting_reader(hub: LoopbackHub, blocking: A
     reading.start()
     hub.wait_until_silent()
     client.close()
-    reading.join(10)
+    reading.join(PATIENCE)
     assert [type(error) for error in errors] == [ConfigurationError]
     assert "closed" in str(errors[0])
 
@@ -281,7 +282,7 @@ def test_an_async_stream_dropped_as_its_loop_ends_releases_its_lease(
 
 @pytest.mark.parametrize("what", ["get", "stream", "wait"])
 def test_waiting_for_a_new_key_does_not_outlast_the_call(
-    hub: LoopbackHub, awaited: Any, what: str
+    hub: LoopbackHub, awaited: Any, what: str, brief: Any
 ) -> None:
     hub.events(response(401))
     hub.get(response(401))
@@ -294,16 +295,16 @@ def test_waiting_for_a_new_key_does_not_outlast_the_call(
             await never.wait()
         return "sk_live_acme_0123456789abcdef"
 
-    deadline = 0.3 if what == "get" else None
+    deadline = brief(0.3) if what == "get" else None
     campaigns = awaited.client(hub, api_key=key, deadline=deadline).campaigns
     calls = {
         "get": lambda: campaigns.get("c1"),
-        "stream": lambda: anext(campaigns.stream_events("c1", total_timeout=0.3)),
-        "wait": lambda: campaigns.wait("c1", timeout=0.3),
+        "stream": lambda: anext(campaigns.stream_events("c1", total_timeout=brief(0.3))),
+        "wait": lambda: campaigns.wait("c1", timeout=brief(0.3)),
     }
 
     async def bounded() -> None:
-        async with asyncio.timeout(10) as limit:
+        async with asyncio.timeout(PATIENCE) as limit:
             with pytest.raises((APITimeoutError, WaitTimeoutError)):
                 await calls[what]()
         assert not limit.expired()

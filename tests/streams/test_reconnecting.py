@@ -129,10 +129,10 @@ def test_transient_errors_are_retried(
 
 @pytest.mark.parametrize("failing", [reset, silence], ids=["reset", "no response"])
 def test_an_opening_without_a_response_is_retried(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any, brief: Any
 ) -> None:
     hub.events(failing, stream(ONE))
-    client = caller.client(hub, clock=clock, timeout=0.3)
+    client = caller.client(hub, clock=clock, timeout=brief(0.3))
     assert caller.rest(client.campaigns.stream_events("c1")) == [{"n": 1}]
 
 
@@ -310,10 +310,15 @@ def test_a_fixed_key_is_not_retried(hub: LoopbackHub, caller: Any, clock: Driven
     ids=["503", "429", "reset", "no response"],
 )
 def test_without_reconnect_an_opening_that_fails_raises_its_own_class(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock, failing: Any, error: type[Exception]
+    hub: LoopbackHub,
+    caller: Any,
+    clock: DrivenClock,
+    failing: Any,
+    error: type[Exception],
+    brief: Any,
 ) -> None:
     hub.events(failing)
-    campaigns = caller.client(hub, clock=clock, timeout=0.3).campaigns
+    campaigns = caller.client(hub, clock=clock, timeout=brief(0.3)).campaigns
     with pytest.raises(error) as caught:
         caller.next(campaigns.stream_events("c1", reconnect=False))
     assert type(caught.value) is error

@@ -30,6 +30,7 @@ from kataven.campaigns.async_client import AsyncCampaignsClient
 from kataven.campaigns.client import CampaignsClient
 from tests.support.clients import CSV, MAY_HAVE_ACTED, DrivenClock
 from tests.support.http import END, data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, reset, silence, stream
 
 TWICE = CSV + CSV.splitlines()[1] + b"\n"
@@ -209,12 +210,12 @@ def test_an_error_after_the_start_names_the_campaign_and_the_step(
 
 
 def test_a_campaign_that_does_not_finish_in_time_is_an_error_of_the_run(
-    campaign: LoopbackHub, caller: Any
+    campaign: LoopbackHub, caller: Any, brief: Any
 ) -> None:
     campaign.events(stream(RUNNING, end="silent"))
     client = caller.client(campaign)
     with pytest.raises(CampaignRunError) as caught:
-        run(caller, campaign, client, timeout=0.5)
+        run(caller, campaign, client, timeout=brief(0.5))
     cause = caught.value.__cause__
     assert caught.value.step == "watch"
     assert isinstance(cause, WaitTimeoutError)
@@ -283,7 +284,7 @@ def test_ctrl_c_is_passed_on_and_names_the_campaign(
             blocking.client(campaign).campaigns.run("Spring", "a1", "p1", CSV)
     finally:
         signal.signal(signal.SIGINT, kept)
-        interrupting.join(10)
+        interrupting.join(PATIENCE)
     assert_names_the_campaign(caught.value, caplog)
     if step == "start":
         assert any(MAY_HAVE_ACTED in note for note in caught.value.__notes__)
@@ -333,7 +334,7 @@ def test_ctrl_c_during_the_create_names_no_campaign_but_says_what_is_known(
             blocking.client(campaign).campaigns.run("Spring", "a1", "p1", CSV)
     finally:
         signal.signal(signal.SIGINT, kept)
-        interrupting.join(10)
+        interrupting.join(PATIENCE)
     assert not hasattr(caught.value, "campaign_id")
     assert any(MAY_HAVE_ACTED in note for note in caught.value.__notes__)
 

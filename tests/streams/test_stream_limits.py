@@ -61,18 +61,18 @@ def test_a_lease_is_released_however_a_stream_ends(
 
 @pytest.mark.parametrize("behaviour", [silence, stream(ONE, end="silent")])
 def test_a_lease_is_released_when_the_total_timeout_expires(
-    hub: LoopbackHub, caller: Any, behaviour: Any
+    hub: LoopbackHub, caller: Any, behaviour: Any, brief: Any
 ) -> None:
     hub.events(behaviour)
     client = caller.client(hub, rate_limits=RateLimits(concurrent=1))
     with pytest.raises(APITimeoutError):
-        caller.rest(client.campaigns.stream_events("c1", total_timeout=0.2))
+        caller.rest(client.campaigns.stream_events("c1", total_timeout=brief(0.2)))
     assert client.rate_limits.concurrent == 1
 
 
 @pytest.mark.slow
 def test_a_cancelled_wait_releases_the_lease_and_the_next_opening_acquires_one(
-    hub: LoopbackHub, awaited: Any
+    hub: LoopbackHub, awaited: Any, brief: Any
 ) -> None:
     hub.events(silence, stream(ONE, end="silent"), stream(ONE, end="silent"))
     client = two(awaited, hub)
@@ -80,13 +80,13 @@ def test_a_cancelled_wait_releases_the_lease_and_the_next_opening_acquires_one(
     async def read() -> None:
         events = client.campaigns.stream_events("c1")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(events), 0.5)
+            await asyncio.wait_for(anext(events), brief(0.5))
         assert client.rate_limits.concurrent == 2
         for _ in range(2):
             await anext(events)
             assert client.rate_limits.concurrent == 1
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 0.5)
+                await asyncio.wait_for(anext(events), brief(0.5))
             assert client.rate_limits.concurrent == 2
         await events.aclose()
 
@@ -152,7 +152,7 @@ def test_following_a_campaign_needs_no_more_than_one_lease(hub: LoopbackHub, cal
 
 
 def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
-    hub: LoopbackHub, awaited: Any
+    hub: LoopbackHub, awaited: Any, brief: Any
 ) -> None:
     hub.events(response(404))
     hub.get(silence, response(200, {"id": "c1", "status": "completed"}))
@@ -163,7 +163,7 @@ def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
     async def read() -> None:
         watch = client.campaigns.watch("c1")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(watch), 0.5)
+            await asyncio.wait_for(anext(watch), brief(0.5))
         assert client.rate_limits.concurrent == 2
         assert (await anext(watch)).status == "completed"
         await watch.aclose()
@@ -176,13 +176,13 @@ def test_a_call_cancelled_in_a_watch_is_sent_again_with_a_lease(
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
 def test_headers_that_trickle_do_not_outlast_the_total_timeout(
-    hub: LoopbackHub, caller: Any, own: bool
+    hub: LoopbackHub, caller: Any, own: bool, brief: Any
 ) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + b"X-A: b\r\n" * 50
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + b"X-A: b\r\n" * 100
     hub.events((trickle(head), silence))
     client = caller.client(hub, http_client=None if own else caller.http_client())
-    with pytest.raises(APITimeoutError, match=r"total_timeout of 0\.5 s for following"):
-        caller.next(client.campaigns.stream_events("c1", total_timeout=0.5, reconnect=False))
+    with pytest.raises(APITimeoutError, match=f"total_timeout of {brief(0.5):g} s for following"):
+        caller.next(client.campaigns.stream_events("c1", total_timeout=brief(0.5), reconnect=False))
     hub.wait_until_disconnected()
     assert not hub.trickled_to_the_end
     assert len(hub.requests) == 1

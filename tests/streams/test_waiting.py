@@ -112,12 +112,12 @@ def test_a_timeout_while_get_still_disagrees_returns_the_campaign(
 
 @pytest.mark.slow
 def test_a_get_that_stops_responding_while_it_disagrees_does_not_hide_the_campaign(
-    hub: LoopbackHub, caller: Any
+    hub: LoopbackHub, caller: Any, brief: Any
 ) -> None:
     hub.events(stream(COMPLETED, END))
     hub.get("running", silence)
     client = caller.client(hub)
-    campaign = caller.call(lambda: client.campaigns.wait("c1", timeout=1.5))
+    campaign = caller.call(lambda: client.campaigns.wait("c1", timeout=brief(1.5)))
     assert campaign == {"id": "c1", "status": "completed"}
 
 
@@ -166,7 +166,7 @@ BOUNDED = {
 
 
 def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
-    hub: LoopbackHub, caller: Any
+    hub: LoopbackHub, caller: Any, brief: Any
 ) -> None:
     campaigns = {name: name.replace(" ", "-") for name in BOUNDED}
     for name, campaign in campaigns.items():
@@ -175,7 +175,7 @@ def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
     client = caller.client(hub)
 
     def wait_for_end(campaign: str) -> Any:
-        return lambda: client.campaigns.wait(campaign, timeout=0.5)
+        return lambda: client.campaigns.wait(campaign, timeout=brief(0.5))
 
     errors = caller.together([wait_for_end(campaign) for campaign in campaigns.values()])
     for (name, campaign), error in zip(campaigns.items(), errors, strict=True):
@@ -183,7 +183,7 @@ def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
         assert isinstance(error, TimeoutError)
         assert error.campaign_id == campaign
         assert campaign in str(error)
-        assert "0.5 s" in str(error)
+        assert f"{brief(0.5):g} s" in str(error)
         if name in {"no response", "refusals", "resets"}:
             assert error.progress is None, name
         else:
@@ -207,25 +207,27 @@ def test_the_timeout_of_a_wait_bounds_everything_the_hub_may_do(
     ids=["silence", "a head that trickles"],
 )
 def test_the_timeout_of_a_wait_bounds_a_get(
-    hub: LoopbackHub, caller: Any, slow: Any, retries: int
+    hub: LoopbackHub, caller: Any, slow: Any, retries: int, brief: Any
 ) -> None:
     hub.events(stream(RUNNING))
     hub.get(slow)
     client = caller.client(hub, max_retries=retries)
     with pytest.raises(WaitTimeoutError) as caught:
-        caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
+        caller.call(lambda: client.campaigns.wait("c1", timeout=brief(0.5)))
     assert caught.value.progress.status == "running"
 
 
-def test_the_timeout_of_a_wait_bounds_the_last_get(hub: LoopbackHub, caller: Any) -> None:
+def test_the_timeout_of_a_wait_bounds_the_last_get(
+    hub: LoopbackHub, caller: Any, brief: Any
+) -> None:
     hub.events(stream(COMPLETED, END))
     hub.get(silence)
     client = caller.client(hub)
     with pytest.raises(WaitTimeoutError, match="completed"):
-        caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
+        caller.call(lambda: client.campaigns.wait("c1", timeout=brief(0.5)))
 
 
-def test_the_timeout_of_a_wait_bounds_connecting(caller: Any) -> None:
+def test_the_timeout_of_a_wait_bounds_connecting(caller: Any, brief: Any) -> None:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -239,7 +241,7 @@ def test_the_timeout_of_a_wait_bounds_connecting(caller: Any) -> None:
     client = caller.client(full, timeout=3600)
     try:
         with pytest.raises(WaitTimeoutError) as caught:
-            caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
+            caller.call(lambda: client.campaigns.wait("c1", timeout=brief(0.5)))
         assert caught.value.progress is None
     finally:
         for sock in (*waiting, listener):
@@ -248,14 +250,14 @@ def test_the_timeout_of_a_wait_bounds_connecting(caller: Any) -> None:
 
 @pytest.mark.parametrize("limits", [RateLimits(concurrent=1), RateLimits(per_hour=1, headroom=0)])
 def test_the_timeout_of_a_wait_bounds_the_rate_limiter(
-    hub: LoopbackHub, caller: Any, limits: RateLimits
+    hub: LoopbackHub, caller: Any, limits: RateLimits, brief: Any
 ) -> None:
     hub.events(stream(RUNNING, end="silent"))
     client = caller.client(hub, rate_limits=limits)
     other = client.campaigns.stream_events("c1")
     caller.next(other)
     with pytest.raises(WaitTimeoutError):
-        caller.call(lambda: client.campaigns.wait("c1", timeout=0.5))
+        caller.call(lambda: client.campaigns.wait("c1", timeout=brief(0.5)))
     assert hub.routes == [EVENTS]
     caller.close(other)
 
@@ -267,10 +269,12 @@ def test_a_timeout_of_zero_sends_nothing(hub: LoopbackHub, caller: Any) -> None:
     assert hub.requests == []
 
 
-def test_the_deadline_of_calls_is_not_the_timeout_of_a_wait(hub: LoopbackHub, caller: Any) -> None:
+def test_the_deadline_of_calls_is_not_the_timeout_of_a_wait(
+    hub: LoopbackHub, caller: Any, brief: Any
+) -> None:
     hub.events(stream(RUNNING))
     hub.get(silence)
-    client = caller.client(hub, deadline=0.3)
+    client = caller.client(hub, deadline=brief(0.3))
     with pytest.raises(APITimeoutError, match="GET /campaigns/c1") as caught:
         caller.call(lambda: client.campaigns.wait("c1", timeout=3000))
     assert not isinstance(caught.value, WaitTimeoutError)
@@ -312,10 +316,12 @@ def test_an_async_on_progress_is_awaited(
     assert seen == ["running", "completed"]
 
 
-def test_the_error_of_a_wait_pickles_with_its_progress(hub: LoopbackHub, blocking: Any) -> None:
+def test_the_error_of_a_wait_pickles_with_its_progress(
+    hub: LoopbackHub, blocking: Any, brief: Any
+) -> None:
     hub.events(stream(RUNNING, end="silent"))
     with pytest.raises(WaitTimeoutError) as caught:
-        blocking.client(hub).campaigns.wait("c1", timeout=0.5)
+        blocking.client(hub).campaigns.wait("c1", timeout=brief(0.5))
     copy = pickle.loads(pickle.dumps(caught.value))
     assert copy.progress == caught.value.progress
     assert (copy.campaign_id, str(copy)) == ("c1", str(caught.value))

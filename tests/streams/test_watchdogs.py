@@ -21,35 +21,37 @@ ONE, TWO = data({"n": 1}), data({"n": 2})
 
 
 def test_silence_counts_as_truncated_and_the_hub_sees_the_end(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, brief: Any
 ) -> None:
     hub.events(stream(ONE, end="silent"), stream(HEARTBEAT, end="silent"), stream(TWO))
-    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=0.2)
+    events = caller.client(hub, clock=clock).campaigns.stream_events("c1", idle_timeout=brief(0.2))
     assert caller.rest(events) == [{"n": 1}, ": heartbeat", {"n": 2}]
     hub.wait_until_left()
     hub.wait_until_left()
     assert events.reconnects == 2
 
 
-def test_the_idle_timeout_is_its_own_setting(hub: LoopbackHub, caller: Any) -> None:
+def test_the_idle_timeout_is_its_own_setting(hub: LoopbackHub, caller: Any, brief: Any) -> None:
     """A read timeout of calls far shorter than the Hub's silence does not break a stream."""
     read = threading.Event()
-    hub.events(stream(ONE, lambda _peer: read.wait(0.4), TWO))
-    client = caller.client(hub, timeout=0.2)
+    hub.events(stream(ONE, lambda _peer: read.wait(brief(0.4)), TWO))
+    client = caller.client(hub, timeout=brief(0.2))
     events = client.campaigns.stream_events("c1", reconnect=False, idle_timeout=10)
     assert caller.rest(events) == [{"n": 1}, {"n": 2}]
 
 
-def test_heartbeats_keep_a_stream_alive(hub: LoopbackHub, caller: Any) -> None:
+def test_heartbeats_keep_a_stream_alive(hub: LoopbackHub, caller: Any, brief: Any) -> None:
     beats = 8
 
     def beat(connection: Connection) -> None:
         for _ in range(beats):
             connection.stream(HEARTBEAT)
-            connection.hub.over.wait(0.05)
+            connection.hub.over.wait(brief(0.05))
 
     hub.events(stream(beat, ONE))
-    events = caller.client(hub).campaigns.stream_events("c1", reconnect=False, idle_timeout=0.3)
+    events = caller.client(hub).campaigns.stream_events(
+        "c1", reconnect=False, idle_timeout=brief(0.3)
+    )
     assert caller.rest(events) == [": heartbeat"] * beats + [{"n": 1}]
 
 
@@ -123,7 +125,9 @@ ENDLESS = {
 }
 
 
-def test_the_total_timeout_bounds_a_stream_that_does_not_end(hub: LoopbackHub, caller: Any) -> None:
+def test_the_total_timeout_bounds_a_stream_that_does_not_end(
+    hub: LoopbackHub, caller: Any, brief: Any
+) -> None:
     streams = {
         f"{name.replace(' ', '-')}-{framing}": behaviour(framing)
         for name, behaviour in ENDLESS.items()
@@ -132,7 +136,7 @@ def test_the_total_timeout_bounds_a_stream_that_does_not_end(hub: LoopbackHub, c
     for campaign, behaviour in streams.items():
         hub.events(behaviour, campaign=campaign)
     campaigns = caller.client(hub).campaigns
-    events = [campaigns.stream_events(campaign, total_timeout=0.5) for campaign in streams]
+    events = [campaigns.stream_events(campaign, total_timeout=brief(0.5)) for campaign in streams]
     errors = caller.together([functools.partial(read_to_the_end, caller, each) for each in events])
     for campaign, error in zip(streams, errors, strict=True):
         assert isinstance(error, APITimeoutError), campaign
@@ -164,15 +168,15 @@ def stalled_head(connection: Connection) -> None:
     ids=["no response", "a head that trickles", "refusals", "breaks"],
 )
 def test_the_total_timeout_bounds_openings_and_pauses(
-    hub: LoopbackHub, caller: Any, behaviour: Any
+    hub: LoopbackHub, caller: Any, behaviour: Any, brief: Any
 ) -> None:
     hub.events(behaviour)
-    events = caller.client(hub).campaigns.stream_events("c1", total_timeout=0.2)
+    events = caller.client(hub).campaigns.stream_events("c1", total_timeout=brief(0.2))
     with pytest.raises(APITimeoutError):
         caller.next(events)
 
 
-def test_the_total_timeout_bounds_connecting(caller: Any) -> None:
+def test_the_total_timeout_bounds_connecting(caller: Any, brief: Any) -> None:
     """A listener whose queue is full never completes a connection."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -184,7 +188,9 @@ def test_the_total_timeout_bounds_connecting(caller: Any) -> None:
         waiting[-1].connect_ex(listener.getsockname())
     full = SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
     # Nothing else would end it within an hour.
-    events = caller.client(full, timeout=3600).campaigns.stream_events("c1", total_timeout=0.2)
+    events = caller.client(full, timeout=3600).campaigns.stream_events(
+        "c1", total_timeout=brief(0.2)
+    )
     try:
         with pytest.raises(APITimeoutError):
             caller.next(events)
@@ -222,21 +228,21 @@ def test_a_timer_leaves_no_thread(hub: LoopbackHub, blocking: Any) -> None:
 
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_trickling_page_does_not_hang(
-    hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int
+    hub: LoopbackHub, caller: Any, clock: DrivenClock, status: int, brief: Any
 ) -> None:
     def page(connection: Connection) -> None:
         connection.stream_head(status, "text/html", framing="eof")
         trickle_forever(b"<p>")(connection)
 
     hub.events(page)
-    client = caller.client(hub, clock=clock, timeout=0.2)
+    client = caller.client(hub, clock=clock, timeout=brief(0.2))
     error = ResponseFormatError if status == 200 else StreamError
     with pytest.raises(error):
         caller.next(client.campaigns.stream_events("c1", max_reconnects=0))
 
 
-def test_trickling_headers_do_not_hang(hub: LoopbackHub, caller: Any) -> None:
+def test_trickling_headers_do_not_hang(hub: LoopbackHub, caller: Any, brief: Any) -> None:
     hub.events(stalled_head)
-    client = caller.client(hub, timeout=0.2)
+    client = caller.client(hub, timeout=brief(0.2))
     with pytest.raises(APITimeoutError):
         caller.next(client.campaigns.stream_events("c1", reconnect=False))

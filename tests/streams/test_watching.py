@@ -23,6 +23,7 @@ from kataven import (
 )
 from kataven.campaigns.progress import CampaignProgress
 from tests.support.http import END, HEARTBEAT, data, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, reset, silence, stream
 from tests.support.tables import table
 
@@ -368,7 +369,7 @@ def test_a_watch_that_polls_continues_after_two_cancelled_waits(
         await asyncio.to_thread(hub.wait_until_silent)
         waits.clear()
         waiting = asyncio.ensure_future(anext(watch))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await waits.wait()
         waiting.cancel()
         other.cancel()

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from kataven import AsyncKatavenClient, KatavenClient
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from tests.support.server import LoopbackHub
 
 KEY = "sk_live_acme_0123456789abcdef"
 START = 1_800_000_000.0
@@ -93,9 +96,9 @@ class DrivenClock:
             self._now += seconds
 
     def wait_until_read(self, times: int) -> None:
-        """Wait until ``now`` was called so often in all; ten seconds at most."""
+        """Wait until ``now`` was called so often in all."""
         with self._condition:
-            assert self._condition.wait_for(lambda: self.read >= times, 10)
+            assert self._condition.wait_for(lambda: self.read >= times, PATIENCE)
 
     def _sleep(self, seconds: float) -> None:
         with self._condition:
@@ -244,3 +247,17 @@ class Awaited(Blocking):
     def finish(self) -> None:
         self.reset()
         self._runner.close()
+
+
+async def cancelled_when_silent(
+    hub: LoopbackHub, started: Awaitable[Any]
+) -> asyncio.CancelledError:
+    """Cancel something when its request gets no response, and return the CancelledError."""
+    task = asyncio.ensure_future(started)
+    await asyncio.to_thread(hub.wait_until_silent)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError as error:
+        return error
+    raise AssertionError("it was not cancelled")

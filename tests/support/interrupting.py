@@ -21,6 +21,7 @@ import pytest
 
 import kataven
 from kataven import RateLimits
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -40,7 +41,7 @@ class Hanging(BaseException):
     """A call did not return."""
 
 
-def within_ten_seconds(function: Callable[[], Any]) -> Any:
+def without_hanging(function: Callable[[], Any]) -> Any:
     """Call a function in a thread, which a lock that stays taken would block for ever."""
     done: Future[Any] = Future()
 
@@ -52,7 +53,7 @@ def within_ten_seconds(function: Callable[[], Any]) -> Any:
 
     threading.Thread(target=call, daemon=True).start()
     try:
-        return done.result(10)
+        return done.result(PATIENCE)
     except FutureTimeoutError:
         raise Hanging from None
 
@@ -191,9 +192,9 @@ def unharmed_client(blocking: Blocking, hub: LoopbackHub) -> Iterator[Any]:
     try:
         yield client
         assert client.rate_limits.concurrent == 3, "a lease was lost"
-        assert within_ten_seconds(lambda: client.campaigns.get("c1"))["id"] == "c1"
+        assert without_hanging(lambda: client.campaigns.get("c1"))["id"] == "c1"
     finally:
-        within_ten_seconds(blocking.reset)
+        without_hanging(blocking.reset)
         if not hub.disconnected_within(0.05):
             # A socket that was interrupted inside httpcore before anything else knew of it is
             # closed when it is collected.

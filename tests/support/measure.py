@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.server import wait_for
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def redis_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _responds(port: int) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.support.http import PREFIX, Request, response
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     import ssl
@@ -299,10 +300,10 @@ class LoopbackHub:
             return len(self._sockets)
 
     def wait_until_silent(self) -> None:
-        assert self.silent.acquire(timeout=10), "the Hub never kept silent"
+        assert self.silent.acquire(timeout=PATIENCE), "the Hub never kept silent"
 
     def wait_until_left(self) -> None:
-        assert self.seen_leaving.acquire(timeout=10), "the Hub did not see the client leave"
+        assert self.seen_leaving.acquire(timeout=PATIENCE), "the Hub did not see the client leave"
 
     def disconnected_within(self, seconds: float) -> bool:
         """Wait until the clients hold no connection, or so many seconds."""
@@ -312,7 +313,9 @@ class LoopbackHub:
     def wait_until_disconnected(self) -> None:
         """Wait until the clients hold no connection."""
         with self._disconnected:
-            assert self._disconnected.wait_for(lambda: not self._sockets, 10), "still connected"
+            assert self._disconnected.wait_for(lambda: not self._sockets, PATIENCE), (
+                "still connected"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -322,14 +325,14 @@ class LoopbackHub:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._acceptor.join(10)
+        self._acceptor.join(PATIENCE)
         with self._lock:
             for sock in self._sockets:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
             threads = list(self._threads)
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
     def plan(self, method: str, target: str) -> Any:
@@ -360,7 +363,7 @@ class LoopbackHub:
                 step(connection)
 
     def _await(self, event: threading.Event) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while not event.wait(0.05):
             if self.over.is_set() or time.monotonic() > end:
                 raise Disconnect
@@ -476,9 +479,9 @@ def refused_port() -> tuple[socket.socket, int]:
     return held, held.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail after ten seconds."""
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds; fail after a minute."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen within ten seconds"
+        assert time.monotonic() < end, f"it did not happen within {seconds} s"
         time.sleep(0.002)

@@ -26,6 +26,7 @@ from kataven.config import read_base_url
 from tests.support.clients import KEY
 from tests.support.http import chunked, response
 from tests.support.interrupting import Interruption, Tracer, interrupt_at_every_line, raise_at
+from tests.support.patience import PATIENCE
 from tests.support.server import (
     Connection,
     Disconnect,
@@ -69,7 +70,7 @@ def test_writes_do_not_count_towards_the_limit_of_connections(
     together = threading.Barrier(30)
 
     def decide(_request: Any) -> bytes:
-        together.wait(10)
+        together.wait(PATIENCE)
         return response(200, {})
 
     hub.on_request = decide
@@ -95,7 +96,7 @@ def test_reads_beyond_the_limit_wait_for_a_connection(
 
     def decide(_request: Any) -> bytes:
         arrived.release()
-        release.wait(10)
+        release.wait(PATIENCE)
         return response(200, {})
 
     hub.on_request = decide
@@ -103,7 +104,7 @@ def test_reads_beyond_the_limit_wait_for_a_connection(
 
     def let_go() -> None:
         for _ in range(2):
-            arrived.acquire(timeout=10)
+            arrived.acquire(timeout=PATIENCE)
         # The third gives up meanwhile.
         threading.Event().wait(0.3)
         release.set()
@@ -113,7 +114,7 @@ def test_reads_beyond_the_limit_wait_for_a_connection(
     results = caller.send_together(
         3, transport, hub.url, sendings=lambda: Sending(Timeout(pool=0.1))
     )
-    releasing.join(10)
+    releasing.join(PATIENCE)
     errors = [result for result in results if isinstance(result, TransportError)]
     assert [error.text for error in errors] == ["no free connection in the client's pool"]
     assert errors[0].limit == "pool timeout of 0.1 s (option timeout)"
@@ -126,7 +127,7 @@ def test_reads_beyond_the_limit_wait_for_a_connection(
 
 def test_at_most_twenty_idle_connections_are_kept(caller: Sender, hub: LoopbackHub) -> None:
     together = threading.Barrier(25)
-    hub.on_request = lambda _request: (together.wait(10), response(200, {}))[1]
+    hub.on_request = lambda _request: (together.wait(PATIENCE), response(200, {}))[1]
     transport = caller.transport(hub.url)
     results = caller.send_together(25, transport, hub.url, sendings=new_sending)
     assert [result.status for result in results] == [200] * 25
@@ -148,7 +149,7 @@ def test_an_idle_connection_that_the_server_closed_is_not_used(
     transport = caller.transport(hub.url)
     for _ in range(5):
         assert caller.send(transport, hub.url).status == 200
-        assert closed.acquire(timeout=10)
+        assert closed.acquire(timeout=PATIENCE)
     assert hub.connections == 5
 
 
@@ -163,7 +164,7 @@ def test_idle_connections_that_the_server_closed_are_closed_here_too(
         accepted.append(connection)
 
     def respond(_request: Any) -> Any:
-        together.wait(10)
+        together.wait(PATIENCE)
         return (response(200, {}), remember)
 
     hub.on_request = respond
@@ -262,7 +263,7 @@ def test_first_requests_of_many_threads_make_one_pool(blocking: Sender, hub: Loo
     start = threading.Barrier(16)
 
     def send() -> Any:
-        start.wait(10)
+        start.wait(PATIENCE)
         return blocking.send(transport, hub.url).status
 
     assert blocking.together([send] * 16) == [200] * 16
@@ -384,7 +385,7 @@ class SoftTimeLimitExceeded(Exception):  # noqa: N818 - as task queues name it
 def test_an_exception_of_a_signal_handler_inside_the_pool_returns_the_slot(
     hub: LoopbackHub, line: str
 ) -> None:
-    timeout = kataven.Timeout(pool=0.5)
+    timeout = kataven.Timeout(pool=10)
     with KatavenClient(KEY, base_url=hub.url, timeout=timeout, max_retries=0) as client:
         for _ in range(module.MOST_CONNECTIONS):
             error = SoftTimeLimitExceeded()
@@ -430,7 +431,7 @@ def test_forgetting_closes_idle_connections_and_spares_those_of_other_threads(
     def decide(request: Any) -> bytes:
         if request.path.endswith("slow"):
             asked.set()
-            release.wait(10)
+            release.wait(PATIENCE)
         return response(200, {"id": "c1"})
 
     hub.on_request = decide
@@ -440,7 +441,7 @@ def test_forgetting_closes_idle_connections_and_spares_those_of_other_threads(
         return blocking.send(transport, hub.url, target="/campaigns/slow").status
 
     def forget() -> Any:
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE)
         transport.forget()
         status = blocking.send(transport, hub.url).status
         release.set()

@@ -19,7 +19,7 @@ from tests.transport.sending import Sender, new_sending
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEAD = response(200, b"", length=400)
+HEAD = response(200, b"", [("X-Padding", "x" * 900)], length=900)
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
@@ -33,7 +33,7 @@ def _fails(caller: Sender, hub: LoopbackHub, sending: Any, **options: Any) -> Tr
 STALLS: dict[str, Any] = {
     "silence": (silence,),
     "headers that trickle": (trickle(HEAD),),
-    "a body that trickles": (HEAD, trickle(b"x" * 400)),
+    "a body that trickles": (HEAD, trickle(b"x" * 900)),
     "a body that stops": (HEAD, silence),
 }
 # httpx has no limit for headers that trickle.
@@ -62,40 +62,46 @@ def _stall_together(
 
 
 def test_no_server_holds_a_request_for_longer_than_its_limits(
-    caller: Sender, hub: LoopbackHub
+    caller: Sender, hub: LoopbackHub, brief: Any
 ) -> None:
-    limits = [(Timeout(read=0.5), None), (60, 0.5)]
+    limits = [(Timeout(read=brief(0.5)), None), (60, brief(0.5))]
     _stall_together(caller, hub, caller.transport(hub.url), list(STALLS), limits)
 
 
 def test_a_callers_client_keeps_the_limits_that_httpx_can_keep(
-    caller: Sender, hub: LoopbackHub
+    caller: Sender, hub: LoopbackHub, brief: Any
 ) -> None:
-    limits = [(Timeout(read=0.5), None), (Timeout(read=1), 0.5)]
+    limits = [(Timeout(read=brief(0.5)), None), (Timeout(read=brief(1)), brief(0.5))]
     _stall_together(caller, hub, caller.adapter(hub.url), ADAPTER_STALLS, limits)
 
 
-def test_a_followed_body_may_take_longer_than_the_timeout(caller: Sender, hub: LoopbackHub) -> None:
-    hub.always = (ENDLESS, trickle(b"x" * 20), close)
-    received = caller.send(caller.transport(hub.url), hub.url, new_sending(0.4), follow=5)
+def test_a_followed_body_may_take_longer_than_the_timeout(
+    caller: Sender, hub: LoopbackHub, brief: Any
+) -> None:
+    hub.always = (ENDLESS, trickle(b"x" * 20, brief(0.03)), close)
+    received = caller.send(
+        caller.transport(hub.url), hub.url, new_sending(brief(0.4)), follow=brief(5)
+    )
     assert received.body == b"x" * 20
 
 
 @table("own", [True, False])
 def test_a_followed_body_that_falls_silent_times_out(
-    caller: Sender, hub: LoopbackHub, own: bool
+    caller: Sender, hub: LoopbackHub, own: bool, brief: Any
 ) -> None:
     hub.always = (ENDLESS + b"x", silence)
     transport = caller.either(hub.url, own=own)
-    error = _fails(caller, hub, new_sending(60), transport=transport, follow=0.2)
+    error = _fails(caller, hub, new_sending(60), transport=transport, follow=brief(0.2))
     assert error.timed_out
 
 
 @table("own", [True, False])
-def test_the_deadline_ends_a_followed_body(caller: Sender, hub: LoopbackHub, own: bool) -> None:
+def test_the_deadline_ends_a_followed_body(
+    caller: Sender, hub: LoopbackHub, own: bool, brief: Any
+) -> None:
     hub.always = (ENDLESS, trickle(b"x" * 400))
     transport = caller.either(hub.url, own=own)
-    _fails(caller, hub, new_sending(60, 0.4), transport=transport, follow=60)
+    _fails(caller, hub, new_sending(60, brief(0.4)), transport=transport, follow=60)
     assert not hub.trickled_to_the_end
 
 
@@ -106,10 +112,12 @@ def _read_slowly(connection: Any) -> None:
         connection.read_exactly(2048)
 
 
-def test_the_deadline_ends_an_upload_that_is_read_slowly(caller: Sender, hub: LoopbackHub) -> None:
+def test_the_deadline_ends_an_upload_that_is_read_slowly(
+    caller: Sender, hub: LoopbackHub, brief: Any
+) -> None:
     hub.always = Early((_read_slowly,), after=0)
     files = [("contacts", ("list.csv", io.BytesIO(b"x" * 10_000_000), "text/csv"))]
-    sending = new_sending(60, 0.5, own_connection=True)
+    sending = new_sending(60, brief(0.5), own_connection=True)
     error = _fails(caller, hub, sending, method="POST", files=files)
     assert error.timed_out
     assert sending.sent

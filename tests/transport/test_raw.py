@@ -121,7 +121,7 @@ def test_a_stream_is_read_as_it_comes(caller: Blocking, hub: LoopbackHub, raw: A
 
 @table("streams", [True, False])
 def test_failures_are_those_of_httpx(
-    caller: Blocking, hub: LoopbackHub, raw: Any, streams: bool
+    caller: Blocking, hub: LoopbackHub, raw: Any, streams: bool, brief: Any
 ) -> None:
     def send(target: Any) -> Any:
         if streams:
@@ -134,7 +134,7 @@ def test_failures_are_those_of_httpx(
     assert caught.value.request.url.port == port
     hub.respond((silence,))
     with pytest.raises(httpx.ReadTimeout):
-        send(raw(hub.url, read=0.1))
+        send(raw(hub.url, read=brief(0.1)))
     hub.respond((response(200, b"{", length=9), reset))
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         send(raw(hub.url))

@@ -19,6 +19,7 @@ from kataven.config import read_base_url
 from kataven.errors import ConfigurationError
 from tests.support.clients import KEY
 from tests.support.http import PREFIX, response
+from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, close, refused_port, reset, silence, trickle
 from tests.support.tables import table
 from tests.support.tls import make_certificate, server_context
@@ -106,7 +107,7 @@ def _server_that_sends(data: bytes) -> Iterator[int]:
         serving = threading.Thread(target=serve)
         serving.start()
         yield listener.getsockname()[1]
-        serving.join(10)
+        serving.join(PATIENCE)
         assert not serving.is_alive()
 
 
@@ -121,14 +122,16 @@ def test_a_server_that_does_not_speak_tls_was_sent_nothing(
     assert not sending.sent
 
 
-def test_a_handshake_that_stalls_ends_within_the_time_to_connect(caller: Sender) -> None:
+def test_a_handshake_that_stalls_ends_within_the_time_to_connect(
+    caller: Sender, brief: Any
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        sending = new_sending(0.2)
+        sending = new_sending(brief(0.2))
         with pytest.raises(TransportError, match="no connection to the Hub at 127") as caught:
             caller.send(caller.transport(url), url, sending)
     assert caught.value.timed_out
-    assert caught.value.limit == "connect timeout of 0.2 s (option timeout)"
+    assert caught.value.limit == f"connect timeout of {brief(0.2):g} s (option timeout)"
     assert not sending.sent
 
 
@@ -172,12 +175,16 @@ def test_an_upload_over_tls_arrives(
 
 
 def test_a_read_over_tls_that_trickles_is_bounded(
-    caller: Sender, tls_hub: LoopbackHub, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    caller: Sender,
+    tls_hub: LoopbackHub,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    brief: Any,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls_hub.always = (trickle(response(200, b"x" * 400)),)
     with pytest.raises(TransportError) as caught:
-        caller.send(caller.transport(tls_hub.url), tls_hub.url, new_sending(5, 0.5))
+        caller.send(caller.transport(tls_hub.url), tls_hub.url, new_sending(60, brief(0.5)))
     assert caught.value.timed_out
 
 
@@ -205,7 +212,7 @@ class Tunnel:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         for sock in self._sockets:
             sock.close()
 
@@ -355,11 +362,11 @@ def test_an_https_proxy_that_is_not_trusted_gets_nothing(
     [(response(403, "no"), close), (b"not HTTP\r\n\r\n", close), (close,), (reset,), (silence,)],
 )
 def test_what_a_proxy_does_not_pass_on_was_not_sent(
-    caller: Sender, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, steps: Any
+    caller: Sender, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, steps: Any, brief: Any
 ) -> None:
     hub.always = steps
     monkeypatch.setenv("HTTPS_PROXY", hub.url)
-    sending = new_sending(0.5, own_connection=True)
+    sending = new_sending(brief(0.5), own_connection=True)
     with pytest.raises(TransportError) as caught:
         caller.send(caller.transport(ELSEWHERE), ELSEWHERE, sending, method="POST")
     assert not sending.sent

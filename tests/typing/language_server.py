@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
+from tests.support.patience import PATIENCE
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -80,7 +82,7 @@ class LanguageServer:
     ) -> None:
         try:
             # Closes its input, which ends it. Killed at once, the launcher would leave Node running.
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=PATIENCE)
         finally:
             self._process.kill()
             self._process.wait()

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, get_args
 
+from kataven.campaigns.progress import TERMINAL_STATUSES
+
 __all__ = [
     "FINAL",
     "OPEN",
@@ -102,4 +104,4 @@ def state_of(status: str) -> State:
         return "created"
     if status == "completed":
         return "finished"
-    return "failed" if status == "failed" else "started"
+    return "failed" if status in TERMINAL_STATUSES else "started"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kataven import KatavenClient
     from kataven.bulk import BulkProgress, BulkRun
-    from kataven.bulk._settings import BulkSettings
+    from kataven.bulk._campaign_settings import BulkSettings
     from kataven.cli.bulk.options import Run, Working
     from kataven.cli.session import Session
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kataven.bulk import BulkProgress
-    from kataven.bulk._settings import BulkSettings
+    from kataven.bulk._campaign_settings import BulkSettings
     from kataven.cli.bulk.options import Run
     from kataven.cli.campaigns.plan import Account
     from kataven.cli.credentials import Credentials
@@ -132,7 +132,7 @@ def settings_for(
     Raises:
         click.UsageError: Something is missing, or different from what is fixed.
     """
-    from kataven.bulk._settings import BulkSettings
+    from kataven.bulk._campaign_settings import BulkSettings
 
     context = click.get_current_context()
     fixed = run.settings

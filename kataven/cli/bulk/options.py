@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kataven.bulk import BulkPlan, BulkProgress
-    from kataven.bulk._settings import BulkSettings
+    from kataven.bulk._campaign_settings import BulkSettings
 
 __all__ = [
     "DIRECTORY",

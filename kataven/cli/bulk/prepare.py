@@ -17,7 +17,7 @@ import click
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, offer, printable, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command
 from kataven.cli.stopping import ignore_ctrl_c
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def prepare(
 
     if sources.count("-") > 1:
         raise click.UsageError("Standard input can be read once only: name '-' once.")
-    with refused_values(), ExitStack() as closing:
+    # Not within refused_values(): a ContactsError, which is a ValueError, has a code of its own.
+    with ExitStack() as closing:
         opened: list[str | BinaryIO] = [
             closing.enter_context(open_list(each)) if each == "-" else each for each in sources
         ]
@@ -229,8 +230,8 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
     if plan.options.get("windows"):
         note(
             "Local hours are a help, not legal advice: a number shows where it was assigned, not "
-            "where its owner is. Campaigns are paused and resumed only while a launch --watch, or a "
-            "watch, runs.",
+            "where its owner is. Campaigns are paused and resumed only while 'launch "
+            "--watch' or 'watch' runs.",
             fg="yellow",
         )
     losses = f", dropped rows: {Path(directory, _DROPPED)}" if dropped else ""

@@ -21,7 +21,8 @@ from kataven.cli.bulk.options import DIRECTORY, Store, launched, store_options
 from kataven.cli.bulk.prepare import losses_of
 from kataven.cli.bulk.view import counted
 from kataven.cli.campaigns.report import write_page
-from kataven.cli.campaigns.report_page import Findings, page
+from kataven.cli.campaigns.report_findings import Findings
+from kataven.cli.campaigns.report_page import page
 from kataven.cli.output import note, say
 from kataven.cli.session import Session, command
 
@@ -104,7 +105,7 @@ def _contacts(file: TextIO, path: Path) -> Iterator[Mapping[str, object]]:
         click.UsageError: It is not one.
     """
     try:
-        if path.suffix == ".jsonl":
+        if path.suffix in {".jsonl", ".ndjson"}:
             yield from map(_contact, file)
             return
         if path.suffix != ".csv":
@@ -114,12 +115,12 @@ def _contacts(file: TextIO, path: Path) -> Iterator[Mapping[str, object]]:
             with suppress(KeyError, ValueError):
                 contact["attempts"] = int(row["attempts"])
             yield contact
-    except (ValueError, csv.Error) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise click.UsageError(f"{path} is not a file of results: {error}") from None
 
 
 def _contact(line: str) -> dict[str, object]:
     found = json.loads(line)
     if not isinstance(found, dict):
-        raise ValueError(f"the line {line[:40]!r} is not a contact")
+        raise TypeError("a line is not a contact")
     return found

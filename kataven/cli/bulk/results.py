@@ -5,7 +5,7 @@ Knows ``BulkRun.results``. An interrupted reading continues where it was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -17,12 +17,9 @@ from kataven.cli.session import Session, command, refused_values
 
 if TYPE_CHECKING:
     from kataven import KatavenClient
-    from kataven.bulk import BulkProgress, BulkResults, BulkRun, ResultsProgress
+    from kataven.bulk import BulkProgress, BulkResults, ResultsProgress
     from kataven.cli.bulk.options import Run
     from kataven.cli.exit_codes import Exit
-
-# Shorter waits need no announcement.
-_LONG: Final = 60
 
 
 @command(
@@ -82,7 +79,7 @@ def _read(
     from kataven.bulk import BulkRun
 
     with ledger_errors(), BulkRun.open(run.plan, client, **run.store) as opened, refused_values():
-        _say_cost(session, opened, client, output)
+        # The library says first, in a notice, how many requests and how long it takes.
         with bar("Reading pages", quiet=session.quiet, counted=True) as show:
             total = 0
 
@@ -98,12 +95,3 @@ def _read(
                 note("Interrupted: the same command continues.")
                 raise
         return written, opened.status()
-
-
-def _say_cost(session: Session, opened: BulkRun, client: KatavenClient, output: str) -> None:
-    """Say what the request quota makes the reading cost."""
-    if session.quiet:
-        return
-    cost = opened.results_cost(output)
-    if client.rate_limits is not None and cost.seconds >= _LONG:
-        note(f"Reading takes {cost}, because of the request quota of the account.")

@@ -35,7 +35,7 @@ from kataven.cli.session import Session, command, refused_values
 
 if TYPE_CHECKING:
     from kataven.bulk import BulkPlan
-    from kataven.bulk._settings import BulkSettings
+    from kataven.bulk._campaign_settings import BulkSettings
     from kataven.cli.bulk.options import Run
     from kataven.contacts import RetryList
 

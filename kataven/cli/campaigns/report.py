@@ -17,7 +17,8 @@ import click
 
 from kataven.cli.bar import bar
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
-from kataven.cli.campaigns.report_page import Findings, page
+from kataven.cli.campaigns.report_findings import Findings
+from kataven.cli.campaigns.report_page import page
 from kataven.cli.output import note, say
 from kataven.cli.session import Session, command
 

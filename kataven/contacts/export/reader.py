@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from kataven.contacts.export.formats import ExportFormat
+    from kataven._words import ExportFormat
 
 __all__ = ["read_table"]
 

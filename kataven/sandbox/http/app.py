@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kataven.sandbox.http import control, routes
 from kataven.sandbox.http.auth import Caller, identify
-from kataven.sandbox.http.control import Control
+from kataven.sandbox.http.control import Control, ControlledHub
 from kataven.sandbox.http.operations import Operations
 from kataven.sandbox.http.refusals import HttpRefused, response_to
 from kataven.sandbox.http.requests import Request
@@ -90,7 +90,7 @@ class App:
         self.hub_time_is_waited_for = False
         self._clock = engine.time.clock
         self.operations = Operations(engine, feeds, on_work)
-        self.control = Control(engine, feeds, advance, faults, requests)
+        self.control = Control(ControlledHub(engine, feeds, advance, faults, requests))
         # The page for people, if there is one.
         self.site: Site | None = None
         self._stopping = asyncio.Event()

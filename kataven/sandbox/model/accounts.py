@@ -95,6 +95,11 @@ class Accounts:
     def __iter__(self) -> Iterator[Account]:
         return iter(list(self._accounts.values()))
 
+    @property
+    def first_key(self) -> str:
+        """The first key of the account ``sandbox``."""
+        return next(iter(self.keys))
+
     def get(self, name: str) -> Account:
         """Return an account. It is created the first time it is named."""
         account = self._accounts.get(name)

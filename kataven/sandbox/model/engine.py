@@ -11,34 +11,28 @@ from __future__ import annotations
 import logging
 import secrets
 import time as machine
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kataven.sandbox.model import states
-from kataven.sandbox.model.calls import CallHistory, not_called_once
+from kataven.sandbox.model.calls import CallHistory
 from kataven.sandbox.model.campaign import Campaign, Settings, Snapshot
 from kataven.sandbox.model.contacts import ContactList, Roster
 from kataven.sandbox.model.dialler import Dialler
-from kataven.sandbox.model.limits import DAY, MINUTE, checked_limits
-from kataven.sandbox.model.outcome_rules import OutcomeRules, check_key, check_value, is_pattern
-from kataven.sandbox.model.pages import PAGE, ContactPages
+from kataven.sandbox.model.keys import load_keys
+from kataven.sandbox.model.limits import DAY, MINUTE
+from kataven.sandbox.model.outcome_rules import OutcomeRules
+from kataven.sandbox.model.pages import ContactPages
 from kataven.sandbox.model.refusals import BadInput, CapReached, Conflict, NotFound, NotStored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from kataven.sandbox.model.accounts import Account, Accounts, Key
-    from kataven.sandbox.model.calls import CallRow
-    from kataven.sandbox.model.campaign import ContactFields
+    from kataven.sandbox.model.accounts import Account, Accounts
     from kataven.sandbox.model.clock import HubTime
-    from kataven.sandbox.model.journal import JournalRow
-    from kataven.sandbox.model.outcome_rules import OutcomeFunction
-    from kataven.sandbox.model.outcomes import Outcome
     from kataven.sandbox.model.store import Store
 
 # Events that are handled before they are stored, and before other requests get their turn.
 _STEP: Final = 20_000
-_FIRST_ACCOUNT: Final = "sandbox"
 # Real seconds until reads try again to handle what is due, after the database was not writable.
 _RETRY: Final = 1.0
 
@@ -81,11 +75,7 @@ class Engine:
         # written.
         self._retry_at = 0.0
         self._stored_until = time.now()
-        for key in store.load_keys():
-            accounts.keys[key.token] = key
-            accounts.get(key.account)
-        if not accounts.keys:
-            self.new_key(_FIRST_ACCOUNT, None)
+        load_keys(store, accounts)
         self._load()
         self.catch_up()
 
@@ -112,11 +102,6 @@ class Engine:
                 calls.record_talk(at, talk)
             else:
                 calls.record_call(at)
-
-    @property
-    def first_key(self) -> str:
-        """The first key of the account ``sandbox``."""
-        return next(iter(self.accounts.keys))
 
     @property
     def retry_in(self) -> float:
@@ -291,80 +276,6 @@ class Engine:
         self._commit()
         return campaign
 
-    def new_key(self, account: str, limits: Mapping[str, int | None] | None) -> Key:
-        """Make and store a key for an account.
-
-        Args:
-            account: The account, which is created if it does not exist.
-            limits: Request limits of the key, or None for none.
-
-        Raises:
-            ValueError: The account's name or a limit is not valid.
-            NotStored: The database cannot be written.
-        """
-        own = None if limits is None else checked_limits(limits, {})
-        key = self.accounts.make_key(account, own)
-        self.store.save_key(key)
-        self.accounts.keys[key.token] = key
-        self.accounts.get(account)
-        return key
-
-    def revoke(self, token: str) -> None:
-        """Revoke a key: its next request is refused.
-
-        Raises:
-            LookupError: The Hub has no such key.
-        """
-        key = self.accounts.keys.get(token)
-        if key is None:
-            raise LookupError("no such key in this Hub")
-        self.store.save_key(replace(key, revoked=True))
-        key.revoked = True
-
-    def set_outcome(self, key: str, value: Outcome | OutcomeFunction | None) -> None:
-        """Set the outcome of calls that begin from now on, or remove it (None).
-
-        Only the word of a number is stored, not patterns and functions.
-
-        Args:
-            key: A number or a pattern.
-            value: The outcome, or a function that returns it.
-
-        Raises:
-            ValueError: The key or the value is not valid.
-            NotStored: The database cannot be written. Nothing was changed.
-        """
-        check_key(key)
-        if value is not None:
-            check_value(value)
-        if not is_pattern(key):
-            self.store.save_outcome(key, None if callable(value) else value)
-        self.outcomes.set(key, value)
-
-    def replace_outcomes(self, rules: Mapping[str, Outcome | OutcomeFunction]) -> None:
-        """Set outcomes, and remove all others.
-
-        Args:
-            rules: Outcomes, or functions that return them, by number and by pattern.
-
-        Raises:
-            ValueError: A rule is not valid. Nothing was changed.
-            NotStored: The database cannot be written. Nothing was changed.
-        """
-        for key, value in rules.items():
-            check_key(key)
-            check_value(value)
-        self.store.replace_outcomes(
-            {
-                key: value
-                for key, value in rules.items()
-                if not is_pattern(key) and not callable(value)
-            }
-        )
-        self.outcomes.clear()
-        for key, value in rules.items():
-            self.outcomes.set(key, value)
-
     def reset(self) -> list[Campaign]:
         """Forget campaigns, calls, the journal and outcomes, but no account and no key.
 
@@ -393,60 +304,6 @@ class Engine:
             if key.limiter is not None:
                 key.limiter.forget()
         return deleted
-
-    def numbers(self, campaign_id: str | None) -> list[str]:
-        """Return the numbers of a campaign, or of all campaigns (None), in the order of the lists.
-
-        Raises:
-            LookupError: The Hub has no such campaign.
-        """
-        if campaign_id is not None:
-            return self.find_anywhere(campaign_id).roster.numbers
-        campaigns = (one for account in self.accounts for one in account.campaigns.values())
-        return [number for one in campaigns for number in one.roster.numbers]
-
-    def contacts(self, campaign_id: str) -> list[ContactFields]:
-        """Return all contacts of a campaign, in the order of the CSV.
-
-        Raises:
-            LookupError: The Hub has no such campaign.
-        """
-        self.catch_up()
-        campaign = self.find_anywhere(campaign_id)
-        pages = range(-(-len(campaign.roster) // PAGE))
-        return [
-            contact
-            for page in pages
-            for contact in self.pages.read(campaign, None, page)["contacts"]
-        ]
-
-    def journal(self, after: int, at_most: int) -> list[tuple[int, JournalRow]]:
-        """Return journal rows, each with the number of its entry; -1 returns all that follow."""
-        self.catch_up()
-        return self.store.journal(after, at_most)
-
-    def last_entry(self) -> int:
-        """Return the number of the journal's last entry, 0 if it is empty."""
-        self.catch_up()
-        return self.store.last_entry()
-
-    def calls(self, campaign_id: str | None) -> Sequence[CallRow]:
-        """Return the calls so far of a campaign, or of all (None), in the order they began."""
-        self.catch_up()
-        return self.history.read(campaign_id)
-
-    def not_called_once(self, campaign_id: str | None, *, retries: bool) -> str | None:
-        """Return what is wrong if some numbers were not called exactly once, or None.
-
-        Args:
-            campaign_id: Only this campaign; None for all, and for the calls of deleted ones.
-            retries: Whether only the first attempts count.
-
-        Raises:
-            LookupError: The Hub has no such campaign.
-        """
-        numbers = self.numbers(campaign_id)
-        return not_called_once(numbers, self.calls(campaign_id), retries=retries)
 
     def _check_budget(self, account: Account, campaign: Campaign) -> None:
         used = sum(other.settings.max_concurrent_calls for other in account.rotation)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven.sandbox.model import outcomes
+from kataven.sandbox.model import outcomes, oversight
 from kataven.sandbox.model.pages import PAGE
 from kataven.sandbox.page import formats
 
@@ -80,7 +80,7 @@ class Tables:
 
     def calls(self, campaign: Campaign, page: int) -> dict[str, Any]:
         """Return a page of the calls of a campaign, the newest first."""
-        calls = self._engine.calls(campaign.id)
+        calls = oversight.calls(self._engine, campaign.id)
         total = len(calls)
         until = max(0, total - page * PAGE)
         rows = []
@@ -99,10 +99,10 @@ class Tables:
 
     def journal(self, page: int) -> dict[str, Any]:
         """Return a page of the journal, the newest entry first."""
-        total = self._engine.last_entry()
+        total = oversight.last_entry(self._engine)
         until = max(0, total - page * PAGE)
         after = max(0, until - PAGE)
-        found = self._engine.journal(after, until - after)
+        found = oversight.journal(self._engine, after, until - after)
         rows = [self._entry(number, row) for number, row in reversed(found)]
         columns = ["Time", "What", "Number", "Attempt", "Outcome", "Campaign", "Account"]
         return _table(columns, rows, page, total, "entry", "entries")

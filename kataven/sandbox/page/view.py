@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from kataven.sandbox.http.control import writing
-from kataven.sandbox.model import states
+from kataven.sandbox.model import oversight, states
 from kataven.sandbox.page import formats
 from kataven.sandbox.page.campaign_fields import (
     FULL,
@@ -88,7 +88,10 @@ class View:
             "limits": self._limits(account, now),
             "faults": [_fault(place, one) for place, one in enumerate(self._faults.all())],
             "twice": self._called_twice(),
-            "marks": {"journal": self._engine.last_entry(), "requests": self._requests.changes},
+            "marks": {
+                "journal": oversight.last_entry(self._engine),
+                "requests": self._requests.changes,
+            },
         }
 
     def account_names(self) -> list[str]:
@@ -111,7 +114,7 @@ class View:
     @property
     def first_key(self) -> str:
         """The first valid key; the first of all if each was revoked."""
-        return next((key.token for key in self.valid_keys()), self._engine.first_key)
+        return next((key.token for key in self.valid_keys()), self._engine.accounts.first_key)
 
     def valid_keys(self) -> list[Key]:
         """Return the valid keys, oldest first."""

@@ -6,7 +6,8 @@ what each does, ``reading`` and ``writing`` are the JSON. ``../control.yaml`` de
 
 from __future__ import annotations
 
+from kataven.sandbox.http.control.actions import ControlledHub
 from kataven.sandbox.http.control.control import Control
 from kataven.sandbox.http.control.paths import PREFIX
 
-__all__ = ["PREFIX", "Control"]
+__all__ = ["PREFIX", "Control", "ControlledHub"]

@@ -14,31 +14,21 @@ from kataven.sandbox.http.control.actions import Actions
 from kataven.sandbox.http.refusals import HttpRefused
 
 if TYPE_CHECKING:
-    from kataven.sandbox.http.faults import Faults
-    from kataven.sandbox.http.request_log import RequestLog
+    from kataven.sandbox.http.control.actions import ControlledHub
     from kataven.sandbox.http.requests import Request
     from kataven.sandbox.http.responses import Response
-    from kataven.sandbox.model.advance import Advance
-    from kataven.sandbox.model.engine import Engine
-    from kataven.sandbox.model.feeds import Feeds
 
 
 class Control:
     """Handles the requests below ``/_sandbox/``.
 
     Args:
-        engine: The Hub.
-        feeds: Its open streams.
-        advance: Moves its clock, if it is manual.
-        faults: Its scripted faults.
-        requests: The requests that came.
+        hub: What the requests control.
     """
 
-    def __init__(
-        self, engine: Engine, feeds: Feeds, advance: Advance, faults: Faults, requests: RequestLog
-    ) -> None:
-        self._accounts = engine.accounts
-        self._actions = Actions(engine, feeds, advance, faults, requests)
+    def __init__(self, hub: ControlledHub) -> None:
+        self._accounts = hub.engine.accounts
+        self._actions = Actions(hub)
 
     async def handle(self, request: Request) -> Response:
         """Check the key of a request, and process it.
