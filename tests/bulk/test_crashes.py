@@ -308,6 +308,20 @@ def test_a_campaign_that_a_person_paused_meanwhile_is_not_resumed(scene: Scene, 
     assert scene.hub.received["start"] == (1 if at.endswith("acted") else 0)
 
 
+def test_a_draft_of_this_worker_is_looked_at_too_if_it_could_not_be_started(scene: Scene) -> None:
+    scene.hub.room = 0
+    worker = scene.worker("launch")
+    worker.go_to("sleep", 2)
+    assert scene.states() == ["created"]
+    started = scene.hub.received["start"]
+    scene.hub.room = 1
+    scene.set_status("paused")
+    scene.pass_time()
+    worker.finish()
+    assert (scene.states(), scene.status()) == (["started"], "paused")
+    assert scene.hub.received["start"] == started
+
+
 def test_a_worker_that_slept_before_its_step_does_not_start(scene: Scene) -> None:
     scene.killed("launch", "ledger.step")
     slept = scene.worker("launch")
