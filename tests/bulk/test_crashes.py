@@ -210,6 +210,25 @@ def test_a_worker_that_slept_keeps_the_campaign_that_was_adopted(scene: Scene) -
     slept.finish()
     assert scene.status() == "running"
     assert (scene.posts(), scene.hub.received["start"]) == (1, 1)
+    assert scene.hub.received["delete"] == 0
+
+
+def test_a_worker_that_slept_before_its_step_does_not_send(scene: Scene) -> None:
+    slept = scene.worker("launch")
+    slept.go_to("ledger.step")
+    scene.pass_time()
+    scene.run()
+    slept.finish()
+    assert (scene.states(), scene.posts()) == (["started"], 1)
+
+
+@pytest.mark.parametrize("what", ["pause", "stop"])
+def test_nothing_is_sent_after_a_pause_or_a_stop(scene: Scene, what: str) -> None:
+    worker = scene.worker("launch")
+    worker.go_to("ledger.step")
+    scene.run(what)
+    worker.finish()
+    assert (scene.states(), scene.posts()) == (["planned"], 0)
 
 
 def test_a_worker_that_slept_deletes_its_superfluous_draft(scene: Scene) -> None:
