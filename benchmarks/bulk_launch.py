@@ -97,8 +97,8 @@ def launch(folder: Path, store: str | None) -> tuple[int, float, Counter[str]]:
         KatavenClient(hub.api_key, base_url=hub.url) as client,
         bulk.BulkRun(plan, client, **SETTINGS, store=store) as run,
     ):
-        counting: Any = Counting(run._ledger)
-        run._ledger = counting
+        counting: Any = Counting(run._ledger)  # noqa: SLF001 - no public way to count
+        run._ledger = counting  # noqa: SLF001
         start = time.perf_counter()
         launched = run.launch()
         seconds = time.perf_counter() - start
@@ -147,9 +147,7 @@ def bare_redis(url: str) -> int:
     return PARTS * STEPS
 
 
-def compare(
-    folder: Path, ours: Callable[[int], int], bare: Callable[[int], int]
-) -> tuple[float, float]:
+def compare(ours: Callable[[int], int], bare: Callable[[int], int]) -> tuple[float, float]:
     """Return our seconds of one operation, and the ratio to a bare one; medians of rounds."""
     times, ratios = [], []
     for number in range(ROUNDS):
@@ -171,15 +169,14 @@ def stepped(store: str | os.PathLike[str], plan: str) -> int:
 def sqlite_figures(folder: Path) -> tuple[float, float]:
     """Return the seconds of an operation in a file, and the ratio."""
     return compare(
-        folder,
         lambda number: stepped(folder / f"ledger{number}", "plan"),
         lambda number: bare_sqlite(folder / f"bare{number}"),
     )
 
 
-def redis_figures(folder: Path, url: str) -> tuple[float, float]:
+def redis_figures(url: str) -> tuple[float, float]:
     """Return the seconds of an operation in Redis, and the ratio."""
-    return compare(folder, lambda number: stepped(url, f"plan{number}"), lambda _: bare_redis(url))
+    return compare(lambda number: stepped(url, f"plan{number}"), lambda _: bare_redis(url))
 
 
 def measure() -> dict[str, tuple[float, float]]:
@@ -193,7 +190,7 @@ def measure() -> dict[str, tuple[float, float]]:
         }
         with redis_server(folder) as url:
             if url is not None:
-                ratio = redis_figures(folder, url)[1]
+                ratio = redis_figures(url)[1]
                 figures["bulk ledger, step in Redis / bare command"] = (ratio, 4.0)
     return figures
 
@@ -213,7 +210,7 @@ def main() -> None:
         each, ratio = sqlite_figures(folder)
         print(f"SQLite: {1 / each:,.0f} operations/s, {ratio:.2f} times a bare transaction")
         if url is not None:
-            each, ratio = redis_figures(folder, url)
+            each, ratio = redis_figures(url)
             print(f"Redis: {1 / each:,.0f} operations/s, {ratio:.2f} times a bare command")
 
 

@@ -387,6 +387,14 @@ def test_starts_are_few_while_there_is_no_room(scene: Scene) -> None:
     assert scene.states() == ["finished", "started", "started"]
 
 
+@pytest.mark.parametrize("shown", [None, "draft", 7])
+def test_a_start_whose_response_shows_no_status_counts_as_running(scene: Scene, shown: Any) -> None:
+    start = scene.hub.do_start
+    scene.hub.do_start = lambda made: {**start(made), "status": shown}  # type: ignore[method-assign]
+    scene.run()
+    assert (scene.states(), scene.ledger.row(0).status) == (["started"], "running")
+
+
 # Pause, resume and stop.
 
 

@@ -103,6 +103,17 @@ def test_a_step_is_made_once(opened: Open) -> None:
     moved(ledger, row, "sending", "created")
     # The row is from before: the part was sent.
     assert ledger.step(row, "sending", 60.0) is None
+    other = moved(ledger, claimed(ledger, 1), "sending")
+    moved(ledger, other, "planned")
+    assert ledger.step(other, "created", 60.0, campaign="c1") is None
+    assert ledger.row(1).state == "planned"
+
+
+def test_a_part_with_a_campaign_names_it(opened: Open) -> None:
+    ledger = opened()
+    row = moved(ledger, claimed(ledger), "sending")
+    with pytest.raises(ValueError, match="has a campaign"):
+        ledger.step(row, "created", 60.0)
 
 
 @pytest.mark.parametrize("wanted", ["paused", "stopped"])
