@@ -27,6 +27,7 @@ from kataven.sandbox import Sandbox
 PARTS = 100
 ROWS = 10
 ROUNDS = 5
+LONG = 1_000
 # What one part needs until it is started, beside its requests.
 STEPS = 6
 SETTINGS = {"name": "Bench", "agent_id": "agent", "phone_number_id": "number"}
@@ -195,6 +196,17 @@ def measure() -> dict[str, tuple[float, float]]:
     return figures
 
 
+def size(store: str | os.PathLike[str]) -> float:
+    """Return the bytes that a ledger of ``LONG`` parts has for each part."""
+    ledger = open_ledger(store, "long")
+    ledger.fix([f"{part:064x}" for part in range(LONG)], "{}")
+    ledger.close()
+    if not str(store).startswith("redis:"):
+        return os.path.getsize(store) / LONG
+    with redis.Redis.from_url(str(store)) as server:
+        return sum(server.memory_usage(key) for key in server.scan_iter("*:long}*")) / LONG
+
+
 def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as name, redis_server(Path(name)) as url:
@@ -209,9 +221,11 @@ def main() -> None:
             )
         each, ratio = sqlite_figures(folder)
         print(f"SQLite: {1 / each:,.0f} operations/s, {ratio:.2f} times a bare transaction")
+        print(f"SQLite: {size(folder / 'long'):,.0f} bytes a part")
         if url is not None:
             each, ratio = redis_figures(url)
             print(f"Redis: {1 / each:,.0f} operations/s, {ratio:.2f} times a bare command")
+            print(f"Redis: {size(url):,.0f} bytes a part")
 
 
 if __name__ == "__main__":
