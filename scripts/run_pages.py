@@ -98,7 +98,9 @@ class Page:
             end = block.end()
             new = body
             if note and note.startswith("file: "):
-                (self.folder / note.removeprefix("file: ")).write_text(body, encoding="utf-8")
+                file = self.folder / note.removeprefix("file: ")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(body, encoding="utf-8")
                 printed = None
             elif note == "pytest":
                 (self.folder / "test_page.py").write_text(body, encoding="utf-8")

@@ -29,7 +29,15 @@ from tests.support.measure import redis_server
 
 FAULTS = ("before", "after", "late", "error", "unsent")
 WHAT = ("apply", "launch", "resend", "pause", "resume", "stop")
-REQUESTS = ("create", "start", "pause", "stop", "delete", "get")
+PLACES = (
+    "hub.create",
+    "hub.start",
+    "hub.pause",
+    "hub.stop",
+    "hub.delete",
+    "hub.get",
+    "ledger.step",
+)
 
 
 def task(what: str, worker: Worker, ledger: Any) -> None:
@@ -123,19 +131,27 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule(
         which=st.integers(0, 4),
-        name=st.sampled_from(["create", "start", *REQUESTS]),
+        place=st.sampled_from(["hub.create", "hub.start", *PLACES]),
         fault=st.sampled_from([None, None, *FAULTS]),
     )
-    def move_to(self, which: int, name: str, fault: str | None) -> None:
-        """Move a worker to the moment right before or after the Hub processes a request."""
+    def move_to(self, which: int, place: str, fault: str | None) -> None:
+        """Move a worker to the moment right before or after an operation."""
         worker = self.workers[which % len(self.workers)]
         for _ in range(30):
-            if worker.over or worker.at.startswith(f"hub.{name}"):
-                break
             worker.step()
             self.at_most_one_is_started()
+            if worker.over or worker.at.startswith(place):
+                break
         if fault is not None:
             worker.fault = fault
+
+    @precondition(lambda self: len(self.workers) > 1)
+    @rule(which=st.integers(0, 4), place=st.sampled_from(PLACES), steps=st.integers(10, 60))
+    def sleep_at(self, which: int, place: str, steps: int) -> None:
+        """A worker sleeps through its lease, and another one takes over."""
+        self.move_to(which, place, None)
+        self.pass_time(LEASE + 1)
+        self.move(which + 1, steps)
 
     @precondition(lambda self: self.workers)
     @rule(which=st.integers(0, 4), fault=st.sampled_from(FAULTS))

@@ -210,6 +210,25 @@ def test_a_worker_that_slept_keeps_the_campaign_that_was_adopted(scene: Scene) -
     slept.finish()
     assert scene.status() == "running"
     assert (scene.posts(), scene.hub.received["start"]) == (1, 1)
+    assert scene.hub.received["delete"] == 0
+
+
+def test_a_worker_that_slept_before_its_step_does_not_send(scene: Scene) -> None:
+    slept = scene.worker("launch")
+    slept.go_to("ledger.step")
+    scene.pass_time()
+    scene.run()
+    slept.finish()
+    assert (scene.states(), scene.posts()) == (["started"], 1)
+
+
+@pytest.mark.parametrize("what", ["pause", "stop"])
+def test_nothing_is_sent_after_a_pause_or_a_stop(scene: Scene, what: str) -> None:
+    worker = scene.worker("launch")
+    worker.go_to("ledger.step")
+    scene.run(what)
+    worker.finish()
+    assert (scene.states(), scene.posts()) == (["planned"], 0)
 
 
 def test_a_worker_that_slept_deletes_its_superfluous_draft(scene: Scene) -> None:
@@ -308,6 +327,20 @@ def test_a_campaign_that_a_person_paused_meanwhile_is_not_resumed(scene: Scene, 
     assert scene.hub.received["start"] == (1 if at.endswith("acted") else 0)
 
 
+def test_a_draft_of_this_worker_is_looked_at_too_if_it_could_not_be_started(scene: Scene) -> None:
+    scene.hub.room = 0
+    worker = scene.worker("launch")
+    worker.go_to("sleep", 2)
+    assert scene.states() == ["created"]
+    started = scene.hub.received["start"]
+    scene.hub.room = 1
+    scene.set_status("paused")
+    scene.pass_time()
+    worker.finish()
+    assert (scene.states(), scene.status()) == (["started"], "paused")
+    assert scene.hub.received["start"] == started
+
+
 def test_a_worker_that_slept_before_its_step_does_not_start(scene: Scene) -> None:
     scene.killed("launch", "ledger.step")
     slept = scene.worker("launch")
@@ -354,6 +387,14 @@ def test_starts_are_few_while_there_is_no_room(scene: Scene) -> None:
     scene.hub.room = 3
     worker.finish()
     assert scene.states() == ["finished", "started", "started"]
+
+
+@pytest.mark.parametrize("shown", [None, "draft", 7])
+def test_a_start_whose_response_shows_no_status_counts_as_running(scene: Scene, shown: Any) -> None:
+    start = scene.hub.do_start
+    scene.hub.do_start = lambda made: {**start(made), "status": shown}  # type: ignore[method-assign]
+    scene.run()
+    assert (scene.states(), scene.ledger.row(0).status) == (["started"], "running")
 
 
 # Pause, resume and stop.

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_step_is_made_once(opened: Open) -> None:
     moved(ledger, row, "sending", "created")
     # The row is from before: the part was sent.
     assert ledger.step(row, "sending", 60.0) is None
+    other = moved(ledger, claimed(ledger, 1), "sending")
+    moved(ledger, other, "planned")
+    assert ledger.step(other, "created", 60.0, campaign="c1") is None
+    assert ledger.row(1).state == "planned"
+    draft = moved(ledger, claimed(ledger, 2), "sending", "created")
+    assert ledger.step(replace(draft, campaign="c2"), "starting", 60.0) is None
+
+
+def test_a_part_with_a_campaign_names_it(opened: Open) -> None:
+    ledger = opened()
+    row = moved(ledger, claimed(ledger), "sending")
+    with pytest.raises(ValueError, match="has a campaign"):
+        ledger.step(row, "created", 60.0)
 
 
 @pytest.mark.parametrize("wanted", ["paused", "stopped"])

@@ -51,16 +51,16 @@ def test_a_million_people_are_called_once(tmp_path: Path) -> None:
     with (
         # An hour of the Hub in 0.1 s. The ledger's turns and leases are in real time.
         Sandbox(time_scale=36_000, seed=1, limits=None, call_limits=LIMITS) as hub,
-        KatavenClient(hub.api_key, base_url=hub.url) as client,
+        # The Hub dials while it receives the other parts, and may take long to respond.
+        KatavenClient(hub.api_key, base_url=hub.url, timeout=600.0, deadline=None) as client,
         BulkRun(plan, client, **SETTINGS, max_concurrent_calls=100) as run,
     ):
         launched = timed("launch", run.launch)
-        assert launched.counts["started"] == PARTS
-        assert len(hub.requests) == 2 * PARTS + 1
+        assert launched.counts["started"] + launched.counts["finished"] == PARTS
+        assert len(hub.requests) >= 2 * PARTS + 1
         last = timed("watch", run.watch)
         assert last.counts["finished"] == PARTS
-        polls = len(hub.requests) - 2 * PARTS - 1
-        print(f"{polls} requests to follow it to its end", flush=True)
+        print(f"{len(hub.requests)} requests for {PARTS} parts", flush=True)
         calls: Counter[str] = Counter()
         for entry in hub.journal:
             if entry.action == "call":
