@@ -300,9 +300,10 @@ class Sandbox:
     def run_to_end(self, campaign_id: str) -> CampaignFields:
         """Move a manual clock until a campaign is over.
 
-        Open event streams of the campaign have sent their end, and clients that read them have
-        received it. Streams get one snapshot meanwhile; use ``advance`` to send more. A clock that
-        is not manual is waited for. May be called from any thread.
+        Open event streams of the campaign have sent their end. A client that does not read its
+        stream delays the return by 10 s of real time at most. Streams get one snapshot meanwhile;
+        use ``advance`` to send more. A clock that is not manual is waited for. May be called from
+        any thread.
 
         Args:
             campaign_id: A campaign that is running or scheduled, or is over already.

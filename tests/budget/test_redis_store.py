@@ -274,7 +274,7 @@ def test_of_threads_that_wait_for_a_lease_only_one_asks_redis(
         asked = _scripts(server) - asked
         release.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     assert len(hub.requests) == 20
     assert hub.max_in_flight == 1
     # One head, 20 times a second; 20 threads would have made 400 calls.

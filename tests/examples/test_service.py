@@ -56,12 +56,12 @@ def running(app) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        assert server.ready.wait(30)
-        with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as browser:
+        assert server.ready.wait(PATIENCE)
+        with httpx.Client(base_url=server.url, timeout=PATIENCE, trust_env=False) as browser:
             yield browser
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the service does not end"
 
 
@@ -280,14 +280,14 @@ def test_campaigns_go_on_when_the_service_ends_and_are_followed_by_the_next(kata
 
         def watch():
             url = browser.base_url.join(f"{path}/events")
-            with httpx.stream("GET", url, timeout=30, trust_env=False) as response:
+            with httpx.stream("GET", url, timeout=PATIENCE, trust_env=False) as response:
                 for _ in response.iter_lines():
                     first.set()
 
         watching = page.submit(watch)
-        assert first.wait(30)
+        assert first.wait(PATIENCE)
         # The browser still reads: `running` ends the service, and with it the stream.
-    watching.result(30)
+    watching.result(PATIENCE)
 
     assert actions(kataven_hub) == ["create", "start"]
     with running(new_app()) as browser:
@@ -346,7 +346,7 @@ def test_the_process_takes_its_key_from_the_environment_and_ends_on_sigterm(
                 process.send_signal(signal.SIGTERM)
                 assert "data: never" not in lines
         log = process.stderr.read()
-        assert process.wait(30) in (0, -signal.SIGTERM)
+        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
         assert "Traceback" not in log
         assert kataven_hub.api_key not in log
     finally:

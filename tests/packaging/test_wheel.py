@@ -258,7 +258,8 @@ def test_demo_runs_from_the_wheel(full):
 @pytest.mark.timeout(600)
 def test_client_tests_pass_on_the_installed_wheel(full):
     (full.folder / "tests").mkdir()
-    # The tests of the client import tests.support, and no other folder of tests.
+    # The tests of the client use tests.support and the fixtures of all tests, and no other folder.
+    shutil.copy(ROOT / "tests" / "conftest.py", full.folder / "tests")
     for name in ("client", "support"):
         shutil.copytree(ROOT / "tests" / name, full.folder / "tests" / name)
     # Its paths are relative to this file, so from here they do not lead to the checkout.

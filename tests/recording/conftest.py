@@ -16,6 +16,8 @@ import pytest
 
 from kataven.recording import Comparison, Recorder, compare
 from kataven.sandbox import Clock, Sandbox
+from tests.support.patience import PATIENCE
+from tests.support.server import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +138,7 @@ class Client:
         """Follow the events of a campaign; the function waits for their end and returns them."""
         lines: list[str] = []
         begun = threading.Event()
+        opened = self._opened(campaign_id)
 
         def read() -> None:
             headers = {"authorization": f"Bearer {self._key}"}
@@ -153,17 +156,26 @@ class Client:
         thread.start()
 
         def finish() -> list[str]:
-            thread.join(30)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
             return lines
 
         # A relay sends the frames only when the Hub has closed the stream.
-        if not self.buffered:
-            assert begun.wait(30)
+        if self.buffered:
+            wait_for(lambda: self._opened(campaign_id) > opened or begun.is_set())
+        else:
+            assert begun.wait(PATIENCE)
         yield finish
         finish()
 
     buffered = False
+
+    def _opened(self, campaign_id: str) -> int:
+        """How many streams of a campaign the Hub has opened."""
+        return sum(
+            one.path == f"/campaigns/{campaign_id}/events" and one.status == 200
+            for one in self.hub.requests
+        )
 
 
 def session(client: Client) -> str:
@@ -249,7 +261,7 @@ def record(tmp_path):
             prepare(hub)
             url = stack.enter_context(relay(hub.url, alter)) if alter is not None else hub.url
             recorder = stack.enter_context(
-                Recorder(url, hub.api_key, path, allow_dialling=allow_dialling, timeout=30)
+                Recorder(url, hub.api_key, path, allow_dialling=allow_dialling, timeout=PATIENCE)
             )
             client = Client(recorder, hub)
             client.buffered = alter is not None

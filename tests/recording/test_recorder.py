@@ -16,6 +16,7 @@ from kataven.recording import Recorder, RecordingError, compare
 from kataven.recording.forms import build, parse
 from kataven.recording.forwarding import INVALID_KEY, refusal
 from tests.recording.conftest import CSV, FORM
+from tests.support.patience import PATIENCE
 
 REFUSED = [
     ("POST", "/campaigns/camp_1/start"),
@@ -172,7 +173,7 @@ def broken_hub(answer):
 def ask(url: str, path, timeout: float = 30.0):
     """Ask a recorder of this Hub once; return its response or error, and the comparison."""
     with Recorder(url, "sk_live_acme_secret1234", path, timeout=timeout) as recorder:
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             try:
                 got = client.get(
                     f"{recorder.url}/campaigns",

@@ -379,7 +379,7 @@ def test_clients_that_wait_at_once_wait_for_the_same_time(hub):
 def run_together(functions):
     with ThreadPoolExecutor(len(functions)) as pool:
         for future in [pool.submit(function) for function in functions]:
-            future.result(timeout=30)
+            future.result(timeout=PATIENCE)
 
 
 def test_the_clock_stops_at_each_wake_up_time(hub, http, raw):

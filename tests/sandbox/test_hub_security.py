@@ -260,9 +260,10 @@ def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
 
     def watch():
         measured = psutil.Process(started.pid)
-        while not done.is_set():
+        while True:
             peaks.append(measured.memory_info().rss)
-            done.wait(0.005)
+            if done.wait(0.005):
+                break
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -272,7 +273,7 @@ def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
             data={"name": "n", "agent_id": "a", "phone_number_id": "p"},
             files={"contacts": ("c.csv", body)},
             headers=headers,
-            timeout=30,
+            timeout=PATIENCE,
             trust_env=False,
         )
     finally:
@@ -281,7 +282,7 @@ def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
     assert response.status_code in {201, 400}, response.text
     if response.status_code == 201:
         path = f"{line['url']}/v1/campaigns/{response.json()['id']}"
-        page = httpx.get(f"{path}/contacts", headers=headers, timeout=30, trust_env=False)
+        page = httpx.get(f"{path}/contacts", headers=headers, timeout=PATIENCE, trust_env=False)
         # Each of the 100 contacts of a page repeats the names of the header (at most 64 KiB).
         assert len(page.content) < 32 * MIB
         httpx.delete(path, headers=headers, trust_env=False, timeout=PATIENCE)
@@ -311,7 +312,7 @@ def test_an_upload_of_200_mib_is_refused_with_bounded_memory(process):
                 "Authorization": f"Bearer {line['api_key']}",
                 "Content-Type": "multipart/form-data; boundary=x",
             },
-            timeout=30,
+            timeout=PATIENCE,
             trust_env=False,
         )
     except httpx.WriteError:

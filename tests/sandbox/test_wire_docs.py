@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 SECTION = TEXT.partition("## From another language\n")[2].partition("\n## ")[0]
 
@@ -28,7 +30,7 @@ def test_the_commands_print_what_the_page_says(hub):
     for command, output in commands:
         run = subprocess.run(
             ["sh", "-c", f"{command} --silent --noproxy '*'"],
-            env=environment(hub), capture_output=True, text=True, timeout=30, check=True,
+            env=environment(hub), capture_output=True, text=True, timeout=PATIENCE, check=True,
         )  # fmt: skip
         assert run.stdout == output
 
