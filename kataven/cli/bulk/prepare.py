@@ -19,6 +19,7 @@ from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import ignore_ctrl_c
+from kataven.cli.wording import as_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -224,7 +225,7 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         f"{totals.dropped:,} dropped; {totals.parts:,} {'part' if totals.parts == 1 else 'parts'}"
     )
     for reason, count in dropped.items():
-        say(printable(f"dropped {reason}: {count:,}; the first: {first[reason]}"))
+        say(as_commands(printable(f"dropped {reason}: {count:,}; the first: {first[reason]}")))
     if session.quiet:
         return
     if plan.options.get("windows"):

@@ -119,7 +119,7 @@ def retry(
         if dry_run:
             target = closing.enter_context(tempfile.TemporaryDirectory(prefix="kataven-"))
         _prepare(session, run.plan, found, str(target), exclude)
-        if not is_url(working["store"] or ""):
+        if working["store"] is not None and not is_url(working["store"]):
             # A file is the ledger of one plan.
             working["store"] = None
         new = open_run(str(target), working)
