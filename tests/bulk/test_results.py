@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kataven import KatavenClient, RateLimits
+from kataven._flow.ratelimit import least_seconds
 from kataven.bulk import (
     BulkError,
     BulkPlan,
@@ -139,7 +140,8 @@ def test_each_contact_has_its_campaign_and_its_source_row(
     assert (requests[0], seen[0].left.requests) == (0, REQUESTS)
     assert (pages_read(hub) - before).total() == REQUESTS
     assert [each.contacts for each in seen] == [0, 100, 120, 220, 240, 300]
-    assert seen[-1].parts == 3
+    assert [each.left.requests for each in seen] == [8, 7, 6, 4, 3, 1]
+    assert [(each.parts_done, each.parts) for each in seen[-2:]] == [(1, 3), (2, 3)]
 
 
 def test_an_interrupted_reading_continues_at_its_page(
@@ -251,6 +253,8 @@ def test_the_cost_follows_the_limits_of_the_client(
     ):
         assert other.results_cost(path) == ResultsCost(REQUESTS, 3600.0)
         assert str(other.results_cost(path)) == "8 requests, about an hour"
+    assert least_seconds(RateLimits(per_minute=4), REQUESTS) == 60
+    assert least_seconds(RateLimits(per_minute=4), 0) == least_seconds(RateLimits(), 9) == 0
     assert str(ResultsCost(1, 0.0)) == "1 request"
     assert str(ResultsCost(10_001, 86_400.0)) == "10,001 requests, about a day"
     assert str(ResultsCost(100_100, 864_000.0)) == "100,100 requests, about 10 days"
