@@ -49,6 +49,19 @@ def ignore_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextmanager
+def later_ctrl_c() -> Iterator[None]:
+    """Let a Ctrl-C wait until the end of the block, for what must not be done by half."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _raise_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
     # What is cleaned up after the first Ctrl-C may wait for the network.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -18,7 +18,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
-from kataven.cli.stopping import ignore_ctrl_c
+from kataven.cli.stopping import ignore_ctrl_c, later_ctrl_c
 from kataven.cli.wording import as_commands
 
 if TYPE_CHECKING:
@@ -202,7 +202,11 @@ def _pool(processes: int, closing: ExitStack) -> Executor | None:
     from concurrent.futures import ProcessPoolExecutor
 
     # A Ctrl-C reaches all processes of a terminal; only this one reacts.
-    return closing.enter_context(ProcessPoolExecutor(processes, initializer=ignore_ctrl_c))
+    pool = closing.enter_context(ProcessPoolExecutor(processes, initializer=ignore_ctrl_c))
+    # Its processes start with the first task. Python swallows an interruption in the middle of that.
+    with later_ctrl_c():
+        pool.submit(int).result()
+    return pool
 
 
 def _show(session: Session, plan: BulkPlan, directory: str) -> None:
