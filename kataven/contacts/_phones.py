@@ -431,7 +431,8 @@ class Phones:
             return Refused(
                 "not_in_use",
                 f"this is not a number in use in the region {region}, with or without a country "
-                "code: correct it, or add its area code",
+                "code: correct it, add its area code if that is missing, or keep every number of a "
+                "possible length with numbers='possible'",
             )
         numbering = self._loaded()
         rest = numbering.abroad(digits, region)
