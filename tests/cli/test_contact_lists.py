@@ -60,7 +60,11 @@ def test_check_shows_20_problems_and_counts_the_rest(command, write):
     _, out, _ = command("check", "long.csv")
 
     assert len(out.splitlines()) == 1 + 20 + 2
-    assert "The first 20 of 50 are shown: 50 " in out
+    assert "The first 20 of 50 are shown; --jsonl prints all. There are 50 bad_number." in out
+    _, out, _ = command("check", "long.csv", "--jsonl")
+    assert len(out.splitlines()) == 50
+    write("longer.csv", "phone_number\n" + "x\n" * 1001)
+    assert "--jsonl prints 1,000." in command("check", "longer.csv")[1]
 
 
 def test_check_prints_one_document_or_a_line_for_each_problem(command, write):
@@ -139,7 +143,7 @@ def test_split_writes_parts_and_never_over_a_file(command, write, tmp_path):
     assert out.splitlines() == [
         "parts/list-001.csv  2 rows",
         "parts/list-002.csv  2 rows",
-        "parts/list-003.csv  1 rows",
+        "parts/list-003.csv  1 row",
     ]
     assert "parts/list-001.csv exists already" in err
     assert len(list((tmp_path / "parts").iterdir())) == 3

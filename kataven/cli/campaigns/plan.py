@@ -125,7 +125,8 @@ def _settings(campaign: Mapping[str, object]) -> str:
     concurrent = campaign.get("max_concurrent_calls")
     retries = campaign.get("retries_per_contact")
     delay = campaign.get("retry_delay_seconds")
-    shown = f"{UNKNOWN if concurrent is None else concurrent} calls"
+    calls = "call" if concurrent == 1 else "calls"
+    shown = f"{UNKNOWN if concurrent is None else concurrent} {calls}"
     if retries is None:
         return f"{shown}, retries {UNKNOWN}"
     if not retries:

@@ -15,6 +15,7 @@ from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, line, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import check as check_list
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.contacts import ContactsReport
@@ -57,10 +58,10 @@ def check(
             line(as_json(problem))
     else:
         show_problems(report, to_stdout=True)
-        words = "row" if report.rows == 1 else "rows"
-        many = "problem" if refused == 1 else "problems"
-        ready = "is ready" if not refused else f"has {refused:,} {many} that must be corrected"
-        say(f"The list ({report.rows:,} {words}) {ready}.", fg="red" if refused else "green")
+        ready = "is ready"
+        if refused:
+            ready = f"has {counted(refused, 'problem')} that must be corrected"
+        say(f"The list ({counted(report.rows, 'row')}) {ready}.", fg="red" if refused else "green")
     return Exit.CONTACTS if refused else Exit.DONE
 
 

@@ -18,6 +18,7 @@ from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.cli.wording import as_commands
 from kataven.contacts import clean as clean_list
+from kataven.contacts._files import replaced
 
 if TYPE_CHECKING:
     from kataven.contacts import CleanReport
@@ -106,7 +107,8 @@ def clean(
             result.write_dropped(dropped)
         counts = _as_json(result)
     if report is not None:
-        Path(report).write_text(json.dumps(counts, indent=2) + "\n", "utf-8")
+        with replaced(report) as written:
+            written.write(json.dumps(counts, indent=2).encode() + b"\n")
     if session.json:
         document(counts)
         return

@@ -125,7 +125,7 @@ def as_json(found: Problem) -> dict[str, object]:
 
 
 def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
-    """Print the first problems as a table, then the counts by kind."""
+    """Print the first 20 problems as a table, then where the others are, and how many."""
     if not report.problems:
         return
     rows = [
@@ -141,4 +141,9 @@ def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
     total = report.errors + report.warnings
     if total > SHOWN:
         counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
-        (say if to_stdout else note)(f"The first {SHOWN} of {total:,} are shown: {counts}.")
+        kept = len(report.problems)
+        rest = "all" if kept == total else f"{kept:,}"
+        how = "--jsonl prints" if to_stdout else "'kataven contacts check FILE --jsonl' prints"
+        (say if to_stdout else note)(
+            f"The first {SHOWN} of {total:,} are shown; {how} {rest}. There are {counts}."
+        )
