@@ -199,10 +199,10 @@ class CleanReport:
                 f"{_OTHER[self.encoding == 'utf-8']}"
             )
         if self.left_out:
-            lines.append(
-                f"the list is a file of dropped rows: {', '.join(map(repr, self.left_out))} left "
-                "out; exclude the numbers of the list that was kept, too (exclude=)"
-            )
+            line = f"the list is a file of dropped rows: {', '.join(map(repr, self.left_out))} left out"
+            if not self.exclusions:
+                line += "; exclude the numbers of the list that was kept (exclude=)"
+            lines.append(line)
         if self.exclusions:
             lines.append(f"exclusion list: {', '.join(map(str, self.exclusions))}")
         if self.unconfirmed:
