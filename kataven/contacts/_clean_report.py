@@ -199,7 +199,8 @@ class CleanReport:
                 f"{_OTHER[self.encoding == 'utf-8']}"
             )
         if self.left_out:
-            line = f"the list is a file of dropped rows: {', '.join(map(repr, self.left_out))} left out"
+            names = ", ".join(map(repr, self.left_out))
+            line = f"the list is a file of dropped rows: {names} left out"
             if not self.exclusions:
                 line += "; exclude the numbers of the list that was kept (exclude=)"
             lines.append(line)
