@@ -28,6 +28,7 @@ extensions = [
     "public_names",
     "root_pages",
     "assumptions",
+    "captions",
 ]
 exclude_patterns = ["_ext", "_static"]
 source_suffix = {".md": "markdown"}

@@ -37,6 +37,7 @@ _TAKES_MESSAGE: Final[Mapping[str, int]] = {
 # variable that becomes the text of an error whose class is chosen at run time.
 _CONSTANTS: Final[Mapping[str, str]] = {
     "_MESSAGES": "dropped row",
+    "_DROPPED_BEFORE": "dropped row",
     "_UNCLOSED": "malformed",
     "_AFTER_QUOTE": "malformed",
     "_INSIDE": "malformed",

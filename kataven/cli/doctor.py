@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import textwrap
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ from kataven.cli.exit_codes import Exit, failure_of
 from kataven.cli.output import document, printable, say, styled, takes_drawing
 from kataven.cli.profiles import config_path
 from kataven.cli.session import Session, command
+from kataven.cli.wording import as_commands
 from kataven.config import DEFAULT_BASE_URL, read_base_url
 from kataven.errors import (
     APIStatusError,
@@ -63,7 +64,8 @@ def doctor(session: Session) -> None:
     Two reads are sent to the Hub, if it can be reached and there is a key.
     """
     checks: list[Check] = []
-    for check in _checks(session):
+    for found in _checks(session):
+        check = replace(found, text=as_commands(found.text))
         checks.append(check)
         if not session.json and not (session.quiet and check.state == OK):
             _show(check)

@@ -75,7 +75,7 @@ _LOOK_FIRST = (
 )
 _BY_CLASS: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (BulkError, Exit.LOCAL, ""),
-    (ContactsError, Exit.CONTACTS, "'kataven contacts check FILE' shows every problem"),
+    (ContactsError, Exit.CONTACTS, "'kataven contacts check FILE --jsonl' prints its problems"),
     (ConfigurationError, Exit.KEY, "'kataven doctor' checks the key and the URL"),
     (AuthenticationError, Exit.KEY, "'kataven doctor' shows which key is in use"),
     (PermissionDeniedError, Exit.KEY, "use a key that may do this; 'kataven doctor' shows yours"),

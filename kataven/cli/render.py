@@ -221,7 +221,9 @@ def _line(progress: CampaignProgress) -> str:
 
 def _in_flight(progress: CampaignProgress) -> str:
     calls = progress.active_calls
-    return "calls in flight unknown" if calls is None else f"{calls} calls in flight"
+    if calls is None:
+        return "calls in flight unknown"
+    return f"{calls} {'call' if calls == 1 else 'calls'} in flight"
 
 
 class TerminalView:

@@ -11,10 +11,10 @@ import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from kataven.contacts._columns import Renamed, unused_name
 from kataven.contacts._csv import CsvWriter
+from kataven.contacts._dropped_file import added_names
 from kataven.contacts._files import TempFile, replaced
 from kataven.contacts._number_refusals import NumberReason
 from kataven.contacts._problems import SEVERITIES, Problem, counted, escaped, problem, shortened
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
+    from kataven.contacts._columns import Renamed
     from kataven.contacts._exclusion_columns import ExclusionColumn
 
-__all__ = ["CleanReport", "Dropped", "DroppedCells", "Reason"]
+__all__ = ["INTENDED", "REASONS", "CleanReport", "Dropped", "DroppedCells", "Reason"]
 
 Reason: TypeAlias = (
     Literal["blank_row", "malformed", "nul", "ragged_row", "bad_encoding", "duplicate", "excluded"]
     | NumberReason
 )
 """Why a row was dropped: what is wrong with the row, or with its number, or ``excluded``."""
+
+REASONS: Final[frozenset[str]] = frozenset(
+    word for words in get_args(Reason) for word in get_args(words)
+)
 
 # One damaged row in ten may be damage; more of them mean another encoding.
 _FEW: Final = 10
@@ -41,7 +46,7 @@ _PROBLEMS: Final = 1_000
 # Dropped rows of this many bytes stay in memory: few reports need a file.
 _IN_MEMORY: Final = 1024 * 1024
 # Rows that are dropped on purpose: the same people are in the list, or must not be.
-_INTENDED: Final[tuple[Reason, ...]] = ("duplicate", "excluded")
+INTENDED: Final[tuple[Reason, ...]] = ("duplicate", "excluded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +132,11 @@ class CleanReport:
         delimiter: The character between the columns of the source.
         source_columns: The header of the source.
         exclusions: From which columns of the exclusion list how many numbers were read.
-        unconfirmed: How many kept numbers were written with a country code and are of a possible
-            length, but not known to be in use. Numbers already in E.164 are not looked up.
+        unconfirmed: How many kept numbers are of a possible length, but not known to be in use:
+            numbers with a country code, and with ``numbers="possible"`` also those without one.
+            Numbers already in E.164 are not looked up.
+        left_out: The columns of the source that were not written, because the source is a file of
+            dropped rows, and ``write_dropped`` added them.
     """
 
     rows: int
@@ -141,6 +149,7 @@ class CleanReport:
     source_columns: tuple[str, ...] = ()
     exclusions: tuple[ExclusionColumn, ...] = ()
     unconfirmed: int = 0
+    left_out: tuple[str, ...] = ()
     _cells: DroppedCells = field(default_factory=DroppedCells, repr=False, compare=False)
 
     @property
@@ -151,15 +160,15 @@ class CleanReport:
     @property
     def losses(self) -> int:
         """How many rows were dropped for other reasons than ``duplicate`` and ``excluded``."""
-        return sum(row.reason not in _INTENDED for row in self.dropped)
+        return sum(row.reason not in INTENDED for row in self.dropped)
 
     def summary(self) -> str:
         """Summarise the report for people.
 
         Returns:
             One line about the list, one about its encoding if that cost many rows, one each about
-            the exclusion list and unconfirmed numbers if there are any, one for each renamed
-            column, one for each reason with its count and samples.
+            columns left out, the exclusion list and unconfirmed numbers if there are any, one for
+            each renamed column, one for each reason with its count and samples.
         """
         return "\n".join([*self._list_lines(), *self.reason_lines()])
 
@@ -189,11 +198,17 @@ class CleanReport:
                 f"be {self.encoding.upper()}: clean it again with "
                 f"{_OTHER[self.encoding == 'utf-8']}"
             )
+        if self.left_out:
+            names = ", ".join(map(repr, self.left_out))
+            line = f"the list is a file of dropped rows: {names} left out"
+            if not self.exclusions:
+                line += "; exclude the numbers of the list that was kept (exclude=)"
+            lines.append(line)
         if self.exclusions:
             lines.append(f"exclusion list: {', '.join(map(str, self.exclusions))}")
         if self.unconfirmed:
             lines.append(
-                f"kept {counted(self.unconfirmed, 'number')} with a country code that "
+                f"kept {counted(self.unconfirmed, 'number')} that "
                 f"{'is' if self.unconfirmed == 1 else 'are'} not known to be in use"
             )
         lines += (
@@ -225,7 +240,7 @@ class CleanReport:
         """Say how many rows were lost, and why, for the warning and the error about it."""
         first = (
             f"{self.losses:,} of {counted(self.rows, 'row')} ({self.losses / self.rows:.0%}) were "
-            f"dropped for reasons other than {' and '.join(map(repr, _INTENDED))}"
+            f"dropped for reasons other than {' and '.join(map(repr, INTENDED))}"
         )
         return "\n".join([first, *self.reason_lines()])
 
@@ -234,7 +249,7 @@ class CleanReport:
 
         A reason that is not a kind of problem is a ``bad_number``.
         """
-        lost = (row for row in self.dropped if row.reason not in _INTENDED)
+        lost = (row for row in self.dropped if row.reason not in INTENDED)
         return [
             problem(
                 row.reason if row.reason in SEVERITIES else "bad_number",  # type: ignore[arg-type]
@@ -261,16 +276,11 @@ class CleanReport:
             FileNotFoundError: The folder does not exist.
             OSError: The file could not be written; an existing one is unchanged.
         """
-        names = list(self.source_columns)
-        taken = set(names)
+        names = self.source_columns
         width = max(len(names), self._cells.width)
-        extra = [f"extra_{index + 1}" for index in range(width - len(names))]
-        for name in (*extra, "row", "reason", "message"):
-            names.append(unused_name(name, taken))
-            taken.add(names[-1])
         with replaced(path) as file:
             writer = CsvWriter(file)
-            writer.row(names)
+            writer.row([*names, *added_names(names, width - len(names))])
             for cells, row in zip(self._cells, self.dropped, strict=True):
                 padding = [""] * (width - len(cells))
                 writer.row([*cells, *padding, str(row.row), row.reason, row.message])

@@ -5,11 +5,17 @@ Knows header, rows and numbers, and writes the clean list. Does not know where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._clean_report import CleanReport, Dropped, DroppedCells, Reason
+from kataven.contacts._clean_report import (
+    REASONS,
+    CleanReport,
+    Dropped,
+    DroppedCells,
+    Reason,
+)
 from kataven.contacts._columns import (
     Renamed,
     clean_names,
@@ -20,6 +26,7 @@ from kataven.contacts._columns import (
 )
 from kataven.contacts._countries import Countries
 from kataven.contacts._csv import CsvWriter
+from kataven.contacts._dropped_file import AddedColumns, added_columns
 from kataven.contacts._files import TempFile
 from kataven.contacts._number_refusals import Refused
 from kataven.contacts._phones import Phone, Phones
@@ -46,6 +53,18 @@ _MESSAGES: Final[Mapping[Reason, str]] = {
     "excluded": "the number is on the exclusion list",
 }
 
+# In a file of dropped rows, without the lists that these numbers are in.
+_DROPPED_BEFORE: Final[Mapping[Reason, str]] = {
+    "duplicate": (
+        "the number is in an earlier row of the list that this row was dropped from; to keep the "
+        "row, clean it without the columns 'row', 'reason' and 'message'"
+    ),
+    "excluded": (
+        "the number was on the exclusion list when the row was dropped; to keep the row, clean it "
+        "without the columns 'row', 'reason' and 'message'"
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -64,6 +83,17 @@ class Header:
     renamed: tuple[Renamed, ...]
     phone: int
     country: int | None
+
+    def cut(self, width: int) -> Header:
+        """Return the header without the columns on its right.
+
+        Args:
+            width: The number of columns to keep.
+        """
+        renamed = tuple(each for each in self.renamed if each.column <= width)
+        return replace(
+            self, names=self.names[:width], columns=self.columns[:width], renamed=renamed
+        )
 
 
 def opened(text: TextBlocks) -> tuple[str, Iterator[Block]]:
@@ -209,6 +239,7 @@ class Cleaning:
     drop_duplicates: bool
     region_column: str | None
     header: Header | None = None
+    added: AddedColumns | None = None
     columns: tuple[str, ...] = ()
     rows: int = 0
     kept: int = 0
@@ -232,55 +263,94 @@ class Cleaning:
         """
         delimiter, blocks = opened(self.text)
         writer = CsvWriter(out)
+        header: Header | None = None
         cleaner: RowCleaner | None = None
         for batch in RecordReader(blocks, delimiter, lenient=True):
             for row, cells in enumerate(batch.rows, batch.first):
-                if cleaner is None:
+                if header is None:
                     if cells:
-                        cleaner = self._begin(row, cells, batch)
-                        writer.row(self.columns)
+                        header = header_of(
+                            row, cells, batch, self.text.encoding, self.region_column
+                        )
                     continue
                 self.rows += 1
+                if cleaner is None:
+                    if not cells:
+                        self.dropped.append(dropped_row(row, "blank_row", ""))
+                        self.dropped_cells.add(cells)
+                        continue
+                    header = self._begin(header, cells, writer)
+                    cleaner = RowCleaner(header, self.phones)
+                before = "" if self.added is None else self.added.take_from(cells)
                 outcome = cleaner.clean(row, cells, batch)
                 if isinstance(outcome, Phone):
-                    outcome = self._judged(row, cells, outcome)
+                    outcome = self._judged(row, cells, outcome, before)
                 if isinstance(outcome, Dropped):
                     self.dropped.append(outcome)
                     self.dropped_cells.add(cells)
                     continue
                 writer.row(cells)
                 self.kept += 1
-        if self.header is None:
+        if header is None:
             raise refusal("empty_file", BLANK_LIST)
+        if cleaner is None:
+            header = self._begin(header, [], writer)
         if self.extensions:
             self._add_extensions(out)
         return CleanReport(
             rows=self.rows,
             kept=self.kept,
             dropped=tuple(self.dropped),
-            renamed=self.header.renamed,
+            renamed=header.renamed,
             columns=self.columns,
             encoding=self.text.encoding,
             delimiter=delimiter,
-            source_columns=self.header.names,
+            source_columns=header.names,
             exclusions=self.excluded.columns,
             unconfirmed=self.unconfirmed,
+            left_out=() if self.added is None else self.added.names,
             _cells=self.dropped_cells,
         )
 
-    def _begin(self, row: int, cells: list[str], batch: Batch) -> RowCleaner:
-        self.header = header_of(row, cells, batch, self.text.encoding, self.region_column)
-        self.columns = self.header.columns
-        return RowCleaner(self.header, self.phones)
+    def _begin(self, header: Header, first: list[str], writer: CsvWriter) -> Header:
+        """Write the header, without the columns that a file of dropped rows has besides.
 
-    def _judged(self, row: int, cells: list[str], phone: Phone) -> Phone | Dropped:
-        """Drop a row whose number is not wanted, or write the number into its cell."""
+        Args:
+            header: The header of the source.
+            first: The first row below it.
+            writer: Where it is written.
+
+        Returns:
+            The header without these columns.
+        """
+        added = added_columns(header.names, first, REASONS)
+        if added is not None and max(header.phone, header.country or 0) < added.width:
+            self.added = added
+            header = header.cut(added.width)
+        self.header = header
+        self.columns = header.columns
+        writer.row(self.columns)
+        return header
+
+    def _judged(self, row: int, cells: list[str], phone: Phone, before: str) -> Phone | Dropped:
+        """Drop a row whose number is not wanted, or write the number into its cell.
+
+        Args:
+            row: The row.
+            cells: Its cells.
+            phone: Its number.
+            before: Why it was dropped before, if the list is a file of dropped rows.
+        """
         place = self.header.phone if self.header else 0
         if phone.number in self.excluded.numbers:
             return dropped_row(row, "excluded", cells[place])
+        if before == "excluded":
+            return dropped_row(row, "excluded", cells[place], _DROPPED_BEFORE["excluded"])
         if self.drop_duplicates:
             if phone.number in self.seen:
                 return dropped_row(row, "duplicate", cells[place])
+            if before == "duplicate":
+                return dropped_row(row, "duplicate", cells[place], _DROPPED_BEFORE["duplicate"])
             self.seen.add(phone.number)
         if phone.in_use is False:
             self.unconfirmed += 1

@@ -142,7 +142,8 @@ def not_in_use(region: str) -> Refused:
     return Refused(
         "not_in_use",
         f"this is not a number in use in the region {region}, with or without a country "
-        "code: correct it, or add its area code",
+        "code: correct it, add its area code if that is missing, or keep every number of a "
+        "possible length with numbers='possible'",
     )
 
 

@@ -371,7 +371,8 @@ class Sandbox:
     ) -> None:
         """Check that each number was called, and that none was called twice.
 
-        Numbers are compared over all campaigns, so that a list that was uploaded twice is found.
+        Numbers are compared over all campaigns, so that a list that was uploaded twice is found. A
+        second round is a second call, too: check each round with its ``campaign_id``.
 
         Args:
             campaign_id: Only this campaign; None for all campaigns of all accounts. Calls of

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from kataven import KatavenClient
+from kataven.cli.app import main
 from kataven.sandbox import Clock, Sandbox
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text())
@@ -44,6 +45,16 @@ def test_create_makes_a_draft_and_asks_nothing(on_hub, client):
     assert client.campaigns.get(campaign["id"])["status"] == "draft"
     assert client.campaigns.get(campaign["id"])["retries_per_contact"] == 2
     assert client.campaigns.list_contacts(campaign["id"])["total"] == 30
+
+
+@pytest.mark.parametrize("command", ["create", "run"])
+@pytest.mark.parametrize("option", ["--name", "--agent-id", "--phone-number-id"])
+def test_an_empty_option_is_refused(capsys, command, option):
+    form = [f"{option}= " if each.startswith(f"{option}=") else each for each in FORM]
+    assert form != list(FORM)
+
+    assert main(["campaigns", command, *form]) == 2
+    assert f"'{option}': it is empty: is a shell variable not set?" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -60,7 +60,11 @@ def test_check_shows_20_problems_and_counts_the_rest(command, write):
     _, out, _ = command("check", "long.csv")
 
     assert len(out.splitlines()) == 1 + 20 + 2
-    assert "The first 20 of 50 are shown: 50 " in out
+    assert "The first 20 of 50 are shown; --jsonl prints all. There are 50 bad_number." in out
+    _, out, _ = command("check", "long.csv", "--jsonl")
+    assert len(out.splitlines()) == 50
+    write("longer.csv", "phone_number\n" + "x\n" * 1001)
+    assert "--jsonl prints 1,000." in command("check", "longer.csv")[1]
 
 
 def test_check_prints_one_document_or_a_line_for_each_problem(command, write):
@@ -73,6 +77,35 @@ def test_check_prints_one_document_or_a_line_for_each_problem(command, write):
     code, out, _ = command("check", "bad.csv", "--jsonl")
     assert code == 3
     assert [json.loads(line) for line in out.splitlines()] == found["problems"]
+    assert "let 'kataven contacts clean' do it" in found["problems"][0]["message"]
+    assert "kataven.contacts" not in out
+
+
+def test_clean_writes_dropped_rows_with_options_of_the_command(command, write, tmp_path):
+    write("list.csv", "phone_number\n07700 900123\n+14155550100\n+14155550100\n")
+    arguments = ("list.csv", "-o", "clean.csv", "--dropped", "dropped.csv", "--region", "GB")
+    code, out, _ = command("clean", *arguments)
+
+    assert code == 0
+    dropped = (tmp_path / "dropped.csv").read_text("utf-8")
+    for text in (out, dropped):
+        assert "with --numbers possible" in text
+        assert "(--keep-duplicates keeps both)" in text
+        assert "=" not in text
+
+
+def test_clean_recognises_the_rows_that_it_dropped(command, write, tmp_path):
+    write("list.csv", "Tel,Plan\n415 555 0100,a\n+14155550101,b\n+14155550101,c\n")
+    command("clean", "list.csv", "-o", "clean.csv", "--dropped", "dropped.csv")
+    code, out, err = command("clean", "dropped.csv", "-o", "more.csv", "--region", "US")
+
+    assert (code, err) == (0, "Written: more.csv\n")
+    assert (tmp_path / "more.csv").read_bytes() == b"phone_number,Plan\r\n+14155550100,a\r\n"
+    assert "'row', 'reason', 'message' left out; exclude" in out
+    assert "(--exclude)" in out
+    arguments = ("dropped.csv", "-o", "more.csv", "--region", "US", "--exclude", "clean.csv")
+    _, out, _ = command("clean", *arguments, "--json")
+    assert json.loads(out)["left_out"] == ["row", "reason", "message"]
 
 
 def test_clean_writes_the_list_what_was_dropped_and_the_counts(command, write, tmp_path):
@@ -110,7 +143,7 @@ def test_split_writes_parts_and_never_over_a_file(command, write, tmp_path):
     assert out.splitlines() == [
         "parts/list-001.csv  2 rows",
         "parts/list-002.csv  2 rows",
-        "parts/list-003.csv  1 rows",
+        "parts/list-003.csv  1 row",
     ]
     assert "parts/list-001.csv exists already" in err
     assert len(list((tmp_path / "parts").iterdir())) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import pytest
 
@@ -77,6 +78,7 @@ def test_retry_with_run_calls_them_again(on_hub, hub, client, finished):
 
     assert asked.returncode == 2
     assert "This calls 2 people" in asked.stderr
+    assert f"  contacts          2 of {finished} that were not reached\n" in asked.stderr
     assert done.returncode == 0, done.stderr
     campaigns = client.campaigns.list()["campaigns"]
     (second,) = (each for each in campaigns if each["id"] != finished)
@@ -86,17 +88,46 @@ def test_retry_with_run_calls_them_again(on_hub, hub, client, finished):
 
 
 def test_nobody_to_retry_is_said(on_hub, finished):
-    done = on_hub.run("campaigns", "retry", finished, "--last-error", "cancelled", "--run", "--yes")
+    arguments = ("campaigns", "retry", finished, "--last-error", "cancelled", "--run", "--yes")
+    done = on_hub.run(*arguments, "--json")
 
     assert done.returncode == 0
+    assert json.loads(done.stdout) == {"id": None, "rows": 0}
     assert "Nobody is to be called again" in done.stderr
+
+
+def test_retry_of_several_campaigns_says_what_is_taken_from_the_first(on_hub, client, finished):
+    other = client.campaigns.create(
+        "Other", "agent_2", "number_1", on_hub.folder / "contacts.csv", max_concurrent_calls=20
+    )["id"]
+    arguments = ("campaigns", "retry", finished, other, "--run", "--dry-run")
+    refused = on_hub.run(*arguments)
+    empty = on_hub.run(*arguments, "--agent-id", "")
+    done = on_hub.run(*arguments, "--agent-id", "agent_2")
+
+    assert (refused.returncode, empty.returncode, done.returncode) == (2, 2, 0)
+    assert "The campaigns have no agent_id in common: pass --agent-id." in refused.stderr
+    assert "'--agent-id': it is empty" in empty.stderr
+    assert f"2 of {finished}, {other} that were not reached\n" in done.stderr
+    assert "have different max_concurrent_calls: 5, as in the first." in done.stderr
+
+
+def test_a_retry_list_replaces_a_file_when_it_is_complete(on_hub, finished):
+    (on_hub.folder / "retry.csv").write_text("an older list")
+    os.link(on_hub.folder / "retry.csv", on_hub.folder / "older.csv")
+    done = on_hub.run("campaigns", "retry", finished, "--last-error", "busy", "-o", "retry.csv")
+
+    assert done.stdout == "1 contact: retry.csv\n"
+    assert numbers(on_hub.folder / "retry.csv") == ["+14155550100"]
+    # It was not written into.
+    assert (on_hub.folder / "older.csv").read_text() == "an older list"
 
 
 def test_a_last_error_as_a_status_is_a_usage_error(on_hub, finished):
     done = on_hub.run("campaigns", "retry", finished, "--status", "busy", "-o", "r.csv")
 
     assert done.returncode == 2
-    assert "last_error=" in done.stderr
+    assert "pass --last-error busy instead" in done.stderr
     assert not (on_hub.folder / "r.csv").exists()
 
 

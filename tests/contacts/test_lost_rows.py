@@ -145,8 +145,74 @@ def test_corrected_dropped_rows_can_be_cleaned_again(tmp_path: Path) -> None:
     with contacts.clean(b"Mobile;Name\n415 555 0100;Ana\n") as cleaned:
         cleaned.report.write_dropped(path)
     with contacts.clean(path, region="US") as again:
-        assert again.read().decode().splitlines()[0] == "phone_number,Name,row,reason,message"
-        assert again.report.kept == 1
+        assert again.read() == b"phone_number,Name\r\n+14155550100,Ana\r\n"
+        assert again.report.left_out == ("row", "reason", "message")
+        assert again.report.source_columns == ("Mobile", "Name")
+        assert "file of dropped rows: 'row', 'reason', 'message' left out" in again.report.summary()
+
+
+def test_rows_dropped_on_purpose_stay_dropped_when_they_are_cleaned_again(tmp_path: Path) -> None:
+    path = tmp_path / "dropped.csv"
+    data = b"phone_number,name\n+14155550100,Ana\n+14155550100,Bo\n+14155550101,Eve\nbad,Ida\n"
+    with contacts.clean(data, exclude=["+14155550101"]) as cleaned:
+        cleaned.report.write_dropped(path)
+    path.write_text(path.read_text("utf-8").replace("bad,", "+14155550102,"), "utf-8")
+    with contacts.clean(path) as again:
+        assert again.read() == b"phone_number,name\r\n+14155550102,Ida\r\n"
+        report = again.report
+    assert report.counts == {"duplicate": 1, "excluded": 1}
+    assert report.losses == 0
+    assert [row[1:4] for row in written(report, path)] == [
+        ["name", "row", "reason"], ["Bo", "2", "duplicate"], ["Eve", "3", "excluded"],
+    ]  # fmt: skip
+    with contacts.clean(path, drop_duplicates=False) as again:
+        assert again.report.counts == {"excluded": 1}
+
+
+def test_added_columns_are_recognised_by_what_is_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "dropped.csv"
+    data = (
+        b"phone_number,extra_1,row,reason\n+14155550100,a,b,c,d,e\nbad,a,b,c\n"
+        b"+14155550101,a,b,c,,\n"
+    )
+    with contacts.clean(data) as cleaned:
+        names = written(cleaned.report, path)[0]
+    added = ["extra_1_2", "extra_2", "row_2", "reason_2", "message"]
+    assert names == ["phone_number", "extra_1", "row", "reason", *added]
+    text = path.read_bytes().decode().replace("a,b,c,d,e", "a,b,c,,").replace("bad", "+14155550103")
+    # An editor may add empty cells, and somebody rows without the new columns.
+    header, rows = text.split("\r\n", 1)
+    rows = rows.replace("\r\n", ",,\r\n") + "\r\n+14155550104,a,b,c\r\n+14155550105,a,b,c,d\r\n"
+    text = f"{header}\r\n{rows}"
+    with contacts.clean(text.encode()) as again:
+        assert again.report.left_out == tuple(added)
+        assert again.report.columns == ("phone_number", "extra_1", "row", "reason")
+        assert again.report.counts == {"blank_row": 1, "ragged_row": 1}
+        assert again.report.kept == 3
+    # A list with columns of these names.
+    for line in ("1,late,call me", "x,duplicate,m", "1,duplicate,", ",,"):
+        list_of_its_own = f"phone_number,row,reason,message\n+14155550100,{line}\n".encode()
+        with contacts.clean(list_of_its_own) as other:
+            assert other.report.left_out == ()
+            assert other.report.kept == 1
+            assert len(other.report.columns) == 4
+
+
+def test_a_file_of_dropped_rows_is_recognised_below_blank_rows_and_in_small_chunks() -> None:
+    data = (
+        b"phone_number,row,reason,message\n\n+14155550100,2,too_short,m\n+14155550101,3,excluded,m"
+    )
+
+    class OneByte(io.BytesIO):
+        def read(self, n: int | None = -1, /) -> bytes:
+            return super().read(1)
+
+    for source in (data, OneByte(data)):
+        with contacts.clean(source) as cleaned:
+            assert cleaned.read() == b"phone_number\r\n+14155550100\r\n"
+            assert cleaned.report.counts == {"blank_row": 1, "excluded": 1}
+    with contacts.clean(b"phone_number,row,reason,message\n\n") as cleaned:
+        assert cleaned.read() == b"phone_number,row,reason,message\r\n"
 
 
 def test_the_report_outlives_the_list_and_can_be_copied_and_pickled(tmp_path: Path) -> None:
@@ -224,9 +290,17 @@ def test_numbers_that_are_not_known_to_be_in_use_are_counted() -> None:
     with contacts.clean(b"phone_number\n+1 415 055 0100\n+1 415 555 0100\n") as cleaned:
         assert cleaned.report.kept == 2
         assert cleaned.report.unconfirmed == 1
-        assert "1 number with a country code that is not known to be in use" in (
+        assert "\nkept 1 number that is not known to be in use" in cleaned.report.summary()
+    # Without a country code, such numbers are kept only if all of a possible length are.
+    fictional = b"phone_number\n07700 900123\n07700 900124\n"
+    with contacts.clean(fictional, region="GB") as cleaned:
+        assert cleaned.report.kept == 0
+        assert "or keep every number of a possible length with numbers='possible'" in (
             cleaned.report.summary()
         )
+    with contacts.clean(fictional, region="GB", numbers="possible") as cleaned:
+        assert cleaned.report.unconfirmed == 2
+        assert "\nkept 2 numbers that are not known to be in use" in cleaned.report.summary()
 
 
 def test_numbers_possible_keeps_numbers_of_a_possible_length() -> None:

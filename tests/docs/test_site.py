@@ -75,6 +75,12 @@ def test_every_link_leads_to_a_page_and_an_anchor_of_the_site(pages):
     assert broken == []
 
 
+def test_the_file_of_a_code_block_is_its_caption(site):
+    for page, name in (("fastapi", "service.py"), ("handle-errors", "handling.py")):
+        text = (site / "howto" / f"{page}.html").read_text(encoding="utf-8")
+        assert f'<span class="caption-text">{name}</span>' in text
+
+
 def test_no_page_loads_anything_from_outside(site, pages):
     loaded = {link for page in pages.values() for link in page.loaded if link.startswith(OUTSIDE)}
     styles = [path.read_text(encoding="utf-8") for path in site.rglob("*.css")]

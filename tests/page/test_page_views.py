@@ -172,13 +172,27 @@ def test_numbers_called_twice_are_seen_at_once_and_retries_are_not(hub, visit, e
     hub.run_to_end(again)
     warning = tab.locator("section:not([hidden]) .warning")
     expect(warning).to_contain_text("1 number called twice")
-    expect(warning).to_contain_text("+15550000000 2 first attempts, from “First” and “Again”")
+    expect(warning).to_contain_text("+15550000000 called 2 times, from “First” and “Again”")
     expect(tab.locator('[data-table="journal"] tr[data-tone="twice"]').first).to_contain_text(
         "+15550000000"
     )
     tab.keyboard.press("1")
     expect(tab.locator(".tabs .alarm")).to_contain_text("1")
     expect(tab.locator("section:not([hidden]) .warning")).to_be_visible()
+
+
+def test_a_second_round_is_not_a_number_called_twice(hub, visit, expect):
+    hub.outcomes["+1555*"] = "no_answer"
+    for name in ("First", "Second round"):
+        campaign = create(hub, name, people(2), retries_per_contact="1")
+        ask(hub, "POST", f"/campaigns/{campaign}/start")
+        hub.run_to_end(campaign)
+    tab = visit.open(hub, "#/journal")
+    good = tab.locator("section:not([hidden]) .good")
+    expect(good).to_have_text(
+        "No number was called twice; 2 numbers called again, after no call reached the person."
+    )
+    expect(tab.locator("section:not([hidden]) .warning")).to_be_hidden()
 
 
 def test_requests_are_drawn_against_their_limits(browser, expect):

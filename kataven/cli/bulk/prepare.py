@@ -203,7 +203,7 @@ def _pool(processes: int, closing: ExitStack) -> Executor | None:
 
     # A Ctrl-C reaches all processes of a terminal; only this one reacts.
     pool = closing.enter_context(ProcessPoolExecutor(processes, initializer=ignore_ctrl_c))
-    # Its processes start with the first task. Python swallows an interruption in the middle of that.
+    # They start with the first task. Python swallows an interruption in the middle of that.
     with later_ctrl_c():
         pool.submit(int).result()
     return pool

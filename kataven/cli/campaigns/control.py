@@ -14,6 +14,7 @@ from kataven.cli.campaigns.plan import Plan, read_account, show_plan
 from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command
+from kataven.cli.wording import as_commands
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _people(client: KatavenClient, campaign_id: str) -> int | None:
     try:
         total = client.campaigns.list_contacts(campaign_id).get("total")
     except KatavenError as error:
-        note(f"The contacts could not be counted: {error}", fg="yellow")
+        note(f"The contacts could not be counted: {as_commands(str(error))}", fg="yellow")
         return None
     return total if isinstance(total, int) else None
 

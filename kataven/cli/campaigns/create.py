@@ -15,6 +15,7 @@ from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven import KatavenClient
@@ -49,7 +50,8 @@ def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
     if (scheduled := form["scheduled_at"]) is not None:
         note(f"Scheduled for {scheduled.shown}.")
     if dry_run:
-        note(f"Dry run: a draft with {report.rows:,} contacts would be created; nothing was sent.")
+        size = counted(report.rows, "contact")
+        note(f"Dry run: a draft with {size} would be created; nothing was sent.")
         return
     with session.access.client(credentials) as client:
         campaign = send_form(client, form, contacts)
@@ -58,7 +60,7 @@ def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
         return
     status = str(campaign.get("status", "created"))
     is_what = "a draft" if status == "draft" else printable(status)
-    say(f"Campaign {campaign.get('id')} is {is_what}, with {report.rows:,} contacts.")
+    say(f"Campaign {campaign.get('id')} is {is_what}, with {counted(report.rows, 'contact')}.")
     if not session.quiet:
         offer("Start it:", f"campaigns start {campaign.get('id')}")
 

@@ -15,6 +15,7 @@ from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.render import span
 from kataven.cli.session import Session, command, refused_values
+from kataven.contacts._problems import counted
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def export(
                 }
             )
             if session.for_people:
-                say(f"{summary.rows:,} contacts of {campaign_id}: {', '.join(paths)}")
+                say(f"{counted(summary.rows, 'contact')} of {campaign_id}: {', '.join(paths)}")
     if session.json:
         document({"exports": written})
     return first_failure(codes)

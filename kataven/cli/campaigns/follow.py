@@ -18,6 +18,7 @@ from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.notices import shown_by
 from kataven.cli.output import line, note, offer, printable
 from kataven.cli.render import Outcome, open_view, percent
+from kataven.cli.wording import as_commands
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -234,7 +235,9 @@ def show_end(client: KatavenClient, campaigns: list[Followed]) -> None:
         try:
             view.outcomes(_outcomes(client, followed.campaign_id))
         except KatavenError as error:
-            note(f"The contacts could not be read: {printable(str(error))}", fg="yellow")
+            note(
+                f"The contacts could not be read: {as_commands(printable(str(error)))}", fg="yellow"
+            )
     ids = " ".join(followed.campaign_id for followed in campaigns)
     results = "results.csv" if len(campaigns) == 1 else "'results-{id}.csv'"
     failed = any(each.last is not None and each.last.counts.get("failed") for each in campaigns)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kataven.cli.times import ScheduledTime
 
-__all__ = ["Form", "form_options"]
+__all__ = ["Form", "form_options", "not_empty"]
 
 
 class Form(TypedDict):
@@ -62,10 +62,19 @@ def _when(
     return None if text is None else scheduled_time(text, datetime.now().astimezone())
 
 
+def not_empty(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty option, which comes from an unset variable of the shell."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty: is a shell variable not set?", param=parameter)
+    return value
+
+
 _OPTIONS = (
-    click.option("--name", required=True, help="A name for people to read."),
-    click.option("--agent-id", required=True, help="The agent that speaks."),
-    click.option("--phone-number-id", required=True, help="The number that calls."),
+    click.option("--name", required=True, callback=not_empty, help="A name for people to read."),
+    click.option("--agent-id", required=True, callback=not_empty, help="The agent that speaks."),
+    click.option(
+        "--phone-number-id", required=True, callback=not_empty, help="The number that calls."
+    ),
     click.option(
         "--contacts",
         required=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kataven.campaigns.listing import incomplete
 from kataven.cli.output import fields, note
+from kataven.cli.wording import as_commands
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -82,12 +83,15 @@ def read_account(client: KatavenClient, *, without: str | None = None) -> Accoun
     try:
         limits: Mapping[str, object] | None = client.call_limits()
     except KatavenError as error:
-        note(f"The call limits of the account could not be read: {error}", fg="yellow")
+        note(
+            f"The call limits of the account could not be read: {as_commands(str(error))}",
+            fg="yellow",
+        )
         limits = None
     try:
         found = client.campaigns.list()
     except KatavenError as error:
-        note(f"The running campaigns could not be read: {error}", fg="yellow")
+        note(f"The running campaigns could not be read: {as_commands(str(error))}", fg="yellow")
         return Account(limits, None, None)
     campaigns = found.get("campaigns", [])
     running = [
@@ -132,7 +136,8 @@ def shown_settings(campaign: Mapping[str, object]) -> str:
     concurrent = campaign.get("max_concurrent_calls")
     retries = campaign.get("retries_per_contact")
     delay = campaign.get("retry_delay_seconds")
-    shown = f"{UNKNOWN if concurrent is None else concurrent} calls"
+    calls = "call" if concurrent == 1 else "calls"
+    shown = f"{UNKNOWN if concurrent is None else concurrent} {calls}"
     if retries is None:
         return f"{shown}, retries {UNKNOWN}"
     if not retries:

@@ -21,6 +21,7 @@ from kataven.cli.campaigns.report_findings import Findings
 from kataven.cli.campaigns.report_page import page
 from kataven.cli.output import note, say
 from kataven.cli.session import Session, command
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ def report(
             findings = _read(session, client, campaign_id, keep=with_contacts)
     text = page(campaign, findings, losses, datetime.now().astimezone())
     write_page(Path(output), text)
-    say(f"{findings.contacts:,} contacts: {output}")
+    say(f"{counted(findings.contacts, 'contact')}: {output}")
     if campaign.get("status") in ("running", "paused", "draft", "scheduled"):
         note(f"The campaign has not finished ({campaign['status']}).", fg="yellow")
 

@@ -17,6 +17,7 @@ from kataven.cli.campaigns.plan import Plan, read_account, show_plan
 from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.output import document, note, offer
 from kataven.cli.session import Session, command
+from kataven.contacts._problems import counted
 from kataven.errors import KatavenError, ResponseFormatError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def run_list(
     *,
     yes: bool,
     dry_run: bool,
+    source: str | None = None,
 ) -> int:
     """Say what will happen, ask, and run a campaign with a list.
 
@@ -70,6 +72,7 @@ def run_list(
         people: The number of contacts in it.
         yes: Whether not to ask.
         dry_run: Whether to send nothing that changes anything.
+        source: Where the list comes from, None for a file.
 
     Returns:
         The exit code.
@@ -78,7 +81,8 @@ def run_list(
     with session.access.client(credentials) as client:
         scheduled = form["scheduled_at"]
         when = None if scheduled is None else scheduled.shown
-        plan = Plan(people, dict(form), f"{contacts.name} ({people:,} rows)", when)
+        source = source or f"{contacts.name} ({counted(people, 'row')})"
+        plan = Plan(people, dict(form), source, when)
         if not session.quiet or not yes:
             with before_anything_is_sent():
                 show_plan(plan, read_account(client), credentials)

@@ -15,6 +15,7 @@ from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command
+from kataven.cli.wording import as_commands
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class _Stopping:
             except KatavenError as error:
                 failure = failure_of(error)
                 self.codes.append(failure.code if failure else Exit.HUB)
-                self.failed[campaign_id] = str(error)
-                note(f"Campaign {campaign_id} did not stop: {printable(str(error))}", fg="red")
+                why = self.failed[campaign_id] = as_commands(str(error))
+                note(f"Campaign {campaign_id} did not stop: {printable(why)}", fg="red")
             else:
                 self.codes.append(Exit.DONE)
                 self.stopped.append(campaign_id)

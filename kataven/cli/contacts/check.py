@@ -5,17 +5,17 @@ Exits with 3 for exactly what ``kataven campaigns run`` refuses.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from kataven.cli.bar import bar
-from kataven.cli.contacts.problems import open_list, refusals, show_problems
+from kataven.cli.contacts.problems import as_json, open_list, refusals, show_problems
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, line, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import check as check_list
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.contacts import ContactsReport
@@ -55,13 +55,13 @@ def check(
         document(_as_json(report, ok=not refused))
     elif session.jsonl:
         for problem in report.problems:
-            line(asdict(problem))
+            line(as_json(problem))
     else:
         show_problems(report, to_stdout=True)
-        words = "row" if report.rows == 1 else "rows"
-        many = "problem" if refused == 1 else "problems"
-        ready = "is ready" if not refused else f"has {refused:,} {many} that must be corrected"
-        say(f"The list ({report.rows:,} {words}) {ready}.", fg="red" if refused else "green")
+        ready = "is ready"
+        if refused:
+            ready = f"has {counted(refused, 'problem')} that must be corrected"
+        say(f"The list ({counted(report.rows, 'row')}) {ready}.", fg="red" if refused else "green")
     return Exit.CONTACTS if refused else Exit.DONE
 
 
@@ -76,5 +76,5 @@ def _as_json(report: ContactsReport, *, ok: bool) -> dict[str, object]:
         "errors": report.errors,
         "warnings": report.warnings,
         "counts": {kind: count for kind, count in report.counts.items() if count},
-        "problems": [asdict(problem) for problem in report.problems],
+        "problems": [as_json(problem) for problem in report.problems],
     }

@@ -6,6 +6,7 @@ Knows ``kataven.contacts.clean``. Sends nothing.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.cli.wording import as_commands
 from kataven.contacts import clean as clean_list
+from kataven.contacts._files import replaced
 
 if TYPE_CHECKING:
     from kataven.contacts import CleanReport
@@ -100,15 +102,17 @@ def clean(
         )
     with cleaned:
         cleaned.save(output)
+        result = _as_commands(cleaned.report)
         if dropped is not None:
-            cleaned.report.write_dropped(dropped)
-        counts = _as_json(cleaned.report)
+            result.write_dropped(dropped)
+        counts = _as_json(result)
     if report is not None:
-        Path(report).write_text(json.dumps(counts, indent=2) + "\n", "utf-8")
+        with replaced(report) as written:
+            written.write(json.dumps(counts, indent=2).encode() + b"\n")
     if session.json:
         document(counts)
         return
-    say(as_commands(printable_lines(cleaned.report.summary())))
+    say(as_commands(printable_lines(result.summary())))
     if not session.quiet:
         note(f"Written: {output}" + (f", dropped rows: {dropped}" if dropped else ""))
 
@@ -122,12 +126,19 @@ def _refuse_same_file(file: str, *targets: str | None) -> None:
         raise click.UsageError("The list and the files to write must be different files.")
 
 
+def _as_commands(report: CleanReport) -> CleanReport:
+    """Return the report with messages for readers who use commands."""
+    rows = (replace(row, message=as_commands(row.message)) for row in report.dropped)
+    return replace(report, dropped=tuple(rows))
+
+
 def _as_json(report: CleanReport) -> dict[str, object]:
     return {
         "rows": report.rows,
         "kept": report.kept,
         "dropped": dict(report.counts),
         "columns": report.columns,
+        "left_out": report.left_out,
         "encoding": report.encoding,
     }
 

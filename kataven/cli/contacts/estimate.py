@@ -16,6 +16,7 @@ from kataven.cli.output import document, say
 from kataven.cli.session import Session, command
 from kataven.contacts import check
 from kataven.contacts import estimate as estimate_rows
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.contacts import Estimate
@@ -91,14 +92,14 @@ def estimate(
             {"contacts": found.contacts, "calls": found.calls, "duration_seconds": found.duration}
         )
         return
-    say(f"{found.contacts:,} contacts, {calls(found)}")
+    say(f"{counted(found.contacts, 'contact')}, {calls(found)}")
     say(duration(found))
 
 
 def calls(found: Estimate) -> str:
     """Format how many calls a list takes."""
     low, high = found.calls
-    return f"{low:,} calls" if low == high else f"{low:,} to {high:,} calls"
+    return counted(low, "call") if low == high else f"{low:,} to {high:,} calls"
 
 
 def duration(found: Estimate) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -21,9 +22,17 @@ from kataven.errors import ContactsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kataven.contacts import ContactsReport
+    from kataven.contacts import ContactsReport, Problem
 
-__all__ = ["ContactList", "open_list", "read_list", "refusals", "refuse", "show_problems"]
+__all__ = [
+    "ContactList",
+    "as_json",
+    "open_list",
+    "read_list",
+    "refusals",
+    "refuse",
+    "show_problems",
+]
 
 SHOWN: Final = 20
 # One byte more than the Hub accepts, so that a list that is too large is recognised.
@@ -110,8 +119,13 @@ def refuse(report: ContactsReport, *, allow_duplicates: bool) -> None:
         )
 
 
+def as_json(found: Problem) -> dict[str, object]:
+    """Return a problem as ``--json`` and ``--jsonl`` print it."""
+    return {**asdict(found), "message": as_commands(found.message)}
+
+
 def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
-    """Print the first problems as a table, then the counts by kind."""
+    """Print the first 20 problems as a table, then where the others are, and how many."""
     if not report.problems:
         return
     rows = [
@@ -119,9 +133,7 @@ def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
             found.row,
             found.column,
             found.kind,
-            as_commands(
-                found.message if found.value is None else f"{found.value!r}: {found.message}"
-            ),
+            ("" if found.value is None else f"{found.value!r}: ") + as_commands(found.message),
         )
         for found in report.problems[:SHOWN]
     ]
@@ -129,4 +141,9 @@ def show_problems(report: ContactsReport, *, to_stdout: bool = False) -> None:
     total = report.errors + report.warnings
     if total > SHOWN:
         counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
-        (say if to_stdout else note)(f"The first {SHOWN} of {total:,} are shown: {counts}.")
+        kept = len(report.problems)
+        rest = "all" if kept == total else f"{kept:,}"
+        how = "--jsonl prints" if to_stdout else "'kataven contacts check FILE --jsonl' prints"
+        (say if to_stdout else note)(
+            f"The first {SHOWN} of {total:,} are shown; {how} {rest}. There are {counts}."
+        )

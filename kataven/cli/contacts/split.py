@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from kataven.cli.contacts.problems import open_list
 from kataven.cli.output import document, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import split as split_list
+from kataven.contacts._problems import counted
 
 
 @command(
@@ -46,7 +48,7 @@ def split(
     """Divide a list into parts that each fit one campaign; '-' reads standard input."""
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    parts: list[dict[str, object]] = []
+    parts: list[dict[str, Any]] = []
     with (
         refused_values(),
         open_list(file) as opened,
@@ -72,4 +74,4 @@ def split(
         document({"parts": parts})
         return
     for written in parts:
-        say(f"{written['path']}  {written['rows']:,} rows")
+        say(f"{written['path']}  {counted(written['rows'], 'row')}")

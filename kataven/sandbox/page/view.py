@@ -188,7 +188,7 @@ class View:
         return rows
 
     def was_called_twice(self, number: str | None) -> bool:
-        """Return whether a number got two first attempts."""
+        """Return whether a number was called twice, other than by a second round."""
         return number in self._twice.numbers
 
     def _called_twice(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class View:
             {
                 "key": number,
                 "number": number,
-                "text": f"{len(campaigns)} first attempts, from "
+                "text": f"called {len(campaigns)} times, from "
                 + " and ".join(f"“{self.name_of(one)}”" for one in dict.fromkeys(campaigns)),
             }
             for number, campaigns in islice(twice.items(), _SHOWN_TWICE)
@@ -210,9 +210,17 @@ class View:
             "count": f"{len(twice):,}",
             "found": bool(twice),
             "none": self.all_calls_known and not twice,
+            "text_none": _no_number_twice(len(self._twice.second_rounds)),
             "reading": not self.all_calls_known,
             "rows": rows,
         }
+
+
+def _no_number_twice(again: int) -> str:
+    text = "No number was called twice"
+    if again:
+        text += f"; {formats.count(again, 'number')} called again, after no call reached the person"
+    return f"{text}."
 
 
 def _limit(account: Account, name: str, used: int, limit: int | None) -> Fields:
