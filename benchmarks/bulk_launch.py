@@ -30,7 +30,7 @@ ROUNDS = 5
 LONG = 1_000
 # What one part needs until it is started, beside its requests.
 STEPS = 6
-SETTINGS = {"name": "Bench", "agent_id": "agent", "phone_number_id": "number"}
+SETTINGS: dict[str, Any] = {"name": "Bench", "agent_id": "agent", "phone_number_id": "number"}
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def size(store: str | os.PathLike[str]) -> float:
     if not str(store).startswith("redis:"):
         return os.path.getsize(store) / LONG
     with redis.Redis.from_url(str(store)) as server:
-        return sum(server.memory_usage(key) for key in server.scan_iter("*:long}*")) / LONG
+        return sum(server.memory_usage(key) or 0 for key in server.scan_iter("*:long}*")) / LONG
 
 
 def main() -> None:

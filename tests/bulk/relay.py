@@ -124,7 +124,7 @@ class Relay:
         )
         for pid in owners:
             # None if the worker is gone already.
-            if pid not in {None, os.getpid()}:
+            if pid is not None and pid != os.getpid():
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
 

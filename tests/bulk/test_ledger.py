@@ -113,6 +113,16 @@ def test_a_step_is_made_once(opened: Open) -> None:
     assert ledger.step(replace(draft, campaign="c2"), "starting", 60.0) is None
 
 
+def test_a_step_whose_reply_redis_lost_is_made_once(durable_redis: str) -> None:
+    ledger = open_ledger(durable_redis, next(PLANS))
+    ledger.fix(PARTS, "{}")
+    row = claimed(ledger)
+    # redis-py sends the command once more.
+    first, again = ledger.step(row, "sending", 60.0), ledger.step(row, "sending", 60.0)
+    assert first == again == ledger.row(0)
+    ledger.close()
+
+
 def test_a_part_with_a_campaign_names_it(opened: Open) -> None:
     ledger = opened()
     row = moved(ledger, claimed(ledger), "sending")
