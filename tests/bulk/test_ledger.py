@@ -64,6 +64,8 @@ def test_a_part_goes_its_way_and_every_process_sees_it(opened: Open) -> None:
     other.observe(row, "started", "paused")
     other.hold(row, held=True)
     assert (ledger.row(0).status, ledger.row(0).held) == ("paused", True)
+    other.observe(replace(row, campaign="c2"), "failed", "failed")
+    assert ledger.row(0).state == "started"
     other.observe(row, "finished", "completed")
     other.observe(row, "started", "running")
     assert ledger.row(0).state == "finished"
@@ -82,6 +84,7 @@ def test_a_leased_part_is_not_claimed_until_it_is_released(opened: Open) -> None
     assert again.token == first.token + 1
     # The first worker releases what it no longer has.
     ledger.release(first)
+    assert ledger.claim(OPEN, 60.0, 0) is None
     ledger.renew(first, 60.0)
     assert ledger.claim(OPEN, 60.0, 0) is None
 
@@ -90,7 +93,8 @@ def test_a_worker_whose_lease_was_taken_over_changes_nothing(opened: Open) -> No
     ledger, other = opened(), opened()
     slept = moved(ledger, claimed(ledger), "sending")
     ledger.release(slept)
-    found = claimed(other)
+    found = other.claim(("sending",), 60.0)
+    assert found is not None
     assert found.state == "sending"
     assert ledger.step(slept, "created", 60.0, campaign="mine") is None
     after = other.step(found, "created", 60.0, campaign="theirs")
