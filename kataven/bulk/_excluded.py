@@ -133,6 +133,7 @@ def _list(item: Any, phones: Phones, columns: Iterable[str] | None) -> Excluded:
         found = excluded_numbers(cast("Exclusions", item), phones, columns)
     except ContactsError as refused:
         if name is None:
+            _explain_names(refused)
             raise
         raise ContactsError(f"{shown(name)}: {refused}", problems=refused.problems) from refused
     identity: dict[str, Any] = {"numbers": len(found.numbers)}
@@ -143,6 +144,20 @@ def _list(item: Any, phones: Phones, columns: Iterable[str] | None) -> Excluded:
     identity["sha256"] = digest.hexdigest()
     where = "the exclusion list" if name is None else f"the exclusion list {shown(name)}"
     return Excluded(f"the number is on {where}", identity, numbers=found.numbers)
+
+
+def _explain_names(refused: ContactsError) -> None:
+    """Raise an error that explains the name of a file among numbers, if that is what was refused.
+
+    Raises:
+        ContactsError: A file or folder was named by a text.
+    """
+    for each in refused.problems:
+        if each.value and Path(each.value).exists():
+            raise ContactsError(
+                f"exclude has the text {each.value!r}, which is the name of a file or a folder; in "
+                f"a list of exclusions a text is a number: write Path({each.value!r})"
+            ) from refused
 
 
 def _named(item: object) -> tuple[str | None, Stamp | None]:

@@ -320,6 +320,18 @@ def test_the_folder_of_one_plan(tmp_path: Path, kind: type) -> None:
     assert contacts_of(plan) == ROWS[1:2]
 
 
+@pytest.mark.parametrize("name", ["april", "stop.csv"])
+def test_the_name_of_a_file_among_numbers_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("april").mkdir()
+    Path("stop.csv").write_bytes(b"phone_number\n+14155550100\n")
+    with pytest.raises(ContactsError, match=rf"write Path\('{name}'\)"):
+        prepare([{"phone_number": "+14155550100"}], directory="may", exclude=[name, "+14155550101"])
+    assert not Path("may").exists()
+
+
 def test_a_damaged_plan_is_not_excluded(tmp_path: Path) -> None:
     first = prepare(ROWS[:1], directory=tmp_path / "1")
     (first.directory / first.parts[0].file).write_text("phone_number\n")
