@@ -27,6 +27,7 @@ TOOLS = (
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
+    "pytest-rerunfailures",
     "hypothesis",
     "psutil",
     "pyte",

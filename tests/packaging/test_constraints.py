@@ -30,8 +30,8 @@ def test_constraints_are_names_with_versions_and_nothing_else(name):
 
 
 def test_every_library_of_the_lowest_versions_is_among_the_newest():
-    tools = {"pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "psutil", "pyte", "socksio"}
-    tools |= {"h2", "opentelemetry-sdk"}
+    tools = {"pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "psutil", "pyte"}
+    tools |= {"pytest-rerunfailures", "socksio", "h2", "opentelemetry-sdk"}
     names = [
         {line.partition("==")[0] for line in (FOLDER / name).read_text("utf-8").splitlines()[1:]}
         for name in ("lowest.txt", "newest.txt")
