@@ -127,6 +127,9 @@ def test_examples_run_and_never_show_the_key(on_hub, hub, prepared, spring, exam
         verb = words[1]
         if verb in ("launch", "watch", "resume"):
             words += QUICK
+    if "--results" in words:
+        spring("kataven bulk results")
+        assert on_hub.run("bulk", "results", "spring", "-o", "may.csv").returncode == 0
     if verb in ("start", "stop", "launch") and "--yes" not in words:
         # There is no terminal to ask on.
         words.append("--yes")

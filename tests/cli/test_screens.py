@@ -134,7 +134,8 @@ def test_first_look_shows_the_actual_screen(on_hub, example_csv):
     )
     shown = text.split("```")[1].split("\n", 1)[1]
     check, run = re.findall(r"^\$ kataven (.*?)$(?:\n    (.*))?", shown, re.MULTILINE)
-    (on_hub.folder / "contacts.csv").write_bytes(example_csv.read_bytes())
+    (on_hub.folder / "examples").mkdir()
+    (on_hub.folder / "examples" / "contacts.csv").write_bytes(example_csv.read_bytes())
     real = on_hub.run(*check[0].split()).stdout
     screen = open_screen(on_hub, *run[0].rstrip("\\").split(), *run[1].split())
     screen.read_until(lambda text: "[y/N]:" in text)
