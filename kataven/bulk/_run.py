@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -551,12 +551,12 @@ def apply_part(
         KatavenError: As for ``BulkRun.apply_part``.
     """
     opened = plan if isinstance(plan, BulkPlan) else BulkPlan.open(plan)
-    if client is None:
-        with KatavenClient() as own:
-            return apply_part(
+    with ExitStack() as closing:
+        used = closing.enter_context(KatavenClient()) if client is None else client
+        run = closing.enter_context(
+            BulkRun(
                 opened,
-                part,
-                client=own,
+                used,
                 name=name,
                 agent_id=agent_id,
                 phone_number_id=phone_number_id,
@@ -568,18 +568,5 @@ def apply_part(
                 poll_seconds=poll_seconds,
                 allow_lossy_store=allow_lossy_store,
             )
-    with BulkRun(
-        opened,
-        client,
-        name=name,
-        agent_id=agent_id,
-        phone_number_id=phone_number_id,
-        max_concurrent_calls=max_concurrent_calls,
-        retries_per_contact=retries_per_contact,
-        retry_delay_seconds=retry_delay_seconds,
-        store=store,
-        lease_seconds=lease_seconds,
-        poll_seconds=poll_seconds,
-        allow_lossy_store=allow_lossy_store,
-    ) as run:
+        )
         return run.apply_part(part)

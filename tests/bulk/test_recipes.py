@@ -86,8 +86,9 @@ def test_a_pool_of_processes_launches_a_plan(account: Account, plan: BulkPlan) -
         with suppress(BrokenProcessPool):
             states = names["launch"](str(plan.directory))
     assert len(states) == PARTS
-    assert set(states) <= {"started", "finished"}
-    account.called_once()
+    # When one worker is killed, the pool ends the others, perhaps between a step and its request.
+    assert set(states) <= {"started", "finished", "unknown"}
+    account.called_once(unknown=states.count("unknown"))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import click
 
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
+from kataven.cli.list_options import MAX_BYTES, MAX_DROPPED, MAX_ROWS, NUMBERS
 from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import ignore_ctrl_c, later_ctrl_c
@@ -80,33 +81,10 @@ _PHASES: Final = {
     "legal advice.",
 )
 @click.option("--encoding", help="The encoding of lists that are not UTF-8, such as cp1252.")
-@click.option(
-    "--numbers",
-    type=click.Choice(["valid", "possible"]),
-    default="valid",
-    show_default=True,
-    help="Which numbers without '+' are kept: those in use, or all of a possible length.",
-)
-@click.option(
-    "--max-dropped",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Refuse the list if more than this share of its rows is lost, such as 0.1.",
-)
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=1),
-    default=100_000,
-    show_default=True,
-    help="The maximum number of contacts in a part.",
-)
-@click.option(
-    "--max-bytes",
-    type=click.IntRange(min=1),
-    default=10_000_000,
-    show_default=True,
-    help="The maximum size of a part.",
-)
+@NUMBERS
+@MAX_DROPPED
+@MAX_ROWS
+@MAX_BYTES
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),

@@ -14,6 +14,7 @@ import click
 
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
+from kataven.cli.list_options import MAX_DROPPED, NUMBERS
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.cli.wording import as_commands
@@ -48,19 +49,8 @@ if TYPE_CHECKING:
     help="A column of the do-not-call list to read; can be given several times.",
 )
 @click.option("--encoding", help="The encoding of the list if it is not UTF-8, such as cp1252.")
-@click.option(
-    "--numbers",
-    type=click.Choice(["valid", "possible"]),
-    default="valid",
-    show_default=True,
-    help="Which numbers without '+' are kept: those in use, or all of a possible length.",
-)
-@click.option(
-    "--max-dropped",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Refuse the list if more than this share of its rows is lost, such as 0.1.",
-)
+@NUMBERS
+@MAX_DROPPED
 @click.option("--keep-duplicates", is_flag=True, help="Keep a telephone that is in it twice.")
 def clean(
     session: Session,

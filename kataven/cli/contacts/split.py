@@ -13,6 +13,7 @@ import click
 
 from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
+from kataven.cli.list_options import MAX_BYTES, MAX_ROWS
 from kataven.cli.output import document, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import split as split_list
@@ -27,20 +28,8 @@ from kataven.contacts._problems import counted
 )
 @click.argument("file", metavar="FILE")
 @click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the parts.")
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=1),
-    default=100_000,
-    show_default=True,
-    help="The maximum number of contacts in a part.",
-)
-@click.option(
-    "--max-bytes",
-    type=click.IntRange(min=1),
-    default=10_000_000,
-    show_default=True,
-    help="The maximum size of a part.",
-)
+@MAX_ROWS
+@MAX_BYTES
 @click.option("--encoding", help="The encoding of the list if it is not UTF-8.")
 def split(
     session: Session, file: str, output: str, max_rows: int, max_bytes: int, encoding: str | None
