@@ -49,7 +49,7 @@ test: $(VENV)/has-test ## the tests, without the slow ones
 	$(PYTEST) -m "not proof and not wheel and not types and not slow"
 
 check: lint types layers generated ## what every commit must pass: lint, types, layers, generated code, all tests except proofs
-	$(PYTEST) -m "not proof"
+	$(PYTEST) -m "not proof" $(PYTEST_OPTIONS)
 
 lint: $(VENV)/has-dev ## ruff (rules and format) and codespell
 	$(RUN) -m ruff check .

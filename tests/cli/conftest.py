@@ -10,7 +10,8 @@ import struct
 import subprocess
 import sys
 import termios
-from dataclasses import dataclass
+from codecs import IncrementalDecoder, getincrementaldecoder
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ class Terminal:
     process: subprocess.Popen[bytes]
     master: int
     seen: str = ""
+    _decoder: IncrementalDecoder = field(default_factory=getincrementaldecoder("utf-8"))
 
     def read_until(self, text: str) -> None:
         """Read the output until it contains a text."""
@@ -80,7 +82,8 @@ class Terminal:
         except OSError:
             # Linux raises when the last process has closed the terminal.
             return False
-        self.seen += chunk.decode()
+        # A chunk may end within a character.
+        self.seen += self._decoder.decode(chunk)
         return bool(chunk)
 
 

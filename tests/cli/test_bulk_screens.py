@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 
@@ -23,7 +24,8 @@ def test_launch_asks_and_draws_a_table_of_parts(on_hub, columns, more):
     )
     asked = screen.read_until(lambda text: "[y/N]:" in text)
     screen.press(b"y\n")
-    text = screen.read_until(lambda text: "0 planned   4 started" in text)
+    # The elapsed time is the last of the picture.
+    text = screen.read_until(lambda text: re.search(r"0 planned   4 started(.|\n)* elapsed", text))
     screen.press(b"\x03")
     code, end = screen.finish()
 
