@@ -26,6 +26,8 @@ MADE := $(VENV)/made-for-$(shell printf '%s' '$(CURDIR)' | cksum | cut -d ' ' -f
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests must not pick up the developer's own key or settings.
+# They start hundreds of processes that import the package: compile it once.
+unexport PYTHONDONTWRITEBYTECODE
 unexport KATAVEN_API_KEY KATAVEN_ACCOUNT_ID KATAVEN_BASE_URL KATAVEN_PROFILE KATAVEN_LOG PYTHONPATH PYTHONHOME
 
 .PHONY: help setup demo docs test check lint types layers generated wheel-test coverage proof mutation pythons \
