@@ -45,7 +45,8 @@ from kataven.bulk._parts import (
     write_part,
 )
 from kataven.bulk._plan import PARTS, PLAN, ROWS, BulkPlan, Part, Totals, plan_bytes
-from kataven.bulk._sources import converted, find_sources, shown
+from kataven.bulk._source import shown
+from kataven.bulk._sources import converted, find_sources
 from kataven.bulk._work import Phase, Pool, PrepareProgress, finished, store, sync_folder
 from kataven.contacts._clean import check_options, judge_losses
 from kataven.contacts._columns import unused_name
@@ -60,7 +61,8 @@ if TYPE_CHECKING:
 
     from kataven.bulk._chunks import Grouping
     from kataven.bulk._excluded import BulkExclusions, Excluded
-    from kataven.bulk._sources import BulkSource, Source
+    from kataven.bulk._source import Source
+    from kataven.bulk._sources import BulkSource
     from kataven.bulk._work import OnProgress
 
 __all__ = ["prepare"]
