@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven.bulk import BulkPlan, prepare
-from kataven.bulk._prepare import make_plan
+from tests.bulk.making import make_plan
 from tests.support.plans import (
     columns_of,
     dropped_of,

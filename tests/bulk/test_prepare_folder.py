@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kataven.bulk import BulkError, BulkPlan, PrepareProgress, prepare
-from kataven.bulk._prepare import make_plan
+from tests.bulk.making import make_plan
 from tests.support.plans import files_of
 
 SMALL: dict[str, Any] = {"chunk_size": 2000, "bucket_size": 100, "max_rows": 90}
@@ -105,6 +105,7 @@ def test_finished_chunks_are_not_read_again_unless_they_are_damaged(tmp_path: Pa
 _PROGRAM = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from kataven.bulk._options import PrepareOptions
 from kataven.bulk._prepare import make_plan
 
 def on_progress(progress):
@@ -113,8 +114,8 @@ def on_progress(progress):
 if __name__ == "__main__":
     source, directory = sys.argv[1:]
     with ProcessPoolExecutor(2) as executor:
-        make_plan(source, directory=directory, executor=executor, on_progress=on_progress,
-                  chunk_size=2000, bucket_size=100, max_rows=90)
+        options = PrepareOptions(chunk_size=2000, bucket_size=100, max_rows=90)
+        make_plan(source, directory, options, executor, on_progress)
 """
 
 

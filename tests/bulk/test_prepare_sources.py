@@ -11,8 +11,8 @@ import pytest
 from pyarrow import parquet
 
 from kataven.bulk import BulkError, BulkPlan, prepare
-from kataven.bulk._prepare import make_plan
 from kataven.errors import ContactsError, ContactsWarning
+from tests.bulk.making import make_plan
 from tests.support.plans import columns_of, dropped_of, expected, files_of, rows_of
 
 # Not installed where only an archive is tested.
