@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from kataven.bulk._launch import Campaigns
     from kataven.bulk._opening import GroupHours
     from kataven.bulk._progress import BulkProgress, PartStatus
-    from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
+    from kataven.bulk._results import Results
+    from kataven.bulk._results_values import BulkResults, ResultsCost, ResultsProgress
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
     from kataven.clock import Clock

@@ -297,7 +297,7 @@ def test_a_reading_that_was_killed_after_the_table_is_complete_ends_at_once(
 ) -> None:
     path = tmp_path / "out.csv"
     with monkeypatch.context() as patch:
-        patch.setattr("kataven.bulk._results.Results._clean_up", lambda _: None)
+        patch.setattr("kataven.bulk._results_table.ResultsTable.clean_up", lambda _: None)
         found = run.results(path)
     assert len(kept(tmp_path)) == 1
     read = pages_read(hub).total()
