@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from kataven.bulk._launch import Campaigns
+    from kataven.bulk._context import Campaigns
     from kataven.bulk._opening import GroupHours
     from kataven.bulk._progress import BulkProgress, PartStatus
     from kataven.bulk._results import Results

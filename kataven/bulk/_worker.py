@@ -27,7 +27,8 @@ from kataven.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kataven.bulk._launch import Campaigns, Launcher
+    from kataven.bulk._context import Campaigns
+    from kataven.bulk._launch import Launcher
     from kataven.bulk._plan import BulkPlan
     from kataven.bulk.ledger import Ledger, LedgerRow
     from kataven.bulk.ledger.states import State
@@ -92,7 +93,7 @@ class Worker:
         # The parts that the Hub has refused, or that are damaged.
         self._refused: dict[int, KatavenError] = {}
         self._hours = launcher.hours
-        self._keeper = HoursKeeper(ledger, launcher)
+        self._keeper = HoursKeeper(ledger, launcher.hours, launcher.pausing)
 
     def launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
         """Create and start what is missing, until nothing is, or the run is paused or stopped.
@@ -223,7 +224,7 @@ class Worker:
             return None
         with self._launcher.leased(row):
             if row.held:
-                resumed = self._launcher.resume(row)
+                resumed = self._launcher.pausing.resume(row)
                 self._note(resumed, ended)
                 if resumed is not None:
                     return resumed
@@ -361,7 +362,7 @@ class Worker:
         if row.state == "starting":
             self._settle_starting(row)
         else:
-            self._launcher.obey(row)
+            self._launcher.pausing.obey(row)
         self._on_change()
 
     def _find_paused(self) -> None:
@@ -426,7 +427,7 @@ class Worker:
             self._ledger.observe(row, state, status)
         # A campaign that a person has paused can be stopped, and is not paused again.
         if state == "started" and (status != "paused" or self._ledger.wanted() == "stopped"):
-            self._launcher.obey(replace(row, status=status))
+            self._launcher.pausing.obey(replace(row, status=status))
 
     def _get(self, lacking: list[LedgerRow]) -> None:
         """Ask for campaigns that the list lacks, a few in each poll."""
@@ -454,7 +455,7 @@ class Worker:
         claimed = self._ledger.claim(("unknown",), self._lease, row.number)
         if claimed is not None:
             with self._launcher.leased(claimed):
-                self._launcher.adopt(claimed, shown)
+                self._launcher.creating.adopt(claimed, shown)
 
     def _marker(self, row: LedgerRow) -> str:
         return marker(self._plan, self._plan.parts[row.number])
