@@ -77,11 +77,17 @@ class RunContext:
 
     def step(
         self, row: LedgerRow, state: State, *, campaign: str | None = None, status: str = "",
-        detail: str = "",
+        detail: str = "", seen: bool = False,
     ) -> LedgerRow | None:  # fmt: skip
         """Make a step in the ledger; None if nothing was changed."""
         return self.ledger.step(
-            row, state, self.lease_seconds, campaign=campaign, status=status, detail=detail
+            row,
+            state,
+            self.lease_seconds,
+            campaign=campaign,
+            status=status,
+            detail=detail,
+            seen=seen,
         )
 
     def marker(self, row: LedgerRow) -> str:

@@ -28,7 +28,6 @@ logger = logging.getLogger("kataven")
 _ANOTHER: Final = "another ledger"
 # What a ledger has once it was used.
 _SENT: Final[tuple[State, ...]] = ("created", "starting", "started", "finished", "failed")
-_SEEN: Final = "there is"
 
 
 class Creating:
@@ -136,7 +135,7 @@ class Creating:
 
     def resend(self, row: LedgerRow) -> LedgerRow | None:
         """Send a part whose campaign cannot be found, on explicit demand."""
-        if row.detail.startswith(_SEEN):
+        if row.seen:
             return row
         logger.warning("part %d is sent once more, as requested", row.number + 1)
         return self.send(row)
@@ -172,19 +171,19 @@ class Creating:
         found = shown.by_marker.get(word, [])
         ids = ", ".join(str(each.get("id")) for each in found)
         if shown.incomplete is not None:
-            what = f"{_SEEN} {ids}, but the" if found else "the"
+            what = f"there is {ids}, but the" if found else "the"
             detail = f"{what} list of campaigns had {shown.incomplete}, so it proves nothing"
         elif not found:
             detail = f"no campaign with {word} in its name"
         elif len(found) > 1:
-            detail = f"{_SEEN} {len(found)} campaigns with {word} in their names: {ids}"
+            detail = f"there is {len(found)} campaigns with {word} in their names: {ids}"
         else:
             made, status = campaign_id(found[0]), found[0].get("status")
             wrong = self._differs(found[0])
             if made is not None and isinstance(status, str) and not (wrong and status == "draft"):
                 return self._starting.record(row, made, status)
-            detail = f"{_SEEN} {ids}, which cannot be used {wrong or '(no usable id or status)'}"
-        return self._run.step(row, "unknown", detail=detail)
+            detail = f"there is {ids}, which cannot be used {wrong or '(no usable id or status)'}"
+        return self._run.step(row, "unknown", detail=detail, seen=bool(found))
 
     def _differs(self, campaign: Mapping[str, Any]) -> str:
         chosen = {

@@ -40,12 +40,17 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local notes, open, turns, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local verb = ARGV[1]
-local names = {'state', 'token', 'campaign', 'status', 'held', 'detail'}
+local names = {'state', 'token', 'campaign', 'status', 'held', 'detail', 'seen'}
 local function text(number) return string.format('%.6f', number) end
 local function padded(number) return string.format('%08d', number) end
 local function key(number) return prefix .. tonumber(number) end
 local function row(number)
   local found = redis.call('HMGET', key(number), unpack(names))
+  if not found[7] then
+    -- An earlier version wrote the part, and said it at the start of the detail.
+    local shown = found[1] == 'unknown' and string.sub(found[6], 1, 9) == 'there is '
+    found[7] = shown and '1' or '0'
+  end
   table.insert(found, 1, tostring(tonumber(number)))
   return found
 end
@@ -61,7 +66,7 @@ if verb == 'fix' then
   if not known then
     for i = 4, #ARGV do
       redis.call('HSET', key(i - 4), 'state', 'planned', 'token', 0, 'campaign', '', 'status', '',
-        'held', '0', 'detail', '', 'sha256', ARGV[i])
+        'held', '0', 'detail', '', 'seen', '0', 'sha256', ARGV[i])
     end
     redis.call('HSET', notes, 'parts', digest, 'count', #ARGV - 3)
   else
@@ -102,7 +107,7 @@ end
 if verb == 'step' then
   local number, token, before, fixed = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
   local after, campaign, status, detail = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-  local seconds, running = tonumber(ARGV[10]), ARGV[11]
+  local seconds, running, seen = tonumber(ARGV[10]), ARGV[11], ARGV[12]
   local found = redis.call('HMGET', key(number), 'token', 'state', 'campaign')
   if found[1] ~= token then return {'lost'} end
   -- The reply to this very step was lost, and the client asks again.
@@ -110,7 +115,7 @@ if verb == 'step' then
   if running == '1' and wanted() ~= 'running' then return {'lost'} end
   if found[2] ~= before or found[3] ~= fixed then return {'lost'} end
   redis.call('HSET', key(number), 'state', after, 'campaign', campaign, 'status', status,
-    'detail', detail)
+    'detail', detail, 'seen', seen)
   redis.call('ZADD', open, text(now + seconds), padded(number))
   return {'ok'}
 end
@@ -278,6 +283,7 @@ class RedisLedger:
         campaign: str | None = None,
         status: str = "",
         detail: str = "",
+        seen: bool = False,
     ) -> LedgerRow | None:
         """Make a step, and renew the lease; None if nothing was changed."""
         after = replace(
@@ -286,6 +292,7 @@ class RedisLedger:
             campaign=campaign or row.campaign,
             status=status or row.status,
             detail=detail,
+            seen=seen,
         )
         check_step(row.state, state, row.campaign, after.campaign)
         word = self._words(
@@ -300,6 +307,7 @@ class RedisLedger:
             detail,
             repr(float(lease_seconds)),
             int(needs_running(row.state, state)),
+            int(seen),
         )[0]
         return after if word == "ok" else None
 
@@ -380,6 +388,8 @@ def _wanted(word: str) -> Wanted:
 
 
 def _row(found: list[Any]) -> LedgerRow:
-    number, state, token, campaign, status, held, detail = (_text(word) for word in found)
+    number, state, token, campaign, status, held, detail, seen = (_text(word) for word in found)
     known: Any = state
-    return LedgerRow(int(number), known, int(token), campaign or None, status, held == "1", detail)
+    return LedgerRow(
+        int(number), known, int(token), campaign or None, status, held == "1", detail, seen == "1"
+    )

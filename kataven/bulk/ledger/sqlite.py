@@ -43,12 +43,18 @@ CREATE TABLE IF NOT EXISTS parts (
     status TEXT NOT NULL DEFAULT '',
     held INTEGER NOT NULL DEFAULT 0,
     detail TEXT NOT NULL DEFAULT '',
+    seen INTEGER NOT NULL DEFAULT 0,
     until REAL NOT NULL DEFAULT 0,
     seconds REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS parts_by_state ON parts (state, number);
 """
-_COLUMNS: Final = "number, state, token, campaign, status, held, detail"
+# A ledger of an earlier version, which said it at the start of the detail.
+_ADD_SEEN: Final = (
+    "ALTER TABLE parts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
+    "UPDATE parts SET seen = 1 WHERE state = 'unknown' AND detail LIKE 'there is %'",
+)
+_COLUMNS: Final = "number, state, token, campaign, status, held, detail, seen"
 # A lease that ends later than it can: the clock was set back, and nobody may wait for it.
 _FREE: Final = "(until <= :now OR until > :now + seconds)"
 
@@ -85,6 +91,7 @@ class SQLiteLedger:
         try:
             self._prepare()
             with self._transaction() as db:
+                _add_missing_columns(db)
                 db.execute("INSERT OR IGNORE INTO notes VALUES ('plan', ?)", (plan_id,))
                 found = self._note("plan")
             self._refuse_other(found, plan_id)
@@ -192,6 +199,7 @@ class SQLiteLedger:
         campaign: str | None = None,
         status: str = "",
         detail: str = "",
+        seen: bool = False,
     ) -> LedgerRow | None:
         """Make a step, and renew the lease; None if nothing was changed."""
         after = replace(
@@ -200,19 +208,22 @@ class SQLiteLedger:
             campaign=campaign or row.campaign,
             status=status or row.status,
             detail=detail,
+            seen=seen,
         )
         check_step(row.state, state, row.campaign, after.campaign)
         with self._transaction() as db:
             if needs_running(row.state, state) and self._wanted() != "running":
                 return None
             changed = db.execute(
-                "UPDATE parts SET state = ?, campaign = ?, status = ?, detail = ?, until = ?, "
-                "seconds = ? WHERE number = ? AND state = ? AND token = ? AND campaign IS ?",
+                "UPDATE parts SET state = ?, campaign = ?, status = ?, detail = ?, seen = ?, "
+                "until = ?, seconds = ? "
+                "WHERE number = ? AND state = ? AND token = ? AND campaign IS ?",
                 (
                     state,
                     after.campaign,
                     after.status,
                     detail,
+                    int(seen),
                     self._now() + lease_seconds,
                     lease_seconds,
                     row.number,
@@ -317,6 +328,13 @@ class SQLiteLedger:
         return "paused" if found == "paused" else "running"
 
 
+def _add_missing_columns(db: sqlite3.Connection) -> None:
+    """Give a ledger of an earlier version the columns of this one, within a transaction."""
+    if "seen" not in {name for _, name, *_ in db.execute("PRAGMA table_info(parts)")}:
+        for statement in _ADD_SEEN:
+            db.execute(statement)
+
+
 def _first_free(
     db: sqlite3.Connection, states: Sequence[State], values: dict[str, Any]
 ) -> LedgerRow | None:
@@ -332,5 +350,5 @@ def _first_free(
 
 
 def _row(found: tuple[Any, ...]) -> LedgerRow:
-    number, state, token, campaign, status, held, detail = found
-    return LedgerRow(number, state, token, campaign, status, bool(held), detail)
+    number, state, token, campaign, status, held, detail, seen = found
+    return LedgerRow(number, state, token, campaign, status, bool(held), detail, bool(seen))
