@@ -64,11 +64,15 @@ def test_a_part_goes_its_way_and_every_process_sees_it(opened: Open) -> None:
     other.observe(row, "started", "paused")
     other.hold(row, held=True)
     assert (ledger.row(0).status, ledger.row(0).held) == ("paused", True)
+    assert other.held() == [ledger.row(0)]
+    assert other.count(("planned",)) == 2
+    assert other.count(("started", "planned", "failed")) == 3
     other.observe(replace(row, campaign="c2"), "failed", "failed")
     assert ledger.row(0).state == "started"
     other.observe(row, "finished", "completed")
     other.observe(row, "started", "running")
     assert ledger.row(0).state == "finished"
+    assert other.held() == []
 
 
 def test_a_leased_part_is_not_claimed_until_it_is_released(opened: Open) -> None:

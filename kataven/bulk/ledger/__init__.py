@@ -123,6 +123,14 @@ class Ledger(Protocol):
         """Return the parts in some states, or all, in the order of the plan."""
         ...
 
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        ...
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states; ``rows`` of thousands would be slow."""
+        ...
+
     def row(self, number: int) -> LedgerRow:
         """Return one part."""
         ...

@@ -92,13 +92,18 @@ if verb == 'claim' then
     free = redis.call('ZRANGEBYSCORE', open, '-inf', text(now))
     table.sort(free)
   end
+  local first = {}
+  for _, number in ipairs(free) do
+    local state = redis.call('HGET', key(number), 'state')
+    first[state] = first[state] or number
+    if state == ARGV[4] then break end
+  end
   for i = 4, #ARGV do
-    for _, number in ipairs(free) do
-      if redis.call('HGET', key(number), 'state') == ARGV[i] then
-        redis.call('HINCRBY', key(number), 'token', 1)
-        redis.call('ZADD', open, text(now + seconds), padded(number))
-        return row(number)
-      end
+    local number = first[ARGV[i]]
+    if number then
+      redis.call('HINCRBY', key(number), 'token', 1)
+      redis.call('ZADD', open, text(now + seconds), padded(number))
+      return row(number)
     end
   end
   return {}
@@ -160,6 +165,22 @@ if verb == 'rows' then
     end
   end
   return found
+end
+if verb == 'held' then
+  local found = {}
+  for number = 0, count() - 1 do
+    local part = redis.call('HMGET', key(number), 'state', 'held')
+    if part[1] == 'started' and part[2] == '1' then found[#found + 1] = row(number) end
+  end
+  return found
+end
+if verb == 'count' then
+  local wished, total = {}, 0
+  for i = 2, #ARGV do wished[ARGV[i]] = true end
+  for number = 0, count() - 1 do
+    if wished[redis.call('HGET', key(number), 'state')] then total = total + 1 end
+  end
+  return {tostring(total)}
 end
 if verb == 'wanted' then return {wanted()} end
 if verb == 'want' then
@@ -333,6 +354,14 @@ class RedisLedger:
         if states is not None and not states:
             return []
         return [_row(found) for found in self._run("rows", *(states or ()))]
+
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        return [_row(found) for found in self._run("held")]
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states."""
+        return int(self._words("count", *states)[0])
 
     def row(self, number: int) -> LedgerRow:
         """Return one part."""

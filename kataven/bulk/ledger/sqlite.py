@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS parts (
     seconds REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS parts_by_state ON parts (state, number);
+CREATE INDEX IF NOT EXISTS parts_held ON parts (number) WHERE held = 1;
 """
 # A ledger of an earlier version, which said it at the start of the detail.
 _ADD_SEEN: Final = (
@@ -272,6 +273,22 @@ class SQLiteLedger:
         with self._transaction() as db:
             return [_row(found) for found in db.execute(f"{query} ORDER BY number", states or ())]
 
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        # Few are held, and SQLite would go through all that are started.
+        query = (
+            f"SELECT {_COLUMNS} FROM parts INDEXED BY parts_held "  # noqa: S608 - constants
+            "WHERE held = 1 AND state = 'started' ORDER BY number"
+        )
+        with self._transaction() as db:
+            return [_row(found) for found in db.execute(query)]
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states."""
+        query = f"SELECT count(*) FROM parts WHERE state IN ({', '.join('?' * len(states))})"  # noqa: S608 - constants
+        with self._transaction() as db:
+            return int(db.execute(query, tuple(states)).fetchone()[0])
+
     def row(self, number: int) -> LedgerRow:
         """Return one part."""
         with self._transaction() as db:
@@ -338,9 +355,10 @@ def _add_missing_columns(db: sqlite3.Connection) -> None:
 def _first_free(
     db: sqlite3.Connection, states: Sequence[State], values: dict[str, Any]
 ) -> LedgerRow | None:
+    only = "" if values["number"] is None else "AND number = :number "
     query = (
         f"SELECT {_COLUMNS} FROM parts WHERE state = :state AND {_FREE} "  # noqa: S608 - constants
-        "AND number = coalesce(:number, number) ORDER BY number LIMIT 1"
+        f"{only}ORDER BY number LIMIT 1"
     )
     for state in states:
         found = db.execute(query, {**values, "state": state}).fetchone()
