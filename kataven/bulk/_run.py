@@ -69,9 +69,9 @@ class BulkRun:
         store: The ledger: the path of an SQLite file, for the processes of one machine, or a
             ``redis://`` URL, for several machines. Default: ``ledger.sqlite`` in the folder of the
             plan. Use one ledger for a plan: two that are used at once would call everybody twice.
-        lease_seconds: How long a part belongs to a worker that shows no sign of life.
+        lease_seconds: How long a part belongs to a worker that shows no sign of life; default: 120.
         poll_seconds: How often the Hub is asked for the list of campaigns, by all processes
-            together.
+            together; default: every 2 seconds.
         on_progress: Called with a ``BulkProgress`` when something has changed. With it, ``watch``
             and ``apply`` also follow the event streams of up to 8 campaigns, over all workers.
         allow_lossy_store: Whether a Redis may be used that does not write to disk before it

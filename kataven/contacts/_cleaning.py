@@ -157,6 +157,10 @@ def header_of(
 class RowCleaner:
     """Cleans the rows below a header, one at a time.
 
+    ``kataven.bulk`` has fast paths for rows that are kept as they are: ``are_plain`` and
+    ``plain_numbers`` in ``bulk/_plain.py``. Whatever changes here must leave them equal: a row that
+    they keep is one that ``clean`` returns with its number unchanged.
+
     Args:
         header: The header.
         phones: Reads the numbers.
