@@ -24,9 +24,9 @@ from kataven.bulk._plain import are_plain, copied_lines, in_order, plain_numbers
 from kataven.bulk._source import Layout, Stamp, check_unchanged
 from kataven.bulk._work import blob, finished, save
 from kataven.contacts._clean_report import Dropped
-from kataven.contacts._cleaning import RowCleaner
+from kataven.contacts._cleaning import RowCleaner, dropped_again
 from kataven.contacts._csv import LINE_END
-from kataven.contacts._phones import Phones
+from kataven.contacts._phones import Phone, Phones
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks
 from kataven.errors import BulkError
@@ -191,7 +191,7 @@ class _Cleaning:
             begin = next((index for index, cells in enumerate(rows) if cells), len(rows))
             if begin == len(rows):
                 return
-            if tuple(rows[begin]) != layout.header.names:
+            if tuple(rows[begin]) != layout.names:
                 raise BulkError(
                     f"the header of {self.task.name!r} has changed: call prepare() again when the "
                     "file is complete"
@@ -210,12 +210,16 @@ class _Cleaning:
             plain = plain_numbers(batch, layout)
             for index in range(begin, len(rows)):
                 cells = rows[index]
-                if len(cells) == width and (number := cells[phone]) in plain:
+                before = "" if layout.added is None else layout.added.take_from(cells)
+                if not before and len(cells) == width and (number := cells[phone]) in plain:
                     kept.append(cells)
                     self.numbers.append(number)
                     self.rows.append(first + index)
                     continue
-                found = cleaner.clean(batch.first + index, cells, batch)
+                row = batch.first + index
+                found = cleaner.clean(row, cells, batch)
+                if isinstance(found, Phone):
+                    found = dropped_again(row, before, cells[phone]) or found
                 if isinstance(found, Dropped):
                     self.lost.append((first + index, found.reason, found.value, found.message))
                     continue

@@ -31,7 +31,7 @@ _CHUNK: Final = 8 * 1024 * 1024
 # A bucket of this many numbers takes about 50 MB.
 _BUCKET: Final = 250_000
 # Changed when other files are made in the work folder.
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from kataven.bulk._source import shown
 from kataven.bulk._sources import converted
 from kataven.bulk._work import Phase, Pool, PrepareProgress, finished, store, sync_folder
 from kataven.contacts._clean import judge_losses
+from kataven.contacts._clean_report import INTENDED
 from kataven.contacts._columns import unused_name
 from kataven.contacts._problems import counted
 from kataven.errors import ContactsError
@@ -202,18 +203,23 @@ class Preparing:
         Raises:
             ContactsError: They are more than were allowed.
         """
-        losses = sum(sum(chunk.lost.values()) for chunk in chunks)
+        counts = Counter[str]()
+        for chunk in chunks:
+            counts.update(chunk.lost)
+        # Of a file of dropped rows, those that were dropped on purpose.
+        for intended in INTENDED:
+            del counts[intended]
+        losses = counts.total()
         verdict = judge_losses(self.rows, losses, self.options.max_dropped)
         if verdict == "accept":
             return ""
-        counts = Counter[str]()
         first: dict[str, str] = {}
         for chunk, place in zip(chunks, places, strict=True):
-            counts.update(chunk.lost)
             for reason, (index, message) in chunk.first.items():
-                first.setdefault(
-                    reason, f"row {place.row + index} of {shown(place.file)}, {message}"
-                )
+                if reason in counts:
+                    first.setdefault(
+                        reason, f"row {place.row + index} of {shown(place.file)}, {message}"
+                    )
         message = (
             f"{losses:,} of {counted(self.rows, 'row')} ({losses / self.rows:.0%}) were dropped "
             "for reasons other than 'duplicate' and 'excluded'"

@@ -69,7 +69,9 @@ def prepare(
         source: A path, a glob (``lists/*.csv``, in the order of the names), a binary file, bytes,
             an iterable of mappings, or a pandas, polars or Arrow table; or an iterable of several
             of these. A path that ends in ``.parquet`` or ``.pq`` is a Parquet file. The columns of
-            all sources have the same names after cleaning, in any order.
+            all sources have the same names after cleaning, in any order. As by ``clean``, a file of
+            dropped rows is read without the columns that were added to it, and its duplicates and
+            excluded numbers are dropped again.
         directory: The folder of the plan; created if it does not exist. For several machines it is
             on a shared file system.
         executor: Where chunks are worked on: a ``ProcessPoolExecutor``, or that of a cluster, whose

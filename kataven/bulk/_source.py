@@ -14,6 +14,7 @@ from kataven.errors import BulkError, ContactsError
 
 if TYPE_CHECKING:
     from kataven.contacts._cleaning import Header
+    from kataven.contacts._dropped_file import AddedColumns
     from kataven.contacts._files import TempFile
 
 __all__ = [
@@ -40,9 +41,11 @@ class Layout:
         encoding: Its encoding, by Python's name.
         old_mac: Whether its lines end with a lone CR.
         delimiter: The character between cells.
-        header: Its header.
+        header: Its header, of a file of dropped rows without the columns that were added.
         order: The index of each column of the parts in this source.
         row_bytes: The average size of its first rows.
+        added: The columns that a file of dropped rows has besides those of the list, None for
+            another list.
     """
 
     start: int
@@ -52,6 +55,12 @@ class Layout:
     header: Header
     order: tuple[int, ...]
     row_bytes: float
+    added: AddedColumns | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names in the header of the source."""
+        return self.header.names if self.added is None else self.header.names + self.added.names
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from kataven.bulk._source import (
     stamp_of,
 )
 from kataven.bulk._work import store
-from kataven.contacts._cleaning import header_of, opened
+from kataven.contacts._cleaning import header_of, opened, without_added
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import ReadsBytes, TempFile, base_name, read_chunk
 from kataven.contacts._problems import escaped
@@ -149,20 +149,29 @@ def _layout(name: str, file: ReadsBytes, encoding: str | None, region_column: st
     with naming(name):
         text = TextBlocks(file, encoding)
         delimiter, blocks = opened(text)
-        for batch in RecordReader(blocks, delimiter, lenient=True):
-            for row, cells in enumerate(batch.rows, batch.first):
-                if cells:
-                    header = header_of(row, cells, batch, text.encoding, region_column)
-                    return Layout(
-                        start=len(text.mark) + len(text.separator_line),
-                        encoding=text.encoding,
-                        old_mac=text.old_mac,
-                        delimiter=delimiter,
-                        header=header,
-                        order=tuple(range(len(header.columns))),
-                        row_bytes=max(1.0, len(batch.utf8) / len(batch.rows)),
-                    )
-        raise refusal("empty_file", BLANK_LIST)
+        filled = (
+            (row, cells, batch)
+            for batch in RecordReader(blocks, delimiter, lenient=True)
+            for row, cells in enumerate(batch.rows, batch.first)
+            if cells
+        )
+        found = next(filled, None)
+        if found is None:
+            raise refusal("empty_file", BLANK_LIST)
+        row, cells, batch = found
+        header = header_of(row, cells, batch, text.encoding, region_column)
+        _, first, _ = next(filled, (0, [], batch))
+        header, added = without_added(header, first)
+        return Layout(
+            start=len(text.mark) + len(text.separator_line),
+            encoding=text.encoding,
+            old_mac=text.old_mac,
+            delimiter=delimiter,
+            header=header,
+            order=tuple(range(len(header.columns))),
+            row_bytes=max(1.0, len(batch.utf8) / len(batch.rows)),
+            added=added,
+        )
 
 
 # Sources that are written as CSV files in the work folder.
