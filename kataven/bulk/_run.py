@@ -129,14 +129,16 @@ class BulkRun:
         self._lease = _validate.seconds("lease_seconds", lease_seconds)
         self._poll = _validate.seconds("poll_seconds", poll_seconds)
         self._on_progress = on_progress
-        self._hours = PlanHours(plan, lambda: time_of_day(self._clock))
+        self._hours = PlanHours(plan, self._time_of_day)
         self._meter = BulkMeter(plan, self._hours)
         self._lock = threading.Lock()
         self._last: tuple[tuple[PartStatus, ...], tuple[GroupHours, ...], int] | None = None
         self._follower: Follower | None = None
         # Whether the settings are those that a launch has fixed, so that this one fixes none.
         self._opened = False
-        self._ledger: Ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
+        self._ledger: Ledger = ledger_of(
+            plan, store, allow_lossy_store=allow_lossy_store, turn_clock=self._time_of_day
+        )
 
     @classmethod
     def open(
@@ -433,6 +435,9 @@ class BulkRun:
         from kataven.bulk._results import Results  # noqa: PLC0415
 
         return Results(self._plan, self._ledger.rows(), self._client, path, self._poll, on_progress)
+
+    def _time_of_day(self) -> float:
+        return time_of_day(self._clock)
 
     def _want(self, wanted: Literal["running", "paused", "stopped"]) -> None:
         self._begin()

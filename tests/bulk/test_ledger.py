@@ -273,6 +273,22 @@ def test_a_lease_of_a_file_ends_by_time_and_also_if_the_clock_is_set_back(tmp_pa
     ledger.close()
 
 
+def test_a_turn_of_a_file_goes_by_the_clock_that_workers_wait_by(tmp_path: Path) -> None:
+    virtual = 5.0
+    ledger = SQLiteLedger(tmp_path / "ledger", "plan", lambda: 1000.0, lambda: virtual)
+    ledger.fix(PARTS, "{}")
+    assert ledger.turn("poll", 60.0)
+    virtual = 64.0
+    assert not ledger.turn("poll", 60.0)
+    virtual = 65.0
+    assert ledger.turn("poll", 60.0)
+    # A lease does not.
+    assert ledger.claim(OPEN, 60.0, 0) is not None
+    virtual = 500.0
+    assert ledger.claim(OPEN, 60.0, 0) is None
+    ledger.close()
+
+
 def test_a_file_is_on_disk_at_every_step_and_belongs_to_one_plan(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     ledger = SQLiteLedger(path, "plan")

@@ -2,7 +2,8 @@
 
 Each method is one transaction that holds the write lock from its first read, and is on disk when it
 returns (WAL, synchronous FULL). Leases end by the machine's clock, which all processes share; a
-clock that is set wrong ends them early or late and breaks nothing else.
+clock that is set wrong ends them early or late and breaks nothing else. Turns go by the clock that
+workers wait by, which may be the virtual one of a test.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class SQLiteLedger:
         path: The file; it is created with mode 0600.
         plan_id: The plan.
         now: The clock of the leases, in seconds.
+        turn_clock: The clock of the turns, in seconds: that by which workers wait for one. None for
+            the clock of the leases.
 
     Raises:
         ConfigurationError: The file cannot be used, or is the ledger of another plan.
@@ -77,9 +80,11 @@ class SQLiteLedger:
         path: str | os.PathLike[str],
         plan_id: str,
         now: Callable[[], float] = time.time,
+        turn_clock: Callable[[], float] | None = None,
     ) -> None:
         self._path = os.fspath(path)
         self._now = now
+        self._turn_clock = turn_clock or now
         self._lock = threading.Lock()
         try:
             # The WAL files take their mode from this file, so it must be right before they exist.
@@ -309,7 +314,7 @@ class SQLiteLedger:
 
     def turn(self, name: str, seconds: float) -> bool:
         """Return whether it is the caller's turn: one turn of a name in so many seconds."""
-        values = {"name": name, "now": self._now(), "seconds": seconds}
+        values = {"name": name, "now": self._turn_clock(), "seconds": seconds}
         with self._transaction() as db:
             query = f"SELECT 1 FROM turns WHERE name = :name AND NOT {_FREE}"  # noqa: S608
             if db.execute(query, values).fetchone():
