@@ -168,7 +168,12 @@ def mixed_list(rows: int, step: int = 7) -> bytes:
 
 
 @pytest.fixture(
-    params=["none", "threads", "processes", pytest.param("spawned", marks=pytest.mark.slow)]
+    params=[
+        "none",
+        pytest.param("threads", marks=pytest.mark.slow),
+        "processes",
+        pytest.param("spawned", marks=pytest.mark.slow),
+    ]
 )
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     if request.param == "none":

@@ -118,6 +118,7 @@ def test_parquet(tmp_path: Path, name: str) -> None:
     assert prepare([path, TEXT.encode()], directory=tmp_path / "plan") == plan
 
 
+@pytest.mark.slow
 def test_parquet_with_many_batches(tmp_path: Path) -> None:
     rows = [
         {"phone_number": f"+1415{2_000_000 + index}", "n": index, "none": None}
@@ -231,7 +232,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize("threads", [pytest.param(0, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_lists_that_are_hard_to_cut(tmp_path: Path, name: str, threads: int) -> None:
     path = tmp_path / f"{name}.csv"

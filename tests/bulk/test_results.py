@@ -224,6 +224,7 @@ def test_parts_that_were_not_started_are_counted(fresh: BulkRun, tmp_path: Path)
     assert (found.rows, found.missing, found.parts_missing) == (120, 0, 2)
 
 
+@pytest.mark.slow
 def test_pages_of_a_campaign_that_was_running_are_read_again_after_its_end(
     fresh: BulkRun, tmp_path: Path
 ) -> None:

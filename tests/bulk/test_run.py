@@ -159,7 +159,7 @@ def test_a_lost_response_to_create_is_found_or_unknown(
     hub.assert_called_once_each()
 
 
-@pytest.mark.parametrize("reset", ["before", "after"])
+@pytest.mark.parametrize("reset", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_a_lost_response_to_start_starts_once(hub: Sandbox, run: BulkRun, reset: Any) -> None:
     hub.faults.add("POST /campaigns/*/start", reset=reset)
     assert run.apply().counts["finished"] == 4
