@@ -351,6 +351,16 @@ def read(url: str, key: str, folder: Path, path: Path) -> None:
         run.results(path)
 
 
+def has_entered(pid: int | None, folder: Path) -> bool:
+    """Whether a process has opened the file that it learns from whether the table is complete."""
+    opened = list(Path(f"/proc/{pid}/fd").iterdir())
+    return any(
+        each.exists() and each.resolve() == place / "lock"
+        for place in kept(folder)
+        for each in opened
+    )
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_while_it_reads_does_not_block_the_others(
     tmp_path: Path,
@@ -375,6 +385,8 @@ def test_a_process_that_is_killed_while_it_reads_does_not_block_the_others(
         for process in others:
             process.start()
         wait_for(lambda: pages_read(hub).total() == REQUESTS - 1, 60)
+        # One that comes when the table is complete would read everything again.
+        wait_for(lambda: all(has_entered(process.pid, tmp_path) for process in others), 60)
         victim.kill()
         for process in others:
             process.join(60)
