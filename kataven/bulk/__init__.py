@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kataven.bulk._plan import BulkPlan, Part, Totals
     from kataven.bulk._prepare import prepare
     from kataven.bulk._progress import BulkProgress, PartStatus
-    from kataven.bulk._results import BulkResults, ResultsCost, ResultsProgress
+    from kataven.bulk._results_values import BulkResults, ResultsCost, ResultsProgress
     from kataven.bulk._run import BulkRun, apply_part
     from kataven.bulk._status import status
     from kataven.bulk._work import PrepareProgress
@@ -43,14 +43,14 @@ _MODULES: Final = {
     "BulkError": "kataven.errors",
     "BulkPlan": "kataven.bulk._plan",
     "BulkProgress": "kataven.bulk._progress",
-    "BulkResults": "kataven.bulk._results",
+    "BulkResults": "kataven.bulk._results_values",
     "BulkRun": "kataven.bulk._run",
     "GroupHours": "kataven.bulk._opening",
     "Part": "kataven.bulk._plan",
     "PartStatus": "kataven.bulk._progress",
     "PrepareProgress": "kataven.bulk._work",
-    "ResultsCost": "kataven.bulk._results",
-    "ResultsProgress": "kataven.bulk._results",
+    "ResultsCost": "kataven.bulk._results_values",
+    "ResultsProgress": "kataven.bulk._results_values",
     "Totals": "kataven.bulk._plan",
     "apply_part": "kataven.bulk._run",
     "prepare": "kataven.bulk._prepare",

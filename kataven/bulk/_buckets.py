@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven.bulk._chunks import FIRST_KEYS, key_blobs, keys_of
+from kataven.bulk._chunks import FIRST_KEYS
+from kataven.bulk._keys import key_blobs, keys_of
 from kataven.bulk._plan import read_part
 from kataven.bulk._work import blob, finished, save
 from kataven.contacts._rules import PHONE_COLUMN

@@ -16,29 +16,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from zlib import crc32
+from typing import Any, Literal, TypeAlias
 
 from kataven.bulk._cuts import line_start
-from kataven.bulk._sources import Layout, Stamp, check_unchanged
+from kataven.bulk._keys import key_blobs
+from kataven.bulk._plain import are_plain, copied_lines, in_order, plain_numbers
+from kataven.bulk._source import Layout, Stamp, check_unchanged
 from kataven.bulk._work import blob, finished, save
 from kataven.contacts._clean_report import Dropped
-from kataven.contacts._cleaning import RowCleaner
+from kataven.contacts._cleaning import RowCleaner, dropped_again
 from kataven.contacts._csv import LINE_END
-from kataven.contacts._numbering import (
-    all_fit_their_countries,
-    are_settled,
-    fits_country,
-    is_settled,
-)
-from kataven.contacts._phones import Phones
-from kataven.contacts._rules import all_well_formed
+from kataven.contacts._phones import Phone, Phones
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks
 from kataven.errors import BulkError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "FIRST_KEYS",
@@ -46,12 +37,9 @@ __all__ = [
     "ChunkTask",
     "Cleaned",
     "Grouping",
-    "Keys",
     "Lost",
     "clean_chunk",
     "cleaned",
-    "key_blobs",
-    "keys_of",
 ]
 
 Grouping: TypeAlias = Callable[[str], str]
@@ -203,7 +191,7 @@ class _Cleaning:
             begin = next((index for index, cells in enumerate(rows) if cells), len(rows))
             if begin == len(rows):
                 return
-            if tuple(rows[begin]) != layout.header.names:
+            if tuple(rows[begin]) != layout.names:
                 raise BulkError(
                     f"the header of {self.task.name!r} has changed: call prepare() again when the "
                     "file is complete"
@@ -212,22 +200,26 @@ class _Cleaning:
             begin += 1
         phone, width = layout.header.phone, len(layout.order)
         kept: list[list[str]] = []
-        if self._are_clean(batch, rows[begin:], cleaner):
+        if are_plain(batch, rows[begin:], layout, cleaner):
             kept = rows[begin:]
             self.numbers += [cells[phone] for cells in kept]
             self.rows.extend(range(first + begin, first + len(rows)))
             if begin == 0 and self._copy(batch):
                 return
         else:
-            plain = self._plain(batch)
+            plain = plain_numbers(batch, layout)
             for index in range(begin, len(rows)):
                 cells = rows[index]
-                if len(cells) == width and (number := cells[phone]) in plain:
+                before = "" if layout.added is None else layout.added.take_from(cells)
+                if not before and len(cells) == width and (number := cells[phone]) in plain:
                     kept.append(cells)
                     self.numbers.append(number)
                     self.rows.append(first + index)
                     continue
-                found = cleaner.clean(batch.first + index, cells, batch)
+                row = batch.first + index
+                found = cleaner.clean(row, cells, batch)
+                if isinstance(found, Phone):
+                    found = dropped_again(row, before, cells[phone]) or found
                 if isinstance(found, Dropped):
                     self.lost.append((first + index, found.reason, found.value, found.message))
                     continue
@@ -240,57 +232,22 @@ class _Cleaning:
                 kept.append(cells)
                 self.numbers.append(found.number)
                 self.rows.append(first + index)
-        if not self._in_order:
+        if not in_order(layout):
             kept = list(map(list, map(itemgetter(*layout.order), kept)))
         records: list[str] = []
         csv.writer(_Appending(records), lineterminator=LINE_END).writerows(kept)
         self.csv.append("".join(records).encode())
         self.sizes.extend(len(each) if each.isascii() else len(each.encode()) for each in records)
 
-    @property
-    def _in_order(self) -> bool:
-        order = self.task.layout.order
-        return order == tuple(range(len(order)))
-
     def _copy(self, batch: Batch) -> bool:
         """Copy the lines of a batch if they are what would be written; tell whether they are."""
-        if b'"' in batch.utf8 or self.task.layout.delimiter != "," or not self._in_order:
-            return False
-        returns = batch.utf8.count(b"\r")
-        if returns and returns != batch.utf8.count(b"\r\n"):
-            return False
-        lines = batch.utf8.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
-        if len(lines) != len(batch.rows):
+        lines = copied_lines(batch, self.task.layout)
+        if lines is None:
             return False
         end = LINE_END.encode()
         self.csv.append(end.join([*lines, b""]))
         self.sizes.extend(len(line) + len(end) for line in lines)
         return True
-
-    def _plain(self, batch: Batch) -> set[str]:
-        """Return the numbers that are kept as they are, in rows that are as long as the header."""
-        header = self.task.layout.header
-        flawed = batch.malformed or batch.wrong or b"\0" in batch.utf8
-        if flawed or header.country is not None:
-            return set()
-        width = len(header.columns)
-        numbers = (cells[header.phone] for cells in batch.rows if len(cells) == width)
-        return {number for number in numbers if is_settled(number) and fits_country(number)}
-
-    def _are_clean(self, batch: Batch, rows: list[list[str]], cleaner: RowCleaner) -> bool:
-        """Tell whether all rows can be kept as they are, without a Python loop over them."""
-        layout = self.task.layout
-        if batch.malformed or batch.wrong or b"\0" in batch.utf8:
-            return False
-        if set(map(len, rows)) != {len(layout.order)}:
-            return False
-        numbers = list(map(itemgetter(layout.header.phone), rows))
-        if not (
-            all_well_formed(numbers) and are_settled(numbers) and all_fit_their_countries(numbers)
-        ):
-            return False
-        country = layout.header.country
-        return country is None or cleaner.knows({cells[country] for cells in rows})
 
     def save(self, work: Path) -> dict[str, Any]:
         blobs: list[bytes] = [
@@ -335,58 +292,6 @@ class _Appending:
 
     def __init__(self, items: list[str]) -> None:
         self.write = items.append
-
-
-# The keys of a bucket: numbers as integers, with the index among the kept rows, and the row.
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys of one chunk in one bucket, in the order of the rows.
-
-    Attributes:
-        numbers: The numbers.
-        indexes: The index of each among the kept rows of the chunk.
-        rows: The index of each among all rows of the chunk.
-    """
-
-    numbers: array[int]
-    indexes: array[int]
-    rows: array[int]
-
-
-def key_blobs(numbers: Sequence[str], rows: Sequence[int], buckets: int) -> list[bytes]:
-    """Scatter numbers over buckets.
-
-    Args:
-        numbers: The numbers in E.164.
-        rows: The row of each.
-        buckets: The number of buckets.
-
-    Returns:
-        A blob for each bucket.
-    """
-    places: list[list[int]] = [[] for _ in range(buckets)]
-    appends = [each.append for each in places]
-    for index, number in enumerate(numbers):
-        appends[crc32(number.encode()) % buckets](index)
-    keys = list(map(int, numbers))
-    return [
-        array("Q", map(keys.__getitem__, each)).tobytes()
-        + array("I", each).tobytes()
-        + array("I", map(rows.__getitem__, each)).tobytes()
-        for each in places
-    ]
-
-
-def keys_of(data: bytes) -> Keys:
-    """Read the blob of a bucket."""
-    count = len(data) // 16
-    return Keys(
-        array("Q", data[: 8 * count]),
-        array("I", data[8 * count : 12 * count]),
-        array("I", data[12 * count :]),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kataven.bulk._sources import Layout
+    from kataven.bulk._source import Layout
 
 __all__ = ["chunk_end", "line_start"]
 

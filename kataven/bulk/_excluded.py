@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from kataven.bulk._plan import PLAN, BulkPlan
-from kataven.bulk._sources import Stamp, check_unchanged, shown, stamp_of
+from kataven.bulk._source import Stamp, check_unchanged, shown, stamp_of
 from kataven.contacts._exclusions import Exclusions, excluded_numbers
 from kataven.contacts.source.tables import is_table
 from kataven.errors import ContactsError

@@ -10,11 +10,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from kataven.bulk._launch import CLOSE_SECONDS
+from kataven.bulk._pausing import CLOSE_SECONDS
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
-    from kataven.bulk._launch import Launcher
+    from kataven.bulk._opening import PlanHours
+    from kataven.bulk._pausing import Pausing
     from kataven.bulk.ledger import Ledger, LedgerRow
 
 __all__ = ["HoursKeeper"]
@@ -34,13 +35,14 @@ class HoursKeeper:
 
     Args:
         ledger: The ledger.
-        launcher: Pauses single campaigns, and knows the hours of the plan.
+        hours: The hours of the plan.
+        pausing: Pauses single campaigns.
     """
 
-    def __init__(self, ledger: Ledger, launcher: Launcher) -> None:
+    def __init__(self, ledger: Ledger, hours: PlanHours, pausing: Pausing) -> None:
         self._ledger = ledger
-        self._launcher = launcher
-        self._hours = launcher.hours
+        self._hours = hours
+        self._pausing = pausing
         self._lock = threading.Lock()
         self._next = 0.0
         self._over = threading.Event()
@@ -98,10 +100,10 @@ class HoursKeeper:
         if claimed is None:
             # A worker is starting or resuming it, or was killed as it did so. That one also pauses
             # it, if it can.
-            self._launcher.close(row, claimed=False)
+            self._pausing.close(row, claimed=False)
             return
         try:
             if claimed.status != "paused":
-                self._launcher.close(claimed, claimed=True)
+                self._pausing.close(claimed, claimed=True)
         finally:
             self._ledger.release(claimed)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kataven.bulk._buckets import drops_of
 from kataven.bulk._chunks import cleaned
 from kataven.bulk._plan import PARTS, ROWS, Part
-from kataven.bulk._sources import shown
+from kataven.bulk._source import shown
 from kataven.bulk._work import blob, finished, save, store_named
 from kataven.contacts._csv import LINE_END
 from kataven.contacts._problems import shortened

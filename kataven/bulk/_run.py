@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from kataven.bulk._launch import Campaigns
+    from kataven.bulk._context import Campaigns
     from kataven.bulk._opening import GroupHours
     from kataven.bulk._progress import BulkProgress, PartStatus
-    from kataven.bulk._results import BulkResults, Results, ResultsCost, ResultsProgress
+    from kataven.bulk._results import Results
+    from kataven.bulk._results_values import BulkResults, ResultsCost, ResultsProgress
     from kataven.bulk.ledger import Ledger
     from kataven.bulk.ledger.states import Wanted
     from kataven.clock import Clock
@@ -68,9 +69,9 @@ class BulkRun:
         store: The ledger: the path of an SQLite file, for the processes of one machine, or a
             ``redis://`` URL, for several machines. Default: ``ledger.sqlite`` in the folder of the
             plan. Use one ledger for a plan: two that are used at once would call everybody twice.
-        lease_seconds: How long a part belongs to a worker that shows no sign of life.
+        lease_seconds: How long a part belongs to a worker that shows no sign of life; default: 120.
         poll_seconds: How often the Hub is asked for the list of campaigns, by all processes
-            together.
+            together; default: every 2 seconds.
         on_progress: Called with a ``BulkProgress`` when something has changed. With it, ``watch``
             and ``apply`` also follow the event streams of up to 8 campaigns, over all workers.
         allow_lossy_store: Whether a Redis may be used that does not write to disk before it
@@ -128,14 +129,16 @@ class BulkRun:
         self._lease = _validate.seconds("lease_seconds", lease_seconds)
         self._poll = _validate.seconds("poll_seconds", poll_seconds)
         self._on_progress = on_progress
-        self._hours = PlanHours(plan, lambda: time_of_day(self._clock))
+        self._hours = PlanHours(plan, self._time_of_day)
         self._meter = BulkMeter(plan, self._hours)
         self._lock = threading.Lock()
         self._last: tuple[tuple[PartStatus, ...], tuple[GroupHours, ...], int] | None = None
         self._follower: Follower | None = None
         # Whether the settings are those that a launch has fixed, so that this one fixes none.
         self._opened = False
-        self._ledger: Ledger = ledger_of(plan, store, allow_lossy_store=allow_lossy_store)
+        self._ledger: Ledger = ledger_of(
+            plan, store, allow_lossy_store=allow_lossy_store, turn_clock=self._time_of_day
+        )
 
     @classmethod
     def open(
@@ -432,6 +435,9 @@ class BulkRun:
         from kataven.bulk._results import Results  # noqa: PLC0415
 
         return Results(self._plan, self._ledger.rows(), self._client, path, self._poll, on_progress)
+
+    def _time_of_day(self) -> float:
+        return time_of_day(self._clock)
 
     def _want(self, wanted: Literal["running", "paused", "stopped"]) -> None:
         self._begin()

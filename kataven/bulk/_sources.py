@@ -1,7 +1,7 @@
-"""What ``prepare`` reads: files, globs, Parquet and tables, each as a CSV file with its layout.
+"""Which sources there are: files, globs and tables, each as a CSV file with its layout.
 
 Reads the header of each source, and refuses lists with different columns before anything is
-written. Does not read rows.
+written. Does not read rows. Parquet files are read in ``_parquet``.
 """
 
 from __future__ import annotations
@@ -12,94 +12,44 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from kataven.bulk._parquet import convert_parquet, is_parquet, parquet_layout
+from kataven.bulk._source import (
+    Layout,
+    Source,
+    Stamp,
+    check_unchanged,
+    identity_of,
+    naming,
+    shown,
+    stamp_of,
+)
 from kataven.bulk._work import store
-from kataven.contacts._cleaning import Header, header_of, opened
+from kataven.contacts._cleaning import header_of, opened, without_added
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import ReadsBytes, TempFile, base_name, read_chunk
 from kataven.contacts._problems import escaped
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import BLANK_LIST
-from kataven.contacts.reader.records import Batch, RecordReader
+from kataven.contacts.reader.records import RecordReader
 from kataven.contacts.reader.text import TextBlocks
 from kataven.contacts.source.open import ContactsSource, open_file, write_csv
 from kataven.contacts.source.tables import is_table
-from kataven.errors import BulkError, ContactsError
 
 if TYPE_CHECKING:
     from kataven.bulk._work import Pool
+    from kataven.errors import ContactsError
 
-__all__ = [
-    "BulkSource",
-    "Layout",
-    "Source",
-    "Stamp",
-    "check_unchanged",
-    "converted",
-    "find_sources",
-    "shown",
-    "stamp_of",
-]
+__all__ = ["BulkSource", "converted", "find_sources"]
 
 BulkSource: TypeAlias = ContactsSource | Iterable[ContactsSource]
 """A path, a glob, bytes, a binary file, rows or a table, or several of them."""
 
-Stamp: TypeAlias = tuple[int, int]
-"""The size of a file in bytes, and when it was changed in nanoseconds."""
-
-_PARQUET: Final = (".parquet", ".pq")
-_PARQUET_ROWS: Final = 20_000
 _BLOCK: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a source is read from any line on.
-
-    Attributes:
-        start: The size of its byte order mark and ``sep=`` line in bytes.
-        encoding: Its encoding, by Python's name.
-        old_mac: Whether its lines end with a lone CR.
-        delimiter: The character between cells.
-        header: Its header.
-        order: The index of each column of the parts in this source.
-        row_bytes: The average size of its first rows.
-    """
-
-    start: int
-    encoding: str
-    old_mac: bool
-    delimiter: str
-    header: Header
-    order: tuple[int, ...]
-    row_bytes: float
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One source.
-
-    Attributes:
-        name: Its path as it was given, or what ``dropped.csv`` calls it.
-        path: The file to read, empty until a source that is not a CSV file is written as one.
-        stamp: The stamp of the file that was given, or of the CSV file of any other source.
-        layout: How the CSV file is read.
-        identity: What distinguishes it from other sources, as JSON.
-        spool: The rows of a source that is not a file.
-        parquet: The path of a Parquet file.
-    """
-
-    name: str
-    path: str
-    stamp: Stamp
-    layout: Layout
-    identity: dict[str, Any]
-    spool: TempFile | None = None
-    parquet: str = ""
 
 
 def find_sources(
@@ -170,37 +120,6 @@ def _paths(path: str) -> list[str]:
     return found
 
 
-def shown(name: str) -> str:
-    """Return a name as it is, with escapes for what a terminal would interpret."""
-    return name if name.isprintable() else escaped(name)
-
-
-def stamp_of(status: os.stat_result) -> Stamp:
-    """Return the size and time of a file."""
-    return status.st_size, status.st_mtime_ns
-
-
-def check_unchanged(name: str, path: str, stamp: Stamp) -> None:
-    """Refuse a file that is not the same as when ``prepare`` began.
-
-    Raises:
-        BulkError: It was changed, or is gone.
-    """
-    try:
-        if stamp_of(os.stat(path)) == stamp:  # noqa: PTH116 - a str, in any process
-            return
-    except FileNotFoundError:
-        pass
-    raise BulkError(
-        f"the file {shown(name)!r} was changed while it was prepared: call prepare() again when "
-        "it is complete"
-    )
-
-
-def _identity(name: str, stamp: Stamp) -> dict[str, Any]:
-    return {"file": name, "bytes": stamp[0], "modified_ns": stamp[1]}
-
-
 # Files.
 
 
@@ -215,49 +134,44 @@ def _file(path: str, encoding: str | None, region_column: str | None) -> Source:
             return _spooled(file, 0, encoding, region_column)
         stamp = stamp_of(status)
         full = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
-        if path.lower().endswith(_PARQUET):
-            layout = _parquet_layout(path, region_column)
-            found = Source(path, "", stamp, layout, _identity(path, stamp), parquet=full)
+        if is_parquet(path):
+            layout = parquet_layout(path, region_column)
+            found = Source(path, "", stamp, layout, identity_of(path, stamp), parquet=full)
         else:
             layout = _layout(path, file, encoding, region_column)
-            found = Source(path, full, stamp, layout, _identity(path, stamp))
+            found = Source(path, full, stamp, layout, identity_of(path, stamp))
     check_unchanged(path, full, stamp)
     return found
 
 
 def _layout(name: str, file: ReadsBytes, encoding: str | None, region_column: str | None) -> Layout:
     """Read the beginning of a CSV list."""
-    with _naming(name):
+    with naming(name):
         text = TextBlocks(file, encoding)
         delimiter, blocks = opened(text)
-        for batch in RecordReader(blocks, delimiter, lenient=True):
-            for row, cells in enumerate(batch.rows, batch.first):
-                if cells:
-                    header = header_of(row, cells, batch, text.encoding, region_column)
-                    return Layout(
-                        start=len(text.mark) + len(text.separator_line),
-                        encoding=text.encoding,
-                        old_mac=text.old_mac,
-                        delimiter=delimiter,
-                        header=header,
-                        order=tuple(range(len(header.columns))),
-                        row_bytes=max(1.0, len(batch.utf8) / len(batch.rows)),
-                    )
-        raise refusal("empty_file", BLANK_LIST)
-
-
-class _naming:  # noqa: N801 - used like a function
-    """Adds the name of the source to an error about its list."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if type(error) is ContactsError:
-            raise ContactsError(f"{shown(self._name)}: {error}", problems=error.problems) from error
+        filled = (
+            (row, cells, batch)
+            for batch in RecordReader(blocks, delimiter, lenient=True)
+            for row, cells in enumerate(batch.rows, batch.first)
+            if cells
+        )
+        found = next(filled, None)
+        if found is None:
+            raise refusal("empty_file", BLANK_LIST)
+        row, cells, batch = found
+        header = header_of(row, cells, batch, text.encoding, region_column)
+        _, first, _ = next(filled, (0, [], batch))
+        header, added = without_added(header, first)
+        return Layout(
+            start=len(text.mark) + len(text.separator_line),
+            encoding=text.encoding,
+            old_mac=text.old_mac,
+            delimiter=delimiter,
+            header=header,
+            order=tuple(range(len(header.columns))),
+            row_bytes=max(1.0, len(batch.utf8) / len(batch.rows)),
+            added=added,
+        )
 
 
 # Sources that are written as CSV files in the work folder.
@@ -274,7 +188,7 @@ def _spooled(
         name = base_name(file)
         if index and not isinstance(getattr(file, "name", None), str):
             name = f"{name} ({index + 1})"
-        with _naming(name):
+        with naming(name):
             if file is None:
                 write_csv(source, CsvWriter(spool), strict=False)
             else:
@@ -315,7 +229,7 @@ def converted(sources: list[Source], work: Path, pool: Pool) -> list[Source]:
             store(path, iter(lambda file=source.spool: file.read(_BLOCK), b""), sync=True)  # type: ignore[misc]
         else:
             tasks.append((source.name, source.parquet, source.stamp, path))
-    for _ in pool.map(_convert, tasks):
+    for _ in pool.map(convert_parquet, tasks):
         pass
     return [
         source
@@ -323,71 +237,6 @@ def converted(sources: list[Source], work: Path, pool: Pool) -> list[Source]:
         else replace(source, path=path, stamp=stamp_of(Path(path).stat()), spool=None)
         for source, path in zip(sources, paths, strict=True)
     ]
-
-
-def _convert(task: tuple[str, str, Stamp, Path]) -> None:
-    """Write a Parquet file as CSV."""
-    name, path, stamp, target = task
-    pyarrow: Any = _pyarrow()
-    with _naming(name), pyarrow.parquet.ParquetFile(path) as file, TempFile() as spool:
-        writer = CsvWriter(spool)
-        names = file.schema_arrow.names
-        writer.row(names)
-        for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-            table: Any = pyarrow.Table.from_batches([batch])
-            part = _WithoutHeader(spool)
-            write_csv(table, CsvWriter(part), strict=False)
-        spool.seek(0)
-        check_unchanged(name, path, stamp)
-        store(target, iter(lambda: spool.read(_BLOCK), b""), sync=True)
-
-
-class _WithoutHeader:
-    """Writes a list without its first record, which comes in one call."""
-
-    def __init__(self, file: TempFile) -> None:
-        self._file = file
-        self._started = False
-
-    def write(self, data: bytes) -> None:
-        if self._started:
-            self._file.write(data)
-        self._started = True
-
-
-def _parquet_layout(path: str, region_column: str | None) -> Layout:
-    pyarrow: Any = _pyarrow()
-    with _naming(path), TempFile() as spool:
-        try:
-            with pyarrow.parquet.ParquetFile(path) as file:
-                schema, size, rows = file.schema_arrow, file.metadata, file.metadata.num_rows
-        except pyarrow.ArrowInvalid as invalid:
-            raise ContactsError(f"it is not a Parquet file ({invalid!s:.200})") from invalid
-        total = sum(size.row_group(index).total_byte_size for index in range(size.num_row_groups))
-        # Also refuses columns that a list cannot have.
-        write_csv(schema.empty_table(), CsvWriter(spool), strict=False)
-        names = list(schema.names)
-        header = header_of(1, names, Batch(1, [names], b""), "utf-8", region_column)
-        return Layout(
-            start=0,
-            encoding="utf-8",
-            old_mac=False,
-            delimiter=",",
-            header=header,
-            order=tuple(range(len(names))),
-            row_bytes=max(1.0, total / max(1, rows)),
-        )
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - optional, and slow to load
-        import pyarrow.parquet  # noqa: PLC0415
-    except ImportError as missing:
-        raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'kataven[parquet]'"
-        ) from missing
-    return pa
 
 
 # Columns.

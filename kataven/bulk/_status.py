@@ -21,7 +21,7 @@ from kataven.bulk.ledger.stores import LEDGER_FILE, is_url, open_ledger
 from kataven.errors import BulkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kataven.bulk._progress import BulkProgress
     from kataven.bulk.ledger import Ledger
@@ -96,10 +96,16 @@ def not_launched() -> BulkError:
 
 
 def ledger_of(
-    plan: BulkPlan, store: str | os.PathLike[str] | None, *, allow_lossy_store: bool = False
+    plan: BulkPlan,
+    store: str | os.PathLike[str] | None,
+    *,
+    allow_lossy_store: bool = False,
+    turn_clock: Callable[[], float] | None = None,
 ) -> Ledger:
     """Open the ledger of a plan; an SQLite file is made if there is none."""
-    return open_ledger(_place(plan, store), plan.id, allow_lossy_store=allow_lossy_store)
+    return open_ledger(
+        _place(plan, store), plan.id, allow_lossy_store=allow_lossy_store, turn_clock=turn_clock
+    )
 
 
 def _place(plan: BulkPlan, store: str | os.PathLike[str] | None) -> str | os.PathLike[str]:

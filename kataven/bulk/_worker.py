@@ -25,9 +25,10 @@ from kataven.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from kataven.bulk._launch import Campaigns, Launcher
+    from kataven.bulk._context import Campaigns
+    from kataven.bulk._launch import Launcher
     from kataven.bulk._plan import BulkPlan
     from kataven.bulk.ledger import Ledger, LedgerRow
     from kataven.bulk.ledger.states import State
@@ -92,7 +93,10 @@ class Worker:
         # The parts that the Hub has refused, or that are damaged.
         self._refused: dict[int, KatavenError] = {}
         self._hours = launcher.hours
-        self._keeper = HoursKeeper(ledger, launcher)
+        # Planned parts that were read and not yet looked at, and which groups were open then.
+        self._planned: Iterator[LedgerRow] = iter(())
+        self._opened: tuple[bool, ...] | None = None
+        self._keeper = HoursKeeper(ledger, launcher.hours, launcher.pausing)
 
     def launch(self, *, resend_unknown: bool = False, number: int | None = None) -> None:
         """Create and start what is missing, until nothing is, or the run is paused or stopped.
@@ -157,33 +161,56 @@ class Worker:
         states: tuple[State, ...] = ("created", "planned")
         if not (self._hours.given or self._refused):
             return self._ledger.claim(states, self._lease, number)
-        rows = sorted(self._ledger.rows(states), key=lambda row: states.index(row.state))
+        if number is not None:
+            row = self._ledger.row(number)
+            return self._claim_first([row] if row.state in states else [])
+        return self._claim_first(self._ledger.rows(("created",))) or self._claim_planned()
+
+    def _claim_planned(self) -> LedgerRow | None:
+        """Claim the next planned part that may call now.
+
+        There may be thousands, so they are read again only after the last one, or when a group has
+        opened or closed.
+        """
+        opened = tuple(group.open for group in self._hours.groups())
+        row = None
+        if opened == self._opened:
+            row = self._claim_first(self._planned)
+        if row is None:
+            self._opened = opened
+            self._planned = iter(self._ledger.rows(("planned",)))
+            row = self._claim_first(self._planned)
+        return row
+
+    def _claim_first(self, rows: Iterable[LedgerRow]) -> LedgerRow | None:
+        """Claim the first of some parts that may call now, and read no further."""
         for row in rows:
-            if row.number in self._refused:
-                continue
-            if number in {None, row.number} and self._hours.is_open(row.number):
+            if row.number not in self._refused and self._hours.is_open(row.number):
                 claimed = self._ledger.claim((row.state,), self._lease, row.number)
                 if claimed is not None:
                     return claimed
         return None
 
     def _left(self, number: int | None) -> bool:
-        rows = [
-            row
-            for row in self._ledger.rows(OPEN)
-            if number in {None, row.number}
-            and row.number not in self._refused
-            and not self._hours.never(row.number)
-        ]
-        return bool(rows) or (number is None and bool(self._held()))
+        if number is not None:
+            return self._has_work(self._ledger.row(number))
+        if self._hours.given or self._refused:
+            left = any(map(self._has_work, self._ledger.rows(OPEN)))
+        else:
+            left = self._ledger.count(OPEN) > 0
+        return left or bool(self._held())
+
+    def _has_work(self, row: LedgerRow) -> bool:
+        """Return whether a launch has something to do with a part, now or later."""
+        never = row.number in self._refused or self._hours.never(row.number)
+        return row.state in OPEN and not never
 
     def _held(self) -> list[LedgerRow]:
         """Return the parts whose campaigns are paused on behalf of the run, and may call now."""
-        rows = self._ledger.rows(("started",))
         return [
             row
-            for row in rows
-            if row.held and row.status == "paused" and self._hours.is_open(row.number)
+            for row in self._ledger.held()
+            if row.status == "paused" and self._hours.is_open(row.number)
         ]
 
     def resume(self) -> None:
@@ -192,8 +219,8 @@ class Worker:
             self._resume_all()
 
     def _resume_all(self) -> None:
-        for row in self._ledger.rows(("started",)):
-            if row.held and row.status != "paused" and self._ledger.wanted() == "running":
+        for row in self._ledger.held():
+            if row.status != "paused" and self._ledger.wanted() == "running":
                 # A worker was killed before it could record that it had paused the campaign.
                 self._resume(row.number, self._ended())
         while self._ledger.wanted() == "running" and self._held():
@@ -223,7 +250,7 @@ class Worker:
             return None
         with self._launcher.leased(row):
             if row.held:
-                resumed = self._launcher.resume(row)
+                resumed = self._launcher.pausing.resume(row)
                 self._note(resumed, ended)
                 if resumed is not None:
                     return resumed
@@ -234,7 +261,7 @@ class Worker:
     # The account's limits. A note says that they are reached, and how many parts had ended then.
 
     def _ended(self) -> int:
-        return len(self._ledger.rows(FINAL))
+        return self._ledger.count(FINAL)
 
     def _has_room(self, ended: int) -> bool:
         """Return whether a campaign may be started now."""
@@ -273,12 +300,12 @@ class Worker:
 
     def _warn_of_idleness(self) -> None:
         """Say once that nothing is called, because nobody launches what is left."""
-        if not self._warned_idle and not self._ledger.rows(("sending", "starting", "started")):
+        if not self._warned_idle and not self._ledger.count(("sending", "starting", "started")):
             self._warned_idle = True
             logger.warning(
                 "%d parts are not started, and watch() starts nothing: it waits until another "
                 "process calls launch() or apply()",
-                len(self._ledger.rows(OPEN)),
+                self._ledger.count(OPEN),
             )
 
     def _resume_opened(self) -> bool:
@@ -361,7 +388,7 @@ class Worker:
         if row.state == "starting":
             self._settle_starting(row)
         else:
-            self._launcher.obey(row)
+            self._launcher.pausing.obey(row)
         self._on_change()
 
     def _find_paused(self) -> None:
@@ -426,7 +453,7 @@ class Worker:
             self._ledger.observe(row, state, status)
         # A campaign that a person has paused can be stopped, and is not paused again.
         if state == "started" and (status != "paused" or self._ledger.wanted() == "stopped"):
-            self._launcher.obey(replace(row, status=status))
+            self._launcher.pausing.obey(replace(row, status=status))
 
     def _get(self, lacking: list[LedgerRow]) -> None:
         """Ask for campaigns that the list lacks, a few in each poll."""
@@ -454,7 +481,7 @@ class Worker:
         claimed = self._ledger.claim(("unknown",), self._lease, row.number)
         if claimed is not None:
             with self._launcher.leased(claimed):
-                self._launcher.adopt(claimed, shown)
+                self._launcher.creating.adopt(claimed, shown)
 
     def _marker(self, row: LedgerRow) -> str:
         return marker(self._plan, self._plan.parts[row.number])

@@ -42,7 +42,16 @@ if TYPE_CHECKING:
 
     from kataven.contacts._exclusion_columns import ExcludedNumbers
 
-__all__ = ["Cleaning", "Header", "RowCleaner", "dropped_row", "header_of", "opened"]
+__all__ = [
+    "Cleaning",
+    "Header",
+    "RowCleaner",
+    "dropped_again",
+    "dropped_row",
+    "header_of",
+    "opened",
+    "without_added",
+]
 
 _MESSAGES: Final[Mapping[Reason, str]] = {
     "blank_row": "the row is blank",
@@ -154,8 +163,28 @@ def header_of(
     return Header(tuple(cells), tuple(columns), renamed, phone, country)
 
 
+def without_added(header: Header, first: list[str]) -> tuple[Header, AddedColumns | None]:
+    """Leave out the columns that a file of dropped rows has besides those of the list.
+
+    Args:
+        header: The header.
+        first: The first row below it that is not blank; empty if there is none.
+
+    Returns:
+        The header without these columns, and the columns; None if it is another list.
+    """
+    added = added_columns(header.names, first, REASONS)
+    if added is None or max(header.phone, header.country or 0) >= added.width:
+        return header, None
+    return header.cut(added.width), added
+
+
 class RowCleaner:
     """Cleans the rows below a header, one at a time.
+
+    ``kataven.bulk`` has fast paths for rows that are kept as they are: ``are_plain`` and
+    ``plain_numbers`` in ``bulk/_plain.py``. Whatever changes here must leave them equal: a row that
+    they keep is one that ``clean`` returns with its number unchanged.
 
     Args:
         header: The header.
@@ -323,10 +352,7 @@ class Cleaning:
         Returns:
             The header without these columns.
         """
-        added = added_columns(header.names, first, REASONS)
-        if added is not None and max(header.phone, header.country or 0) < added.width:
-            self.added = added
-            header = header.cut(added.width)
+        header, self.added = without_added(header, first)
         self.header = header
         self.columns = header.columns
         writer.row(self.columns)
@@ -390,3 +416,17 @@ def dropped_row(row: int, reason: Reason, value: str, message: str | None = None
     """
     text = _MESSAGES[reason] if message is None else message
     return Dropped(row, reason, shortened(value), text)
+
+
+def dropped_again(row: int, before: str, value: str) -> Dropped | None:
+    """Drop a row of a file of dropped rows again, None unless it was dropped on purpose.
+
+    Args:
+        row: The row.
+        before: Why it was dropped before.
+        value: The phone number cell.
+    """
+    for reason, message in _DROPPED_BEFORE.items():
+        if reason == before:
+            return dropped_row(row, reason, value, message)
+    return None

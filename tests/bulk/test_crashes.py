@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kataven.bulk._launch import _REFUSED, Launcher
+from kataven.bulk._context import REFUSED
+from kataven.bulk._launch import Launcher
 from kataven.bulk._worker import Worker
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.errors import KatavenError
@@ -125,7 +126,7 @@ def test_a_status_that_does_not_say_whether_the_hub_created_is_never_sent_again(
     assert scene.posts() == 1
 
 
-@pytest.mark.parametrize("status", sorted(_REFUSED - {429}))
+@pytest.mark.parametrize("status", sorted(REFUSED - {429}))
 def test_a_refused_create_is_sent_by_the_next_worker_at_once(scene: Scene, status: int) -> None:
     assert scene.run("launch", "hub.create", (status, False)) is not None
     assert scene.states() == ["planned"]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kataven.bulk._cuts import chunk_end, line_start
-from kataven.bulk._sources import Layout, find_sources
+from kataven.bulk._source import Layout
+from kataven.bulk._sources import find_sources
 
 TEXT = 'phone_number,note\n+14155550100,"a\nb\nc"\n+14155550101,\u0a05\u0100\u2205\n+14155550102,d'
 ENDS = [TEXT.index("\n+14155550100") + 1, TEXT.index("\n+14155550101") + 1]

@@ -129,6 +129,7 @@ def test_campaigns_are_followed_up_to_a_bound(
         assert len(followed) == MOST_STREAMS + 1
 
 
+@pytest.mark.slow
 def test_a_client_with_few_requests_in_flight_keeps_most_of_them(
     hub: Sandbox, client: KatavenClient, tmp_path: Path
 ) -> None:

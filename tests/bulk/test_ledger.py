@@ -64,11 +64,15 @@ def test_a_part_goes_its_way_and_every_process_sees_it(opened: Open) -> None:
     other.observe(row, "started", "paused")
     other.hold(row, held=True)
     assert (ledger.row(0).status, ledger.row(0).held) == ("paused", True)
+    assert other.held() == [ledger.row(0)]
+    assert other.count(("planned",)) == 2
+    assert other.count(("started", "planned", "failed")) == 3
     other.observe(replace(row, campaign="c2"), "failed", "failed")
     assert ledger.row(0).state == "started"
     other.observe(row, "finished", "completed")
     other.observe(row, "started", "running")
     assert ledger.row(0).state == "finished"
+    assert other.held() == []
 
 
 def test_a_leased_part_is_not_claimed_until_it_is_released(opened: Open) -> None:
@@ -124,6 +128,52 @@ def test_a_step_whose_reply_redis_lost_is_made_once(durable_redis: str) -> None:
     # redis-py sends the command once more.
     first, again = ledger.step(row, "sending", 60.0), ledger.step(row, "sending", 60.0)
     assert first == again == ledger.row(0)
+    ledger.close()
+
+
+def test_a_part_that_the_hub_showed_is_marked_until_the_next_step(opened: Open) -> None:
+    ledger, other = opened(), opened()
+    row = moved(ledger, claimed(ledger), "sending")
+    unknown = ledger.step(row, "unknown", 60.0, detail="two of them", seen=True)
+    assert unknown is not None
+    assert other.row(0) == other.rows(("unknown",))[0] == unknown
+    assert unknown.seen
+    ledger.step(unknown, "unknown", 60.0, detail="none of them")
+    assert not other.row(0).seen
+
+
+OLD_DETAILS = ("there is c1, but the list of campaigns had 100 rows", "no campaign with that name")
+
+
+def test_a_file_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    ledger = SQLiteLedger(path, "plan")
+    ledger.fix(PARTS, "{}")
+    for number, detail in enumerate(OLD_DETAILS):
+        row = moved(ledger, claimed(ledger, number), "sending")
+        ledger.step(row, "unknown", 60.0, detail=detail)
+    ledger._db.execute("ALTER TABLE parts DROP COLUMN seen")
+    ledger.close()
+    for _ in range(2):
+        ledger = SQLiteLedger(path, "plan")
+        assert [row.seen for row in ledger.rows()] == [True, False, False]
+        assert [row.detail for row in ledger.rows(("unknown",))] == list(OLD_DETAILS)
+        ledger.close()
+
+
+def test_a_redis_that_an_earlier_version_wrote_is_read(durable_redis: str) -> None:
+    plan = next(PLANS)
+    ledger = open_ledger(durable_redis, plan)
+    ledger.fix(PARTS, "{}")
+    for number, detail in enumerate(OLD_DETAILS):
+        row = moved(ledger, claimed(ledger, number), "sending")
+        ledger.step(row, "unknown", 60.0, detail=detail)
+    with redis.Redis.from_url(durable_redis) as server:
+        for number in range(len(PARTS)):
+            assert server.hdel(f"{{kataven:bulk:{plan}}}:part:{number}", "seen") == 1
+    assert [row.seen for row in ledger.rows()] == [True, False, False]
+    row = moved(ledger, ledger.row(1), "unknown")
+    assert not ledger.row(1).seen
     ledger.close()
 
 
@@ -220,6 +270,22 @@ def test_a_lease_of_a_file_ends_by_time_and_also_if_the_clock_is_set_back(tmp_pa
     assert ledger.claim(OPEN, 60.0, 0) is not None
     now = 5.0
     assert ledger.claim(OPEN, 60.0, 0) is not None
+    ledger.close()
+
+
+def test_a_turn_of_a_file_goes_by_the_clock_that_workers_wait_by(tmp_path: Path) -> None:
+    virtual = 5.0
+    ledger = SQLiteLedger(tmp_path / "ledger", "plan", lambda: 1000.0, lambda: virtual)
+    ledger.fix(PARTS, "{}")
+    assert ledger.turn("poll", 60.0)
+    virtual = 64.0
+    assert not ledger.turn("poll", 60.0)
+    virtual = 65.0
+    assert ledger.turn("poll", 60.0)
+    # A lease does not.
+    assert ledger.claim(OPEN, 60.0, 0) is not None
+    virtual = 500.0
+    assert ledger.claim(OPEN, 60.0, 0) is None
     ledger.close()
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kataven.bulk import BulkPlan, prepare
-from kataven.bulk._prepare import make_plan
+from tests.bulk.making import make_plan
 from tests.support.plans import (
     columns_of,
     dropped_of,
@@ -168,7 +168,12 @@ def mixed_list(rows: int, step: int = 7) -> bytes:
 
 
 @pytest.fixture(
-    params=["none", "threads", "processes", pytest.param("spawned", marks=pytest.mark.slow)]
+    params=[
+        "none",
+        pytest.param("threads", marks=pytest.mark.slow),
+        "processes",
+        pytest.param("spawned", marks=pytest.mark.slow),
+    ]
 )
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     if request.param == "none":

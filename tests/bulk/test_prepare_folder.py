@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kataven.bulk import BulkError, BulkPlan, PrepareProgress, prepare
-from kataven.bulk._prepare import make_plan
+from tests.bulk.making import make_plan
 from tests.support.plans import files_of
 
 SMALL: dict[str, Any] = {"chunk_size": 2000, "bucket_size": 100, "max_rows": 90}
@@ -41,12 +41,13 @@ def interrupt_at(step: int) -> Callable[[PrepareProgress], None]:
     return on_progress
 
 
-def test_an_interrupted_prepare_leaves_no_plan_and_continues(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [pytest.param(7, marks=pytest.mark.slow), 40])
+def test_an_interrupted_prepare_leaves_no_plan_and_continues(tmp_path: Path, every: int) -> None:
     source = make_list(tmp_path / "a.csv")
     steps: list[PrepareProgress] = []
     make_plan(source, directory=tmp_path / "whole", on_progress=steps.append, **SMALL)
     wanted = files_of(tmp_path / "whole")
-    for step in range(0, len(steps), 7):
+    for step in range(0, len(steps), every):
         folder = tmp_path / str(step)
         with pytest.raises(InterruptionError):
             make_plan(source, directory=folder, on_progress=interrupt_at(step), **SMALL)
@@ -105,6 +106,7 @@ def test_finished_chunks_are_not_read_again_unless_they_are_damaged(tmp_path: Pa
 _PROGRAM = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from kataven.bulk._options import PrepareOptions
 from kataven.bulk._prepare import make_plan
 
 def on_progress(progress):
@@ -113,8 +115,8 @@ def on_progress(progress):
 if __name__ == "__main__":
     source, directory = sys.argv[1:]
     with ProcessPoolExecutor(2) as executor:
-        make_plan(source, directory=directory, executor=executor, on_progress=on_progress,
-                  chunk_size=2000, bucket_size=100, max_rows=90)
+        options = PrepareOptions(chunk_size=2000, bucket_size=100, max_rows=90)
+        make_plan(source, directory, options, executor, on_progress)
 """
 
 
@@ -177,10 +179,11 @@ def test_a_killed_worker_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
     assert files_of(tmp_path / "plan") == files_of(tmp_path / "whole")
 
 
-def test_several_prepares_of_the_same_plan_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempts", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_several_prepares_of_the_same_plan_at_once(tmp_path: Path, attempts: int) -> None:
     source = make_list(tmp_path / "a.csv")
     make_plan(source, directory=tmp_path / "whole", **SMALL)
-    for attempt in range(2):
+    for attempt in range(attempts):
         folder = tmp_path / str(attempt)
         start = threading.Barrier(4)
 

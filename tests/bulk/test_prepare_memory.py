@@ -9,10 +9,11 @@ import pytest
 _PROGRAM = """
 import sys
 from pathlib import Path
+from kataven.bulk._options import PrepareOptions
 from kataven.bulk._prepare import make_plan
 
-plan, _ = make_plan(sys.argv[1], directory=sys.argv[2], region="US",
-                    chunk_size=200_000, bucket_size=4_000, max_rows=5_000)
+options = PrepareOptions(region="US", chunk_size=200_000, bucket_size=4_000, max_rows=5_000)
+plan, _ = make_plan(sys.argv[1], sys.argv[2], options)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
 print(plan.totals.rows, plan.totals.kept, peak.split()[1])
 """

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from kataven import contacts
 from kataven.bulk import BulkError, BulkPlan, prepare
-from kataven.bulk._prepare import make_plan
 from kataven.errors import ContactsError, ContactsWarning
+from tests.bulk.making import make_plan
 from tests.support.plans import columns_of, dropped_of, expected, files_of, rows_of
 
 # Not installed where only an archive is tested.
@@ -117,6 +118,7 @@ def test_parquet(tmp_path: Path, name: str) -> None:
     assert prepare([path, TEXT.encode()], directory=tmp_path / "plan") == plan
 
 
+@pytest.mark.slow
 def test_parquet_with_many_batches(tmp_path: Path) -> None:
     rows = [
         {"phone_number": f"+1415{2_000_000 + index}", "n": index, "none": None}
@@ -230,7 +232,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize("threads", [pytest.param(0, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_lists_that_are_hard_to_cut(tmp_path: Path, name: str, threads: int) -> None:
     path = tmp_path / f"{name}.csv"
@@ -279,6 +281,59 @@ def test_a_quote_that_is_never_closed_in_a_long_list(tmp_path: Path) -> None:
     plan, _ = make_plan(path, directory=tmp_path / "plan", chunk_size=100_000)
     assert (plan.totals.kept, plan.totals.dropped) == (199_999, 1)
     assert [(each["row"], each["reason"]) for each in dropped_of(plan)] == [("1002", "malformed")]
+
+
+# Files of dropped rows.
+
+
+def dropped_file(folder: Path, data: bytes, **options: Any) -> Path:
+    """What ``contacts clean --dropped`` writes."""
+    with contacts.clean(data, **options) as cleaned:
+        cleaned.report.write_dropped(folder / "dropped.csv")
+    return folder / "dropped.csv"
+
+
+def test_a_file_of_dropped_rows_is_read_as_clean_reads_it(tmp_path: Path) -> None:
+    data = (
+        b"phone_number,name\n+14155550100,Ana\n+14155550100,Bo\n+14155550101,Eve\n"
+        b"bad,Ida\n+14155550103,Joe,more\n,Kim\n"
+    )
+    path = dropped_file(tmp_path, data, exclude=["+14155550101"])
+    text = path.read_bytes().decode()
+    corrected = text.replace("bad,", "+14155550102,").replace(",Joe,more,", ",Joe,,")
+    # An editor may add rows without the new columns, and blank lines.
+    header, rows = corrected.split("\r\n", 1)
+    added = "+14155550104,Lou\r\n+14155550100,Ann\r\n"
+    path.write_bytes(f"{header}\r\n\r\n{rows}{added}".encode())
+    with contacts.clean(path) as cleaned:
+        wanted, report = cleaned.read(), cleaned.report
+    assert report.left_out == ("extra_1", "row", "reason", "message")
+    for chunk_size in (8 << 20, 40):
+        plan, warning = make_plan(
+            path, directory=tmp_path / str(chunk_size), chunk_size=chunk_size, bucket_size=2
+        )
+        assert b"".join(plan.read(part) for part in plan.parts) == wanted
+        assert wanted.count(b"+14155550100,Ann\r\n") == 1
+        assert [
+            (int(each["row"]), each["reason"], each["message"]) for each in dropped_of(plan)
+        ] == [(each.row, each.reason, each.message) for each in report.dropped]
+        assert warning == ""
+    # Together with the list that the rows were dropped from, in the same columns.
+    (tmp_path / "list.csv").write_bytes(data)
+    plan = prepare([tmp_path / "list.csv", path], directory=tmp_path / "both")
+    assert columns_of(plan) == {("phone_number", "name")}
+
+
+def test_rows_that_were_dropped_on_purpose_are_not_lost(tmp_path: Path) -> None:
+    path = dropped_file(tmp_path, b"phone_number\n" + b"+14155550100\n" * 200)
+    plan = prepare(path, directory=tmp_path / "plan", max_dropped=0)
+    assert (plan.totals.kept, plan.totals.dropped) == (0, 199)
+
+
+def test_a_list_with_columns_of_these_names_keeps_them(tmp_path: Path) -> None:
+    data = b"phone_number,row,reason,message\n+14155550100,1,late,call me\n"
+    plan = prepare(data, directory=tmp_path / "plan")
+    assert columns_of(plan) == {("phone_number", "row", "reason", "message")}
 
 
 # Exclusions.

@@ -224,6 +224,7 @@ def test_parts_that_were_not_started_are_counted(fresh: BulkRun, tmp_path: Path)
     assert (found.rows, found.missing, found.parts_missing) == (120, 0, 2)
 
 
+@pytest.mark.slow
 def test_pages_of_a_campaign_that_was_running_are_read_again_after_its_end(
     fresh: BulkRun, tmp_path: Path
 ) -> None:
@@ -297,7 +298,7 @@ def test_a_reading_that_was_killed_after_the_table_is_complete_ends_at_once(
 ) -> None:
     path = tmp_path / "out.csv"
     with monkeypatch.context() as patch:
-        patch.setattr("kataven.bulk._results.Results._clean_up", lambda _: None)
+        patch.setattr("kataven.bulk._results_table.ResultsTable.clean_up", lambda _: None)
         found = run.results(path)
     assert len(kept(tmp_path)) == 1
     read = pages_read(hub).total()
@@ -350,6 +351,16 @@ def read(url: str, key: str, folder: Path, path: Path) -> None:
         run.results(path)
 
 
+def has_entered(pid: int | None, folder: Path) -> bool:
+    """Whether a process has opened the file that it learns from whether the table is complete."""
+    opened = list(Path(f"/proc/{pid}/fd").iterdir())
+    return any(
+        each.exists() and each.resolve() == place / "lock"
+        for place in kept(folder)
+        for each in opened
+    )
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_while_it_reads_does_not_block_the_others(
     tmp_path: Path,
@@ -374,6 +385,8 @@ def test_a_process_that_is_killed_while_it_reads_does_not_block_the_others(
         for process in others:
             process.start()
         wait_for(lambda: pages_read(hub).total() == REQUESTS - 1, 60)
+        # One that comes when the table is complete would read everything again.
+        wait_for(lambda: all(has_entered(process.pid, tmp_path) for process in others), 60)
         victim.kill()
         for process in others:
             process.join(60)

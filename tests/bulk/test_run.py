@@ -85,6 +85,36 @@ def test_everybody_is_called_once_with_two_requests_for_each_part(
     assert all(name.startswith("List [kv:") and name.endswith("]") for name in names)
 
 
+class CountingClock:
+    """The Hub's clock, which counts how often a client waits."""
+
+    def __init__(self, hub: Sandbox) -> None:
+        self._clock = hub.client_clock
+        self.sleeps = 0
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def jitter(self) -> float:
+        return self._clock.jitter()
+
+    def sleep(self, seconds: float, /) -> None:
+        self.sleeps += 1
+        self._clock.sleep(seconds)
+
+
+def test_a_run_asks_the_hub_whenever_it_has_waited_by_the_clock_of_its_client(
+    hub: Sandbox, plan: BulkPlan
+) -> None:
+    clock = CountingClock(hub)
+    with (
+        KatavenClient(hub.api_key, base_url=hub.url, clock=clock) as client,
+        BulkRun(plan, client, **SETTINGS) as run,
+    ):
+        assert run.apply().finished
+    assert 1 < clock.sleeps <= writes(hub)["GET campaigns"]
+
+
 def test_a_second_run_does_what_is_missing(
     hub: Sandbox, plan: BulkPlan, client: KatavenClient
 ) -> None:
@@ -129,7 +159,7 @@ def test_a_lost_response_to_create_is_found_or_unknown(
     hub.assert_called_once_each()
 
 
-@pytest.mark.parametrize("reset", ["before", "after"])
+@pytest.mark.parametrize("reset", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_a_lost_response_to_start_starts_once(hub: Sandbox, run: BulkRun, reset: Any) -> None:
     hub.faults.add("POST /campaigns/*/start", reset=reset)
     assert run.apply().counts["finished"] == 4

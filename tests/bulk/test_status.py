@@ -21,7 +21,7 @@ def test_status_without_a_launch_makes_no_ledger(plan: BulkPlan) -> None:
     assert not (plan.directory / "ledger.sqlite").exists()
 
 
-@pytest.mark.parametrize("store", ["file", "redis"])
+@pytest.mark.parametrize("store", ["file", pytest.param("redis", marks=pytest.mark.slow)])
 def test_a_run_is_opened_with_the_settings_of_its_launch(
     plan: BulkPlan, store: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

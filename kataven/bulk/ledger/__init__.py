@@ -28,6 +28,8 @@ class LedgerRow:
         status: The status that the Hub last showed for the campaign, or an empty text.
         held: Whether the campaign is paused on behalf of the run, so that ``resume`` resumes it.
         detail: What went wrong, for people.
+        seen: Whether the Hub showed a campaign of an unknown part at the last look, which could not
+            be used. Such a part is not sent once more, not even on demand.
     """
 
     number: int
@@ -37,6 +39,7 @@ class LedgerRow:
     status: str = ""
     held: bool = False
     detail: str = ""
+    seen: bool = False
 
 
 class Ledger(Protocol):
@@ -81,6 +84,7 @@ class Ledger(Protocol):
         campaign: str | None = None,
         status: str = "",
         detail: str = "",
+        seen: bool = False,
     ) -> LedgerRow | None:
         """Make a step, and renew the lease.
 
@@ -91,6 +95,7 @@ class Ledger(Protocol):
             campaign: The campaign that this step fixes; None keeps what there is.
             status: The status that the Hub showed.
             detail: What went wrong, for people.
+            seen: Whether the Hub shows a campaign of the part that cannot be used.
 
         Returns:
             The part, or None if nothing was changed: because another worker has claimed the part,
@@ -116,6 +121,14 @@ class Ledger(Protocol):
 
     def rows(self, states: Sequence[State] | None = None) -> list[LedgerRow]:
         """Return the parts in some states, or all, in the order of the plan."""
+        ...
+
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        ...
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states; ``rows`` of thousands would be slow."""
         ...
 
     def row(self, number: int) -> LedgerRow:

@@ -40,12 +40,17 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local notes, open, turns, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local verb = ARGV[1]
-local names = {'state', 'token', 'campaign', 'status', 'held', 'detail'}
+local names = {'state', 'token', 'campaign', 'status', 'held', 'detail', 'seen'}
 local function text(number) return string.format('%.6f', number) end
 local function padded(number) return string.format('%08d', number) end
 local function key(number) return prefix .. tonumber(number) end
 local function row(number)
   local found = redis.call('HMGET', key(number), unpack(names))
+  if not found[7] then
+    -- An earlier version wrote the part, and said it at the start of the detail.
+    local shown = found[1] == 'unknown' and string.sub(found[6], 1, 9) == 'there is '
+    found[7] = shown and '1' or '0'
+  end
   table.insert(found, 1, tostring(tonumber(number)))
   return found
 end
@@ -61,7 +66,7 @@ if verb == 'fix' then
   if not known then
     for i = 4, #ARGV do
       redis.call('HSET', key(i - 4), 'state', 'planned', 'token', 0, 'campaign', '', 'status', '',
-        'held', '0', 'detail', '', 'sha256', ARGV[i])
+        'held', '0', 'detail', '', 'seen', '0', 'sha256', ARGV[i])
     end
     redis.call('HSET', notes, 'parts', digest, 'count', #ARGV - 3)
   else
@@ -87,13 +92,18 @@ if verb == 'claim' then
     free = redis.call('ZRANGEBYSCORE', open, '-inf', text(now))
     table.sort(free)
   end
+  local first = {}
+  for _, number in ipairs(free) do
+    local state = redis.call('HGET', key(number), 'state')
+    first[state] = first[state] or number
+    if state == ARGV[4] then break end
+  end
   for i = 4, #ARGV do
-    for _, number in ipairs(free) do
-      if redis.call('HGET', key(number), 'state') == ARGV[i] then
-        redis.call('HINCRBY', key(number), 'token', 1)
-        redis.call('ZADD', open, text(now + seconds), padded(number))
-        return row(number)
-      end
+    local number = first[ARGV[i]]
+    if number then
+      redis.call('HINCRBY', key(number), 'token', 1)
+      redis.call('ZADD', open, text(now + seconds), padded(number))
+      return row(number)
     end
   end
   return {}
@@ -102,7 +112,7 @@ end
 if verb == 'step' then
   local number, token, before, fixed = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
   local after, campaign, status, detail = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-  local seconds, running = tonumber(ARGV[10]), ARGV[11]
+  local seconds, running, seen = tonumber(ARGV[10]), ARGV[11], ARGV[12]
   local found = redis.call('HMGET', key(number), 'token', 'state', 'campaign')
   if found[1] ~= token then return {'lost'} end
   -- The reply to this very step was lost, and the client asks again.
@@ -110,7 +120,7 @@ if verb == 'step' then
   if running == '1' and wanted() ~= 'running' then return {'lost'} end
   if found[2] ~= before or found[3] ~= fixed then return {'lost'} end
   redis.call('HSET', key(number), 'state', after, 'campaign', campaign, 'status', status,
-    'detail', detail)
+    'detail', detail, 'seen', seen)
   redis.call('ZADD', open, text(now + seconds), padded(number))
   return {'ok'}
 end
@@ -155,6 +165,22 @@ if verb == 'rows' then
     end
   end
   return found
+end
+if verb == 'held' then
+  local found = {}
+  for number = 0, count() - 1 do
+    local part = redis.call('HMGET', key(number), 'state', 'held')
+    if part[1] == 'started' and part[2] == '1' then found[#found + 1] = row(number) end
+  end
+  return found
+end
+if verb == 'count' then
+  local wished, total = {}, 0
+  for i = 2, #ARGV do wished[ARGV[i]] = true end
+  for number = 0, count() - 1 do
+    if wished[redis.call('HGET', key(number), 'state')] then total = total + 1 end
+  end
+  return {tostring(total)}
 end
 if verb == 'wanted' then return {wanted()} end
 if verb == 'want' then
@@ -278,6 +304,7 @@ class RedisLedger:
         campaign: str | None = None,
         status: str = "",
         detail: str = "",
+        seen: bool = False,
     ) -> LedgerRow | None:
         """Make a step, and renew the lease; None if nothing was changed."""
         after = replace(
@@ -286,6 +313,7 @@ class RedisLedger:
             campaign=campaign or row.campaign,
             status=status or row.status,
             detail=detail,
+            seen=seen,
         )
         check_step(row.state, state, row.campaign, after.campaign)
         word = self._words(
@@ -300,6 +328,7 @@ class RedisLedger:
             detail,
             repr(float(lease_seconds)),
             int(needs_running(row.state, state)),
+            int(seen),
         )[0]
         return after if word == "ok" else None
 
@@ -325,6 +354,14 @@ class RedisLedger:
         if states is not None and not states:
             return []
         return [_row(found) for found in self._run("rows", *(states or ()))]
+
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        return [_row(found) for found in self._run("held")]
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states."""
+        return int(self._words("count", *states)[0])
 
     def row(self, number: int) -> LedgerRow:
         """Return one part."""
@@ -380,6 +417,8 @@ def _wanted(word: str) -> Wanted:
 
 
 def _row(found: list[Any]) -> LedgerRow:
-    number, state, token, campaign, status, held, detail = (_text(word) for word in found)
+    number, state, token, campaign, status, held, detail, seen = (_text(word) for word in found)
     known: Any = state
-    return LedgerRow(int(number), known, int(token), campaign or None, status, held == "1", detail)
+    return LedgerRow(
+        int(number), known, int(token), campaign or None, status, held == "1", detail, seen == "1"
+    )

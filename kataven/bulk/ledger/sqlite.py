@@ -2,7 +2,8 @@
 
 Each method is one transaction that holds the write lock from its first read, and is on disk when it
 returns (WAL, synchronous FULL). Leases end by the machine's clock, which all processes share; a
-clock that is set wrong ends them early or late and breaks nothing else.
+clock that is set wrong ends them early or late and breaks nothing else. Turns go by the clock that
+workers wait by, which may be the virtual one of a test.
 """
 
 from __future__ import annotations
@@ -43,12 +44,19 @@ CREATE TABLE IF NOT EXISTS parts (
     status TEXT NOT NULL DEFAULT '',
     held INTEGER NOT NULL DEFAULT 0,
     detail TEXT NOT NULL DEFAULT '',
+    seen INTEGER NOT NULL DEFAULT 0,
     until REAL NOT NULL DEFAULT 0,
     seconds REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS parts_by_state ON parts (state, number);
+CREATE INDEX IF NOT EXISTS parts_held ON parts (number) WHERE held = 1;
 """
-_COLUMNS: Final = "number, state, token, campaign, status, held, detail"
+# A ledger of an earlier version, which said it at the start of the detail.
+_ADD_SEEN: Final = (
+    "ALTER TABLE parts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
+    "UPDATE parts SET seen = 1 WHERE state = 'unknown' AND detail LIKE 'there is %'",
+)
+_COLUMNS: Final = "number, state, token, campaign, status, held, detail, seen"
 # A lease that ends later than it can: the clock was set back, and nobody may wait for it.
 _FREE: Final = "(until <= :now OR until > :now + seconds)"
 
@@ -60,6 +68,8 @@ class SQLiteLedger:
         path: The file; it is created with mode 0600.
         plan_id: The plan.
         now: The clock of the leases, in seconds.
+        turn_clock: The clock of the turns, in seconds: that by which workers wait for one. None for
+            the clock of the leases.
 
     Raises:
         ConfigurationError: The file cannot be used, or is the ledger of another plan.
@@ -70,9 +80,11 @@ class SQLiteLedger:
         path: str | os.PathLike[str],
         plan_id: str,
         now: Callable[[], float] = time.time,
+        turn_clock: Callable[[], float] | None = None,
     ) -> None:
         self._path = os.fspath(path)
         self._now = now
+        self._turn_clock = turn_clock or now
         self._lock = threading.Lock()
         try:
             # The WAL files take their mode from this file, so it must be right before they exist.
@@ -85,6 +97,7 @@ class SQLiteLedger:
         try:
             self._prepare()
             with self._transaction() as db:
+                _add_missing_columns(db)
                 db.execute("INSERT OR IGNORE INTO notes VALUES ('plan', ?)", (plan_id,))
                 found = self._note("plan")
             self._refuse_other(found, plan_id)
@@ -192,6 +205,7 @@ class SQLiteLedger:
         campaign: str | None = None,
         status: str = "",
         detail: str = "",
+        seen: bool = False,
     ) -> LedgerRow | None:
         """Make a step, and renew the lease; None if nothing was changed."""
         after = replace(
@@ -200,19 +214,22 @@ class SQLiteLedger:
             campaign=campaign or row.campaign,
             status=status or row.status,
             detail=detail,
+            seen=seen,
         )
         check_step(row.state, state, row.campaign, after.campaign)
         with self._transaction() as db:
             if needs_running(row.state, state) and self._wanted() != "running":
                 return None
             changed = db.execute(
-                "UPDATE parts SET state = ?, campaign = ?, status = ?, detail = ?, until = ?, "
-                "seconds = ? WHERE number = ? AND state = ? AND token = ? AND campaign IS ?",
+                "UPDATE parts SET state = ?, campaign = ?, status = ?, detail = ?, seen = ?, "
+                "until = ?, seconds = ? "
+                "WHERE number = ? AND state = ? AND token = ? AND campaign IS ?",
                 (
                     state,
                     after.campaign,
                     after.status,
                     detail,
+                    int(seen),
                     self._now() + lease_seconds,
                     lease_seconds,
                     row.number,
@@ -261,6 +278,22 @@ class SQLiteLedger:
         with self._transaction() as db:
             return [_row(found) for found in db.execute(f"{query} ORDER BY number", states or ())]
 
+    def held(self) -> list[LedgerRow]:
+        """Return the started parts whose campaigns are paused on behalf of the run."""
+        # Few are held, and SQLite would go through all that are started.
+        query = (
+            f"SELECT {_COLUMNS} FROM parts INDEXED BY parts_held "  # noqa: S608 - constants
+            "WHERE held = 1 AND state = 'started' ORDER BY number"
+        )
+        with self._transaction() as db:
+            return [_row(found) for found in db.execute(query)]
+
+    def count(self, states: Sequence[State]) -> int:
+        """Return how many parts are in some states."""
+        query = f"SELECT count(*) FROM parts WHERE state IN ({', '.join('?' * len(states))})"  # noqa: S608 - constants
+        with self._transaction() as db:
+            return int(db.execute(query, tuple(states)).fetchone()[0])
+
     def row(self, number: int) -> LedgerRow:
         """Return one part."""
         with self._transaction() as db:
@@ -281,7 +314,7 @@ class SQLiteLedger:
 
     def turn(self, name: str, seconds: float) -> bool:
         """Return whether it is the caller's turn: one turn of a name in so many seconds."""
-        values = {"name": name, "now": self._now(), "seconds": seconds}
+        values = {"name": name, "now": self._turn_clock(), "seconds": seconds}
         with self._transaction() as db:
             query = f"SELECT 1 FROM turns WHERE name = :name AND NOT {_FREE}"  # noqa: S608
             if db.execute(query, values).fetchone():
@@ -317,12 +350,20 @@ class SQLiteLedger:
         return "paused" if found == "paused" else "running"
 
 
+def _add_missing_columns(db: sqlite3.Connection) -> None:
+    """Give a ledger of an earlier version the columns of this one, within a transaction."""
+    if "seen" not in {name for _, name, *_ in db.execute("PRAGMA table_info(parts)")}:
+        for statement in _ADD_SEEN:
+            db.execute(statement)
+
+
 def _first_free(
     db: sqlite3.Connection, states: Sequence[State], values: dict[str, Any]
 ) -> LedgerRow | None:
+    only = "" if values["number"] is None else "AND number = :number "
     query = (
         f"SELECT {_COLUMNS} FROM parts WHERE state = :state AND {_FREE} "  # noqa: S608 - constants
-        "AND number = coalesce(:number, number) ORDER BY number LIMIT 1"
+        f"{only}ORDER BY number LIMIT 1"
     )
     for state in states:
         found = db.execute(query, {**values, "state": state}).fetchone()
@@ -332,5 +373,5 @@ def _first_free(
 
 
 def _row(found: tuple[Any, ...]) -> LedgerRow:
-    number, state, token, campaign, status, held, detail = found
-    return LedgerRow(number, state, token, campaign, status, bool(held), detail)
+    number, state, token, campaign, status, held, detail, seen = found
+    return LedgerRow(number, state, token, campaign, status, bool(held), detail, bool(seen))

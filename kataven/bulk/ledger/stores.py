@@ -11,6 +11,7 @@ from kataven._flow.ratelimit import is_redis
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
     from typing import TypeGuard
 
     from kataven.bulk.ledger import Ledger
@@ -36,7 +37,11 @@ def is_url(store: str | os.PathLike[str]) -> TypeGuard[str]:
 
 
 def open_ledger(
-    store: str | os.PathLike[str], plan_id: str, *, allow_lossy_store: bool = False
+    store: str | os.PathLike[str],
+    plan_id: str,
+    *,
+    allow_lossy_store: bool = False,
+    turn_clock: Callable[[], float] | None = None,
 ) -> Ledger:
     """Open the ledger of a plan.
 
@@ -44,6 +49,8 @@ def open_ledger(
         store: The path of an SQLite file, or a ``redis://`` URL.
         plan_id: The plan.
         allow_lossy_store: Whether a Redis may be used that can lose what it has confirmed.
+        turn_clock: The time of day by which workers wait; None for the machine's. A Redis uses that
+            of its server.
 
     Raises:
         ConfigurationError: It cannot be used, or may lose what it has confirmed.
@@ -57,4 +64,4 @@ def open_ledger(
         return RedisLedger(store, plan_id, allow_lossy_store=allow_lossy_store)
     from kataven.bulk.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
 
-    return SQLiteLedger(store, plan_id)
+    return SQLiteLedger(store, plan_id, turn_clock=turn_clock)
