@@ -176,7 +176,7 @@ class Creating:
         elif not found:
             detail = f"no campaign with {word} in its name"
         elif len(found) > 1:
-            detail = f"there is {len(found)} campaigns with {word} in their names: {ids}"
+            detail = f"there are {len(found)} campaigns with {word} in their names: {ids}"
         else:
             made, status = campaign_id(found[0]), found[0].get("status")
             wrong = self._differs(found[0])
