@@ -20,13 +20,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from kataven.bulk._work import store
 from kataven.contacts._cleaning import Header, header_of, opened
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import ReadsBytes, TempFile, base_name, read_chunk
+from kataven.contacts._files import TempFile
 from kataven.contacts._problems import escaped
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import BLANK_LIST
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks
-from kataven.contacts.source.open import ContactsSource, open_file, write_csv
+from kataven.contacts.source.open import (
+    ContactsSource,
+    ReadsBytes,
+    base_name,
+    open_file,
+    read_chunk,
+    write_csv,
+)
 from kataven.contacts.source.tables import is_table
 from kataven.errors import BulkError, ContactsError
 
