@@ -58,8 +58,7 @@ def _call(
     error: KatavenError | None = None
     retries = 0
     while True:
-        attempts.begin(retries + 1)
-        outcome = _settled(operation, (yield from _send(attempts, error)))
+        outcome = _settled(operation, (yield from _send(attempts, retries + 1, error)))
         if isinstance(outcome, Response):
             if options.record is not None:
                 options.record(outcome)
@@ -107,17 +106,17 @@ def _call(
         retries += 1
 
 
-def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Failure]:
-    """Make one attempt within the rate limits and the deadline."""
+def _send(attempts: Attempts, number: int, last: KatavenError | None) -> Flow[Response | Failure]:
+    """Make one attempt within the rate limits and the deadline; ``last`` is the previous error."""
     options = attempts.options
-    rejected = yield from attempts.acquire()
+    rejected = yield from attempts.begin(number)
     if rejected is not None:
-        raise _deadline_error(attempts, why_rejected(rejected), error)
+        raise _deadline_error(attempts, why_rejected(rejected), last)
     timeout = options.timeout
     left = attempts.remaining()
     if left is not None:
         if left <= 0:
-            raise _deadline_error(attempts, "no time is left for another attempt", error)
+            raise _deadline_error(attempts, "no time is left for another attempt", last)
         timeout = timeout.within(left)
     attempts.report_request()
     outcome = yield from Send(attempts.attempt, timeout, attempts.deadline)
