@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from kataven._flow.call import call
 from kataven._flow.stream import StreamState, follow
 from kataven.campaigns import operations
-from kataven.campaigns.create import create, creation
+from kataven.campaigns.create import Creation, create
 from kataven.campaigns.operations import campaign_form
 from kataven.events.stream import AsyncEventStream, stream_settings
 
@@ -157,7 +157,7 @@ class AsyncCampaignMethods:
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(
+        plan = Creation(
             form, contacts, check, allow_duplicates, on_ambiguous, find_timeout, on_progress
         )
         return await self._driver.run(create(plan, self._options, self._clock))
