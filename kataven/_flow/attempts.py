@@ -109,7 +109,7 @@ class Attempts:
         if response.status != 401 or not self.options.refreshable or self._refreshed:
             return False
         self._refreshed = True
-        # A rejected token means that the Hub did not act.
+        # A request whose token was rejected was not processed.
         self.attempt.progress = None
         yield from RefreshToken(response.token, self.deadline)
         return True

@@ -128,7 +128,7 @@ class RunState(Generic[DriverT, ConnectionT]):
     lease: str | None = None
 
     def note(self, interruption: BaseException) -> None:
-        """Say on an interruption whether the Hub may have acted on a write."""
+        """Say on an interruption whether the Hub may have processed a write."""
         note = None if self.attempt is None else self.attempt.interrupted_note()
         if note is not None and note not in getattr(interruption, "__notes__", ()):
             interruption.add_note(note)

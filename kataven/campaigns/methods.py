@@ -122,7 +122,7 @@ class CampaignMethods:
             check: Whether to check the contacts row by row first (``kataven.contacts.check``) and
                 to refuse a list with errors or duplicates. Off by default: the Hub accepts
                 duplicates, and calls a number once for each row that it stands in.
-            on_ambiguous: What to do if the response is lost and the Hub may have acted:
+            on_ambiguous: What to do if the response is lost and the Hub may have processed it:
                 ``"raise"``, or ``"find"``, which looks for the campaign. For that the ids of all
                 campaigns are read before the create (one more request). After a lost response the
                 list is read again until exactly one new campaign appears that was never started
@@ -142,7 +142,8 @@ class CampaignMethods:
             ContactsError: The file cannot be a list of contacts, or with ``check`` has errors or
                 duplicates; ``.problems`` are the rows. No campaign was created.
             BadRequestError: The Hub refused the form or a row.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been created.
             ResponseFormatError: The Hub accepted it and its response cannot be read.
             ValueError: ``scheduled_at`` is naive or not an RFC 3339 time; nothing was sent.
@@ -177,7 +178,8 @@ class CampaignMethods:
         Raises:
             ConflictError: The state or the account's concurrency budget does not allow it.
             RateLimitError: A limit; ``reason`` distinguishes a request limit from a cost cap.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have started.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -197,7 +199,8 @@ class CampaignMethods:
 
         Raises:
             ConflictError: The campaign is not running.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been paused.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -217,7 +220,8 @@ class CampaignMethods:
             ConflictError: The campaign is not paused, or the account's concurrency budget does not
                 allow it.
             RateLimitError: A limit; ``reason`` distinguishes a request limit from a cost cap.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been resumed.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -238,7 +242,8 @@ class CampaignMethods:
 
         Raises:
             ConflictError: The campaign has already finished.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been stopped.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -253,7 +258,8 @@ class CampaignMethods:
         Raises:
             ConflictError: The campaign is running; pause or stop it first (409 is assumed).
             NotFoundError: The account has no such campaign.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may be gone.
             ValueError: The id is empty or dots; nothing is sent.
         """
