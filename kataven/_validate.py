@@ -97,11 +97,6 @@ def flag(name: str, value: bool) -> bool:  # noqa: FBT001 - the value that is ch
     return value
 
 
-def plain(value: str) -> str:
-    """Return the text without its subclass: a member of a ``StrEnum`` is written as its value."""
-    return str.__str__(value)
-
-
 def text(name: str, value: str) -> str:
     """Return the value as a plain ``str``.
 
@@ -110,7 +105,8 @@ def text(name: str, value: str) -> str:
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return plain(value)
+    # A member of a ``StrEnum`` would be shown as its name.
+    return str.__str__(value)
 
 
 def optional_text(name: str, value: str | None) -> str | None:
@@ -187,7 +183,7 @@ def timestamp(name: str, value: str | datetime | None) -> str | None:
         raise TypeError(
             f"{name} must be an RFC 3339 str or an aware datetime, not {type(value).__name__}"
         )
-    value = plain(value)
+    value = str.__str__(value)
     if not _RFC_3339.fullmatch(value):
         raise ValueError(
             f"{name}={shown(value)} must be an RFC 3339 timestamp with a UTC offset, like "

@@ -1,7 +1,8 @@
-"""The rules for base URLs, tokens and account names, and the environment they are read from.
+"""Which Hub, which key, which account: the rules for these three, and where each is read from.
 
-Must not do I/O, and must not show a token in a repr or an error. The other options of a client are
-read in ``_settings``.
+Knows their environment variables, the default URL, what makes a value invalid, and how a key is
+written as headers. Knows no client and no other option; ``_settings`` puts them together. Must not
+do I/O, and must not show a key in a repr or an error.
 """
 
 from __future__ import annotations

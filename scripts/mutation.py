@@ -43,7 +43,7 @@ class Area:
 
 AREAS = {
     "decoder": Area(
-        ("kataven/events/decoder.py", "kataven/events/payloads.py", "kataven/events/items.py"),
+        ("kataven/events/decoder.py", "kataven/events/data_lines.py", "kataven/events/items.py"),
         ("tests/events",),
         ("tests/events/test_event_modules.py", "tests/events/test_decoder_memory.py"),
     ),

@@ -70,9 +70,12 @@ class Attempts:
         self._refreshed = False
         self._sent_at = 0.0
 
-    def begin(self, number: int) -> None:
-        """Begin attempt ``number`` (from 1); it has sent nothing so far."""
+    def begin(self, number: int, *, stream: bool = False) -> Flow[Rejected | None]:
+        """Begin attempt ``number`` (from 1): wait for the rate limiter, if there is one."""
         self.attempt = Attempt(self.operation, number)
+        if not self.options.rate_limited:
+            return None
+        return (yield from Acquire(self.attempt, self.deadline, self._on_wait, stream))
 
     def remaining(self) -> float | None:
         """Return the seconds left until the deadline, negative after it; None without one."""
@@ -82,12 +85,6 @@ class Attempts:
         """Return whether a timeout that just expired was the deadline's."""
         left = self.remaining()
         return left is not None and left <= CLOCK_STEP
-
-    def acquire(self, *, stream: bool = False) -> Flow[Rejected | None]:
-        """Wait for the rate limiter, if there is one."""
-        if not self.options.rate_limited:
-            return None
-        return (yield from Acquire(self.attempt, self.deadline, self._on_wait, stream))
 
     def _event(self, status: int | None, seconds: float) -> CallEvent:
         operation = self.operation
@@ -112,7 +109,7 @@ class Attempts:
         if response.status != 401 or not self.options.refreshable or self._refreshed:
             return False
         self._refreshed = True
-        # A rejected token means that the Hub did not act.
+        # A request whose token was rejected was not processed.
         self.attempt.progress = None
         yield from RefreshToken(response.token, self.deadline)
         return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from kataven._flow.attempts import Attempts, why_rejected
 from kataven._flow.effects import Send
-from kataven._flow.operation import NOT_ACTED, Failure, Response
+from kataven._flow.operation import NOT_PROCESSED, Failure, Response
 from kataven._flow.responses import add_reason, body_error, failure_error, status_error
 from kataven._flow.retry import read_retry_after, retry_delay
 from kataven.clock import time_of_day
@@ -58,8 +58,7 @@ def _call(
     error: KatavenError | None = None
     retries = 0
     while True:
-        attempts.begin(retries + 1)
-        outcome = _settled(operation, (yield from _send(attempts, error)))
+        outcome = _settled(operation, (yield from _send(attempts, retries + 1, error)))
         if isinstance(outcome, Response):
             if options.record is not None:
                 options.record(outcome)
@@ -78,8 +77,8 @@ def _call(
                     raise body_error(operation, outcome) from outcome.cause
             if outcome.timed_out and attempts.deadline_reached():
                 outcome = replace(outcome, deadline_passed=True)
-            if outcome.deadline_passed and outcome.limit:
-                outcome = replace(outcome, limit=_deadline(options))
+            if outcome.deadline_passed and outcome.expired:
+                outcome = replace(outcome, expired=_deadline(options))
             error = failure_error(operation, outcome)
         delay = retry_delay(
             operation,
@@ -98,7 +97,7 @@ def _call(
                 after = read_retry_after(outcome.raw_headers, time_of_day(clock))
                 add_reason(error, after, options.max_retry_wait, retries)
             raise error from (outcome.cause if isinstance(outcome, Failure) else None)
-        # A write comes here only if the Hub did not act on it.
+        # A write comes here only if the Hub did not process it.
         attempts.attempt.progress = None
         left = attempts.remaining()
         if left is not None and delay > left:
@@ -107,17 +106,17 @@ def _call(
         retries += 1
 
 
-def _send(attempts: Attempts, error: KatavenError | None) -> Flow[Response | Failure]:
-    """Make one attempt within the rate limits and the deadline."""
+def _send(attempts: Attempts, number: int, last: KatavenError | None) -> Flow[Response | Failure]:
+    """Make one attempt within the rate limits and the deadline; ``last`` is the previous error."""
     options = attempts.options
-    rejected = yield from attempts.acquire()
+    rejected = yield from attempts.begin(number)
     if rejected is not None:
-        raise _deadline_error(attempts, why_rejected(rejected), error)
+        raise _deadline_error(attempts, why_rejected(rejected), last)
     timeout = options.timeout
     left = attempts.remaining()
     if left is not None:
         if left <= 0:
-            raise _deadline_error(attempts, "no time is left for another attempt", error)
+            raise _deadline_error(attempts, "no time is left for another attempt", last)
         timeout = timeout.within(left)
     attempts.report_request()
     outcome = yield from Send(attempts.attempt, timeout, attempts.deadline)
@@ -145,10 +144,10 @@ def _deadline(options: Options) -> str:
 
 def _deadline_error(attempts: Attempts, why: str, last: KatavenError | None) -> APIConnectionError:
     operation = attempts.operation
-    # A write that the Hub may have acted on is never retried, so it never comes here.
+    # A write that the Hub may have processed is never retried, so it never comes here.
     error = APITimeoutError(
         f"{operation.method} {operation.path}: {_deadline(attempts.options)} exceeded: {why}."
-        f"{' ' + NOT_ACTED if operation.writes else ''}",
+        f"{' ' + NOT_PROCESSED if operation.writes else ''}",
         request_sent=False if operation.writes else None,
     )
     error.deadline_passed = True

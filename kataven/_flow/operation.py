@@ -23,10 +23,10 @@ FormPart: TypeAlias = (
 """One part of a multipart form: file name or None, content, content type, and its headers."""
 
 OUTCOME_UNKNOWN: Final = (
-    "The Hub may have acted on it: check with client.campaigns.list() or get() before you try "
+    "The Hub may have processed it: check with client.campaigns.list() or get() before you try "
     "again."
 )
-NOT_ACTED: Final = "The Hub did not act on it."
+NOT_PROCESSED: Final = "The Hub did not process it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Failure:
         final: Whether a retry cannot help (a body over the size limit).
         token: The number of the token that was sent.
         deadline_passed: Whether the deadline of the call expired.
-        limit: Which timeout expired, with its value and its option, or an empty text.
+        expired: Which timeout or deadline expired, with its value and its option; empty if none.
         advice: A sentence that says what to look at, or an empty text.
     """
 
@@ -120,13 +120,13 @@ class Failure:
     final: bool = False
     token: int = 0
     deadline_passed: bool = False
-    limit: str = ""
+    expired: str = ""
     advice: str = ""
 
     @property
     def phrase(self) -> str:
-        """What happened, with the timeout that expired."""
-        return f"{self.text} within the {self.limit}" if self.limit else self.text
+        """What happened, with the timeout or deadline that expired."""
+        return f"{self.text} within the {self.expired}" if self.expired else self.text
 
     @property
     def is_success(self) -> bool:
@@ -145,7 +145,8 @@ class Operation(Generic[T_co]):
         parse: Returns the result of a successful response.
         parse_truncated: Returns the result where a 2xx arrived without its complete body, or None
             where that is a failure like any other.
-        writes: Whether the Hub acts on it. A write is retried only if the Hub did not act.
+        writes: Whether it changes something at the Hub. A write is retried only if the Hub is known
+            not to have processed it.
         control: Whether it is a control call (pause, stop), for which the rate limiter keeps
             headroom.
         form: The parts of a multipart form by field name, or None.
@@ -187,7 +188,7 @@ class Attempt:
         operation: What is sent.
         number: Which attempt of its call this is, from 1.
         progress: Set by the driver when it begins to send. Reset by the flow once it knows that the
-            Hub did not act.
+            Hub did not process the request.
     """
 
     operation: Operation[object]
@@ -202,5 +203,5 @@ class Attempt:
         sent = self.progress is not None and self.progress.may_have_been_sent
         return (
             f"{operation.method} {operation.path} was interrupted. "
-            f"{OUTCOME_UNKNOWN if sent else NOT_ACTED}"
+            f"{OUTCOME_UNKNOWN if sent else NOT_PROCESSED}"
         )

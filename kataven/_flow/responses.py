@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from kataven._flow.operation import NOT_ACTED, OUTCOME_UNKNOWN
+from kataven._flow.operation import NOT_PROCESSED, OUTCOME_UNKNOWN
 from kataven._flow.retry import limit_reason, read_retry_after
 from kataven.errors import (
     APIConnectionError,
@@ -249,7 +249,7 @@ def failure_error(operation: Operation[object], failure: Failure) -> APIConnecti
     if failure.advice:
         message += f" {failure.advice}"
     if sent is not None:
-        message += f" {OUTCOME_UNKNOWN if sent else NOT_ACTED}"
+        message += f" {OUTCOME_UNKNOWN if sent else NOT_PROCESSED}"
     error = cls(message, request_sent=sent)
     if isinstance(error, APITimeoutError):
         error.deadline_passed = failure.deadline_passed

@@ -1,7 +1,7 @@
 """Whether and when a request is sent again.
 
 Knows the retry rules: reads are retried on any transient failure, writes only if the Hub did not
-act. Reads no clock: now and jitter are arguments.
+process the request. Reads no clock: now and jitter are arguments.
 """
 
 from __future__ import annotations

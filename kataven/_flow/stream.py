@@ -148,7 +148,6 @@ class _Following:
         )
         opened_before = False
         while True:
-            attempts.begin(self._fruitless + 1)
             if opened_before:
                 self._state.reconnects += 1
             opened_before = True
@@ -183,7 +182,7 @@ class _Following:
     def _open(self, attempts: Attempts) -> Flow[Opened | Response | Failure | Interrupted]:
         """Make one attempt to open the stream."""
         self._check_time(attempts)
-        rejected = yield from attempts.acquire(stream=True)
+        rejected = yield from attempts.begin(self._fruitless + 1, stream=True)
         if rejected is not None:
             why = why_rejected(rejected)
             raise _out_of_time(self._operation, self._settings, f"would expire: {why}")

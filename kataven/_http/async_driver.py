@@ -247,31 +247,14 @@ async def _pass_on_awaited(
                 await returned
 
 
-class AsyncRun(RunState["AsyncStreamConnection | None"]):
-    """One flow that an async driver runs, and what it holds.
+class AsyncRun(RunState[AsyncDriver, AsyncStreamConnection]):
+    """One flow that an async driver runs, and what it holds."""
 
-    Args:
-        driver: Performs what the flow yields.
-        connection: The flow's event stream, or None to make one when it is needed.
-        on_error: Called with whatever ends the flow early, or None.
-    """
-
-    __slots__ = ("driver",)
-
-    def __init__(
-        self,
-        driver: AsyncDriver,
-        connection: AsyncStreamConnection | None = None,
-        on_error: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        super().__init__(connection, on_error)
-        self.driver = driver
+    __slots__ = ()
 
     async def perform(self, effect: AnyEffect) -> Any:
         """Perform one effect; the type of the result is the effect's own."""
         driver = self.driver
-        if isinstance(effect, Send):
-            return await self._send(effect)
         if isinstance(effect, ReadStream):
             return None if self.connection is None else await self.connection.read()
         if isinstance(effect, OpenStream):
@@ -281,6 +264,12 @@ class AsyncRun(RunState["AsyncStreamConnection | None"]):
             return await self.connection.open(effect)
         # A flow that asks for anything else has finished with its stream.
         await self._close_connection()
+        if isinstance(effect, Send):
+            self.attempt = effect.attempt
+            try:
+                return await driver.send(effect)
+            finally:
+                await self._release()
         if isinstance(effect, Acquire):
             return await self._acquire(effect)
         if isinstance(effect, Sleep):
@@ -295,14 +284,6 @@ class AsyncRun(RunState["AsyncStreamConnection | None"]):
         if isinstance(effect, Emit):
             raise TypeError("only the code that runs the flow can hand out its items")
         assert_never(effect)
-
-    async def _send(self, effect: Send) -> Response | Failure:
-        await self._close_connection()
-        self.attempt = effect.attempt
-        try:
-            return await self.driver.send(effect)
-        finally:
-            await self._release()
 
     async def _acquire(self, effect: Acquire) -> Rejected | None:
         driver = self.driver

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, assert_never
 from weakref import WeakSet
 
@@ -54,6 +55,7 @@ logger = logging.getLogger("kataven")
 _PACKAGE: Final = __file__.rpartition("_http")[0]
 
 T = TypeVar("T")
+DriverT = TypeVar("DriverT")
 ConnectionT = TypeVar("ConnectionT")
 
 
@@ -107,27 +109,26 @@ def _line_outside() -> tuple[str, int]:
     return file, line
 
 
-class RunState(Generic[ConnectionT]):
+@dataclass(slots=True, eq=False, repr=False)
+class RunState(Generic[DriverT, ConnectionT]):
     """What one flow holds while it runs.
 
     Attributes:
-        connection: Its event stream.
+        driver: Performs what the flow yields.
+        connection: The flow's event stream, or None to make one when it is needed.
+        on_error: Called with whatever ends the flow early, or None.
         attempt: What it sent last, or is about to send.
         lease: The lease of a call, until its response has arrived.
     """
 
-    __slots__ = ("attempt", "connection", "lease", "on_error")
-
-    def __init__(
-        self, connection: ConnectionT, on_error: Callable[[BaseException], None] | None
-    ) -> None:
-        self.connection = connection
-        self.on_error = on_error
-        self.attempt: Attempt | None = None
-        self.lease: str | None = None
+    driver: DriverT
+    connection: ConnectionT | None = None
+    on_error: Callable[[BaseException], None] | None = None
+    attempt: Attempt | None = None
+    lease: str | None = None
 
     def note(self, interruption: BaseException) -> None:
-        """Say on an interruption whether the Hub may have acted on a write."""
+        """Say on an interruption whether the Hub may have processed a write."""
         note = None if self.attempt is None else self.attempt.interrupted_note()
         if note is not None and note not in getattr(interruption, "__notes__", ()):
             interruption.add_note(note)
@@ -290,31 +291,14 @@ def _pass_on(
             on_item(item)
 
 
-class Run(RunState[StreamConnection | None]):
-    """One flow that a blocking driver runs, and what it holds.
+class Run(RunState[Driver, StreamConnection]):
+    """One flow that a blocking driver runs, and what it holds."""
 
-    Args:
-        driver: Performs what the flow yields.
-        connection: The flow's event stream, or None to make one when it is needed.
-        on_error: Called with whatever ends the flow early, or None.
-    """
-
-    __slots__ = ("driver",)
-
-    def __init__(
-        self,
-        driver: Driver,
-        connection: StreamConnection | None = None,
-        on_error: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        super().__init__(connection, on_error)
-        self.driver = driver
+    __slots__ = ()
 
     def perform(self, effect: AnyEffect) -> Any:
         """Perform one effect; the type of the result is the effect's own."""
         driver = self.driver
-        if isinstance(effect, Send):
-            return self._send(effect)
         if isinstance(effect, ReadStream):
             return None if self.connection is None else self.connection.read()
         if isinstance(effect, OpenStream):
@@ -324,6 +308,12 @@ class Run(RunState[StreamConnection | None]):
             return self.connection.open(effect)
         # A flow that asks for anything else has finished with its stream.
         self._close_connection()
+        if isinstance(effect, Send):
+            self.attempt = effect.attempt
+            try:
+                return driver.send(effect)
+            finally:
+                self._release()
         if isinstance(effect, Acquire):
             return self._acquire(effect)
         if isinstance(effect, Sleep):
@@ -338,14 +328,6 @@ class Run(RunState[StreamConnection | None]):
         if isinstance(effect, Emit):
             raise TypeError("only the code that runs the flow can hand out its items")
         assert_never(effect)
-
-    def _send(self, effect: Send) -> Response | Failure:
-        self._close_connection()
-        self.attempt = effect.attempt
-        try:
-            return self.driver.send(effect)
-        finally:
-            self._release()
 
     def _acquire(self, effect: Acquire) -> Rejected | None:
         driver = self.driver

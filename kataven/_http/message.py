@@ -5,6 +5,7 @@ Knows neither httpx nor httpcore, so that a driver can be read, typed and tested
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from kataven._http.sending import Sending
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Request:
     """One request below the base URL, as it is sent.
 
@@ -23,19 +25,10 @@ class Request:
         body: The chunks of the body, the same in each iteration, or None.
     """
 
-    __slots__ = ("body", "headers", "method", "target")
-
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        headers: list[tuple[bytes, bytes]],
-        body: Iterable[bytes] | None = None,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.body = body
+    method: str
+    target: str
+    headers: list[tuple[bytes, bytes]]
+    body: Iterable[bytes] | None = None
 
     def __repr__(self) -> str:
         # The headers hold the key, the body holds phone numbers.

@@ -35,7 +35,7 @@ def failure_from_send_error(error: TransportError, sending: Sending, token: Toke
     return Failure(
         cause=cause,
         text=text,
-        limit=error.limit,
+        expired=error.expired,
         advice=error.advice,
         sent=sending.sent or (sending.foreign and not error.never_sent),
         timed_out=error.timed_out,
@@ -48,13 +48,13 @@ def failure_from_body_error(
     """Return the failure of a request whose response headers arrived, but not the body."""
     final = False
     timed_out = False
-    limit = ""
+    expired = ""
     if isinstance(error, BodyError):
         text = str(error)
         final = error.final
     elif isinstance(error, TransportError) and error.timed_out:
         text = f"the response ({status}) was not complete"
-        limit = error.limit
+        expired = error.expired
         timed_out = True
     else:
         text = f"the response ({status}) was truncated ({cause_of(error)})"
@@ -62,7 +62,7 @@ def failure_from_body_error(
     return Failure(
         cause=cause,
         text=text,
-        limit=limit,
+        expired=expired,
         sent=True,
         timed_out=timed_out,
         status=status,
@@ -77,7 +77,7 @@ def token_deadline_failure() -> Failure:
     return Failure(
         TimeoutError(),
         "api_key= returned no key",
-        limit="deadline",
+        expired="deadline",
         sent=False,
         timed_out=True,
         deadline_passed=True,
@@ -106,7 +106,7 @@ def deadline_failure(
         cause,
         "no complete response",
         sent,
-        limit="deadline",
+        expired="deadline",
         timed_out=True,
         status=status,
         raw_headers=raw_headers,

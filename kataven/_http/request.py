@@ -5,9 +5,8 @@ Knows how an HTTP request is written. It sends nothing and must not know what an
 
 from __future__ import annotations
 
-import io
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kataven._http.message import Request
 from kataven._http.origin import read_origin
@@ -59,11 +58,7 @@ class Form:
         # Only an upload needs httpx, which takes longer to load than a call takes.
         import httpx  # noqa: PLC0415
 
-        request = httpx.Request(
-            "POST",
-            "http://form.invalid",
-            files=[(name, _in_chunks(value)) for name, value in fields],
-        )
+        request = httpx.Request("POST", "http://form.invalid", files=fields)
         if not isinstance(request.stream, httpx.SyncByteStream):  # pragma: no cover - see httpx
             raise TypeError("httpx wrote the form for async clients only")
         self._stream = request.stream
@@ -80,18 +75,13 @@ class Form:
         return "<Form>"
 
 
-def _in_chunks(value: Any) -> Any:
-    # httpx yields bytes in one chunk, however many. BytesIO does not copy them.
-    if isinstance(value, tuple) and isinstance(value[1], bytes) and len(value[1]) > _CHUNK:
-        return (value[0], io.BytesIO(value[1]), *value[2:])
-    return value
-
-
 def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small parts into chunks of at most 64 KiB; httpx yields each line of a form by itself.
+    """Join small parts into chunks of at most 64 KiB, and cut a larger part.
+
+    httpx yields each line of a form by itself, and each field that is not a file in one part.
 
     Args:
-        parts: The parts. A larger one is passed on as it is.
+        parts: The parts.
 
     Returns:
         The chunks.
@@ -103,6 +93,9 @@ def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(held)
             held.clear()
             size = 0
+        if len(part) > _CHUNK:
+            yield from (part[at : at + _CHUNK] for at in range(0, len(part), _CHUNK))
+            continue
         held.append(part)
         size += len(part)
     if held:

@@ -70,7 +70,7 @@ class Sending:
         self._response_deadline: float | None = None
         self._connection: Connection | None = None
 
-    def limit(self, phase: str) -> str:
+    def timeout_name(self, phase: str) -> str:
         """Return the name of a timeout with its value and its option, for an error."""
         if phase == "read" and self.idle_timeout is not None:
             return f"idle timeout of {self.idle_timeout:g} s (option idle_timeout)"

@@ -47,7 +47,7 @@ class TransportError(Exception):
 
     Attributes:
         text: What happened, for a person.
-        limit: Which timeout expired, with its value and its option; empty if none or if unknown.
+        expired: Which timeout expired, with its value and its option; empty if none or if unknown.
         advice: A sentence that says what to look at, or an empty text.
         timed_out: Whether a timeout or the deadline ended it.
         never_sent: Whether errors of this kind come before the first byte of a request. False says
@@ -58,14 +58,14 @@ class TransportError(Exception):
         self,
         text: str,
         *,
-        limit: str = "",
+        expired: str = "",
         advice: str = "",
         timed_out: bool = False,
         never_sent: bool = False,
     ) -> None:
         super().__init__(text)
         self.text = text
-        self.limit = limit
+        self.expired = expired
         self.advice = advice
         self.timed_out = timed_out
         self.never_sent = never_sent
@@ -116,7 +116,7 @@ def transport_error(
     never_sent = not _NEVER_SENT.isdisjoint(names)
     return TransportError(
         text,
-        limit=sending.limit(phase) if timed_out and sending is not None else "",
+        expired=sending.timeout_name(phase) if timed_out and sending is not None else "",
         advice=""
         if peer is None or phase in {"pool", "write", "read"}
         else _advice(

@@ -31,13 +31,20 @@ from kataven.bulk._source import (
 from kataven.bulk._work import store
 from kataven.contacts._cleaning import header_of, opened, without_added
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import ReadsBytes, TempFile, base_name, read_chunk
+from kataven.contacts._files import TempFile
 from kataven.contacts._problems import escaped
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import BLANK_LIST
 from kataven.contacts.reader.records import RecordReader
 from kataven.contacts.reader.text import TextBlocks
-from kataven.contacts.source.open import ContactsSource, open_file, write_csv
+from kataven.contacts.source.open import (
+    ContactsSource,
+    ReadsBytes,
+    base_name,
+    open_file,
+    read_chunk,
+    write_csv,
+)
 from kataven.contacts.source.tables import is_table
 
 if TYPE_CHECKING:

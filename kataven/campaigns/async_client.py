@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kataven import _validate
 from kataven.campaigns.async_methods import AsyncCampaignMethods
-from kataven.campaigns.create import creation
+from kataven.campaigns.create import Creation
 from kataven.campaigns.export import export, retry_list
 from kataven.campaigns.interruption import name_followed
 from kataven.campaigns.iterators import (
@@ -323,7 +323,7 @@ class AsyncCampaignsClient(AsyncCampaignMethods):
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(form, contacts, check, allow_duplicates, on_ambiguous, find_timeout)
+        plan = Creation(form, contacts, check, allow_duplicates, on_ambiguous, find_timeout)
         _validate.optional_seconds("timeout", timeout, zero=True)
         _validate.progress_function(on_progress, "a kataven.CampaignProgress", awaited=True)
         state = RunState()

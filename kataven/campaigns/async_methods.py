@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from kataven._flow.call import call
 from kataven._flow.stream import StreamState, follow
 from kataven.campaigns import operations
-from kataven.campaigns.create import create, creation
+from kataven.campaigns.create import Creation, create
 from kataven.campaigns.operations import campaign_form
 from kataven.events.stream import AsyncEventStream, stream_settings
 
@@ -122,7 +122,7 @@ class AsyncCampaignMethods:
             check: Whether to check the contacts row by row first (``kataven.contacts.check``) and
                 to refuse a list with errors or duplicates. Off by default: the Hub accepts
                 duplicates, and calls a number once for each row that it stands in.
-            on_ambiguous: What to do if the response is lost and the Hub may have acted:
+            on_ambiguous: What to do if the response is lost and the Hub may have processed it:
                 ``"raise"``, or ``"find"``, which looks for the campaign. For that the ids of all
                 campaigns are read before the create (one more request). After a lost response the
                 list is read again until exactly one new campaign appears that was never started
@@ -142,7 +142,8 @@ class AsyncCampaignMethods:
             ContactsError: The file cannot be a list of contacts, or with ``check`` has errors or
                 duplicates; ``.problems`` are the rows. No campaign was created.
             BadRequestError: The Hub refused the form or a row.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been created.
             ResponseFormatError: The Hub accepted it and its response cannot be read.
             ValueError: ``scheduled_at`` is naive or not an RFC 3339 time; nothing was sent.
@@ -157,7 +158,7 @@ class AsyncCampaignMethods:
             retry_delay_seconds,
             scheduled_at,
         )
-        plan = creation(
+        plan = Creation(
             form, contacts, check, allow_duplicates, on_ambiguous, find_timeout, on_progress
         )
         return await self._driver.run(create(plan, self._options, self._clock))
@@ -177,7 +178,8 @@ class AsyncCampaignMethods:
         Raises:
             ConflictError: The state or the account's concurrency budget does not allow it.
             RateLimitError: A limit; ``reason`` distinguishes a request limit from a cost cap.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have started.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -197,7 +199,8 @@ class AsyncCampaignMethods:
 
         Raises:
             ConflictError: The campaign is not running.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been paused.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -217,7 +220,8 @@ class AsyncCampaignMethods:
             ConflictError: The campaign is not paused, or the account's concurrency budget does not
                 allow it.
             RateLimitError: A limit; ``reason`` distinguishes a request limit from a cost cap.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been resumed.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -238,7 +242,8 @@ class AsyncCampaignMethods:
 
         Raises:
             ConflictError: The campaign has already finished.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may have been stopped.
             ValueError: The id is empty or dots; nothing is sent.
         """
@@ -253,7 +258,8 @@ class AsyncCampaignMethods:
         Raises:
             ConflictError: The campaign is running; pause or stop it first (409 is assumed).
             NotFoundError: The account has no such campaign.
-            APIConnectionError: No response; ``request_sent`` says whether the Hub may have acted.
+            APIConnectionError: No response; if ``request_sent`` is True, the Hub may have processed
+                the request.
             ServerError: The Hub or a proxy failed; the campaign may be gone.
             ValueError: The id is empty or dots; nothing is sent.
         """

@@ -56,7 +56,7 @@ def last_errors(value: str | Iterable[str] | None) -> frozenset[str] | None:
     if value is None:
         return None
     if isinstance(value, str):
-        words = frozenset({_validate.plain(value)})
+        words = frozenset({_validate.text("last_error", value)})
     elif isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | Mapping):
         words = frozenset(_validate.text("last_error", word) for word in value)
     else:

@@ -40,67 +40,60 @@ _LONGEST_POLL: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """How a campaign is to be created.
+    """How a campaign is to be created; the options are checked.
 
     Attributes:
         form: The fields of the form.
         contacts: The contacts, in any supported form.
         check: Whether the contacts are checked row by row first, duplicates included.
         allow_duplicates: Whether duplicates pass that check.
-        find: Whether to look for the campaign if the response is lost.
+        on_ambiguous: ``find`` to look for the campaign if the response is lost.
         find_timeout: For how many seconds.
         on_progress: Called while the contacts are read, or None.
+
+    Raises:
+        TypeError, ValueError: If an option has the wrong type or value.
     """
 
     form: CampaignForm
     contacts: ContactsSource
     check: bool
     allow_duplicates: bool
-    find: bool
+    on_ambiguous: Literal["raise", "find"]
     find_timeout: float
     on_progress: Progress | None = None
 
+    def __post_init__(self) -> None:
+        _validate.function("on_progress", self.on_progress, "the bytes read so far and their total")
+        if inspect.iscoroutinefunction(self.on_progress):
+            raise TypeError(
+                "on_progress must be a plain function: it is called in the thread that reads the "
+                "contacts"
+            )
+        _validate.choice("on_ambiguous", self.on_ambiguous, ("raise", "find"))
+        _validate.seconds("find_timeout", self.find_timeout, zero=True)
 
-def creation(
-    form: CampaignForm,
-    contacts: ContactsSource,
-    check: bool,  # noqa: FBT001 - checked here for both clients, passed on by position
-    allow_duplicates: bool,  # noqa: FBT001
-    on_ambiguous: Literal["raise", "find"],
-    find_timeout: float,
-    on_progress: Progress | None = None,
-) -> Creation:
-    """Check how a campaign is to be created.
+    def read(self) -> Upload:
+        """Read the contacts; a function for ``RunInThread``."""
+        # Loaded at the first create: a client that only reads does not need it.
+        from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
 
-    Raises:
-        TypeError, ValueError: If an option has the wrong type or value.
-    """
-    _validate.function("on_progress", on_progress, "the bytes read so far and their total")
-    if inspect.iscoroutinefunction(on_progress):
-        raise TypeError(
-            "on_progress must be a plain function: it is called in the thread that reads the "
-            "contacts"
+        return read_upload(
+            self.contacts,
+            check=self.check,
+            allow_duplicates=self.allow_duplicates,
+            on_progress=self.on_progress,
         )
-    _validate.choice("on_ambiguous", on_ambiguous, ("raise", "find"))
-    _validate.seconds("find_timeout", find_timeout, zero=True)
-    return Creation(
-        form=form,
-        contacts=contacts,
-        check=bool(check),
-        allow_duplicates=bool(allow_duplicates),
-        find=on_ambiguous == "find",
-        find_timeout=find_timeout,
-        on_progress=on_progress,
-    )
 
 
 def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]:
     """Read the contacts, refuse what the Hub would refuse unread, and send the rest once."""
     deadline = None if options.deadline is None else clock.now() + options.deadline
     options = replace(options, deadline=None)
-    upload = yield from RunInThread(lambda: _read(creation))
+    upload = yield from RunInThread(creation.read)
+    find = creation.on_ambiguous == "find"
     before = Listing([])
-    if creation.find:
+    if find:
         before = yield from listing(options, clock, deadline)
     operation = operations.create_campaign(creation.form, upload.file, upload.filename)
     try:
@@ -110,7 +103,7 @@ def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]
             _advise_check(refused)
         raise
     except (APIConnectionError, ServerError, ResponseFormatError) as lost:
-        if not creation.find or lost.request_sent is not True:
+        if not find or lost.request_sent is not True:
             raise
         try:
             return (yield from _find(creation, before, lost, options, clock, deadline))
@@ -118,18 +111,6 @@ def create(creation: Creation, options: Options, clock: Clock) -> Flow[Campaign]
             if not isinstance(interruption, Exception):
                 interruption.add_note(f"interrupted while looking for the campaign after: {lost}")
             raise
-
-
-def _read(creation: Creation) -> Upload:
-    # Loaded at the first create: a client that only reads does not need it.
-    from kataven.contacts.source.upload import read_upload  # noqa: PLC0415
-
-    return read_upload(
-        creation.contacts,
-        check=creation.check,
-        allow_duplicates=creation.allow_duplicates,
-        on_progress=creation.on_progress,
-    )
 
 
 def _advise_check(refused: BadRequestError) -> None:

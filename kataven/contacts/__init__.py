@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from kataven.contacts._clean_report import CleanReport, Dropped
     from kataven.contacts._estimate import Estimate, estimate
     from kataven.contacts._exclusion_columns import ExclusionColumn
-    from kataven.contacts._files import Progress
     from kataven.contacts._problems import Kind, Problem, Severity
     from kataven.contacts._report import ContactsReport
     from kataven.contacts._split import Part, split
     from kataven.contacts._timezones import ZoneGroup, by_timezone
-    from kataven.contacts.source.open import ContactsSource
+    from kataven.contacts.source.open import ContactsSource, Progress
 
 __all__ = [
     "CleanContacts",
@@ -54,7 +53,7 @@ _MODULES: Final = {
     "Kind": "_problems",
     "Part": "_split",
     "Problem": "_problems",
-    "Progress": "_files",
+    "Progress": "source.open",
     "Severity": "_problems",
     "ZoneGroup": "_timezones",
     "by_timezone": "_timezones",

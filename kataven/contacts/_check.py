@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from kataven.contacts._cells import TextScan, is_formula, is_unprintable
 from kataven.contacts._columns import not_csv_message, phone_index
 from kataven.contacts._duplicates import FirstRows
-from kataven.contacts._files import check_progress
 from kataven.contacts._number_refusals import Refused, missing_country_code
 from kataven.contacts._phones import Phones
 from kataven.contacts._problems import counted
@@ -20,6 +19,8 @@ from kataven.contacts._report import KEPT, ContactsReport, Findings
 from kataven.contacts._rules import (
     BLANK_LIST,
     EMPTY_LIST,
+    MAX_BYTES,
+    MAX_ROWS,
     NO_ROWS,
     NUL_CHARACTER,
     NUMBER_FORM,
@@ -27,18 +28,16 @@ from kataven.contacts._rules import (
     TOO_MANY_ROWS,
     all_well_formed,
     header_problems,
-    is_too_large,
-    is_too_long,
     number_problem,
 )
 from kataven.contacts._writing import writing_of
 from kataven.contacts.reader.delimiter import DELIMITER_NAMES, delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
 from kataven.contacts.reader.text import TextBlocks, WrongByte, check_encoding
-from kataven.contacts.source.open import ContactsSource, open_source
+from kataven.contacts.source.open import ContactsSource, check_progress, open_source
 
 if TYPE_CHECKING:
-    from kataven.contacts._files import Progress, ReadsBytes
+    from kataven.contacts.source.open import Progress, ReadsBytes
 
 __all__ = ["check"]
 
@@ -331,9 +330,9 @@ class _Check:
                 "malformed",
                 f"the lines end with a lone CR (old Mac), the Hub accepts LF or CRLF: {_CLEAN}",
             )
-        if is_too_large(text.size):
+        if text.size > MAX_BYTES:
             findings.add("too_large", TOO_LARGE)
-        if is_too_long(self._rows):
+        if self._rows > MAX_ROWS:
             findings.add("too_many_rows", TOO_MANY_ROWS)
         if self._columns is not None and not self._rows:
             findings.add("no_rows", NO_ROWS)

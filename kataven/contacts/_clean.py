@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from kataven.contacts._cleaning import Cleaning
 from kataven.contacts._exclusions import Exclusions, excluded_numbers
-from kataven.contacts._files import Progress, TempFile, check_progress, replaced
+from kataven.contacts._files import TempFile, replaced
 from kataven.contacts._phones import Phones
 from kataven.contacts.reader.text import TextBlocks, check_encoding
-from kataven.contacts.source.open import ContactsSource, open_source
+from kataven.contacts.source.open import ContactsSource, Progress, check_progress, open_source
 from kataven.errors import ContactsError, ContactsWarning
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the Hub accepts: header, size, number of rows, and the form of a phone number.
+"""What the Hub accepts: size, number of rows, encoding, header, and the form of a phone number.
 
 Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit is
 here and nowhere else, with its wording. The sentences about single numbers are in
@@ -7,6 +7,7 @@ here and nowhere else, with its wording. The sentences about single numbers are 
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +30,9 @@ __all__ = [
     "SPREADSHEET_NUMBER",
     "TOO_LARGE",
     "TOO_MANY_ROWS",
+    "WIDE_MARKS",
     "all_well_formed",
     "header_problems",
-    "is_too_large",
-    "is_too_long",
     "missing_header_message",
     "number_problem",
 ]
@@ -65,15 +65,15 @@ NUL_CHARACTER: Final = (
 )
 
 
-def is_too_large(size: int) -> bool:
-    """Tell whether a file of ``size`` bytes exceeds the Hub's maximum."""
-    return size > MAX_BYTES
+# Encoding.
 
-
-def is_too_long(rows: int) -> bool:
-    """Tell whether a list has more rows than the Hub documents as its approximate maximum."""
-    return rows > MAX_ROWS
-
+WIDE_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Byte order marks of encodings that the Hub does not accept, the longer ones first."""
 
 # Header.
 

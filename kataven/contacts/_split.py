@@ -11,12 +11,18 @@ from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._files import Progress, TempFile, base_name, check_progress
+from kataven.contacts._files import TempFile
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import EMPTY_LIST, MAX_BYTES, MAX_ROWS
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.text import TextBlocks, check_encoding
-from kataven.contacts.source.open import ContactsSource, open_source
+from kataven.contacts.source.open import (
+    ContactsSource,
+    Progress,
+    base_name,
+    check_progress,
+    open_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

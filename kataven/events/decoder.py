@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar, Final, NoReturn
 
+from kataven.events.data_lines import JSON_SPACE, NO_VALUE, json_object, payload_of, scan
 from kataven.events.items import EventItem, NamedFrame, is_end
-from kataven.events.payloads import JSON_SPACE, NO_VALUE, json_object, payload_of, scan
 
 DEFAULT_MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 """The default limit of a frame: 64 MiB (our choice)."""

@@ -20,7 +20,7 @@ from kataven import (
     ResponseFormatError,
     ServerError,
 )
-from tests.support.clients import DID_NOT_ACT, KEY, Blocking, DrivenClock
+from tests.support.clients import KEY, NOT_PROCESSED, Blocking, DrivenClock
 from tests.support.http import Request, response
 from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, wait_for
@@ -173,7 +173,7 @@ def test_a_window_that_opens_after_the_deadline_is_not_waited_for(
     with pytest.raises(APITimeoutError, match=r"61\.0 s") as caught:
         caller.call(lambda: client.campaigns.get("c1"))
     assert caught.value.request_sent is None
-    with pytest.raises(APITimeoutError, match=DID_NOT_ACT) as caught:
+    with pytest.raises(APITimeoutError, match=NOT_PROCESSED) as caught:
         caller.call(lambda: client.campaigns.start("c1"))
     assert caught.value.request_sent is False
     assert clock.slept == []

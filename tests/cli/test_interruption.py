@@ -14,7 +14,7 @@ from tests.cli.test_campaigns import FORM, draft
 from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("contacts")]
-ACTED = "The Hub may have acted on it: check with 'kataven campaigns list'"
+PROCESSED = "The Hub may have processed it: check with 'kataven campaigns list'"
 # Waits at exit, as a connection that is slow to close would make it.
 SLOW_EXIT = (
     "import atexit, sys, threading; from kataven.cli.app import main; "
@@ -118,7 +118,7 @@ def test_an_interrupted_write_says_that_the_hub_may_have_acted(on_hub, hub, matc
 
     assert code == (130 if number == signal.SIGINT else 143)
     assert "was interrupted." in err
-    assert ACTED in err
+    assert PROCESSED in err
 
 
 def test_between_create_and_start_it_names_the_campaign(on_hub, hub, client):
@@ -129,7 +129,7 @@ def test_between_create_and_start_it_names_the_campaign(on_hub, hub, client):
     assert f"Campaign {campaign['id']} is created, and may have been started." in err
     for verb in ("get", "pause", "stop"):
         assert f"kataven campaigns {verb} {campaign['id']}\n" in err
-    assert ACTED in err
+    assert PROCESSED in err
 
 
 @pytest.mark.parametrize("speed", [0.001])

@@ -14,8 +14,8 @@ import pytest
 import kataven
 from tests.support.clients import (
     CSV,
-    DID_NOT_ACT,
-    MAY_HAVE_ACTED,
+    MAY_HAVE_PROCESSED,
+    NOT_PROCESSED,
     OPERATIONS,
     READS,
     WRITES,
@@ -182,7 +182,7 @@ def test_a_read_survives_a_hub_that_was_silent_once(
 
 def _assert_outcome_unknown(error: kataven.KatavenError) -> None:
     assert error.request_sent is True  # type: ignore[attr-defined]
-    assert MAY_HAVE_ACTED in str(error)
+    assert MAY_HAVE_PROCESSED in str(error)
     # It names the call that shows what happened.
     assert "list" in str(error)
 
@@ -260,7 +260,7 @@ def test_a_refused_connection_is_tried_four_times_and_nothing_is_sent(
     assert caught.value.request_sent is (None if operation in READS else False)
     assert len(clock.slept) == 3
     if operation in WRITES:
-        assert DID_NOT_ACT in str(caught.value)
+        assert NOT_PROCESSED in str(caught.value)
 
 
 @table("operation", OPERATIONS)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.clients import (
-    DID_NOT_ACT,
-    MAY_HAVE_ACTED,
+    MAY_HAVE_PROCESSED,
+    NOT_PROCESSED,
     OPERATIONS,
     WRITES,
     Awaited,
@@ -58,7 +58,7 @@ def test_ctrl_c_while_a_write_waits_for_its_response_says_that_it_may_have_acted
     client = caller.client(hub)
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], client)
-    assert MAY_HAVE_ACTED in _notes(caught.value)
+    assert MAY_HAVE_PROCESSED in _notes(caught.value)
     assert hub.only.path.removeprefix("/api/v1") in _notes(caught.value)
     assert hub.only.method in _notes(caught.value)
     # The client still works.
@@ -89,8 +89,8 @@ def test_ctrl_c_while_a_write_waits_for_its_retry_says_that_nothing_was_done(
     hub.always = response(429, "rate_limited: x", [("Retry-After", "60")])
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], caller.client(hub, clock=clock))
-    assert DID_NOT_ACT in _notes(caught.value)
-    assert MAY_HAVE_ACTED not in _notes(caught.value)
+    assert NOT_PROCESSED in _notes(caught.value)
+    assert MAY_HAVE_PROCESSED not in _notes(caught.value)
     assert hub.arrived(1) == 1
 
 
@@ -102,8 +102,8 @@ def test_ctrl_c_before_the_first_byte_of_a_write_says_that_nothing_was_done(
 
     with pytest.raises(KeyboardInterrupt) as caught:
         blocking.client(hub, api_key=ask).campaigns.start("c1")
-    assert DID_NOT_ACT in _notes(caught.value)
-    assert MAY_HAVE_ACTED not in _notes(caught.value)
+    assert NOT_PROCESSED in _notes(caught.value)
+    assert MAY_HAVE_PROCESSED not in _notes(caught.value)
     assert hub.connections == 0
 
 
@@ -114,7 +114,7 @@ def test_a_cancelled_write_says_that_it_may_have_acted_and_ends_its_connection(
     hub.respond((silence,))
     client = awaited.client(hub)
     error = awaited.run(cancelled_when_silent(hub, WRITES[operation](client)))
-    assert MAY_HAVE_ACTED in _notes(error)
+    assert MAY_HAVE_PROCESSED in _notes(error)
     assert hub.arrived(1) == 1
     assert awaited.call(client.campaigns.get, "c1") == {"id": "c1"}
 
@@ -131,7 +131,7 @@ def test_a_write_under_asyncios_own_timeout_says_the_same(
 
     with pytest.raises(TimeoutError) as caught:
         awaited.run(main())
-    assert MAY_HAVE_ACTED in _notes(caught.value)
+    assert MAY_HAVE_PROCESSED in _notes(caught.value)
 
 
 def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
@@ -158,8 +158,8 @@ def test_a_write_cancelled_while_it_waits_for_its_retry_was_not_acted_upon(
         raise AssertionError("it was not cancelled")
 
     error = awaited.run(main())
-    assert DID_NOT_ACT in _notes(error)
-    assert MAY_HAVE_ACTED not in _notes(error)
+    assert NOT_PROCESSED in _notes(error)
+    assert MAY_HAVE_PROCESSED not in _notes(error)
     assert hub.arrived(1) == 1
 
 

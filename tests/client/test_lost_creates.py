@@ -10,7 +10,7 @@ import pytest
 import kataven
 from tests.support.clients import (
     CSV,
-    MAY_HAVE_ACTED,
+    MAY_HAVE_PROCESSED,
     Awaited,
     Blocking,
     DrivenClock,
@@ -311,7 +311,7 @@ def test_ctrl_c_during_the_search_says_that_the_hub_may_have_acted(
     hub.always = _campaigns()
     with pytest.raises(KeyboardInterrupt) as caught:
         _create(blocking, _client(blocking, hub, clock))
-    assert MAY_HAVE_ACTED in "\n".join(getattr(caught.value, "__notes__", []))
+    assert MAY_HAVE_PROCESSED in "\n".join(getattr(caught.value, "__notes__", []))
 
 
 def test_cancellation_during_the_search_says_so_too(
@@ -322,4 +322,4 @@ def test_cancellation_during_the_search_says_so_too(
     client = awaited.client(hub, clock=clock)
     create = client.campaigns.create("n", "a", "p", io.BytesIO(CSV), on_ambiguous="find")
     error = awaited.run(cancelled_when_silent(hub, create))
-    assert MAY_HAVE_ACTED in "\n".join(getattr(error, "__notes__", []))
+    assert MAY_HAVE_PROCESSED in "\n".join(getattr(error, "__notes__", []))

@@ -16,7 +16,7 @@ import pytest
 import kataven
 from tests.support.clients import (
     KEY,
-    MAY_HAVE_ACTED,
+    MAY_HAVE_PROCESSED,
     OPERATIONS,
     WRITES,
     Awaited,
@@ -142,7 +142,7 @@ def test_a_deadline_in_a_transport_without_progress_leaves_the_outcome_unknown(
 ) -> None:
     hub.always = (silence,)
     client = awaited.client(hub, http_client=_silent(awaited), deadline=brief(0.5))
-    with pytest.raises(kataven.APITimeoutError, match=MAY_HAVE_ACTED) as caught:
+    with pytest.raises(kataven.APITimeoutError, match=MAY_HAVE_PROCESSED) as caught:
         awaited.call(WRITES[operation], client)
     assert caught.value.request_sent is True
     assert hub.arrived(1) == 1
@@ -157,7 +157,7 @@ def test_ctrl_c_in_a_transport_without_progress_leaves_the_outcome_unknown(
     client = caller.client(hub, http_client=_silent(caller))
     with pytest.raises(KeyboardInterrupt) as caught:
         caller.call(WRITES[operation], client)
-    assert MAY_HAVE_ACTED in _notes(caught.value)
+    assert MAY_HAVE_PROCESSED in _notes(caught.value)
 
 
 def test_a_transport_without_progress_works_like_any_other(
@@ -178,7 +178,7 @@ def test_a_write_that_a_callers_transport_sent_to_a_second_address_is_not_sent_a
     http_client = caller.http_client(transport=failover(hub.port))
     held, port = refused_port()
     client = caller.client(f"http://127.0.0.1:{port}", http_client=http_client, clock=clock)
-    with held, pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_ACTED) as caught:
+    with held, pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_PROCESSED) as caught:
         caller.call(WRITES[operation], client)
     assert caught.value.request_sent is True
     assert [request.method for request in hub.requests] == ["POST"]
@@ -241,7 +241,7 @@ def test_a_redirect_to_an_invalid_url_is_the_error_of_its_status(
     assert caught.value.status_code == 302
     assert "location" in caught.value.headers
     assert caught.value.headers["x-echo"] == "<key>"
-    assert MAY_HAVE_ACTED not in str(caught.value)
+    assert MAY_HAVE_PROCESSED not in str(caught.value)
     assert hub.arrived(1) == 1
     assert clock.slept == []
 
@@ -250,7 +250,7 @@ def test_a_response_that_is_not_http_is_a_broken_connection(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock
 ) -> None:
     hub.always = (b"no http at all\r\n\r\n", close)
-    with pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_ACTED) as caught:
+    with pytest.raises(kataven.APIConnectionError, match=MAY_HAVE_PROCESSED) as caught:
         caller.call(caller.client(hub, clock=clock).campaigns.start, "c1")
     assert caught.value.request_sent is True
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import kataven.events
-from kataven.events import decoder, items, payloads
+from kataven.events import data_lines, decoder, items
 
 
-@pytest.mark.parametrize("module", [decoder, payloads, items], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [decoder, data_lines, items], ids=lambda module: module.__name__)
 def test_the_decoder_imports_nothing_that_reads_waits_or_connects(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     imported = {
@@ -26,7 +26,7 @@ def test_the_decoder_imports_nothing_that_reads_waits_or_connects(module: Any) -
             else []
         )
     }
-    inside = {"kataven.events.items", "kataven.events.payloads"}
+    inside = {"kataven.events.items", "kataven.events.data_lines"}
     assert imported <= {"json", "typing", "collections.abc", "contextlib", *inside}
 
 

@@ -24,7 +24,7 @@ from kataven import (
     Timeout,
 )
 from kataven.sandbox import Clock, Sandbox
-from tests.support.clients import KEY, MAY_HAVE_ACTED, Blocking, DrivenClock
+from tests.support.clients import KEY, MAY_HAVE_PROCESSED, Blocking, DrivenClock
 from tests.support.http import response
 from tests.support.paged import PagedHub, json_response
 from tests.support.server import LoopbackHub, hang_up
@@ -361,7 +361,7 @@ def test_an_upload_that_times_out_within_the_deadline_may_have_been_acted_upon(
     with LoopbackHub() as hub:
         hub.always = (release, hang_up)
         client = caller.client(hub, deadline=brief(0.2))
-        with pytest.raises(APITimeoutError, match=MAY_HAVE_ACTED) as caught:
+        with pytest.raises(APITimeoutError, match=MAY_HAVE_PROCESSED) as caught:
             create(caller, client, on_ambiguous="raise")
         release.set()
     assert caught.value.request_sent is True

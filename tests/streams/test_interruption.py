@@ -17,7 +17,7 @@ import httpcore
 import pytest
 
 from kataven import RateLimits, StreamError
-from tests.support.clients import CSV, MAY_HAVE_ACTED, WRITES
+from tests.support.clients import CSV, MAY_HAVE_PROCESSED, WRITES
 from tests.support.http import END, HEARTBEAT, data, response
 from tests.support.interrupting import (
     PACKAGE,
@@ -139,7 +139,7 @@ def test_an_interrupted_run_never_returns_and_names_its_campaign(
                 assert not named or made
                 assert named or not started
                 if made:
-                    assert named or MAY_HAVE_ACTED in notes_of(error)
+                    assert named or MAY_HAVE_PROCESSED in notes_of(error)
             assert hub.routes.count("POST /campaigns") <= 1
             assert hub.routes.count("POST /campaigns/c1/start") <= 1
 
@@ -157,7 +157,7 @@ def test_an_interrupted_write_says_whether_the_hub_may_have_acted(
                 WRITES[operation](client)
             assert len(hub.requests) <= 1
             if caught and hub.requests:
-                assert MAY_HAVE_ACTED in notes_of(caught[0])
+                assert MAY_HAVE_PROCESSED in notes_of(caught[0])
 
     assert interrupt_at_every_line(scenario, stride=stride) > 10
 
@@ -247,7 +247,7 @@ def test_a_write_cancelled_at_any_await_says_whether_the_hub_may_have_acted(
         writes = [request for request in hub.requests if request.method != "GET"]
         assert len(writes) <= 1
         if error is not None and writes:
-            assert MAY_HAVE_ACTED in notes_of(error), f"cancelled at wait {at}"
+            assert MAY_HAVE_PROCESSED in notes_of(error), f"cancelled at wait {at}"
         return call.waits
 
     def run(at: int | None) -> int:

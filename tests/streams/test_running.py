@@ -28,7 +28,7 @@ from kataven import (
 )
 from kataven.campaigns.async_client import AsyncCampaignsClient
 from kataven.campaigns.client import CampaignsClient
-from tests.support.clients import CSV, MAY_HAVE_ACTED, DrivenClock
+from tests.support.clients import CSV, MAY_HAVE_PROCESSED, DrivenClock
 from tests.support.http import END, data, response
 from tests.support.patience import PATIENCE
 from tests.support.server import LoopbackHub, reset, silence, stream
@@ -287,7 +287,7 @@ def test_ctrl_c_is_passed_on_and_names_the_campaign(
         interrupting.join(PATIENCE)
     assert_names_the_campaign(caught.value, caplog)
     if step == "start":
-        assert any(MAY_HAVE_ACTED in note for note in caught.value.__notes__)
+        assert any(MAY_HAVE_PROCESSED in note for note in caught.value.__notes__)
     campaign.wait_until_left()
     assert campaign.routes.count(START) == 1
 
@@ -336,7 +336,7 @@ def test_ctrl_c_during_the_create_names_no_campaign_but_says_what_is_known(
         signal.signal(signal.SIGINT, kept)
         interrupting.join(PATIENCE)
     assert not hasattr(caught.value, "campaign_id")
-    assert any(MAY_HAVE_ACTED in note for note in caught.value.__notes__)
+    assert any(MAY_HAVE_PROCESSED in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize("function", [5, "print"])

@@ -27,8 +27,8 @@ START = 1_800_000_000.0
 CSV = b"phone_number,first_name\n+15550100001,Ada\n"
 
 # The two phrases by which an error or a note says what is known of a write.
-MAY_HAVE_ACTED = "may have acted"
-DID_NOT_ACT = "did not act"
+MAY_HAVE_PROCESSED = "may have processed"
+NOT_PROCESSED = "did not process"
 
 # Each operation that gives one response, as a function of a client.
 READS: dict[str, Callable[[Any], Any]] = {

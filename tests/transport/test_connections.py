@@ -117,7 +117,7 @@ def test_reads_beyond_the_limit_wait_for_a_connection(
     releasing.join(PATIENCE)
     errors = [result for result in results if isinstance(result, TransportError)]
     assert [error.text for error in errors] == ["no free connection in the client's pool"]
-    assert errors[0].limit == "pool timeout of 0.1 s (option timeout)"
+    assert errors[0].expired == "pool timeout of 0.1 s (option timeout)"
     assert errors[0].never_sent
     assert errors[0].timed_out
     # The limit is not used up by those that are over.

@@ -131,7 +131,7 @@ def test_a_handshake_that_stalls_ends_within_the_time_to_connect(
         with pytest.raises(TransportError, match="no connection to the Hub at 127") as caught:
             caller.send(caller.transport(url), url, sending)
     assert caught.value.timed_out
-    assert caught.value.limit == f"connect timeout of {brief(0.2):g} s (option timeout)"
+    assert caught.value.expired == f"connect timeout of {brief(0.2):g} s (option timeout)"
     assert not sending.sent
 
 

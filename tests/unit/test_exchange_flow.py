@@ -24,7 +24,7 @@ from kataven._flow.effects import Acquire, PauseLimiter, RefreshToken, Rejected,
 from kataven._flow.operation import Failure, Response
 from kataven._flow.options import Options
 from kataven.campaigns import operations
-from tests.support.clients import DID_NOT_ACT, MAY_HAVE_ACTED
+from tests.support.clients import MAY_HAVE_PROCESSED, NOT_PROCESSED
 from tests.support.tables import table
 
 START = 1_800_000_000.0
@@ -230,7 +230,7 @@ def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
 
 @table("name", WRITES)
 def test_an_interruption_of_a_write_gets_a_note_of_what_is_known(name: str) -> None:
-    for sent, known in [(True, MAY_HAVE_ACTED), (False, DID_NOT_ACT)]:
+    for sent, known in [(True, MAY_HAVE_PROCESSED), (False, NOT_PROCESSED)]:
         attempt = next(call(WRITES[name], Options(), HandClock())).attempt
         attempt.progress = Progress(may_have_been_sent=sent)
         note = attempt.interrupted_note()
@@ -250,7 +250,7 @@ def test_an_interruption_between_two_attempts_says_that_the_hub_did_not_act(name
     attempt = next(flow).attempt
     attempt.progress = Progress(may_have_been_sent=True)
     assert isinstance(flow.send(lost(sent=False)), Sleep)
-    assert DID_NOT_ACT in attempt.interrupted_note()
+    assert NOT_PROCESSED in attempt.interrupted_note()
 
 
 def test_an_error_of_a_driver_is_passed_on_unchanged() -> None:

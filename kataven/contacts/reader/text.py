@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kataven.contacts._files import ReadsBytes, read_chunk
-from kataven.contacts.reader.header import WIDE_MARKS
+from kataven.contacts._rules import WIDE_MARKS
+from kataven.contacts.source.open import ReadsBytes, read_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,40 +1,42 @@
 """Reads a contact list into memory, ready to be sent any number of times.
 
-Refuses what the Hub would refuse without reading the rows: the size and the header. Does not know
-how an upload is sent.
+Refuses what the Hub would refuse without reading the rows: the size, the encoding and the header.
+Does not know how an upload is sent.
 """
 
 from __future__ import annotations
 
+import codecs
+import csv
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._files import CountedFile, base_name, read_chunk
 from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import (
     MAX_BYTES,
     PHONE_COLUMN,
     TOO_LARGE,
-    is_too_large,
+    WIDE_MARKS,
     missing_header_message,
 )
-from kataven.contacts.reader.header import WIDE_MARKS, header_names
-from kataven.contacts.source.open import open_file, write_csv
+from kataven.contacts.source.open import CountedFile, base_name, open_file, read_chunk, write_csv
 from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
-    from kataven.contacts._files import Progress, ReadsBytes
-    from kataven.contacts.source.open import ContactsSource
+    from kataven.contacts.source.open import ContactsSource, Progress, ReadsBytes
 
 __all__ = ["Upload", "read_upload"]
 
 _CHUNK: Final = 1024 * 1024
 _REPORTED_BYTES: Final = 64 * 1024
+_QUOTE: Final = ord('"')
+_QUOTED_OR_END: Final = re.compile(rb'"[^"]*+(?:"|\Z)|[\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,6 @@ def read_upload(
         TypeError: It is not a source.
         ImportError: A table, and the extra ``contacts`` is not installed.
     """
-    _refuse_nobody(source)
     report = None if on_progress is None else _Report(on_progress)
     with _one_call_at_a_time(source), ExitStack() as closing:
         opened = open_file(source, closing)
@@ -96,9 +97,8 @@ def read_upload(
             elif isinstance(opened, io.BytesIO) and opened is not source:
                 # Made from the caller's bytes just now: already in memory, and ours.
                 file = opened
-                size = file.seek(0, os.SEEK_END)
-                _refuse_by_size(size)
                 if report is not None:
+                    size = file.seek(0, os.SEEK_END)
                     report(size, size)
             else:
                 file = _read_file(opened if report is None else CountedFile(opened, report))
@@ -109,13 +109,14 @@ def read_upload(
                 f"the contacts could not be read ({filename}): {error}; nothing was sent"
             ) from error
     file.seek(0)
-    _refuse_by_header(file.getvalue())
+    _refuse_unread(source, file.getvalue())
     if check:
         _refuse_rows(file, allow_duplicates)
     return Upload(file, filename)
 
 
-def _refuse_nobody(source: object) -> None:
+def _refuse_unread(source: object, data: bytes) -> None:
+    """Refuse a list of nobody, and what the Hub would refuse without reading the rows."""
     # Only retry_list makes such a file. A table has an attribute of this name that is not a count.
     rows = getattr(source, "rows", None)
     if type(rows) is int and rows == 0:
@@ -124,6 +125,39 @@ def _refuse_nobody(source: object) -> None:
             "there is nobody to retry: the list that retry_list made has no contacts; nothing was "
             "sent",
         )
+    if not data:
+        raise refusal(
+            "empty_file",
+            "there is nothing to read: the list is empty, or the file is at its end (seek(0) goes "
+            "back to the start)",
+        )
+    if len(data) > MAX_BYTES:
+        raise refusal("too_large", TOO_LARGE)
+    for mark, encoding in WIDE_MARKS:
+        if data.startswith(mark):
+            raise refusal(
+                "bad_encoding",
+                f"the file is {encoding.upper()}, the Hub accepts UTF-8: "
+                "kataven.contacts.clean() converts it",
+            )
+    names = _header_names(data)
+    if PHONE_COLUMN not in names:
+        raise refusal("missing_header", missing_header_message(names), row=1)
+
+
+def _header_names(data: bytes) -> list[str]:
+    """Read the names in the first record of a list in UTF-8, neither trimmed nor case-folded."""
+    ends = (
+        found.start() for found in _QUOTED_OR_END.finditer(data) if data[found.start()] != _QUOTE
+    )
+    end = next(ends, len(data))
+    # A quoted name longer than the csv module's limit can only be a quote that is never closed.
+    # Cut the bytes first: a character takes at most four, and a record may have 10 MiB.
+    limit = csv.field_size_limit()
+    start = data[: min(end, 4 * limit + len(codecs.BOM_UTF8))].removeprefix(codecs.BOM_UTF8)
+    text = start.decode("utf-8", "replace")[:limit]
+    # Not splitlines, which also splits at characters that do not end a line of CSV (U+2028, VT).
+    return next(csv.reader(io.StringIO(text, newline="")), [])
 
 
 def _refuse_rows(file: io.BytesIO, allow_duplicates: bool) -> None:  # noqa: FBT001 - private
@@ -220,34 +254,9 @@ def _read_rows(source: ContactsSource, report: _Report | None) -> io.BytesIO:
 def _read_file(opened: ReadsBytes) -> io.BytesIO:
     file = io.BytesIO()
     size = 0
-    while not is_too_large(size):
+    while size <= MAX_BYTES:
         chunk = read_chunk(opened, min(_CHUNK, MAX_BYTES + 1 - size))
         if not chunk:
             break
         size += file.write(chunk)
-    _refuse_by_size(size)
     return file
-
-
-def _refuse_by_size(size: int) -> None:
-    if not size:
-        raise refusal(
-            "empty_file",
-            "there is nothing to read: the list is empty, or the file is at its end (seek(0) goes "
-            "back to the start)",
-        )
-    if is_too_large(size):
-        raise refusal("too_large", TOO_LARGE)
-
-
-def _refuse_by_header(data: bytes) -> None:
-    for mark, encoding in WIDE_MARKS:
-        if data.startswith(mark):
-            raise refusal(
-                "bad_encoding",
-                f"the file is {encoding.upper()}, the Hub accepts UTF-8: "
-                "kataven.contacts.clean() converts it",
-            )
-    names = header_names(data)
-    if PHONE_COLUMN not in names:
-        raise refusal("missing_header", missing_header_message(names), row=1)
