@@ -107,6 +107,7 @@ def test_twenty_thousand_contacts_draw_no_429_and_take_at_most_two_percent_longe
     assert ideal <= clock.now() - begun <= ideal * 1.02
 
 
+@pytest.mark.slow
 def test_without_a_rate_limiter_every_page_still_arrives_exactly_once(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:

@@ -67,6 +67,7 @@ def race(hub: LoopbackHub, store: str, calls: int, deadline: float | None, limit
     return sum(int(count) for count, _ in said)
 
 
+@pytest.mark.slow
 def test_processes_get_exactly_an_hours_quota_and_never_exceed_the_leases(
     hub: LoopbackHub, store: str
 ) -> None:

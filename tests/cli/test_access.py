@@ -66,6 +66,7 @@ def configured(kataven: Isolated, hubs: dict[str, LoopbackHub], *names: str) -> 
         (["environment"], "environment"),
     ],
 )
+@pytest.mark.slow
 def test_key_and_url_come_from_the_first_source(kataven, hubs, given, used):
     configured(kataven, hubs, "named", *(["default"] if "default" in given else []))
     arguments, env = [], {}
@@ -210,6 +211,7 @@ def test_empty_values_of_a_profile_count_as_not_set(kataven):
 
 
 @pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.slow
 def test_no_key_in_output_logs_or_tracebacks(kataven, hubs, status):
     configured(kataven, hubs, "default")
     hubs["default"].always = response(status, {"campaigns": []} if status == 200 else "not so")

@@ -408,6 +408,7 @@ def test_the_reader_of_a_pipe_may_leave(on_hub):
     ("when", "state"), [((), "a draft"), (("--scheduled-at", "+2h"), "scheduled")]
 )
 @pytest.mark.usefixtures("contacts")
+@pytest.mark.slow
 def test_create_says_what_the_hub_made(on_hub, client, when, state):
     done = on_hub.run("campaigns", "create", *FORM, *when)
     (campaign,) = client.campaigns.list()["campaigns"]

@@ -85,6 +85,7 @@ def test_help_lists_every_command_without_importing_any(kataven):
 
 
 @pytest.mark.parametrize("missing", ["click", "rich", "uvicorn", "python_multipart"])
+@pytest.mark.slow
 def test_missing_extra_prints_one_line_with_the_install_command(kataven, missing):
     code = WITHOUT.format(missing)
     if missing == "rich":
@@ -150,6 +151,7 @@ def test_exit_code_chosen_by_a_command_is_kept(raising):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["demo", "--speed", "1000"]])
+@pytest.mark.slow
 def test_full_disk_under_standard_output_is_reported(kataven, arguments, unbuffered):
     done = kataven.into_full_disk(*arguments, PYTHONUNBUFFERED=unbuffered)
 

@@ -63,6 +63,7 @@ def complete(kataven: Isolated, line: str, shell: str = "bash", **env: str) -> l
         ("kataven limits --api", ["plain,--api-key-file"]),
     ],
 )
+@pytest.mark.slow
 def test_commands_and_options_are_completed(kataven, line, found):
     assert complete(kataven, line) == found
 
@@ -85,6 +86,7 @@ def test_ids_of_the_last_list_are_completed_without_a_request(kataven, hub):
 
 
 @pytest.mark.parametrize("content", ["{", '["text"]', "\udcff"])
+@pytest.mark.slow
 def test_cache_that_is_damaged_completes_nothing_and_says_nothing(kataven, content):
     cache = kataven.folder / "cache" / "kataven" / "campaigns.json"
     cache.parent.mkdir(parents=True)

@@ -75,6 +75,7 @@ def test_key_is_asked_for_on_a_terminal_without_echo(kataven, tmp_path):
         (["account_id", "acme", "--profile", ""], "", "--profile needs a name"),
     ],
 )
+@pytest.mark.slow
 def test_values_that_cannot_be_used_are_refused_and_nothing_is_written(
     kataven, arguments, stdin, message
 ):

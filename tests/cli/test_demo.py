@@ -44,6 +44,7 @@ def shown(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_pipe_gets_plain_lines_and_one_row_per_contact(piped, example_csv):
     folder, done = piped
 
@@ -172,6 +173,7 @@ def test_ascii_terminal_gets_ascii(kataven):
     assert text.isascii()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_pipe_exits_with_130_and_one_sentence(kataven):
     with kataven.start(*SLOW) as process:
         while not process.stdout.readline().startswith("running"):
@@ -188,6 +190,7 @@ def test_ctrl_c_in_a_pipe_exits_with_130_and_one_sentence(kataven):
     assert list((kataven.folder / "kataven-demo").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal_leaves_it_usable(kataven):
     terminal = kataven.on_terminal(*SLOW)
     terminal.read_until("calls in flight")
@@ -267,6 +270,7 @@ def test_ctrl_c_after_the_last_output_is_ignored(kataven):
     assert done.stdout.endswith("500 rows, one per contact.\n")
 
 
+@pytest.mark.slow
 def test_own_list_is_checked_and_then_run(kataven, contacts):
     done = kataven.run(*FAST, "--contacts", contacts.name)
 
@@ -278,6 +282,7 @@ def test_own_list_is_checked_and_then_run(kataven, contacts):
     ]
 
 
+@pytest.mark.slow
 def test_own_list_with_problems_is_refused_as_by_run(kataven):
     (kataven.folder / "twice.csv").write_text("phone_number\n+14155550100\n+14155550100\n")
 
@@ -292,6 +297,7 @@ def test_own_list_with_problems_is_refused_as_by_run(kataven):
     assert "Results: kataven-demo/results.csv, 2 rows" in allowed.stdout
 
 
+@pytest.mark.slow
 def test_closed_pipe_ends_the_demo_silently(kataven):
     with kataven.start(*SLOW) as process:
         assert process.stdout.readline().startswith("Embedded Hub")
@@ -320,6 +326,7 @@ def test_file_in_place_of_the_folder_is_reported_before_the_campaign_runs(katave
     ("target", "what"),
     [("gone", "a link to gone, which does not exist"), ("contacts.txt", "a file")],
 )
+@pytest.mark.slow
 def test_link_in_place_of_the_folder_is_reported_as_a_link(kataven, target, what):
     (kataven.folder / "contacts.txt").write_text("mine")
     (kataven.folder / "kataven-demo").symlink_to(target)

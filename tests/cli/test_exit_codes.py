@@ -64,6 +64,7 @@ def test_an_unknown_campaign_is_not_found_and_no_id_is_a_usage_error(
     assert len(done.stderr.splitlines()) == (3 if code == 2 else 2)
 
 
+@pytest.mark.slow
 def test_a_closed_port_is_a_network_failure(kataven):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

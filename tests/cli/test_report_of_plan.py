@@ -35,6 +35,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.slow
 def test_the_report_of_a_plan_is_made_of_its_results(folder, ending, tmp_path, capsys):
     target = tmp_path / "page.html"
     table = str(folder / f"all.{ending}")

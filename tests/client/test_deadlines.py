@@ -174,6 +174,7 @@ def test_a_trickling_response_does_not_outlast_the_read_timeout(
 
 @pytest.mark.parametrize("bound", ["timeout", "deadline"])
 @pytest.mark.parametrize("operation", ["create", "delete"])
+@pytest.mark.slow
 def test_an_accepted_write_with_a_trickling_response_was_accepted(
     caller: Blocking, hub: LoopbackHub, operation: str, bound: str, brief: Any
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_read_is_retried_until_its_response_is_complete(
 
 @table("operation", READS)
 @table("fault", [*BROKEN_ANSWERS, *HALF_BODIES])
+@pytest.mark.slow
 def test_a_read_that_stays_broken_is_a_connection_error_after_three_retries(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, fault: str
 ) -> None:
@@ -264,6 +265,7 @@ def test_a_refused_connection_is_tried_four_times_and_nothing_is_sent(
 
 
 @table("operation", OPERATIONS)
+@pytest.mark.slow
 def test_a_hub_that_comes_back_is_reached(
     caller: Blocking, clock: DrivenClock, operation: str
 ) -> None:

@@ -86,6 +86,7 @@ def _run(generated: Path, hub: LoopbackHub) -> list[tuple[str, str]]:
     return [(request.method, request.path) for request in hub.requests]
 
 
+@pytest.mark.slow
 def test_a_renamed_path_in_the_generated_modules_changes_what_is_sent(
     generated: Path, hub: LoopbackHub
 ) -> None:

@@ -157,6 +157,7 @@ with KatavenClient(base_url=os.environ["HUB"]) as client:
 @pytest.mark.parametrize(
     ("level", "shown"), [("debug", True), ("DEBUG", True), ("", False), ("nonsense", False)]
 )
+@pytest.mark.slow
 def test_the_environment_turns_the_log_on(hub: LoopbackHub, level: str, shown: bool) -> None:
     import kataven_hub
 

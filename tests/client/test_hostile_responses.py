@@ -68,6 +68,7 @@ BOMBS: dict[str, Any] = {
 
 
 @table("bomb", BOMBS)
+@pytest.mark.slow
 def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, bomb: str
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_body_over_sixteen_mib_is_refused_while_it_is_read(
 
 
 @pytest.mark.parametrize("rubbish", [b"x", gzip.compress(b"", mtime=0)], ids=["bytes", "members"])
+@pytest.mark.slow
 def test_rubbish_after_a_compressed_body_is_not_kept(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, rubbish: bytes
 ) -> None:

@@ -69,6 +69,7 @@ def _script(hub: LoopbackHub) -> threading.Event:
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("end", ["drop", "close", "exit", "client", "nothing"])
 @pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
+@pytest.mark.slow
 def test_a_child_leaves_the_stream_of_its_parent_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bool, end: str, own: bool
 ) -> None:

@@ -36,6 +36,7 @@ def _ours(caught: list[warnings.WarningMessage]) -> list[warnings.WarningMessage
 
 
 @pytest.mark.parametrize("kept", ["client", "view", "campaigns", "iterator", "pickle"])
+@pytest.mark.slow
 def test_a_dropped_client_warns_at_the_line_that_made_it(
     hub: LoopbackHub, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(300)
 HUB = "generated/kataven_hub"
 
 
+@pytest.mark.slow
 def test_fresh_copy_is_up_to_date_and_the_check_writes_nothing(project: Any) -> None:
     before = project.snapshot()
 

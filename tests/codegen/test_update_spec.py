@@ -273,6 +273,7 @@ def test_wrong_usage_has_its_own_exit_code(project: Any, arguments: list[str]) -
     assert project.snapshot() == before
 
 
+@pytest.mark.slow
 def test_document_is_compared_over_the_network_and_nothing_changes(
     project: Any, socket_server: Any
 ) -> None:

@@ -95,6 +95,7 @@ def test_numbers_out_of_range_are_refused_by_name(options: dict[str, float]) -> 
     ],
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.slow
 def test_the_embedded_dialler_stays_within_the_estimate(
     rows: int, options: dict[str, int], seed: int
 ) -> None:

@@ -225,6 +225,7 @@ def test_the_report_outlives_the_list_and_can_be_copied_and_pickled(tmp_path: Pa
         assert written(other, tmp_path / "b.csv") == expected
 
 
+@pytest.mark.slow
 def test_many_dropped_rows_are_on_disk_and_read_by_threads(tmp_path: Path) -> None:
     rows = "".join(f"bad,{n}{'x' * 2_000}\n" for n in range(2_000))
     data = ("phone_number,name\n" + rows).encode()

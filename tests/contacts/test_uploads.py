@@ -260,6 +260,7 @@ if kind == "file":
 @pytest.mark.parametrize(
     "header", [b"phone_number,n\n", b'phone_number,"' + b"x" * 9 * MIB + b'"\n']
 )
+@pytest.mark.slow
 def test_the_largest_list_takes_at_most_16_mib(tmp_path: Path, kind: str, header: bytes) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes((header + b"+15550100001,x\n").ljust(10 * MIB, b"\n"))

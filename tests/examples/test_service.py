@@ -397,6 +397,7 @@ def test_a_list_without_a_campaign_has_no_events(browser):
         ({"reset": "before"}, 502, "APIConnectionError"),
     ],
 )
+@pytest.mark.slow
 def test_errors_of_the_hub_are_mapped(browser, kataven_hub, fault, status, error):
     kataven_hub.faults.add("POST /campaigns/*/start", times=None, **fault)
     response = start(browser, uploaded(browser))

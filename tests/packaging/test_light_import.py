@@ -46,6 +46,7 @@ def test_errors_and_contacts_load_no_network_library():
         "from kataven import AsyncKatavenClient; AsyncKatavenClient('sk_live_a_1')",
     ],
 )
+@pytest.mark.slow
 def test_client_loads_no_extra_no_command_line_and_no_model(code):
     loaded = loaded_by(code)
 

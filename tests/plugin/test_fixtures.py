@@ -180,6 +180,7 @@ ANYIO = """pytestmark = pytest.mark.anyio
     ],
     ids=["pytest-asyncio auto", "pytest-asyncio strict", "anyio"],
 )
+@pytest.mark.slow
 def test_async_fixtures(run, mark, options, plugin):
     if plugin == "anyio":
         module = ASYNC.replace("MARK", mark)
@@ -193,6 +194,7 @@ def test_async_fixtures(run, mark, options, plugin):
     result.stdout.fnmatch_lines(["*RuntimeError: on purpose*"])
 
 
+@pytest.mark.slow
 def test_works_without_any_plugin_for_async_tests(run):
     result = run(
         """
@@ -211,6 +213,7 @@ def test_works_without_any_plugin_for_async_tests(run):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_workers_of_xdist(run):
     result = run(
         """

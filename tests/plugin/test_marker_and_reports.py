@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_marker_sets_the_hub(run):
     result = run(
         """
@@ -59,6 +62,7 @@ def test_the_marker_sets_the_hub(run):
     result.assert_outcomes(passed=7)
 
 
+@pytest.mark.slow
 def test_a_marker_that_is_wrong_is_an_error(run):
     result = run(
         """
@@ -179,6 +183,7 @@ def test_a_fault_that_never_fired_fails_the_test(run):
     )
 
 
+@pytest.mark.slow
 def test_a_failed_test_shows_the_end_of_the_journal_and_the_requests(run):
     module = """
         def test_one(kataven_hub, kataven_client, kataven_contacts):

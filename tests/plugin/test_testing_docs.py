@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from kataven import testing
 from kataven.testing import marker
 
@@ -12,6 +14,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "testing.md").read_text(e
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_every_test_of_the_page_passes(run):
     result = run("\n\n".join(BLOCKS))
 

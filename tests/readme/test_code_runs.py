@@ -52,6 +52,7 @@ def test_ten_lines_are_at_most_ten_and_equal_the_quickstart(blocks):
     assert len([line for line in ten.splitlines() if line.strip()]) <= 10
 
 
+@pytest.mark.slow
 def test_ten_lines_call_every_contact_and_write_the_results(blocks, program, tmp_path):
     done = program("-c", blocks("README.md", "python")[0])
     shown = done.stdout.splitlines()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 ENTRY = "import sys; from kataven.cli.app import main; sys.exit(main())"
 
 
+@pytest.mark.slow
 def test_first_look_shows_the_actual_output_of_the_demo(blocks, program):
     shown = next(
         block for block in blocks("docs/start/first-look.md", "text") if "make demo" in block

@@ -98,6 +98,7 @@ def test_every_invalid_value_is_reported():
 
 
 @pytest.mark.parametrize("option", ["--limits", "--call-limits"])
+@pytest.mark.slow
 def test_null_and_none_still_start_a_hub(option):
     value = "none" if option == "--limits" else "null"
     with subprocess.Popen([*COMMAND, option, value], stdout=subprocess.PIPE, text=True) as process:

@@ -174,6 +174,7 @@ def crash(path, rounds, seed):
         hub.end()
 
 
+@pytest.mark.slow
 def test_3_kills_lose_no_acknowledged_write(tmp_path):
     crash(tmp_path / "hub.db", 3, seed=1)
 

@@ -154,6 +154,7 @@ def test_writes_work_again_as_soon_as_there_is_room(manual: Process) -> None:
     assert manual.stop() == (0, "")
 
 
+@pytest.mark.slow
 def test_the_refused_advance_happens_exactly_as_it_would_have(tmp_path: Path) -> None:
     journals, seconds = [], []
     for name, full in (("one", False), ("two", True)):

@@ -176,6 +176,7 @@ def test_every_operation_with_stateful_links(service, name):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_the_life_of_a_campaign_matches_the_document(service, name):
     document = load(name)
     schema = schemathesis.openapi.from_dict(document)

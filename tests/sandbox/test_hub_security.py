@@ -289,6 +289,7 @@ def test_a_csv_bomb_gets_a_response_with_bounded_memory(process, name):
     assert max(peaks) < 300 * MIB, f"{max(peaks) / MIB:.0f} MiB"
 
 
+@pytest.mark.slow
 def test_an_upload_of_200_mib_is_refused_with_bounded_memory(process):
     import httpx
 

@@ -174,6 +174,7 @@ def test_ctrl_c_ends_the_connection_of_a_stream(
 @pytest.mark.parametrize(
     ("code", "name"), [(_RUN, ""), (_ASYNC_RUN, "CancelledError ")], ids=["sync", "async"]
 )
+@pytest.mark.slow
 def test_ctrl_c_in_a_run_says_which_campaign_goes_on(
     hub: LoopbackHub, code: str, name: str, tmp_path: Any
 ) -> None:

@@ -99,6 +99,7 @@ def test_an_item_is_yielded_before_the_hub_sends_more(hub: LoopbackHub, caller: 
     assert caller.rest(events) == []
 
 
+@pytest.mark.slow
 def test_a_slow_reader_slows_the_hub_down_and_memory_stays_flat(
     hub: LoopbackHub, caller: Any
 ) -> None:

@@ -286,6 +286,7 @@ def test_the_stream_is_retried_every_five_minutes(
 
 
 @pytest.mark.parametrize("name", ["404", "down"])
+@pytest.mark.slow
 def test_a_day_of_polling_stays_within_the_days_quota(
     hub: LoopbackHub, caller: Any, clock: DrivenClock, name: str
 ) -> None:
