@@ -20,7 +20,9 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+import zipfile
 from dataclasses import dataclass, field
+from email.parser import Parser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +80,9 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def project() -> dict[str, Any]:
-    """Return the table project of pyproject.toml."""
-    text = (ROOT / "pyproject.toml").read_text("utf-8")
-    found: dict[str, Any] = tomllib.loads(text)["project"]
-    return found
+def pyproject() -> dict[str, Any]:
+    """Return the content of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 @dataclass
@@ -138,14 +138,20 @@ def archives(release: Release) -> str:
     return f"{release.sdist.name} and {release.wheel.name}: the same bytes from two folders"
 
 
-def description(_: Release) -> str:
-    """Check the readme and the classifiers as a package index does."""
-    if not markdown.render((ROOT / "README.md").read_text("utf-8")):
-        raise CheckFailedError("README.md cannot be rendered")
-    listed = project()["classifiers"]
+def description(release: Release) -> str:
+    """Check the wheel's description and the classifiers as a package index does."""
+    with zipfile.ZipFile(release.wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = Parser().parsestr(archive.read(name).decode("utf-8"))
+    page = markdown.render(str(metadata.get_payload()))
+    if not page:
+        raise CheckFailedError("the description cannot be rendered")
+    if relative := re.findall(r'(?:href|src)="(?!https?:|#)([^"]*)"', page):
+        raise CheckFailedError(f"the description has relative links: {', '.join(relative)}")
+    listed = pyproject()["project"]["classifiers"]
     if unknown := [name for name in listed if name not in known_classifiers]:
         raise CheckFailedError(f"not classifiers of the package index: {unknown}")
-    return "the readme renders, the classifiers exist"
+    return "the description renders, without relative links; the classifiers exist"
 
 
 def licences(_: Release) -> str:
@@ -226,7 +232,7 @@ def installed(version: str, python: Path, libraries: str) -> Callable[[Release],
 
 def by_a_person() -> list[str]:
     """Return what nothing here can decide or do."""
-    metadata = project()
+    settings = pyproject()
     version = re.search(
         r'__version__ = "(.+)"', (ROOT / "kataven" / "_version.py").read_text("utf-8")
     )
@@ -237,17 +243,19 @@ def by_a_person() -> list[str]:
             f"CHANGELOG.md has no heading for {version[1]}: set the version in "
             "kataven/_version.py, and rename the heading Unreleased"
         )
-    urls = metadata.get("urls", {})
+    urls = settings["project"].get("urls", {})
     todo += [
         f"pyproject.toml: {name} is the placeholder {url}; give the real address"
         for name, url in urls.items()
         if "example.com" in url
     ]
-    if re.search(r"\]\((?!https?:|#)", (ROOT / "README.md").read_text("utf-8")):
-        todo.append(
-            "README.md has relative links, which a package index does not follow: "
-            "make them absolute when the address of the documents is known"
-        )
+    hook = settings["tool"]["hatch"]["metadata"]["hooks"]["custom"]
+    todo += [
+        f"pyproject.toml: [tool.hatch.metadata.hooks.custom] has no address of {name}; without it "
+        f"the page of the package index shows README.md without {lost}"
+        for name, lost in (("files", "its links to files"), ("pictures", "its pictures"))
+        if not hook[name]
+    ]
     todo += [
         "look at the goals that `make bench` missed, and at the survivors of `make mutation`",
         "read security-policy.md and support.md in docs/explanation: are they still true?",

@@ -451,6 +451,19 @@ def test_the_column_with_the_country(tmp_path: Path) -> None:
     assert [each["reason"] for each in dropped_of(plan)] == ["unknown_region"]
 
 
+@pytest.mark.parametrize("wrong", [None, "Ruritania", "Congo"])
+def test_a_cell_that_names_no_country_drops_a_complete_number_too(
+    tmp_path: Path, wrong: str | None
+) -> None:
+    rows = [("+442079460018", " gb "), ("+14155550100", ""), ("+14155550101", "United States")]
+    more = [] if wrong is None else [("+14155550102", wrong)]
+    text = "\n".join(["phone_number,land", *map(",".join, [*rows, *more])])
+    plan, _ = make_plan(text.encode(), directory=tmp_path / "plan", region_column="land")
+    assert [(each["phone_number"], each["land"]) for each in contacts_of(plan)] == rows
+    dropped = [(each["value"], each["reason"]) for each in dropped_of(plan)]
+    assert dropped == [(number, "unknown_region") for number, _ in more]
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

@@ -21,6 +21,7 @@ def run(script, *arguments):
 @pytest.fixture
 def script(monkeypatch):
     """Import a script as a module."""
+    monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     before = set(sys.modules)
 
@@ -28,7 +29,8 @@ def script(monkeypatch):
         return __import__(name)
 
     yield load
-    for name in {"licences", "mutation", "release_check", "constraints", "coverage_goals"} - before:
+    loaded = {"licences", "mutation", "release_check", "constraints", "coverage_goals"}
+    for name in (loaded | {"hatch_build"}) - before:
         sys.modules.pop(name, None)
 
 
@@ -121,5 +123,26 @@ def test_a_person_is_told_what_no_script_can_do(script):
     pytest.importorskip("readme_renderer", reason="the extra dev is not installed")
     todo = "\n".join(script("release_check").by_a_person())
 
-    for word in ("tag", "upload", "placeholder", "support.md"):
+    for word in ("tag", "upload", "placeholder", "support.md", "its links to files"):
         assert word in todo
+
+
+LINKS = "![Live](docs/a.svg)\n[Start](docs/start.md) [site](https://x.example/) [below](#end)\n"
+RESOLVED = (
+    "![Live](http://p/docs/a.svg)\n"
+    "[Start](http://f/docs/start.md) [site](https://x.example/) [below](#end)\n"
+)
+TEXT_ONLY = "\nStart [site](https://x.example/) [below](#end)\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "pictures", "expected"),
+    [("", "", TEXT_ONLY), ("http://f/", "http://p/", RESOLVED)],
+    ids=["text", "resolved"],
+)
+def test_links_of_the_readme_lead_to_the_repository_or_are_left_out(
+    script, files, pictures, expected
+):
+    shown = script("hatch_build").without_relative_links(LINKS, files, pictures)
+
+    assert shown == expected

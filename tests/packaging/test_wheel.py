@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -168,7 +169,9 @@ def test_metadata_is_complete_and_the_readme_renders(wheel):
     found = metadata(wheel)
 
     assert found["Description-Content-Type"] == "text/markdown"
-    assert "<h1" in markdown.render(found.get_payload())
+    page = markdown.render(found.get_payload())
+    assert "<h1" in page
+    assert re.findall(r'(?:href|src)="(?!https?:|#)[^"]*"', page) == []
     assert [name for name in found.get_all("Classifier") if name not in classifiers] == []
     assert found["Requires-Python"] == ">=3.11"
     assert found["License-File"] == "LICENSE"
