@@ -13,6 +13,7 @@ import click
 
 from kataven.cli.access import Access
 from kataven.cli.wording import as_commands
+from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,7 @@ def refused_values() -> Iterator[None]:
     """Turn the SDK's refusal of a value into a usage error; for calls that change nothing."""
     try:
         yield
-    except UnicodeError:
+    except (UnicodeError, ContactsError):
         # A ValueError as well, but about the content of a file.
         raise
     except ValueError as error:

@@ -18,7 +18,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.list_options import MAX_BYTES, MAX_DROPPED, MAX_ROWS, NUMBERS
 from kataven.cli.output import document, note, offer, printable, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, refused_values
 from kataven.cli.stopping import ignore_ctrl_c, later_ctrl_c
 from kataven.cli.wording import as_commands
 
@@ -118,8 +118,7 @@ def prepare(
 
     if sources.count("-") > 1:
         raise click.UsageError("Standard input can be read once only: name '-' once.")
-    # Not within refused_values(): a ContactsError, which is a ValueError, has a code of its own.
-    with ExitStack() as closing:
+    with refused_values(), ExitStack() as closing:
         opened: list[str | BinaryIO] = [
             closing.enter_context(open_list(each)) if each == "-" else each for each in sources
         ]

@@ -18,6 +18,7 @@ from kataven.cli.output import document, say
 from kataven.cli.session import Session, command, refused_values
 from kataven.contacts import split as split_list
 from kataven.contacts._problems import counted
+from kataven.errors import ContactsError
 
 
 @command(
@@ -34,7 +35,10 @@ from kataven.contacts._problems import counted
 def split(
     session: Session, file: str, output: str, max_rows: int, max_bytes: int, encoding: str | None
 ) -> None:
-    """Divide a list into parts that each fit one campaign; '-' reads standard input."""
+    """Divide a list into parts that each fit one campaign; '-' reads standard input.
+
+    The rows are not checked.
+    """
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[dict[str, Any]] = []
@@ -59,6 +63,10 @@ def split(
                 with target:
                     shutil.copyfileobj(part, target)
                 parts.append({"path": str(path), "rows": part.rows})
+    if not parts:
+        raise ContactsError(
+            "the list has no row below a header, or is not CSV: nothing was written"
+        )
     if session.json:
         document({"parts": parts})
         return
