@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from kataven.cli.bulk.act import act, code_of, conflict, print_run, show_unknown
+from kataven.cli.bulk.act import act, code_of, conflict, end_dry_run_of, print_run, show_unknown
 from kataven.cli.bulk.options import (
     DIRECTORY,
     Working,
@@ -81,7 +81,10 @@ def resume(
     paused = [part for part in before.parts if part.state == "started" and part.status == "paused"]
     if before.wanted == "running" and not paused:
         note("The run is not paused.")
-        print_run(session, run, before)
+        if dry_run:
+            end_dry_run_of(run, session, "nothing was changed.")
+        else:
+            print_run(session, run, before)
         return code_of(before)
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
@@ -104,7 +107,7 @@ def resume(
                 to_stderr=True,
             )
         if dry_run:
-            note("Dry run: nothing was changed.")
+            end_dry_run_of(run, session, "nothing was changed.")
             return Exit.DONE
         confirm("Resume the run", yes=yes)
         last = act(session, run, client, working, lambda opened: opened.resume())
@@ -144,7 +147,7 @@ def stop(
         note(f"  {_campaigns(sum(_started(before)))} that started and did not finish")
         note(f"  {left:,} {'part' if left == 1 else 'parts'} that will never be started")
         if dry_run:
-            note("Dry run: nothing was stopped.")
+            end_dry_run_of(run, session, "nothing was stopped.")
             return Exit.DONE
         confirm("Stop the run", yes=yes)
         last = act(session, run, client, working, lambda opened: opened.stop())

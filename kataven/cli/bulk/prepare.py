@@ -18,7 +18,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.list_options import MAX_BYTES, MAX_DROPPED, MAX_ROWS, NUMBERS
 from kataven.cli.output import document, note, offer, printable, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.cli.stopping import ignore_ctrl_c, later_ctrl_c
 from kataven.cli.wording import as_commands
 
@@ -51,12 +51,13 @@ _PHASES: Final = {
         ),
     ],
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, callback=not_empty)
 @click.option(
     "--directory",
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False),
+    callback=not_empty,
     help="The folder of the plan; created if it does not exist.",
 )
 @click.option("--region", metavar="CC", help="The country of numbers without '+', such as US.")
@@ -65,6 +66,7 @@ _PHASES: Final = {
     "--exclude",
     metavar="FILE|DIR",
     multiple=True,
+    callback=not_empty,
     help="A do-not-call list, or the folder of an earlier plan; can be given several times.",
 )
 @click.option(

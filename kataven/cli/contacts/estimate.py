@@ -13,7 +13,7 @@ import click
 from kataven.cli.call_settings import call_settings
 from kataven.cli.contacts.problems import open_list, refuse
 from kataven.cli.output import document, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, not_empty
 from kataven.contacts import check
 from kataven.contacts import estimate as estimate_rows
 from kataven.contacts._problems import counted
@@ -33,7 +33,7 @@ __all__ = ["calls", "duration", "estimate"]
         "kataven contacts estimate --rows 12000 --retries-per-contact 2",
     ],
 )
-@click.argument("file", metavar="[FILE]", required=False)
+@click.argument("file", metavar="[FILE]", required=False, callback=not_empty)
 @click.option("--rows", type=click.IntRange(min=0), help="The number of contacts, without a list.")
 @call_settings
 @click.option(

@@ -15,7 +15,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.list_options import MAX_BYTES, MAX_ROWS
 from kataven.cli.output import document, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.contacts import split as split_list
 from kataven.contacts._problems import counted
 from kataven.errors import ContactsError
@@ -27,8 +27,15 @@ from kataven.errors import ContactsError
     json=True,
     examples=["kataven contacts split contacts.csv -o parts --max-rows 200"],
 )
-@click.argument("file", metavar="FILE")
-@click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the parts.")
+@click.argument("file", metavar="FILE", callback=not_empty)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    callback=not_empty,
+    help="The folder for the parts.",
+)
 @MAX_ROWS
 @MAX_BYTES
 @click.option("--encoding", help="The encoding of the list if it is not UTF-8.")
