@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from docutils import nodes
 from sphinx.addnodes import index
 from sphinx.util import logging
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
 
 # By page and by the anchor of a section ("" for the page).

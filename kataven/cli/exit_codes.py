@@ -83,7 +83,11 @@ _BY_CLASS: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (ConfigurationError, Exit.KEY, "'kataven doctor' checks the key and the URL"),
     (AuthenticationError, Exit.KEY, "'kataven doctor' shows which key is in use"),
     (PermissionDeniedError, Exit.KEY, "use a key that may do this; 'kataven doctor' shows yours"),
-    (NotFoundError, Exit.NOT_FOUND, "'kataven campaigns list' shows what this account has"),
+    (
+        NotFoundError,
+        Exit.NOT_FOUND,
+        "'kataven campaigns list' shows what this account has; 'kataven doctor' checks the URL",
+    ),
     (ConflictError, Exit.CONFLICT, "'kataven campaigns get ID' shows the state of the campaign"),
     (RateLimitError, Exit.LIMIT, "'kataven limits' shows the limits of this account"),
     (BadRequestError, Exit.USAGE, "correct what the Hub names, and try again"),

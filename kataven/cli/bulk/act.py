@@ -73,7 +73,7 @@ def act(
                 if show is not None:
                     show(last)
         except KeyboardInterrupt as stop:
-            _say_what_goes_on(run, stop)
+            _say_what_continues(run, stop)
             raise
         except (BulkError, ConfigurationError):
             raise
@@ -86,7 +86,7 @@ def act(
     return last
 
 
-def _say_what_goes_on(run: Run, stop: KeyboardInterrupt) -> None:
+def _say_what_continues(run: Run, stop: KeyboardInterrupt) -> None:
     """Say what an interrupted command leaves behind, and how to act on it."""
     try:
         now = open_run(str(run.plan.directory), run.store)
@@ -108,8 +108,8 @@ def _say_what_goes_on(run: Run, stop: KeyboardInterrupt) -> None:
         note(f"Interrupted: {counted(progress)}.")
         return
     paused = progress.wanted == "paused"
-    goes_on = "stays paused" if paused else "goes on without this command"
-    note(f"Interrupted: {counted(progress)}. What is started {goes_on}.")
+    continues = "stays paused" if paused else "continues without this command"
+    note(f"Interrupted: {counted(progress)}. What is started {continues}.")
     offer("  follow:       ", now.command("watch {}"))
     if paused:
         offer("  resume:       ", now.command("resume {}"))

@@ -22,6 +22,7 @@ from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import fields, note, offer, say
 from kataven.cli.session import Session, command
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.bulk import BulkProgress
@@ -92,7 +93,10 @@ def resume(
             with before_anything_is_sent():
                 account = read_account(client)
             people = sum(part.rows for part in paused)
-            note(f"This resumes {_campaigns(len(paused))} with {people:,} contacts:", bold=True)
+            note(
+                f"This resumes {_campaigns(len(paused))} with {counted(people, 'contact')}:",
+                bold=True,
+            )
             left = len(due(before))
             campaign = {"max_concurrent_calls": settings.max_concurrent_calls}
             fields(
@@ -116,7 +120,7 @@ def resume(
         session,
         run,
         last,
-        f"The run goes on: {_campaigns(_started(last)[0])} running.",
+        f"The run continues: {_campaigns(_started(last)[0])} running.",
         "Start the rest:" if left else "Follow it:",
         run.command("launch {}" if left else "watch {}"),
     )

@@ -79,7 +79,7 @@ _PHASES: Final = {
 @click.option(
     "--windows",
     metavar="HOURS",
-    help="Call only in these local hours of each number, such as 'MO-FR 09:00-17:00'. A help, not "
+    help="Call only in these local hours of each number, such as 'MO-FR 09:00-17:00'. An aid, not "
     "legal advice.",
 )
 @click.option("--encoding", help="The encoding of lists that are not UTF-8, such as cp1252.")
@@ -213,7 +213,7 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         return
     if plan.options.get("windows"):
         note(
-            "Local hours are a help, not legal advice: a number shows where it was assigned, not "
+            "Local hours are an aid, not legal advice: a number shows where it was assigned, not "
             "where its owner is. Campaigns are paused and resumed only while 'launch "
             "--watch' or 'watch' runs.",
             fg="yellow",

@@ -32,6 +32,7 @@ from kataven.cli.campaigns.export import words
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, note, say
 from kataven.cli.session import Session, command, not_empty, refused_values
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.bulk import BulkPlan
@@ -124,7 +125,7 @@ def retry(
             if session.json:
                 document({"path": output, "rows": rows})
             else:
-                say(f"{rows:,} contacts: {output}")
+                say(f"{counted(rows, 'contact')}: {output}")
             return Exit.DONE
         if not rows:
             if session.json:
@@ -150,13 +151,13 @@ def retry(
 
 
 def _say_what_is_missing(run: Run) -> None:
-    """Say that parts have not finished: who is pending there is not in the list."""
+    """Say that parts have not finished: what is pending there is not in the list."""
     counts = run.progress.counts
     waiting = counts["started"] + counts["unknown"] + len(due(run.progress))
     if waiting:
         note(
-            f"{waiting:,} {'part has' if waiting == 1 else 'parts have'} not finished; whom they "
-            "have not tried yet is not in the list.",
+            f"{waiting:,} {'part has' if waiting == 1 else 'parts have'} not finished; the list "
+            "does not have the contacts that they have not tried yet.",
             fg="yellow",
         )
 

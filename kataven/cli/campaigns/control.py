@@ -51,7 +51,7 @@ def start(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None:
 @_yes
 @_dry_run
 def resume(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None:
-    """Resume a paused campaign: the Hub goes on calling."""
+    """Resume a paused campaign: the Hub continues to call."""
     _dial(session, campaign_id, "resume", yes=yes, dry_run=dry_run)
 
 
