@@ -29,6 +29,7 @@ extensions = [
     "root_pages",
     "assumptions",
     "captions",
+    "search_words",
 ]
 exclude_patterns = ["_ext", "_static"]
 source_suffix = {".md": "markdown"}
@@ -79,6 +80,7 @@ html_theme_options = {
         "color-brand-visited": "#5eead4",
     },
 }
+html_search_scorer = str(ROOT / "docs" / "_ext" / "scorer.js")
 html_copy_source = False
 html_show_sourcelink = False
 html_last_updated_fmt = None

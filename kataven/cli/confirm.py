@@ -1,4 +1,4 @@
-"""Asking before something cannot be undone, and what an interruption before that says.
+"""Asking before something cannot be undone, and what an interruption or a dry run before that says.
 
 Knows terminals. Must not know what is about to happen: the command says it.
 """
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kataven.cli.output import note
+from kataven.cli.output import document, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["before_anything_is_sent", "confirm"]
+    from kataven.cli.session import Session
+
+__all__ = ["before_anything_is_sent", "confirm", "end_dry_run"]
 
 
 @contextmanager
@@ -50,3 +52,16 @@ def confirm(question: str, *, yes: bool) -> None:
     if not click.confirm(f"{question}?", default=False, err=True):
         note("Nothing was sent.")
         raise click.exceptions.Exit(2)
+
+
+def end_dry_run(session: Session, text: str, **would: object) -> None:
+    """Say that this was a dry run.
+
+    Args:
+        session: The shared options.
+        text: What was not done.
+        would: What the document of ``--json`` says of what would happen.
+    """
+    note(f"Dry run: {text}")
+    if session.json:
+        document({"dry_run": True, **would})

@@ -75,11 +75,19 @@ _LOOK_FIRST = (
 )
 _BY_CLASS: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (BulkError, Exit.LOCAL, ""),
-    (ContactsError, Exit.CONTACTS, "'kataven contacts check FILE --jsonl' prints its problems"),
+    (
+        ContactsError,
+        Exit.CONTACTS,
+        "'kataven contacts check FILE --jsonl' prints the problems of a contact list",
+    ),
     (ConfigurationError, Exit.KEY, "'kataven doctor' checks the key and the URL"),
     (AuthenticationError, Exit.KEY, "'kataven doctor' shows which key is in use"),
     (PermissionDeniedError, Exit.KEY, "use a key that may do this; 'kataven doctor' shows yours"),
-    (NotFoundError, Exit.NOT_FOUND, "'kataven campaigns list' shows what this account has"),
+    (
+        NotFoundError,
+        Exit.NOT_FOUND,
+        "'kataven campaigns list' shows what this account has; 'kataven doctor' checks the URL",
+    ),
     (ConflictError, Exit.CONFLICT, "'kataven campaigns get ID' shows the state of the campaign"),
     (RateLimitError, Exit.LIMIT, "'kataven limits' shows the limits of this account"),
     (BadRequestError, Exit.USAGE, "correct what the Hub names, and try again"),
@@ -118,7 +126,9 @@ def _failure_of(error: BaseException) -> Failure | None:
         return Failure(Exit.UNKNOWN, str(error), _LOOK_FIRST)
     for kind, code, advice in _BY_CLASS:
         if isinstance(error, kind):
-            return Failure(code, str(error), advice)
+            # The losses of a list are lines of a report; an error is one line.
+            lines = str(error).split("\n") if isinstance(error, ContactsError) else [str(error)]
+            return Failure(code, "; ".join(lines), advice)
     # By its module: sqlite3 is loaded only where the rate limiter uses it.
     if type(error).__module__ == "sqlite3":
         return Failure(Exit.LOCAL, f"the file of the rate limiter cannot be used: {error}")

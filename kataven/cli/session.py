@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import click
 
 from kataven.cli.access import Access
 from kataven.cli.wording import as_commands
+from kataven.errors import ContactsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Session", "command", "refused_values"]
+__all__ = ["Session", "command", "not_empty", "refused_values"]
+
+Given = TypeVar("Given", str | None, tuple[str, ...])
 
 
 @dataclass(slots=True)
@@ -52,11 +55,19 @@ def refused_values() -> Iterator[None]:
     """Turn the SDK's refusal of a value into a usage error; for calls that change nothing."""
     try:
         yield
-    except UnicodeError:
+    except (UnicodeError, ContactsError):
         # A ValueError as well, but about the content of a file.
         raise
     except ValueError as error:
         raise click.UsageError(as_commands(str(error)), click.get_current_context()) from error
+
+
+def not_empty(_context: click.Context, parameter: click.Parameter, value: Given) -> Given:
+    """Refuse an empty value, which comes from an unset variable of the shell."""
+    values = value if isinstance(value, tuple) else (value,)
+    if any(each is not None and not each.strip() for each in values):
+        raise click.BadParameter("it is empty: is a shell variable not set?", param=parameter)
+    return value
 
 
 def command(

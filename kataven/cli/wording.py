@@ -39,6 +39,7 @@ _REPLACED: Final = (
      r"'kataven contacts \2 --region \1'"),
     (re.compile(r"kataven\.contacts\.split\(max_rows=\.\.\.\)"),
      "'kataven contacts split --max-rows N'"),
+    (re.compile(r"\bIs base_url right\?"), "Is the URL right?"),
     (re.compile(r"\bpass exclude=None\b"), "leave out --exclude"),
     (re.compile(r"\blast_error must name (.*); None selects"),
      r"--last-error must name \1; without it, the command selects"),

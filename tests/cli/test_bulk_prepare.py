@@ -117,7 +117,7 @@ def test_local_hours_say_that_they_are_no_legal_advice(bulk):
     status = bulk("status", "spring")
 
     assert done.code == 0, done.err
-    assert "a help, not legal advice" in done.err
+    assert "an aid, not legal advice" in done.err
     assert "MO-FR 09:00-17:00: " in status.out
     assert " of 2 time-zone groups open" in status.out
 

@@ -168,7 +168,7 @@ def test_estimate_is_in_hours_and_minutes(command):
         (["clean", "list.csv", "-o", "c.csv", "--exclude-column", "x"], "exclude"),
         (["clean", "list.csv", "-o", "list.csv"], "must be different files"),
         (["clean", "list.csv", "-o", "c.csv", "--dropped", "c.csv"], "must be different files"),
-        (["split", "list.csv", "-o", "p", "--max-bytes", "5"], "increase --max-bytes"),
+        (["split", "list.csv", "-o", "p", "--max-bytes", "0"], "--max-bytes"),
         (["estimate"], "Name a contact list, or pass --rows."),
         (["estimate", "list.csv", "--rows", "2"], "Name a contact list, or pass --rows."),
     ],

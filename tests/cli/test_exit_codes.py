@@ -77,6 +77,24 @@ def test_a_closed_port_is_a_network_failure(kataven):
     assert "kataven doctor" in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("contacts")
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"KATAVEN_API_KEY": "sk_live_acme_1"}, 4),
+        ({"KATAVEN_BASE_URL": "http://127.0.0.1:9"}, 8),
+    ],
+)
+def test_a_wrong_key_or_url_is_found_before_a_plan_is_shown(on_hub, hub, wrong, code):
+    done = on_hub.run("campaigns", "run", *FORM, env=wrong)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "This calls" not in done.stderr
+    assert "base_url" not in done.stderr
+    assert [each for each in hub.requests if each.method != "GET"] == []
+
+
 def test_a_missing_file_is_named(on_hub):
     done = on_hub.run("campaigns", "create", *FORM)
 

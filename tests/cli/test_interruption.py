@@ -146,7 +146,7 @@ def test_watch_says_what_goes_on_and_how_to_stop_it(on_hub, client, number):
 
     assert process.returncode == (130 if number == signal.SIGINT else 143)
     for campaign_id in ids:
-        assert f"Campaign {campaign_id} goes on without this command (running, 0 %).\n" in err
+        assert f"Campaign {campaign_id} continues without this command (running, 0 %).\n" in err
         assert f"kataven campaigns pause {campaign_id}\n" in err
     assert f"kataven campaigns stop {ids[0]} {ids[1]}\n" in err
     assert {client.campaigns.get(campaign_id)["status"] for campaign_id in ids} == {"running"}

@@ -72,3 +72,23 @@ def test_search_finds_a_message(url, tmp_path):
 
     assert console == ""
     assert "messages.html" in document
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        # A number, which Sphinx leaves out of its index.
+        ("401", "reference/errors.html"),
+        # A word that is not in the title of the page that explains it.
+        ("region", "howto/several-countries.html"),
+        ("duplicate", "reference/contacts.html#clean"),
+        # The changelog and the async client have the word, too.
+        ("export_contacts", "reference/api/client.html#kataven.CampaignsClient.export_contacts"),
+    ],
+)
+def test_search_shows_the_page_that_explains_a_word_first(url, tmp_path, words, page):
+    document, console = opened(f"{url}/search.html?q={words}", tmp_path)
+    found = re.findall(r'<li class="kind-[^>]*><a href="([^"?]*)', document)
+
+    assert console == ""
+    assert found[0] == page

@@ -14,6 +14,7 @@ import click
 
 from kataven.cli.bulk.options import ledger_errors, open_run
 from kataven.cli.bulk.view import as_json, counted, due, shown
+from kataven.cli.confirm import end_dry_run
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, note, offer, table
 from kataven.cli.session import refused_values
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kataven.cli.bulk.options import Run, Working
     from kataven.cli.session import Session
 
-__all__ = ["act", "code_of", "conflict", "print_run", "show_unknown"]
+__all__ = ["act", "code_of", "conflict", "end_dry_run_of", "print_run", "show_unknown"]
 
 SHOWN: Final = 20
 
@@ -72,7 +73,7 @@ def act(
                 if show is not None:
                     show(last)
         except KeyboardInterrupt as stop:
-            _say_what_goes_on(run, stop)
+            _say_what_continues(run, stop)
             raise
         except (BulkError, ConfigurationError):
             raise
@@ -85,7 +86,7 @@ def act(
     return last
 
 
-def _say_what_goes_on(run: Run, stop: KeyboardInterrupt) -> None:
+def _say_what_continues(run: Run, stop: KeyboardInterrupt) -> None:
     """Say what an interrupted command leaves behind, and how to act on it."""
     try:
         now = open_run(str(run.plan.directory), run.store)
@@ -107,8 +108,8 @@ def _say_what_goes_on(run: Run, stop: KeyboardInterrupt) -> None:
         note(f"Interrupted: {counted(progress)}.")
         return
     paused = progress.wanted == "paused"
-    goes_on = "stays paused" if paused else "goes on without this command"
-    note(f"Interrupted: {counted(progress)}. What is started {goes_on}.")
+    continues = "stays paused" if paused else "continues without this command"
+    note(f"Interrupted: {counted(progress)}. What is started {continues}.")
     offer("  follow:       ", now.command("watch {}"))
     if paused:
         offer("  resume:       ", now.command("resume {}"))
@@ -166,4 +167,20 @@ def show_unknown(run: Run, progress: BulkProgress) -> None:
 def print_run(session: Session, run: Run, progress: BulkProgress) -> None:
     """Print the progress as a document, if the command was asked to."""
     if session.json:
-        document({"plan": run.plan.id, **as_json(progress, parts=True)})
+        document(_as_document(run, progress))
+
+
+def end_dry_run_of(run: Run, session: Session, text: str, **would: object) -> None:
+    """Say that this was a dry run of a command about a run; its document has the progress.
+
+    Args:
+        run: The plan and its ledger.
+        session: The shared options.
+        text: What was not done.
+        would: What the document says besides.
+    """
+    end_dry_run(session, text, **would, **_as_document(run, run.progress))
+
+
+def _as_document(run: Run, progress: BulkProgress) -> dict[str, object]:
+    return {"plan": run.plan.id, **as_json(progress, parts=True)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from kataven.cli.bulk.act import act, code_of, conflict, print_run, show_unknown
+from kataven.cli.bulk.act import act, code_of, conflict, end_dry_run_of, print_run, show_unknown
 from kataven.cli.bulk.options import (
     DIRECTORY,
     Working,
@@ -22,6 +22,7 @@ from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import fields, note, offer, say
 from kataven.cli.session import Session, command
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.bulk import BulkProgress
@@ -81,7 +82,10 @@ def resume(
     paused = [part for part in before.parts if part.state == "started" and part.status == "paused"]
     if before.wanted == "running" and not paused:
         note("The run is not paused.")
-        print_run(session, run, before)
+        if dry_run:
+            end_dry_run_of(run, session, "nothing was changed.")
+        else:
+            print_run(session, run, before)
         return code_of(before)
     credentials = session.access.credentials()
     with session.access.client(credentials) as client:
@@ -89,7 +93,10 @@ def resume(
             with before_anything_is_sent():
                 account = read_account(client)
             people = sum(part.rows for part in paused)
-            note(f"This resumes {_campaigns(len(paused))} with {people:,} contacts:", bold=True)
+            note(
+                f"This resumes {_campaigns(len(paused))} with {counted(people, 'contact')}:",
+                bold=True,
+            )
             left = len(due(before))
             campaign = {"max_concurrent_calls": settings.max_concurrent_calls}
             fields(
@@ -104,7 +111,7 @@ def resume(
                 to_stderr=True,
             )
         if dry_run:
-            note("Dry run: nothing was changed.")
+            end_dry_run_of(run, session, "nothing was changed.")
             return Exit.DONE
         confirm("Resume the run", yes=yes)
         last = act(session, run, client, working, lambda opened: opened.resume())
@@ -113,7 +120,7 @@ def resume(
         session,
         run,
         last,
-        f"The run goes on: {_campaigns(_started(last)[0])} running.",
+        f"The run continues: {_campaigns(_started(last)[0])} running.",
         "Start the rest:" if left else "Follow it:",
         run.command("launch {}" if left else "watch {}"),
     )
@@ -144,7 +151,7 @@ def stop(
         note(f"  {_campaigns(sum(_started(before)))} that started and did not finish")
         note(f"  {left:,} {'part' if left == 1 else 'parts'} that will never be started")
         if dry_run:
-            note("Dry run: nothing was stopped.")
+            end_dry_run_of(run, session, "nothing was stopped.")
             return Exit.DONE
         confirm("Stop the run", yes=yes)
         last = act(session, run, client, working, lambda opened: opened.stop())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import click
 
-from kataven.cli.bulk.act import act, code_of, conflict, print_run, show_unknown
+from kataven.cli.bulk.act import act, code_of, conflict, end_dry_run_of, print_run, show_unknown
 from kataven.cli.bulk.options import (
     DIRECTORY,
     Working,
@@ -34,7 +34,7 @@ from kataven.cli.campaigns.plan import (
 from kataven.cli.confirm import before_anything_is_sent, confirm
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import fields, note, offer
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,9 +60,13 @@ _NAMES: Final = ("name", "agent_id", "phone_number_id")
     ],
 )
 @DIRECTORY
-@click.option("--name", help="A name for people to read; each campaign gets a marker at its end.")
-@click.option("--agent-id", help="The agent that speaks.")
-@click.option("--phone-number-id", help="The number that calls.")
+@click.option(
+    "--name",
+    callback=not_empty,
+    help="A name for people to read; each campaign gets a marker at its end.",
+)
+@click.option("--agent-id", callback=not_empty, help="The agent that speaks.")
+@click.option("--phone-number-id", callback=not_empty, help="The number that calls.")
 @call_settings
 @click.option("--watch", is_flag=True, help="Follow the campaigns until they finish.")
 @click.option(
@@ -206,7 +210,8 @@ def launch_run(
                 account = read_account(client)
                 _show_plan(run, settings, account, credentials, resend_unknown=resend_unknown)
         if dry_run:
-            note("Dry run: nothing was created, and nobody is called.")
+            text = "nothing was created, and nobody is called."
+            end_dry_run_of(run, session, text, campaign=asdict(settings))
             return Exit.DONE
         if left:
             confirm(f"Create and start {f'{left:,} campaigns' if left > 1 else 'it'}", yes=yes)

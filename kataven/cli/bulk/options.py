@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 import click
 from click.core import ParameterSource
 
+from kataven.cli.session import not_empty
 from kataven.cli.wording import as_commands
 from kataven.errors import ConfigurationError
 
@@ -40,7 +41,10 @@ __all__ = [
 STORE_VARIABLE: Final = "KATAVEN_BULK_STORE"
 
 DIRECTORY: Final = click.argument(
-    "directory", metavar="DIRECTORY", type=click.Path(file_okay=False)
+    "directory",
+    metavar="DIRECTORY",
+    type=click.Path(file_okay=False),
+    callback=not_empty,
 )
 yes: Final = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 dry_run: Final = click.option(

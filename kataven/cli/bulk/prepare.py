@@ -18,7 +18,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.list_options import MAX_BYTES, MAX_DROPPED, MAX_ROWS, NUMBERS
 from kataven.cli.output import document, note, offer, printable, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.cli.stopping import ignore_ctrl_c, later_ctrl_c
 from kataven.cli.wording import as_commands
 
@@ -51,12 +51,13 @@ _PHASES: Final = {
         ),
     ],
 )
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, callback=not_empty)
 @click.option(
     "--directory",
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False),
+    callback=not_empty,
     help="The folder of the plan; created if it does not exist.",
 )
 @click.option("--region", metavar="CC", help="The country of numbers without '+', such as US.")
@@ -65,6 +66,7 @@ _PHASES: Final = {
     "--exclude",
     metavar="FILE|DIR",
     multiple=True,
+    callback=not_empty,
     help="A do-not-call list, or the folder of an earlier plan; can be given several times.",
 )
 @click.option(
@@ -77,7 +79,7 @@ _PHASES: Final = {
 @click.option(
     "--windows",
     metavar="HOURS",
-    help="Call only in these local hours of each number, such as 'MO-FR 09:00-17:00'. A help, not "
+    help="Call only in these local hours of each number, such as 'MO-FR 09:00-17:00'. An aid, not "
     "legal advice.",
 )
 @click.option("--encoding", help="The encoding of lists that are not UTF-8, such as cp1252.")
@@ -118,8 +120,7 @@ def prepare(
 
     if sources.count("-") > 1:
         raise click.UsageError("Standard input can be read once only: name '-' once.")
-    # Not within refused_values(): a ContactsError, which is a ValueError, has a code of its own.
-    with ExitStack() as closing:
+    with refused_values(), ExitStack() as closing:
         opened: list[str | BinaryIO] = [
             closing.enter_context(open_list(each)) if each == "-" else each for each in sources
         ]
@@ -212,7 +213,7 @@ def _show(session: Session, plan: BulkPlan, directory: str) -> None:
         return
     if plan.options.get("windows"):
         note(
-            "Local hours are a help, not legal advice: a number shows where it was assigned, not "
+            "Local hours are an aid, not legal advice: a number shows where it was assigned, not "
             "where its owner is. Campaigns are paused and resumed only while 'launch "
             "--watch' or 'watch' runs.",
             fg="yellow",

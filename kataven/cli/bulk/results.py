@@ -15,6 +15,7 @@ from kataven.cli.bulk.act import code_of, show_unknown
 from kataven.cli.bulk.options import DIRECTORY, Store, launched, ledger_errors, store_options
 from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command, refused_values
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven import KatavenClient
@@ -59,7 +60,7 @@ def results(session: Session, directory: str, output: str, **store: Unpack[Store
             }
         )
     else:
-        say(f"{written.rows:,} contacts: {output}")
+        say(f"{counted(written.rows, 'contact')}: {output}")
         if not session.quiet:
             offer("Report:", f"campaigns report --results {shlex.quote(output)} -o report.html")
     if written.parts_missing:

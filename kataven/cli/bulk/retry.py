@@ -31,7 +31,8 @@ from kataven.cli.bulk.view import due
 from kataven.cli.campaigns.export import words
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, note, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
+from kataven.contacts._problems import counted
 
 if TYPE_CHECKING:
     from kataven.bulk import BulkPlan
@@ -60,17 +61,29 @@ if TYPE_CHECKING:
     "target",
     metavar="DIR",
     type=click.Path(file_okay=False),
+    callback=not_empty,
     help="With --run: the folder of the new plan.",
 )
 @click.option(
     "--exclude",
     metavar="FILE|DIR",
     multiple=True,
+    callback=not_empty,
     help="With --run: a do-not-call list, or the folder of a plan; can be given several times.",
 )
-@click.option("--name", help="With --run: the name. Default: that of the run, and 'retry'.")
-@click.option("--agent-id", help="With --run: the agent. Default: that of the run.")
-@click.option("--phone-number-id", help="With --run: the number. Default: that of the run.")
+@click.option(
+    "--name",
+    callback=not_empty,
+    help="With --run: the name. Default: that of the run, and 'retry'.",
+)
+@click.option(
+    "--agent-id", callback=not_empty, help="With --run: the agent. Default: that of the run."
+)
+@click.option(
+    "--phone-number-id",
+    callback=not_empty,
+    help="With --run: the number. Default: that of the run.",
+)
 @working_options
 @yes
 @dry_run
@@ -112,9 +125,11 @@ def retry(
             if session.json:
                 document({"path": output, "rows": rows})
             else:
-                say(f"{rows:,} contacts: {output}")
+                say(f"{counted(rows, 'contact')}: {output}")
             return Exit.DONE
         if not rows:
+            if session.json:
+                document({**({"dry_run": True} if dry_run else {}), "plan": None, "contacts": 0})
             return Exit.DONE
         if dry_run:
             target = closing.enter_context(tempfile.TemporaryDirectory(prefix="kataven-"))
@@ -136,13 +151,13 @@ def retry(
 
 
 def _say_what_is_missing(run: Run) -> None:
-    """Say that parts have not finished: who is pending there is not in the list."""
+    """Say that parts have not finished: what is pending there is not in the list."""
     counts = run.progress.counts
     waiting = counts["started"] + counts["unknown"] + len(due(run.progress))
     if waiting:
         note(
-            f"{waiting:,} {'part has' if waiting == 1 else 'parts have'} not finished; whom they "
-            "have not tried yet is not in the list.",
+            f"{waiting:,} {'part has' if waiting == 1 else 'parts have'} not finished; the list "
+            "does not have the contacts that they have not tried yet.",
             fg="yellow",
         )
 

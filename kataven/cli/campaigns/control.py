@@ -11,7 +11,7 @@ import click
 
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import before_anything_is_sent, confirm
+from kataven.cli.confirm import before_anything_is_sent, confirm, end_dry_run
 from kataven.cli.output import document, note, offer, say
 from kataven.cli.session import Session, command
 from kataven.cli.wording import as_commands
@@ -51,7 +51,7 @@ def start(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None:
 @_yes
 @_dry_run
 def resume(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None:
-    """Resume a paused campaign: the Hub goes on calling."""
+    """Resume a paused campaign: the Hub continues to call."""
     _dial(session, campaign_id, "resume", yes=yes, dry_run=dry_run)
 
 
@@ -64,7 +64,7 @@ def _dial(session: Session, campaign_id: str, verb: str, *, yes: bool, dry_run: 
             if not session.quiet or not yes:
                 show_plan(plan, read_account(client, without=campaign_id), credentials)
         if dry_run:
-            note("Dry run: nothing was changed.")
+            end_dry_run(session, "nothing was changed.", contacts=plan.people, campaign=campaign)
             return
         confirm(f"{verb.capitalize()} campaign {campaign_id}", yes=yes)
         send = client.campaigns.start if verb == "start" else client.campaigns.resume
@@ -124,7 +124,7 @@ def delete(session: Session, campaign_id: str, yes: bool, dry_run: bool) -> None
             f"{credentials.base_url} ({credentials.source}). It cannot be undone."
         )
         if dry_run:
-            note("Dry run: nothing was changed.")
+            end_dry_run(session, "nothing was changed.")
             return
         confirm(f"Delete campaign {campaign_id}", yes=yes)
         client.campaigns.delete(campaign_id)

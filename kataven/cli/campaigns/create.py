@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from kataven.cli.campaigns.form import form_options
-from kataven.cli.confirm import before_anything_is_sent
+from kataven.cli.campaigns.form import form_options, settings_of
+from kataven.cli.confirm import before_anything_is_sent, end_dry_run
 from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.output import document, note, offer, printable, say
 from kataven.cli.session import Session, command
@@ -51,7 +51,8 @@ def create(session: Session, dry_run: bool, **form: Unpack[Form]) -> None:
         note(f"Scheduled for {scheduled.shown}.")
     if dry_run:
         size = counted(report.rows, "contact")
-        note(f"Dry run: a draft with {size} would be created; nothing was sent.")
+        text = f"a draft with {size} would be created; nothing was sent."
+        end_dry_run(session, text, contacts=report.rows, campaign=settings_of(form))
         return
     with session.access.client(credentials) as client:
         campaign = send_form(client, form, contacts)
@@ -81,14 +82,4 @@ def checked_list(form: Form) -> tuple[ContactList, ContactsReport]:
 
 def send_form(client: KatavenClient, form: Form, contacts: ContactList) -> Campaign:
     """Create the campaign."""
-    scheduled = form["scheduled_at"]
-    return client.campaigns.create(
-        form["name"],
-        agent_id=form["agent_id"],
-        phone_number_id=form["phone_number_id"],
-        contacts=contacts,
-        max_concurrent_calls=form["max_concurrent_calls"],
-        retries_per_contact=form["retries_per_contact"],
-        retry_delay_seconds=form["retry_delay_seconds"],
-        scheduled_at=None if scheduled is None else scheduled.sent,
-    )
+    return client.campaigns.create(contacts=contacts, **settings_of(form))

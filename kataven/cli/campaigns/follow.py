@@ -207,13 +207,13 @@ def say_what_goes_on(campaigns: list[Followed]) -> None:
 def _left_as(followed: Followed) -> str:
     last = followed.last
     if last is None:
-        return "goes on without this command; its state was not read yet."
+        return "continues without this command; its state was not read yet."
     share = percent(last.fraction_done)
     if last.status == "draft":
         return "is a draft, not started: it calls nobody."
     if last.status == "paused":
         return f"stays paused, at {share}."
-    return f"goes on without this command ({printable(last.status)}, {share})."
+    return f"continues without this command ({printable(last.status)}, {share})."
 
 
 def show_end(client: KatavenClient, campaigns: list[Followed]) -> None:

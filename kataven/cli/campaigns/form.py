@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from kataven.cli.call_settings import CALL_SETTINGS
+from kataven.cli.session import not_empty
 from kataven.cli.times import scheduled_time
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kataven.cli.times import ScheduledTime
 
-__all__ = ["Form", "form_options", "not_empty"]
+__all__ = ["Form", "Settings", "form_options", "settings_of"]
 
 
 class Form(TypedDict):
@@ -49,6 +50,18 @@ class Form(TypedDict):
     no_check: bool
 
 
+class Settings(TypedDict):
+    """What a campaign is created with, as the Hub takes it; see ``Form``."""
+
+    name: str
+    agent_id: str
+    phone_number_id: str
+    max_concurrent_calls: int
+    retries_per_contact: int
+    retry_delay_seconds: int
+    scheduled_at: str | None
+
+
 def form_options(function: Callable[..., object]) -> Callable[..., object]:
     """Add the options to a command, which takes them as ``**form: Unpack[Form]``."""
     for option in reversed(_OPTIONS):
@@ -56,17 +69,24 @@ def form_options(function: Callable[..., object]) -> Callable[..., object]:
     return function
 
 
+def settings_of(form: Form) -> Settings:
+    """Return what the campaign is created with, without the list."""
+    scheduled = form["scheduled_at"]
+    return {
+        "name": form["name"],
+        "agent_id": form["agent_id"],
+        "phone_number_id": form["phone_number_id"],
+        "max_concurrent_calls": form["max_concurrent_calls"],
+        "retries_per_contact": form["retries_per_contact"],
+        "retry_delay_seconds": form["retry_delay_seconds"],
+        "scheduled_at": None if scheduled is None else scheduled.sent,
+    }
+
+
 def _when(
     _context: click.Context, _parameter: click.Parameter, text: str | None
 ) -> ScheduledTime | None:
     return None if text is None else scheduled_time(text, datetime.now().astimezone())
-
-
-def not_empty(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty option, which comes from an unset variable of the shell."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty: is a shell variable not set?", param=parameter)
-    return value
 
 
 _OPTIONS = (
@@ -79,6 +99,7 @@ _OPTIONS = (
         "--contacts",
         required=True,
         metavar="FILE",
+        callback=not_empty,
         help="The contact list, a CSV file with a column phone_number ('-': standard input).",
     ),
     *CALL_SETTINGS,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kataven.campaigns.listing import incomplete
 from kataven.cli.output import fields, note
 from kataven.cli.wording import as_commands
-from kataven.errors import KatavenError
+from kataven.errors import APIConnectionError, AuthenticationError, KatavenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,9 +79,15 @@ def read_account(client: KatavenClient, *, without: str | None = None) -> Accoun
 
     Returns:
         The account; what the Hub refuses to say is None.
+
+    Raises:
+        AuthenticationError, APIConnectionError: The key or the URL is wrong.
     """
     try:
         limits: Mapping[str, object] | None = client.call_limits()
+    except (AuthenticationError, APIConnectionError):
+        # A wrong key or URL: a plan of which nothing is known helps nobody.
+        raise
     except KatavenError as error:
         note(
             f"The call limits of the account could not be read: {as_commands(str(error))}",

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kataven.cli.campaigns.export import words
-from kataven.cli.campaigns.form import not_empty
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
 from kataven.cli.campaigns.run import run_list
+from kataven.cli.confirm import end_dry_run
 from kataven.cli.contacts.problems import ContactList
 from kataven.cli.output import document, note, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.contacts._files import replaced
 from kataven.contacts._problems import counted
 
@@ -109,7 +109,9 @@ def retry(
             say(f"{counted(rows, 'contact')}: {output}")
         return 0
     if not rows:
-        if session.json:
+        if dry_run:
+            end_dry_run(session, "nothing was created.", contacts=0, campaign=None)
+        elif session.json:
             document({"id": None, "rows": 0})
         return 0
     form = _form(campaigns, name, agent_id, phone_number_id)

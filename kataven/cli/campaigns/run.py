@@ -12,9 +12,9 @@ import click
 
 from kataven.cli.campaigns.create import checked_list, send_form
 from kataven.cli.campaigns.follow import Followed, follow, say_what_goes_on, show_end
-from kataven.cli.campaigns.form import form_options
+from kataven.cli.campaigns.form import form_options, settings_of
 from kataven.cli.campaigns.plan import Plan, read_account, show_plan
-from kataven.cli.confirm import before_anything_is_sent, confirm
+from kataven.cli.confirm import before_anything_is_sent, confirm, end_dry_run
 from kataven.cli.output import document, note, offer
 from kataven.cli.session import Session, command
 from kataven.contacts._problems import counted
@@ -87,7 +87,8 @@ def run_list(
             with before_anything_is_sent():
                 show_plan(plan, read_account(client), credentials)
         if dry_run:
-            note("Dry run: nothing was created, and nobody is called.")
+            text = "nothing was created, and nobody is called."
+            end_dry_run(session, text, contacts=people, campaign=settings_of(form))
             return 0
         confirm("Create the campaign" if scheduled else "Create the campaign and start it", yes=yes)
         return _run(session, client, form, contacts)

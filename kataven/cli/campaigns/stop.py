@@ -11,7 +11,7 @@ import click
 
 from kataven.campaigns.listing import incomplete
 from kataven.cli.campaigns.ids import CAMPAIGN_ID
-from kataven.cli.confirm import before_anything_is_sent, confirm
+from kataven.cli.confirm import before_anything_is_sent, confirm, end_dry_run
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
 from kataven.cli.output import document, note, printable, say
 from kataven.cli.session import Session, command
@@ -61,7 +61,12 @@ def stop(
             else:
                 campaigns = [client.campaigns.get(each) for each in dict.fromkeys(campaign_ids)]
         if not campaigns:
-            say("There is nothing to stop.") if session.for_people else document({"stopped": []})
+            if session.for_people:
+                say("There is nothing to stop.")
+            elif dry_run:
+                document({"dry_run": True, "campaigns": []})
+            else:
+                document({"stopped": [], "failed": {}})
             return Exit.DONE
         note(
             f"This stops for good, for account {credentials.account} at {credentials.base_url} "
@@ -75,7 +80,7 @@ def stop(
                 )
             )
         if dry_run:
-            note("Dry run: nothing was stopped.")
+            end_dry_run(session, "nothing was stopped.", campaigns=campaigns)
             return Exit.DONE
         count = len(campaigns)
         confirm(f"Stop {'this campaign' if count == 1 else f'these {count} campaigns'}", yes=yes)

@@ -13,7 +13,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import as_json, open_list, refusals, show_problems
 from kataven.cli.exit_codes import Exit
 from kataven.cli.output import document, line, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.contacts import check as check_list
 from kataven.contacts._problems import counted
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         "kataven contacts check contacts.csv --region US --jsonl",
     ],
 )
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", callback=not_empty)
 @click.option("--region", metavar="CC", help="The country of numbers without '+', such as US.")
 @click.option("--encoding", help="The encoding of the list if it is not UTF-8, such as cp1252.")
 @click.option(

@@ -16,7 +16,7 @@ from kataven.cli.bar import bar
 from kataven.cli.contacts.problems import open_list
 from kataven.cli.list_options import MAX_DROPPED, NUMBERS
 from kataven.cli.output import document, note, printable, say
-from kataven.cli.session import Session, command, refused_values
+from kataven.cli.session import Session, command, not_empty, refused_values
 from kataven.cli.wording import as_commands
 from kataven.contacts import clean as clean_list
 from kataven.contacts._files import replaced
@@ -34,13 +34,30 @@ if TYPE_CHECKING:
         "kataven contacts clean contacts.csv -o clean.csv --exclude do-not-call.csv",
     ],
 )
-@click.argument("file", metavar="FILE")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where the clean list goes.")
-@click.option("--dropped", metavar="FILE", help="Write the dropped rows, with reasons, to a CSV.")
-@click.option("--report", metavar="FILE", help="Write the counts, for 'kataven campaigns report'.")
+@click.argument("file", metavar="FILE", callback=not_empty)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    callback=not_empty,
+    help="Where the clean list goes.",
+)
+@click.option(
+    "--dropped",
+    metavar="FILE",
+    callback=not_empty,
+    help="Write the dropped rows, with reasons, to a CSV.",
+)
+@click.option(
+    "--report",
+    metavar="FILE",
+    callback=not_empty,
+    help="Write the counts, for 'kataven campaigns report'.",
+)
 @click.option("--region", metavar="CC", help="The country of numbers without '+', such as US.")
 @click.option("--region-column", metavar="NAME", help="The column with the country of each row.")
-@click.option("--exclude", metavar="FILE", help="A do-not-call list.")
+@click.option("--exclude", metavar="FILE", callback=not_empty, help="A do-not-call list.")
 @click.option(
     "--exclude-column",
     "exclude_columns",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kataven.cli.call_settings import call_settings
-from kataven.cli.contacts.problems import open_list
+from kataven.cli.contacts.problems import open_list, refuse
 from kataven.cli.output import document, say
-from kataven.cli.session import Session, command
+from kataven.cli.session import Session, command, not_empty
 from kataven.contacts import check
 from kataven.contacts import estimate as estimate_rows
 from kataven.contacts._problems import counted
@@ -33,7 +33,7 @@ __all__ = ["calls", "duration", "estimate"]
         "kataven contacts estimate --rows 12000 --retries-per-contact 2",
     ],
 )
-@click.argument("file", metavar="[FILE]", required=False)
+@click.argument("file", metavar="[FILE]", required=False, callback=not_empty)
 @click.option("--rows", type=click.IntRange(min=0), help="The number of contacts, without a list.")
 @call_settings
 @click.option(
@@ -70,13 +70,16 @@ def estimate(
 ) -> None:
     """Estimate how long a list takes; '-' reads standard input.
 
-    'kataven limits' shows the limits of the account.
+    Counts the rows, and does not check them. 'kataven limits' shows the limits of the account.
     """
     if (file is None) == (rows is None):
         raise click.UsageError("Name a contact list, or pass --rows.")
     if file is not None:
         with open_list(file) as opened:
-            rows = check(opened).rows
+            report = check(opened)
+        rows = report.rows
+        if not rows:
+            refuse(report, allow_duplicates=True)
     found = estimate_rows(
         rows or 0,
         max_concurrent_calls=max_concurrent_calls,
