@@ -125,6 +125,10 @@ def test_requests_that_count_no_longer_are_forgotten() -> None:
         take(usage, START + n, control=False)
     take(usage, START + DAY, control=False)
     assert list(usage._stamps) == [START + DAY]
+    usage = Usage(RateLimits(per_minute=60))
+    take(usage, START, control=False)
+    take(usage, START + 61, control=False)
+    assert list(usage._stamps) == [START + 61]
 
 
 def test_a_clock_that_was_set_back_lets_no_more_be_remembered_than_the_limit() -> None:

@@ -395,6 +395,40 @@ async def becomes_set(event: threading.Event) -> None:
             await asyncio.sleep(0.002)
 
 
+@pytest.mark.parametrize("control", [False, True])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_call_after_one_that_waits_for_the_store_expects_no_wait(
+    kind: str, control: bool
+) -> None:
+    held = Held(kind)
+    made, store = held.made, Gated()
+    made.limiter.store = store
+    # As early as a clock may be: nothing of the limiter is in the future.
+    made.clock.advance(-START)
+    late = held.other(0.01 - START, control=control)
+
+    async def main() -> None:
+        first = asyncio.create_task(made.limiter.acquire(made.effect(control=control), "a lease"))
+        await becomes_set(store.began)
+        assert await made.limiter.acquire(late, "late") == Rejected(0.0)
+        store.gate.set()
+        assert await first is None
+
+    if kind == "async":
+        asyncio.run(main())
+    else:
+        first = threading.Thread(
+            target=lambda: made.limiter.acquire(made.effect(control=control), "a lease")
+        )
+        first.start()
+        assert store.began.wait(PATIENCE)
+        assert made.limiter.acquire(late, "late") == Rejected(0.0)
+        store.gate.set()
+        first.join(PATIENCE)
+    assert held.others == [0.0]
+    assert [asked[2] for asked in store.asked] == ["a lease"]
+
+
 def test_a_lease_that_is_granted_after_the_deadline_is_released() -> None:
     made = Made("async", Gated())
     store: Any = made.store
