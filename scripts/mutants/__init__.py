@@ -1,0 +1,1 @@
+"""Changes of the code, each tried against the tests."""
