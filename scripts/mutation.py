@@ -49,7 +49,11 @@ AREAS = {
     "decoder": Area(
         ("kataven/events/decoder.py", "kataven/events/data_lines.py", "kataven/events/items.py"),
         ("tests/events",),
-        ("tests/events/test_event_modules.py", "tests/events/test_decoder_memory.py", "tests/events/test_decoder_reference.py"),
+        (
+            "tests/events/test_event_modules.py",
+            "tests/events/test_decoder_memory.py",
+            "tests/events/test_decoder_reference.py",
+        ),
     ),
     "retry": Area(
         ("kataven/_flow/retry.py",),

@@ -70,8 +70,8 @@ class Failure:
 
 
 _LOOK_FIRST = (
-    "the Hub may have acted: look with 'kataven campaigns list' or 'kataven campaigns get ID' "
-    "before you try again"
+    "the Hub may have processed it: look with 'kataven campaigns list' or "
+    "'kataven campaigns get ID' before you try again"
 )
 _BY_CLASS: tuple[tuple[type[BaseException], Exit, str], ...] = (
     (BulkError, Exit.LOCAL, ""),

@@ -63,7 +63,7 @@ def test_the_next_run_continues_after_a_resume_without_a_response(
     go_to(hub, next_day(hub, 0, 9))
     with run_of(plan_of(tmp_path, *NEW_YORKERS), client) as run:
         hub.faults.add("POST /campaigns/*/resume", reset=reset)
-        with pytest.raises(APIConnectionError, match="may have acted"):
+        with pytest.raises(APIConnectionError, match="may have processed"):
             run.apply()
         assert run.apply().counts["finished"] == 1
     assert all(len(each) == CALLS for each in calls(hub).values())

@@ -187,9 +187,9 @@ def test_values_that_are_refused_are_usage_errors(command, write, tmp_path, argu
     ("text", "command"),
     [
         (
-            "The Hub may have acted on it: check with client.campaigns.list() or get() before.",
+            "The Hub may have processed it: check with client.campaigns.list() or get() before.",
             (
-                "The Hub may have acted on it: check with 'kataven campaigns list' or "
+                "The Hub may have processed it: check with 'kataven campaigns list' or "
                 "'kataven campaigns get ID' before."
             ),
         ),

@@ -20,9 +20,9 @@ FAULTS = [
     ("GET /campaigns/*", {"status": 500}, ["get", "ID"], 8, "500"),
     ("GET /campaigns/*", {"status": 200, "body": "no json"}, ["get", "ID"], 8, "no json"),
     ("GET /campaigns/*", {"reset": "before"}, ["get", "ID"], 8, "GET"),
-    ("POST /campaigns/*/pause", {"reset": "after"}, ["pause", "ID"], 9, "may have acted"),
-    ("POST /campaigns/*/start", {"status": 503}, ["start", "ID", "--yes"], 9, "may have acted"),
-    ("POST /campaigns", {"reset": "after"}, ["create", *FORM], 9, "may have acted"),
+    ("POST /campaigns/*/pause", {"reset": "after"}, ["pause", "ID"], 9, "may have processed"),
+    ("POST /campaigns/*/start", {"status": 503}, ["start", "ID", "--yes"], 9, "may have processed"),
+    ("POST /campaigns", {"reset": "after"}, ["create", *FORM], 9, "may have processed"),
 ]
 
 

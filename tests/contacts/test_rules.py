@@ -7,22 +7,13 @@ import pytest
 from kataven.contacts._duplicates import FirstRows
 from kataven.contacts._problems import Problem, problem
 from kataven.contacts._rules import (
-    MAX_BYTES,
-    MAX_ROWS,
     all_well_formed,
     header_problems,
-    is_too_large,
-    is_too_long,
     missing_header_message,
     number_problem,
 )
 
 CLEAN = "or let kataven.contacts.clean() do it"
-
-
-def test_a_list_may_be_as_large_and_as_long_as_the_limits_and_no_more() -> None:
-    assert [is_too_large(size) for size in (MAX_BYTES, MAX_BYTES + 1)] == [False, True]
-    assert [is_too_long(rows) for rows in (MAX_ROWS, MAX_ROWS + 1)] == [False, True]
 
 
 # Headers.

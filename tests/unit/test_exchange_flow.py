@@ -348,7 +348,7 @@ def test_a_write_is_retried_only_if_the_hub_is_known_not_to_have_acted(
     if status is not None and 200 <= status < 300:
         assert not isinstance(result, KatavenError)
     elif isinstance(result, APIConnectionError | ServerError):
-        # It says that the Hub may have acted exactly if that is so.
+        # It says that the Hub may have processed it exactly if that is so.
         may_have = (isinstance(last, Failure) and status is None and last.sent) or (
             status is not None and status >= 500
         )

@@ -101,8 +101,8 @@ def _say_what_continues(run: Run, stop: KeyboardInterrupt) -> None:
         # The SDK knows of one request only, and would have it looked for by hand.
         del stop.__notes__
         note(
-            "A request was interrupted, and the Hub may have acted on it. It is in the ledger: the "
-            "same command looks for what it did, and nothing is sent twice."
+            "A request was interrupted, and the Hub may have processed it. It is in the ledger: "
+            "the same command looks for what it did, and nothing is sent twice."
         )
     if not (progress.counts["started"] or still):
         note(f"Interrupted: {counted(progress)}.")
