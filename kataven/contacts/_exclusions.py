@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from kataven.contacts._columns import column_index, phone_indexes
+from kataven.contacts._columns import column_index, not_csv_message, phone_indexes
 from kataven.contacts._csv import cell_text
 from kataven.contacts._exclusion_columns import (
     ADVICE,
@@ -28,7 +28,7 @@ from kataven.contacts._refusal import refusal
 from kataven.contacts._rules import PHONE_COLUMN
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.records import Batch, RecordReader
-from kataven.contacts.reader.text import TextBlocks
+from kataven.contacts.reader.text import Block, TextBlocks
 from kataven.contacts.source.open import ContactsSource, open_source
 from kataven.contacts.source.tables import is_column, is_table
 
@@ -182,6 +182,10 @@ class _Reading:
                 raise _empty_list()
             header: list[str] = []
             mark = text.separator or delimiter_of(first.text)
+            if message := not_csv_message(first.text, mark):
+                raise refusal(
+                    "missing_header", message.replace("the list", "the exclusion list", 1)
+                )
             for batch in RecordReader(chain((first,), blocks), mark, lenient=True):
                 for row, cells in enumerate(batch.rows, batch.first):
                     if not cells:
@@ -249,6 +253,18 @@ class _Reading:
             )
         for column, cell in zip(self._columns, cells, strict=False):
             self._cells.read(column, row, cell)
+
+
+def _opened(text: TextBlocks) -> tuple[str, Iterator[Block]]:
+    """Return the delimiter and all blocks of a list; refuse what is empty or not CSV."""
+    blocks = iter(text)
+    first = next(blocks, None)
+    if first is None:
+        raise _empty_list()
+    mark = text.separator or delimiter_of(first.text)
+    if message := not_csv_message(first.text, mark):
+        raise refusal("missing_header", message.replace("the list", "the exclusion list", 1))
+    return mark, chain((first,), blocks)
 
 
 def _empty_list() -> ContactsError:

@@ -95,3 +95,17 @@ def test_entries_without_a_number_in_use_are_counted() -> None:
         (column,) = cleaned.report.exclusions
         assert (column.numbers, column.unconfirmed) == (4, 1)
         assert "4 numbers from column phone (1 not known to be in use)" in cleaned.report.summary()
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (b"PK\x03\x04\x14\0\x06\0bunch\nxx,yy\n", "a zip archive"),
+        (b"PAR1\x15\x04\x15\n", "a Parquet file"),
+        (b"<!DOCTYPE html>\n<p>+14155550100\n", "HTML or XML"),
+        (b'["+14155550100", "+14155550101"]\n', "JSON"),
+    ],
+)
+def test_an_exclusion_list_that_is_not_csv_is_named(data: bytes, format_: str) -> None:
+    with pytest.raises(ContactsError, match=rf"the exclusion list seems to be {format_}.*not CSV"):
+        contacts.clean(b"phone_number\n+14155550100\n", exclude=data)
