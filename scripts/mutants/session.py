@@ -83,7 +83,10 @@ class Session:
             # What the tests have started.
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-            self.outcomes[running.pop(pid)] = outcome_of(os.waitstatus_to_exitcode(status))
+            name = running.pop(pid)
+            outcome = self.outcomes[name] = outcome_of(os.waitstatus_to_exitcode(status))
+            if not outcome.startswith("noticed"):
+                print(f"\r{name}: {outcome}")
             print(f"\r{len(self.outcomes)} of {len(self.changes)}", end="", flush=True)
         print()
         return True

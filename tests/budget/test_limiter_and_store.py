@@ -489,12 +489,12 @@ def test_a_store_that_is_slow_once_counts_as_busy() -> None:
     assert made.waits == [0.0]
 
 
+# Only the async client drops leases.
+@pytest.mark.parametrize("make", ["async", "async, store blocks"], indirect=True)
 def test_a_lease_is_dropped_without_waiting_for_a_store_that_blocks(
     make: Callable[..., Made],
 ) -> None:
     made = make()
-    if made.runner is None:
-        pytest.skip("only the async client drops leases")
     made.limiter.drop("a lease")
     wait_for(lambda: made.store.asked == [("release", "a lease")])
     own = threading.get_ident()
