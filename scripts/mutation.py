@@ -91,6 +91,7 @@ AREAS = {
             "tests/contacts/test_rules.py",
             "tests/contacts/test_one_person_one_number.py",
             "tests/contacts/test_numbers.py",
+            "tests/contacts/test_number_edges.py",
             "tests/contacts/test_number_writings.py",
             "tests/contacts/test_unusual_numbers.py",
         ),

@@ -152,6 +152,53 @@ def test_frames_of_every_kind_leave_nothing_to_the_next(end: bytes) -> None:
                 assert found == wanted
 
 
+FRAMES = [
+    b'data: {"b":2}|',
+    b"data: x|",
+    b": c",
+    b'data: {"a":"\xc3\xa9"}|',
+    b"event: end|",
+    b'data: {"a":1}\0\0data: {"b":2}|',
+    b'data: {"a":1}\1\n\1\ndata: {"b":2}|',
+    b'data: {"a":1}\1\0\1\0data: {"b":2}|',
+]
+ENDS = [b"\n", b"\r\n", b"\r"]
+
+
+def test_frames_with_different_line_ends_in_one_chunk_are_decoded_as_one_by_one() -> None:
+    frames = [frame.replace(b"|", end) + end for frame in FRAMES for end in ENDS]
+    for first in frames:
+        for second in frames:
+            # The first frame of a stream is always decoded line by line.
+            at_once, one_by_one = EventDecoder(), EventDecoder()
+            assert list(at_once.feed(A)) == list(one_by_one.feed(A)) == [{"a": 1}]
+            chunk = first + second + B + first
+            found = list(at_once.feed(chunk))
+            assert found == [
+                item for byte in chunk for item in one_by_one.feed(bytes([byte]), in_place=False)
+            ]
+            assert found.count({"b": 2}) >= 1
+
+
+def test_control_characters_are_no_line_ends_after_the_first_frame_either() -> None:
+    for sent in (b"\0\0", b"\1\n\1\n", b"\1\0\1\0"):
+        for end in ENDS:
+            decoder = EventDecoder()
+            list(decoder.feed(A))
+            stream = b'data: {"z":1}' + sent + b'data: {"b":2}' + end + end
+            assert {"z": 1} not in list(decoder.feed(stream + b"data: {}" + end + end))
+
+
+def test_a_byte_order_mark_that_is_complete_is_not_kept() -> None:
+    decoder = EventDecoder()
+    for byte in b"\xef\xbb":
+        assert list(decoder.feed(bytes([byte]))) == []
+        assert decoder.pending
+    assert list(decoder.feed(b"\xbf")) == []
+    assert not decoder.pending
+    assert list(decoder.feed(A)) == [{"a": 1}]
+
+
 # The limit.
 
 
