@@ -32,6 +32,10 @@ def test_backoff_lies_between_zero_and_a_bound_that_doubles_from_a_half_to_eight
     assert backoff(retries, jitter) == pytest.approx(jitter * bound)
 
 
+def test_backoff_doubles_with_each_retry() -> None:
+    assert [backoff(retries, 1.0) for retries in range(6)] == [0.5, 1, 2, 4, 8, 8]
+
+
 @given(st.floats(0.001, 1e9))
 def test_a_decimal_number_of_seconds_is_accepted(seconds: float) -> None:
     text = f"{seconds:.6f}"
