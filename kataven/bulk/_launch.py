@@ -21,20 +21,16 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kataven.bulk._context import RunContext
 from kataven.bulk._creating import Creating
-from kataven.bulk._opening import PlanHours
 from kataven.bulk._pausing import Pausing
 from kataven.bulk._starting import Starting
 from kataven.errors import KatavenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from kataven.bulk._campaign_settings import BulkSettings
-    from kataven.bulk._context import Campaigns
-    from kataven.bulk._plan import BulkPlan
-    from kataven.bulk.ledger import Ledger, LedgerRow
+    from kataven.bulk._context import RunContext
+    from kataven.bulk.ledger import LedgerRow
 
 __all__ = ["Launcher"]
 
@@ -45,45 +41,19 @@ class Launcher:
     """Does what is due for single parts.
 
     Args:
-        campaigns: The client's ``campaigns``.
-        ledger: The ledger.
-        plan: The plan.
-        settings: What every campaign of the run is created with.
-        lease_seconds: How long a part belongs to a worker that shows no sign of life.
-        hours: When the parts may call; None for always.
-        within: Returns the client's ``campaigns`` with so many seconds for an entire call.
+        run: The run.
 
     Attributes:
-        hours: When the parts may call.
         creating: Creates and finds single campaigns.
         pausing: Pauses, stops and resumes single campaigns.
     """
 
-    def __init__(
-        self,
-        campaigns: Campaigns,
-        ledger: Ledger,
-        plan: BulkPlan,
-        settings: BulkSettings,
-        lease_seconds: float,
-        hours: PlanHours | None = None,
-        within: Callable[[float], Campaigns] | None = None,
-    ) -> None:
-        self.hours = hours or PlanHours(plan, lambda: 0.0)
-        run = RunContext(
-            campaigns,
-            ledger,
-            plan,
-            settings,
-            lease_seconds,
-            self.hours,
-            within or (lambda _: campaigns),
-        )
+    def __init__(self, run: RunContext) -> None:
         self.pausing = Pausing(run)
         self._starting = Starting(run, self.pausing)
         self.creating = Creating(run, self._starting)
-        self._ledger = ledger
-        self._lease = lease_seconds
+        self._ledger = run.ledger
+        self._lease = run.lease_seconds
 
     @contextmanager
     def leased(self, row: LedgerRow) -> Iterator[None]:

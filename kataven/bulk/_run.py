@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from kataven import _validate
 from kataven.bulk._campaign_settings import BulkSettings
+from kataven.bulk._context import RunContext
 from kataven.bulk._follow import Follower
-from kataven.bulk._launch import Launcher
 from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part
 from kataven.bulk._progress import BulkMeter
@@ -455,25 +455,16 @@ class BulkRun:
 
     def _worker(self) -> Worker:
         campaigns = self._client.campaigns
-        launcher = Launcher(
+        run = RunContext(
             campaigns,
             self._ledger,
             self._plan,
             self._settings,
             self._lease,
             self._hours,
-            self._within if self._hours.given else None,
+            self._within if self._hours.given else lambda _: campaigns,
         )
-        return Worker(
-            campaigns,
-            self._ledger,
-            self._plan,
-            launcher,
-            self._clock,
-            self._lease,
-            self._poll,
-            self._changed,
-        )
+        return Worker(run, self._clock, self._poll, self._changed)
 
     @contextmanager
     def _following(self) -> Iterator[None]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kataven.bulk._campaign_settings import BulkSettings
-from kataven.bulk._launch import Launcher
+from kataven.bulk._context import RunContext
+from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part, Totals
 from kataven.bulk._worker import Worker
 from kataven.errors import (
@@ -358,5 +359,24 @@ def worker_of(
     campaigns: Any = PuppetCampaigns(hub, puppet)
     stepped: Any = PuppetLedger(ledger, puppet)
     clock = PuppetClock(puppet, pass_time)
-    launcher = Launcher(campaigns, stepped, plan, SETTINGS, LEASE)
-    return Worker(campaigns, stepped, plan, launcher, clock, LEASE, 2.0, lambda: None)
+    return Worker(context_of(campaigns, stepped, plan), clock, 2.0, lambda: None)
+
+
+def context_of(
+    campaigns: Any,
+    ledger: Any,
+    plan: BulkPlan,
+    *,
+    lease_seconds: float = LEASE,
+    hours: PlanHours | None = None,
+) -> RunContext:
+    """Return what the work on a part uses; without hours, of a plan that may call at any time."""
+    return RunContext(
+        campaigns,
+        ledger,
+        plan,
+        SETTINGS,
+        lease_seconds,
+        hours or PlanHours(plan, lambda: 0.0),
+        lambda _: campaigns,
+    )

@@ -12,7 +12,7 @@ from kataven.bulk._launch import Launcher
 from kataven.bulk._worker import Worker
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.errors import KatavenError
-from tests.bulk.fleet import LEASE, SETTINGS, ModelHub, Puppet, memory_plan, worker_of
+from tests.bulk.fleet import LEASE, SETTINGS, ModelHub, Puppet, context_of, memory_plan, worker_of
 
 UNCLEAR = (408, 409, 425, 500, 502, 503, 504, 520)
 
@@ -260,7 +260,7 @@ def test_a_lease_is_renewed_while_a_worker_works(scene: Scene) -> None:
     ledger: Any = scene.ledger
     ledger.renew = lambda *_: renewed.set()
     campaigns: Any = None
-    launcher = Launcher(campaigns, ledger, scene.plan, SETTINGS, 0.03)
+    launcher = Launcher(context_of(campaigns, ledger, scene.plan, lease_seconds=0.03))
     row = ledger.claim(("planned",), LEASE)
     with launcher.leased(row):
         assert renewed.wait(10)

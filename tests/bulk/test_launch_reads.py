@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from kataven.bulk._launch import Launcher
 from kataven.bulk._opening import PlanHours
 from kataven.bulk._plan import BulkPlan, Part, Totals
 from kataven.bulk._worker import Worker
@@ -14,7 +13,7 @@ from kataven.bulk.ledger import LedgerRow
 from kataven.bulk.ledger.sqlite import SQLiteLedger
 from kataven.bulk.ledger.states import State
 from kataven.errors import BadRequestError
-from tests.bulk.fleet import LEASE, SETTINGS, MemoryPlan, ModelHub, Puppet, PuppetClock
+from tests.bulk.fleet import SETTINGS, MemoryPlan, ModelHub, Puppet, PuppetClock, context_of
 
 PARTS = 60
 # Six in the evening in New York, and eight in the morning in Tokyo.
@@ -80,8 +79,8 @@ def test_a_launch_reads_each_part_a_few_times(tmp_path: Path, case: str) -> None
     puppet = Puppet(lambda _: None, free=True)
     clock = PuppetClock(puppet, sleep)
     campaigns: Any = DirectHub(ModelHub(), refuses=case == "refused")
-    launcher = Launcher(campaigns, ledger, plan, SETTINGS, LEASE, PlanHours(plan, lambda: now))
-    worker = Worker(campaigns, ledger, plan, launcher, clock, LEASE, 3600.0, lambda: None)
+    run = context_of(campaigns, ledger, plan, hours=PlanHours(plan, lambda: now))
+    worker = Worker(run, clock, 3600.0, lambda: None)
     if case == "refused":
         with pytest.raises(BadRequestError):
             worker.launch()

@@ -188,6 +188,18 @@ def test_resend_unknown_is_not_forgotten_while_the_run_is_paused(
     assert run.status().counts["finished"] == 4
 
 
+def test_resend_unknown_is_not_forgotten_if_the_run_is_resumed_between_two_looks(
+    run: BulkRun, hub: Sandbox, plan: BulkPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.faults.add("POST /campaigns", status=500, times=1)
+    assert run.apply_part(plan.parts[0]).state == "unknown"
+    looks = iter(["paused"])
+    wanted = run._ledger.wanted
+    monkeypatch.setattr(run._ledger, "wanted", lambda: next(looks, None) or wanted())
+    assert run.apply(resend_unknown=True).counts["finished"] == 4
+    assert next(looks, None) is None
+
+
 class _Slow:
     """A clock that says when something waits for the first time."""
 

@@ -219,16 +219,16 @@ def test_polls_are_rare_at_night(hub: Sandbox, client: KatavenClient, tmp_path: 
     with run_of(plan_of(tmp_path, *NEW_YORKERS), client, poll_seconds=2) as run:
         run.launch()
         worker = run._worker()
-        assert worker._interval() == 2
+        assert worker._polling.interval() == 2
         go_to(hub, monday.replace(hour=16, minute=59))
         # The campaign still calls.
-        assert worker._interval() == 2
+        assert worker._polling.interval() == 2
         worker._keeper.keep()
         assert statuses(client) == {"paused": 1}
-        assert worker._interval() == 60
+        assert worker._polling.interval() == 60
         # But nothing sleeps beyond the opening.
         go_to(hub, monday.replace(hour=8, minute=59, second=30) + dt.timedelta(days=1))
-        assert worker._interval() == pytest.approx(30)
+        assert worker._polling.interval() == pytest.approx(30)
 
 
 def test_a_part_that_never_may_call_is_never_started(
