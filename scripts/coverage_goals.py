@@ -30,6 +30,7 @@ GOALS: dict[str, tuple[float, tuple[str, ...]]] = {
         (
             "kataven/contacts/_cells.py",
             "kataven/contacts/_check.py",
+            "kataven/contacts/_clean_header.py",
             "kataven/contacts/_cleaning.py",
             "kataven/contacts/_columns.py",
             "kataven/contacts/_duplicates.py",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kataven.bulk._source import Layout, Stamp, check_unchanged, naming
 from kataven.bulk._work import store
-from kataven.contacts._cleaning import header_of
+from kataven.contacts._clean_header import header_of
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import TempFile
 from kataven.contacts.reader.records import Batch

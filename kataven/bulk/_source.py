@@ -13,7 +13,7 @@ from kataven.contacts._problems import escaped
 from kataven.errors import BulkError, ContactsError
 
 if TYPE_CHECKING:
-    from kataven.contacts._cleaning import Header
+    from kataven.contacts._clean_header import Header
     from kataven.contacts._dropped_file import AddedColumns
     from kataven.contacts._files import TempFile
 

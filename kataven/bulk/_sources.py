@@ -29,7 +29,7 @@ from kataven.bulk._source import (
     stamp_of,
 )
 from kataven.bulk._work import store
-from kataven.contacts._cleaning import header_of, opened, without_added
+from kataven.contacts._clean_header import header_of, opened, without_added
 from kataven.contacts._csv import CsvWriter
 from kataven.contacts._files import TempFile
 from kataven.contacts._problems import escaped

@@ -22,8 +22,9 @@ from kataven import KatavenClient
 from kataven.cli.browser import open_page
 from kataven.cli.contacts.problems import read_list, refuse
 from kataven.cli.example import example_contacts
+from kataven.cli.live_view import open_view
 from kataven.cli.output import printable
-from kataven.cli.render import Outcome, Pace, open_view, percent, span, warn
+from kataven.cli.render import Outcome, Pace, percent, span, warn
 from kataven.cli.session import Session, command
 from kataven.cli.stopping import Terminated, ignore_ctrl_c
 from kataven.contacts import check

@@ -5,53 +5,37 @@ Knows header, rows and numbers, and writes the clean list. Does not know where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from kataven.contacts._clean_header import Header, header_of, opened, without_added
 from kataven.contacts._clean_report import (
-    REASONS,
     CleanReport,
     Dropped,
     DroppedCells,
     Reason,
 )
 from kataven.contacts._columns import (
-    Renamed,
-    clean_names,
-    column_index,
-    not_csv_message,
-    phone_index,
     unused_name,
 )
 from kataven.contacts._countries import Countries
 from kataven.contacts._csv import CsvWriter
-from kataven.contacts._dropped_file import AddedColumns, added_columns
 from kataven.contacts._files import TempFile
 from kataven.contacts._number_refusals import Refused
 from kataven.contacts._phones import Phone, Phones
 from kataven.contacts._problems import shortened
 from kataven.contacts._refusal import refusal
-from kataven.contacts._rules import BLANK_LIST, EMPTY_LIST, NUL_CHARACTER, missing_header_message
-from kataven.contacts.reader.delimiter import delimiter_of
+from kataven.contacts._rules import BLANK_LIST, NUL_CHARACTER
 from kataven.contacts.reader.records import Batch, RecordReader
-from kataven.contacts.reader.text import Block, TextBlocks
+from kataven.contacts.reader.text import TextBlocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from kataven.contacts._dropped_file import AddedColumns
     from kataven.contacts._exclusion_columns import ExcludedNumbers
 
-__all__ = [
-    "Cleaning",
-    "Header",
-    "RowCleaner",
-    "dropped_again",
-    "dropped_row",
-    "header_of",
-    "opened",
-    "without_added",
-]
+__all__ = ["Cleaning", "RowCleaner", "dropped_again", "dropped_row"]
 
 _MESSAGES: Final[Mapping[Reason, str]] = {
     "blank_row": "the row is blank",
@@ -73,110 +57,6 @@ _DROPPED_BEFORE: Final[Mapping[Reason, str]] = {
         "without the columns 'row', 'reason' and 'message'"
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The header of a list, and its names in the clean list.
-
-    Attributes:
-        names: The names in the source.
-        columns: The names in the clean list.
-        renamed: The columns with a new name.
-        phone: The index of the phone number column.
-        country: The index of the column with the country of each row, if there is one.
-    """
-
-    names: tuple[str, ...]
-    columns: tuple[str, ...]
-    renamed: tuple[Renamed, ...]
-    phone: int
-    country: int | None
-
-    def cut(self, width: int) -> Header:
-        """Return the header without the columns on its right.
-
-        Args:
-            width: The number of columns to keep.
-        """
-        renamed = tuple(each for each in self.renamed if each.column <= width)
-        return replace(
-            self, names=self.names[:width], columns=self.columns[:width], renamed=renamed
-        )
-
-
-def opened(text: TextBlocks) -> tuple[str, Iterator[Block]]:
-    """Find the delimiter of a list.
-
-    Args:
-        text: The list, of which no block was read.
-
-    Returns:
-        The delimiter, and all blocks of the list.
-
-    Raises:
-        ContactsError: The list is empty, or is not CSV.
-    """
-    blocks = iter(text)
-    first = next(blocks, None)
-    if first is None:
-        raise refusal("empty_file", EMPTY_LIST)
-    delimiter = text.separator or delimiter_of(first.text)
-    if message := not_csv_message(first.text, delimiter):
-        raise refusal("missing_header", message)
-    return delimiter, chain((first,), blocks)
-
-
-def header_of(
-    row: int, cells: list[str], batch: Batch, encoding: str, region_column: str | None
-) -> Header:
-    """Read the first record of a list that is not blank.
-
-    Args:
-        row: Its row.
-        cells: Its cells.
-        batch: The batch that it is in.
-        encoding: The encoding of the list, for errors.
-        region_column: The name of the column with the country of each row, if there is one.
-
-    Raises:
-        ContactsError: It cannot be a header, or a column is missing.
-    """
-    index = row - batch.first
-    if any("\0" in cell for cell in cells):
-        raise refusal("nul", NUL_CHARACTER, row=row)
-    if index in batch.malformed:
-        raise refusal("malformed", batch.malformed[index], row=row, value=cells[0])
-    if index in batch.wrong:
-        place = batch.wrong[index]
-        raise refusal(
-            "bad_encoding",
-            f"byte {place.offset} (0x{place.byte:02x}) of the header is not "
-            f"{encoding.upper()}: name the encoding, for example encoding='cp1252'",
-            row=row,
-        )
-    phone = phone_index(cells)
-    if phone is None:
-        raise refusal("missing_header", missing_header_message(cells, cleaning=True), row=row)
-    country = None if region_column is None else column_index(cells, region_column)
-    columns, renamed = clean_names(cells)
-    return Header(tuple(cells), tuple(columns), renamed, phone, country)
-
-
-def without_added(header: Header, first: list[str]) -> tuple[Header, AddedColumns | None]:
-    """Leave out the columns that a file of dropped rows has besides those of the list.
-
-    Args:
-        header: The header.
-        first: The first row below it that is not blank; empty if there is none.
-
-    Returns:
-        The header without these columns, and the columns; None if it is another list.
-    """
-    added = added_columns(header.names, first, REASONS)
-    if added is None or max(header.phone, header.country or 0) >= added.width:
-        return header, None
-    return header.cut(added.width), added
 
 
 class RowCleaner:

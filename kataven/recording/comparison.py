@@ -10,11 +10,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from kataven.recording.assumptions import touched
 from kataven.recording.differences import shown
 from kataven.recording.exchanges import is_rate_limit
 from kataven.recording.json_comparison import compare_json, compare_lists
 from kataven.recording.masks import MASKED
+from kataven.recording.touched_rules import touched
 
 if TYPE_CHECKING:
     from kataven.recording.differences import Pair

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from kataven.recording.assumptions import touched
+from kataven.recording.touched_rules import touched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -21,7 +21,7 @@ from tests.support.patience import PATIENCE
 from tests.support.server import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 class Scripted(MemoryStore):
@@ -114,6 +114,13 @@ def make(request: pytest.FixtureRequest) -> Iterator[Callable[..., Made]]:
     for each in made:
         if each.runner is not None:
             each.runner.close()
+
+
+def run_alone(made: Made, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on the loop of an async rate limiter, and end the loop."""
+    assert made.runner is not None
+    made.runner.run(main())
+    made.runner.close()
 
 
 BUSY = Wait(0.0, busy=True)
@@ -443,9 +450,7 @@ def test_a_lease_that_is_granted_after_the_deadline_is_released() -> None:
         store.gate.set()
         await becomes_set(store.released)
 
-    assert made.runner is not None
-    made.runner.run(main())
-    made.runner.close()
+    run_alone(made, main)
     assert store.asked[-1] == ("release", "late")
 
 
@@ -462,9 +467,7 @@ def test_a_lease_that_is_granted_to_a_cancelled_call_is_released() -> None:
         store.gate.set()
         await becomes_set(store.released)
 
-    assert made.runner is not None
-    made.runner.run(main())
-    made.runner.close()
+    run_alone(made, main)
     assert store.asked[-1] == ("release", "cancelled")
 
 
@@ -482,9 +485,7 @@ def test_a_store_that_is_slow_once_counts_as_busy() -> None:
         store.gate.set()
         await asking
 
-    assert made.runner is not None
-    made.runner.run(main())
-    made.runner.close()
+    run_alone(made, main)
     assert made.clock.slept == []
     assert made.waits == [0.0]
 

@@ -19,25 +19,24 @@ CLEAN = "or let kataven.contacts.clean() do it"
 # Headers.
 
 
+def nameless(column: int) -> Problem:
+    return problem(
+        "missing_header", f"column {column} has no name: name it, {CLEAN}", row=1, value=""
+    )
+
+
+def doubled(column: int) -> Problem:
+    text = f"column {column} has the same name as column 2: rename one of them, {CLEAN}"
+    return problem("doubled_header", text, row=1, column="a", value="a")
+
+
 def test_each_problem_of_a_header_says_where_it_is_and_what_to_do() -> None:
     assert header_problems(["phone_number", "a", "b"]) == []
     assert header_problems(["phone_number", "a", "", "a", "", "a"]) == [
-        problem("missing_header", f"column 3 has no name: name it, {CLEAN}", row=1, value=""),
-        problem(
-            "doubled_header",
-            f"column 4 has the same name as column 2: rename one of them, {CLEAN}",
-            row=1,
-            column="a",
-            value="a",
-        ),
-        problem("missing_header", f"column 5 has no name: name it, {CLEAN}", row=1, value=""),
-        problem(
-            "doubled_header",
-            f"column 6 has the same name as column 2: rename one of them, {CLEAN}",
-            row=1,
-            column="a",
-            value="a",
-        ),
+        nameless(3),
+        doubled(4),
+        nameless(5),
+        doubled(6),
     ]
     names = ["phone", "name"]
     assert header_problems(names) == [

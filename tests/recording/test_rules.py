@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kataven.recording import assumptions
+from kataven.recording import assumptions, touched_rules
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "sandbox.md"
 
@@ -23,7 +23,7 @@ def test_ids_are_distinct_and_those_of_differences_exist():
     ids = [rule.id for rule in assumptions.RULES]
     named = {
         each
-        for rules in assumptions._TOUCHED.values()
+        for rules in touched_rules._TOUCHED.values()
         for found in rules.values()
         for each in found
     }
@@ -33,7 +33,7 @@ def test_ids_are_distinct_and_those_of_differences_exist():
 
 
 def test_what_is_said_of_exactly_this_comes_first():
-    assert assumptions.touched("start", "status", "429") == ("daily-caps",)
-    assert assumptions.touched("get", "status", "404") == ("other-account", "unknown-path")
-    assert assumptions.touched("get", "keys", "") == ("campaign-fields",)
-    assert assumptions.touched("get", "order", "") == ()
+    assert touched_rules.touched("start", "status", "429") == ("daily-caps",)
+    assert touched_rules.touched("get", "status", "404") == ("other-account", "unknown-path")
+    assert touched_rules.touched("get", "keys", "") == ("campaign-fields",)
+    assert touched_rules.touched("get", "order", "") == ()

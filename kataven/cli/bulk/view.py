@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import click
 
 from kataven.bulk.ledger.states import OPEN
+from kataven.cli.live_view import side_by_side
 from kataven.cli.notices import shown_by
 from kataven.cli.output import line, printable, takes_drawing
-from kataven.cli.render import percent, side_by_side, span
+from kataven.cli.render import percent, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

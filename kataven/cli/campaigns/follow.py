@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kataven.cli.exit_codes import Exit, failure_of, first_failure
+from kataven.cli.live_view import open_view
 from kataven.cli.notices import shown_by
 from kataven.cli.output import line, note, offer, printable
-from kataven.cli.render import Outcome, open_view, percent
+from kataven.cli.render import Outcome, percent
 from kataven.cli.wording import as_commands
 from kataven.errors import KatavenError
 
