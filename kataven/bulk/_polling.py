@@ -90,17 +90,41 @@ class Polling:
         else:
             self._failures = 0
 
-    def find_paused(self) -> None:
-        """Record which campaigns a person has paused since the last poll: they stay paused."""
+    def look(self) -> list[LedgerRow]:
+        """Look once while the run is being paused or stopped.
+
+        Records which campaigns a person has paused since the last poll: they stay paused.
+
+        Returns:
+            The created parts that the Hub does not show as drafts. A start that its worker had
+            given up may have arrived since.
+        """
+        paused = self._ledger.wanted() == "paused"
+        drafts = self._ledger.rows(("created",))
+        if not (paused or drafts):
+            return []
         try:
             shown = marked(self._campaigns.list())
         except KatavenError as error:
-            logger.warning("which campaigns a person has paused is not known: %s", error)
-            return
-        for row in self._ledger.rows(("started",)):
-            campaign = shown.by_id.get(row.campaign or "", {})
-            if not row.held and campaign.get("status") == "paused":
-                self._ledger.observe(row, "started", "paused")
+            logger.warning(
+                "which campaigns a person has paused, or a late start has started, is not known: "
+                "%s",
+                error,
+            )
+            return []
+
+        def status(row: LedgerRow) -> object:
+            return shown.by_id.get(row.campaign or "", {}).get("status")
+
+        if paused:
+            for row in self._ledger.rows(("started",)):
+                if not row.held and status(row) == "paused":
+                    self._ledger.observe(row, "started", "paused")
+        return [row for row in drafts if status(row) != "draft"]
+
+    def settle_created(self, row: LedgerRow) -> None:
+        """Find out about a campaign that may have been started since it was recorded."""
+        self._work(row, "created")
 
     def settle_starting(self, row: LedgerRow) -> None:
         """Find out about a campaign whose worker was killed while it started it."""
@@ -123,7 +147,7 @@ class Polling:
             elif row.state == "created":
                 # A person has started it, or a worker that was killed after it had slept.
                 if isinstance(status, str) and status != "draft":
-                    self._work(row, "created")
+                    self.settle_created(row)
             elif row.campaign is None:
                 self._adopt(row, shown)
             elif isinstance(status, str):

@@ -304,15 +304,16 @@ class Worker:
         Raises:
             KatavenError: Some could not be paused or stopped; the others were.
         """
-        if self._ledger.wanted() == "paused":
-            self._polling.find_paused()
-        for_each(self._ledger.rows(("starting", "started")), self._settle)
+        late = self._polling.look()
+        for_each([*self._ledger.rows(("starting", "started")), *late], self._settle)
         # Another process has resumed the run meanwhile.
         self.resume()
 
     def _settle(self, row: LedgerRow) -> None:
         if row.state == "starting":
             self._polling.settle_starting(row)
+        elif row.state == "created":
+            self._polling.settle_created(row)
         else:
             self._launcher.pausing.obey(row)
         self._on_change()

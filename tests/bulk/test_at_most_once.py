@@ -224,13 +224,14 @@ class Fleet(RuleBasedStateMachine):
         while self.hub.under_way:
             self.hub.arrive()
         self.let_people_resume()
-        # Each run looks once for an unknown part, and ``get`` may not show it for so long.
+        # Each run asks once for a campaign, and ``get`` may show what was before for so long.
         for _ in range(1 + self.hub.stale):
             self.run_to_end("apply")
         rows = ledger.rows()
         assert len(rows) == self.parts
         if ledger.wanted() == "stopped":
-            self.run_to_end("stop")
+            for _ in range(1 + self.hub.stale):
+                self.run_to_end("stop")
             self.nothing_runs()
             return
         assert {row.state for row in rows} <= {"finished", "unknown"}, rows

@@ -454,6 +454,29 @@ def test_a_late_start_is_paused_by_watch(scene: Scene) -> None:
     assert scene.status() == "paused"
 
 
+@pytest.mark.parametrize(("what", "status"), [("pause", "paused"), ("stop", "completed")])
+@pytest.mark.parametrize("others", [0, 100])
+def test_a_late_start_is_paused_or_stopped_by_the_next_pause_or_stop(
+    scene: Scene, what: str, status: str, others: int
+) -> None:
+    # With 100 others the list does not show it.
+    scene.hub.others, scene.hub.cut = others, True
+    worker = scene.worker("launch")
+    worker.go_to("hub.start")
+    worker.fault = "late"
+    worker.go_to("hub.get")
+    scene.ledger.want("paused")
+    worker.finish()
+    assert scene.states() == ["created"]
+    scene.run(what)
+    # It was a draft, which a pause and a stop leave alone.
+    assert (scene.states(), scene.status()) == (["created"], "draft")
+    scene.hub.arrive()
+    assert scene.status() == "running"
+    scene.run(what)
+    assert scene.status() == status
+
+
 def test_a_late_resume_is_paused_by_watch(scene: Scene) -> None:
     scene.run()
     scene.run("pause")
