@@ -21,7 +21,8 @@ from typing import Any
 import redis
 
 from kataven import KatavenClient, bulk
-from kataven.bulk.ledger import Ledger, open_ledger
+from kataven.bulk.ledger import Ledger
+from kataven.bulk.ledger.stores import open_ledger
 from kataven.sandbox import Sandbox
 
 PARTS = 100
