@@ -116,7 +116,7 @@ def steps(ledger: Ledger) -> int:
         for state in ("sending", "created", "starting", "started"):
             assert row is not None
             campaign = f"camp_{row.number}" if state == "created" else None
-            row = ledger.step(row, state, 60.0, campaign=campaign)  # type: ignore[arg-type]
+            row = ledger.step(row, state, 60.0, campaign=campaign)
         assert row is not None
         ledger.release(row)
     return PARTS * STEPS

@@ -115,7 +115,7 @@ def check_ratio(python: str, kataven: str) -> float:
         found = subprocess.run(call, check=True, capture_output=True, text=True).stdout
         rounds.append((seconds(command), seconds([*command[:4], "--help"]), float(found)))
     ours, start, library = (statistics.median(column) for column in zip(*rounds, strict=True))
-    return ours / (start + library)
+    return float(ours / (start + library))
 
 
 def measure() -> dict[str, tuple[float, float]]:

@@ -93,7 +93,8 @@ async def serve(certificate: str | None) -> None:
 def server(certificate: Path | None = None) -> Iterator[str]:
     """Run the server as a process of its own; its URL."""
     scheme = "http" if certificate is None else "https"
-    command = [sys.executable, __file__, "serve", *([] if certificate is None else [certificate])]
+    chain = [] if certificate is None else [str(certificate)]
+    command = [sys.executable, __file__, "serve", *chain]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield f"{scheme}://localhost:{int(process.stdout.readline())}"

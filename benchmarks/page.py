@@ -94,7 +94,8 @@ def updates(tab: Page, hub: Sandbox) -> list[float]:
 
     def busy() -> float:
         metrics = session.send("Performance.getMetrics")["metrics"]
-        return next(one["value"] for one in metrics if one["name"] == "TaskDuration") * 1000
+        seconds: float = next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+        return seconds * 1000
 
     spent = []
     for _ in range(UPDATES):

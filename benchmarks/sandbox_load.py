@@ -37,7 +37,7 @@ def create(client: httpx.Client, body: bytes, **fields: int) -> str:
     form = {"name": "n", "agent_id": "a", "phone_number_id": "p", **fields}
     response = client.post("/campaigns", data=form, files={"contacts": ("c.csv", body)})
     assert response.status_code == 201, response.text
-    return response.json()["id"]
+    return str(response.json()["id"])
 
 
 class Report:
