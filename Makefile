@@ -22,6 +22,11 @@ SOURCES := pyproject.toml generated/kataven_hub/__init__.py
 # An environment contains absolute paths, so a marker file names the folder it was created for.
 MADE := $(VENV)/made-for-$(shell printf '%s' '$(CURDIR)' | cksum | cut -d ' ' -f 1)
 
+# A recent pip chooses the versions in a third of the time; without it, the one that Python brings does.
+# Nothing is compiled at installation: most modules of these libraries are never imported.
+NEWER_PIP = $(RUN) -m pip install --quiet --no-compile --upgrade pip || echo "continuing with the older pip"
+INSTALL := -m pip install --quiet --no-compile
+
 # The user's pip settings apply, except these two, which would break the environment or add noise.
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -142,25 +147,26 @@ $(MADE):
 	@echo "creating a virtual environment in $(VENV) with $(PYTHON)"
 	@if ls $(VENV)/made-for-* >/dev/null 2>&1 || ! $(RUN) -c '' 2>/dev/null; then rm -rf $(VENV); fi
 	@"$(PYTHON)" -m venv $(VENV)
+	@$(NEWER_PIP)
 	@touch $@
 
 # Each set of requirements includes the previous one.
 $(VENV)/has-demo: $(MADE) $(SOURCES)
 	@echo "installing kataven with the requirements of the demo"
-	@$(RUN) -m pip install --quiet -e '.[cli,sandbox]'
+	@$(RUN) $(INSTALL) -e '.[cli,sandbox]'
 	@touch $@
 
 $(VENV)/has-test: $(MADE) $(SOURCES)
 	@echo "installing kataven with the requirements of the tests (one or two minutes, only once)"
-	@$(RUN) -m pip install --quiet -e '.[test]'
+	@$(RUN) $(INSTALL) -e '.[test]'
 	@touch $(VENV)/has-demo $@
 
 $(VENV)/has-docs: $(MADE) $(SOURCES)
 	@echo "installing kataven with the requirements of the site (one or two minutes, only once)"
-	@$(RUN) -m pip install --quiet -e '.[docs]'
+	@$(RUN) $(INSTALL) -e '.[docs]'
 	@touch $(VENV)/has-demo $@
 
 $(VENV)/has-dev: $(MADE) $(SOURCES)
 	@echo "installing kataven with the requirements of the checks (one or two minutes, only once)"
-	@$(RUN) -m pip install --quiet -e '.[dev]'
+	@$(RUN) $(INSTALL) -e '.[dev]'
 	@touch $(VENV)/has-demo $(VENV)/has-test $(VENV)/has-docs $@

@@ -165,6 +165,7 @@ def wait_for_the_others(caller: Blocking, client: Any) -> Any:
     return lambda _seconds: awaited() if caller.name == "async" else wait_for(all_answered)
 
 
+@pytest.mark.slow
 def test_fifty_concurrent_calls_draw_no_429(
     caller: Blocking, sandbox: Sandbox, campaign: str, clock: HubClock
 ) -> None:

@@ -227,6 +227,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this machine cannot fork")
+@pytest.mark.slow
 def test_processes_can_create_one_file_at_the_same_time(tmp_path: Path) -> None:
     # SQLite queues writers, but not those that switch a new file to its journal.
     command = [sys.executable, "-c", TOGETHER, str(tmp_path)]

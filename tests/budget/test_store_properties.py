@@ -138,6 +138,7 @@ def test_each_request_is_sent_within_two_percent_of_the_earliest_time(
     more=st.integers(1, 50),
     gaps=st.lists(st.integers(0, 30_000), min_size=1, max_size=150),
 )
+@pytest.mark.slow
 def test_pyrate_limiter_admits_the_same_requests(
     kind: str, per_minute: int, more: int, gaps: list[int]
 ) -> None:

@@ -199,6 +199,7 @@ def test_bad_configuration_file_is_refused_without_showing_its_content(
     assert SECRET not in shown
 
 
+@pytest.mark.slow
 def test_empty_values_of_a_profile_count_as_not_set(kataven):
     kataven.write_config('[profiles.default]\napi_key = ""\nbase_url = ""\naccount_id = ""\n')
 
@@ -326,6 +327,7 @@ def test_credentials_and_sources_hide_the_key_in_their_repr():
     assert SECRET not in repr(source(key)) + repr(checked(source(key), key))
 
 
+@pytest.mark.slow
 def test_quota_file_that_cannot_be_made_is_a_local_failure_that_says_what_to_do(kataven):
     (kataven.folder / "state").write_text("a file, where a folder must be")
     run = partial(kataven.run, "limits", KATAVEN_API_KEY=key_of("acme"))

@@ -36,6 +36,7 @@ def draft(on_hub):
 
 
 @pytest.mark.usefixtures("contacts")
+@pytest.mark.slow
 def test_create_makes_a_draft_and_asks_nothing(on_hub, client):
     done = on_hub.run("campaigns", "create", *FORM, "--json", "--retries-per-contact=2")
 

@@ -31,6 +31,7 @@ def make(root, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_reference_is_what_the_commands_say():
     done = make(ROOT, "--check")
 

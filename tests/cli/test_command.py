@@ -61,6 +61,7 @@ def test_version_is_printed_without_importing_httpx_rich_or_a_server(kataven):
         (["demo", "more"], "unexpected extra argument"),
     ],
 )
+@pytest.mark.slow
 def test_usage_errors_exit_with_2_and_say_what_is_wrong(kataven, arguments, message):
     done = kataven.run(*arguments)
 
@@ -171,6 +172,7 @@ def test_python_m_kataven_runs_the_command(kataven):
     assert done.stdout == expected.stdout
 
 
+@pytest.mark.slow
 def test_help_of_demo_lists_its_exit_codes(kataven):
     done = kataven.run("demo", "--help")
 

@@ -96,6 +96,7 @@ def test_cache_that_is_damaged_completes_nothing_and_says_nothing(kataven, conte
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.slow
 def test_script_for_each_shell_is_printed(kataven, shell):
     done = kataven.run(_KATAVEN_COMPLETE=f"{shell}_source")
 

@@ -144,6 +144,7 @@ def test_disk_error_leaves_the_file_as_it_was(kataven):
     assert os.listdir(kataven.config.parent) == ["config.toml"]
 
 
+@pytest.mark.slow
 def test_jwt_and_odd_keys_are_pointed_out(kataven):
     jwt = kataven.run("config", "set", "api_key", stdin="eyJx.y.z\n")
     odd = kataven.run("config", "set", "api_key", "--profile", "odd", stdin="other\n")
@@ -181,6 +182,7 @@ def test_show_prints_profiles_and_what_is_in_use_but_no_key(kataven):
     assert SECRET not in text.stdout + text.stderr + found.stdout + found.stderr
 
 
+@pytest.mark.slow
 def test_show_says_what_is_missing_and_what_is_not_used(kataven):
     nothing = kataven.run("config", "show")
     kataven.write_config('[profiles.default]\napi_key = "eyJx"\n')

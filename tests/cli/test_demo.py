@@ -68,6 +68,7 @@ def test_pipe_gets_plain_lines_and_one_row_per_contact(piped, example_csv):
     )
 
 
+@pytest.mark.slow
 def test_progress_lines_never_go_back_and_always_add_up(piped):
     _, done = piped
 
@@ -340,6 +341,7 @@ def test_link_in_place_of_the_folder_is_reported_as_a_link(kataven, target, what
     )
 
 
+@pytest.mark.slow
 def test_folder_in_place_of_the_results_is_reported_before_the_campaign_runs(kataven):
     (kataven.folder / "kataven-demo" / "results.csv").mkdir(parents=True)
 
@@ -353,6 +355,7 @@ def test_folder_in_place_of_the_results_is_reported_before_the_campaign_runs(kat
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that rejects new files")
+@pytest.mark.slow
 def test_read_only_folder_is_reported_before_the_campaign_runs(kataven):
     (kataven.folder / "kataven-demo").symlink_to("/proc/self")
 

@@ -87,6 +87,7 @@ def test_everything_right_is_exit_0_and_sends_two_reads(hub, examined):
     assert hub.routes == ["GET /campaigns", "GET /call-limits"]
 
 
+@pytest.mark.slow
 def test_embedded_hub_as_a_process_prints_a_line_for_each_check(tmp_path):
     kataven = Isolated(tmp_path)
     with Sandbox() as sandbox:

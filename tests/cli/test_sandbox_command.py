@@ -45,6 +45,7 @@ def test_json_is_one_line_and_a_signal_stops_it_with_a_sentence(started, number,
     assert err == f"Stopped by {name}: the embedded Hub is closed, and its campaigns are gone.\n"
 
 
+@pytest.mark.slow
 def test_lines_to_copy_point_a_shell_to_it(started, kataven):
     process, lines = started("--speed", "600", lines=7)
     assert "at 600 times real time. It calls nobody." in lines[0]
@@ -60,12 +61,14 @@ def test_lines_to_copy_point_a_shell_to_it(started, kataven):
     assert "Ctrl-C stops it." in stop(process)[2]
 
 
+@pytest.mark.slow
 def test_quiet_prints_the_result_only(started):
     process, _ = started("--quiet", lines=7)
 
     assert stop(process) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_options_reach_the_hub_and_the_file_keeps_its_state(started, kataven):
     path = str(kataven.folder / "hub.db")
     options = ["--json", "--path", path, "--seed", "7"]
@@ -158,6 +161,7 @@ def test_open_shows_the_page_in_the_browser(kataven, started, monkeypatch):
     assert stop(process)[0] == 0
 
 
+@pytest.mark.slow
 def test_without_a_browser_open_says_where_the_page_is(tmp_path, started, monkeypatch):
     for name, value in {"PATH": str(tmp_path), "DISPLAY": "", "WAYLAND_DISPLAY": ""}.items():
         monkeypatch.setenv(name, value)

@@ -176,6 +176,7 @@ def test_delay_beyond_the_calendar_is_refused():
         scheduled_time("+3d", last)
 
 
+@pytest.mark.slow
 def test_every_seventh_hour_of_two_years_is_read_back(monkeypatch):
     """Written with its zone's clock, each hour is one moment again, except the doubled ones."""
     monkeypatch.setattr(zoneinfo, "available_timezones", lambda: {"Europe/Berlin"})

@@ -102,6 +102,7 @@ def test_a_renamed_path_in_the_generated_modules_changes_what_is_sent(
     assert all(path.startswith("/api/v1/renamed/") for _, path in sent)
 
 
+@pytest.mark.slow
 def test_another_method_in_a_generated_module_changes_what_is_sent(
     generated: Path, hub: LoopbackHub
 ) -> None:

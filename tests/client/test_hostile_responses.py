@@ -122,6 +122,7 @@ def test_a_bomb_is_small() -> None:
 
 
 @pytest.mark.parametrize("operation", ["list", "list_contacts", "call_limits"])
+@pytest.mark.slow
 def test_every_read_refuses_a_bomb(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:
@@ -132,6 +133,7 @@ def test_every_read_refuses_a_bomb(
 
 
 @table("operation", WRITES)
+@pytest.mark.slow
 def test_a_bomb_does_not_make_an_accepted_write_look_failed(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

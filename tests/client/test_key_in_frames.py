@@ -106,6 +106,7 @@ RESPONSES: dict[str, Any] = {
 @pytest.mark.parametrize("own", [True, False], ids=["own", "httpx"])
 @pytest.mark.parametrize("name", RESPONSES)
 @pytest.mark.parametrize("operation", ["get", "start", "stream"])
+@pytest.mark.slow
 def test_a_key_that_a_header_echoes_is_in_no_frame(
     caller: Blocking, hub: LoopbackHub, own: bool, name: str, operation: str, brief: Any
 ) -> None:

@@ -246,6 +246,7 @@ def test_a_client_cannot_be_loaded_where_no_key_is_set(
 
 
 @pytest.mark.parametrize("what", ["key", "callable", "view", "http_client", "clock", "hook"])
+@pytest.mark.slow
 def test_any_other_client_refuses_to_be_pickled_and_says_what_to_do(
     caller: Blocking,
     hub: LoopbackHub,

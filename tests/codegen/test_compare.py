@@ -462,6 +462,7 @@ CASES: list[tuple[Callable[[Doc], None], list[tuple[str, str, str]]]] = [
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
+@pytest.mark.slow
 def test_change_is_found_named_and_ranked(spec: Doc, number: int) -> None:
     edit, expected = CASES[number]
     changed = copy.deepcopy(spec)

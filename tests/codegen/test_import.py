@@ -83,6 +83,7 @@ def _shuffled(node: Any, seed: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.slow
 def test_key_order_of_the_document_does_not_matter(vendor: Doc, seed: int) -> None:
     shuffled = _shuffled(vendor, random.Random(seed))
     text = (ROOT / "openapi.yaml").read_text("utf-8")
@@ -229,6 +230,7 @@ EDITS: list[tuple[Callable[[Doc], None], str]] = [
 
 
 @pytest.mark.parametrize(("change", "words"), EDITS)
+@pytest.mark.slow
 def test_hand_edit_that_the_import_drops_is_named(
     vendor: Doc, change: Callable[[Doc], None], words: str
 ) -> None:

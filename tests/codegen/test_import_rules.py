@@ -141,6 +141,7 @@ def test_every_rule_is_tested() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(RULE_CAUSES)))
+@pytest.mark.slow
 def test_rule_that_matches_nothing_is_an_error_that_names_it(vendor: Doc, number: int) -> None:
     RULE_CAUSES[number](vendor)
 
@@ -154,6 +155,7 @@ def test_rule_that_matches_nothing_is_an_error_that_names_it(vendor: Doc, number
 
 
 @pytest.mark.parametrize("number", range(len(RULE_CAUSES)))
+@pytest.mark.slow
 def test_document_is_imported_without_that_rule(vendor: Doc, number: int) -> None:
     RULE_CAUSES[number](vendor)
     rules = copy.deepcopy(RULES)
@@ -252,6 +254,7 @@ DEFINED: list[tuple[Callable[[Doc], None], str]] = [
 
 
 @pytest.mark.parametrize(("define", "place"), DEFINED)
+@pytest.mark.slow
 def test_assumption_gives_way_where_the_document_defines_it(
     vendor: Doc, define: Callable[[Doc], None], place: str
 ) -> None:

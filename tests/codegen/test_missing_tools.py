@@ -51,6 +51,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=lambda command: command[0],
 )
+@pytest.mark.slow
 def test_script_without_its_tools_says_what_to_run(command: list[str]) -> None:
     done = _run("-c", CORE_ONLY, *command)
 

@@ -243,6 +243,7 @@ def test_unusable_document_is_rejected_and_nothing_is_written(
         ("openapi: 3.1.0\npaths: {}\npaths: {}\n", "duplicate key 'paths' in one mapping, line 3"),
     ],
 )
+@pytest.mark.slow
 def test_text_that_is_not_a_document_is_rejected(project: Any, text: str, words: str) -> None:
     file = project.root.parent / "new.yaml"
     file.write_text(text, "utf-8")

@@ -122,6 +122,7 @@ def lists(draw: st.DrawFn) -> bytes:
 
 @given(lists())
 @settings(max_examples=250)
+@pytest.mark.slow
 def test_check_and_hub_agree_on_any_list(hub: Hub, data: bytes) -> None:
     agree(hub, data)
 

@@ -56,6 +56,7 @@ def test_many_ids_before_national_numbers_are_refused_rather_than_the_numbers_pa
         contacts.clean(LIST, exclude=text, region="US")
 
 
+@pytest.mark.slow
 def test_ids_are_passed_over_however_many():
     rows = "\n".join(["phone_number,who", *(f"+14155550100,{cell}" for cell in IDS * 8)])
 

@@ -161,6 +161,7 @@ def test_an_interrupted_export_resumes_after_its_last_complete_page(
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_a_spool_truncated_at_any_byte_is_resumed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -77,6 +77,7 @@ def test_parts_are_filled_up_to_the_limits() -> None:
     assert list(map(len, parts_of(data, max_bytes=47))) == [33] * 10
 
 
+@pytest.mark.slow
 def test_a_part_has_at_most_100_000_rows_unless_told_otherwise() -> None:
     data = HEADER + b"+1,a\n" * 100_001
     rows = []

@@ -39,6 +39,7 @@ def test_every_assumption_says_what_happens_otherwise_and_is_linked():
     assert links & {"a-scheduled-campaign"}
 
 
+@pytest.mark.slow
 def test_every_threat_has_a_test_that_exists():
     rows = [line for line in SECURITY.splitlines() if line.startswith("| ")]
 

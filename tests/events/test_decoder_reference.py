@@ -181,6 +181,7 @@ def check_bound(stream: bytes, at: list[int], limit: int) -> None:
 @example(b": x\r\n\r\n", [4])
 @given(streams, places)
 @settings(max_examples=400, deadline=None)
+@pytest.mark.slow
 def test_a_random_stream_cut_at_random_is_decoded_as_the_standard_says(
     stream: bytes, at: list[int]
 ) -> None:

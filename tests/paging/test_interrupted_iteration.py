@@ -110,6 +110,7 @@ def test_an_interrupted_export_never_returns_and_the_next_one_is_complete(
 
 
 @strides
+@pytest.mark.slow
 def test_an_interrupted_retry_list_never_returns(fresh: Any, hub: PagedHub, stride: int) -> None:
     def scenario(tracer: Tracer) -> None:
         with fresh() as client, expect_interruption(tracer):

@@ -138,6 +138,7 @@ def test_a_marker_that_is_wrong_is_an_error(run):
     )
 
 
+@pytest.mark.slow
 def test_a_fault_that_never_fired_fails_the_test(run):
     result = run(
         """

@@ -35,6 +35,7 @@ def test_a_relay_that_alters_nothing_makes_no_difference(record):
     assert found.differences == [], shown(found)
 
 
+@pytest.mark.slow
 def test_one_alteration_in_a_short_session(record):
     def play(client):
         campaign_id = client.create().json()["id"]

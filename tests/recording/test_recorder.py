@@ -274,6 +274,7 @@ def test_file_that_was_cut(recording):
         (b'{"kataven_recording"', b'{"other"', "line 1: this is not a recording"),
     ],
 )
+@pytest.mark.slow
 def test_file_that_was_edited(recording, old, new, message):
     assert message in edited(recording, lambda data: data.replace(old, new, 1))
 

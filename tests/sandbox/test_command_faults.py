@@ -129,6 +129,7 @@ def test_a_time_scale_that_overflows_is_reported():
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "python_multipart"])
+@pytest.mark.slow
 def test_a_missing_extra_is_one_line_with_the_command_to_install_it(missing):
     done = without(missing)
 
@@ -139,6 +140,7 @@ def test_a_missing_extra_is_one_line_with_the_command_to_install_it(missing):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.slow
 def test_output_to_a_full_disk_stops_the_hub_with_one_line(unbuffered):
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >/dev/full', "sh", *COMMAND],
@@ -166,6 +168,7 @@ def test_a_closed_output_stops_the_hub_with_one_line():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_a_signal_before_the_hub_accepts_requests_is_one_line(number):
     # The signal arrives while the server is imported, which is most of the start.
     code = (
@@ -184,6 +187,7 @@ def test_a_signal_before_the_hub_accepts_requests_is_one_line(number):
     assert done.stderr == f"stopped by {number.name} before the Hub accepted requests\n"
 
 
+@pytest.mark.slow
 def test_a_path_that_is_a_folder_is_named(tmp_path):
     done = command("--path", str(tmp_path))
 

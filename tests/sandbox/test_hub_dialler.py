@@ -318,6 +318,7 @@ def test_the_journal_records_actions_and_calls(hub, http):
     assert timedelta(0) <= times[2] - times[0] - timedelta(seconds=5) < timedelta(microseconds=2)
 
 
+@pytest.mark.slow
 def test_the_journal_is_read_in_pages_by_other_processes(hub, http):
     campaign = http.create(6000)
     http.start(campaign)

@@ -136,6 +136,7 @@ def test_writes_are_refused_reads_go_on_and_the_end_is_one_sentence(manual: Proc
     assert str(manual.path) in stderr
 
 
+@pytest.mark.slow
 def test_writes_work_again_as_soon_as_there_is_room(manual: Process) -> None:
     campaign = manual.create(people(300)).json()["id"]
     assert manual.act(campaign, "start").status_code == 200
@@ -178,6 +179,7 @@ def test_the_refused_advance_happens_exactly_as_it_would_have(tmp_path: Path) ->
     assert seconds[0] == pytest.approx(seconds[1], abs=0.001)
 
 
+@pytest.mark.slow
 def test_a_stream_does_not_see_what_was_refused(manual: Process) -> None:
     campaign = manual.create(people(300)).json()["id"]
     with manual.http.stream("GET", f"/v1/campaigns/{campaign}/events") as stream:
@@ -300,6 +302,7 @@ def test_a_hub_does_not_start_in_a_full_file_system(tmp_path: Path) -> None:
             Sandbox(path=os.fspath(tmp_path / "hub.db")).start()
 
 
+@pytest.mark.slow
 def test_what_other_processes_script_is_refused_and_changes_nothing(manual: Process) -> None:
     campaign = manual.create(people(300)).json()["id"]
     manual.http.put("/_sandbox/outcomes", json={"+15550000001": "busy"})

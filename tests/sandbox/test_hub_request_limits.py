@@ -90,6 +90,7 @@ def test_the_hour_and_the_day_have_their_own_limits(connect):
         assert spend(http, 1) == [200]
 
 
+@pytest.mark.slow
 def test_the_documented_default_is_1000_an_hour(connect, raw):
     with Sandbox(limits={"per_minute": None}) as hub:
         # All 1,000 in one write (pipelining), because httpx would take seconds.

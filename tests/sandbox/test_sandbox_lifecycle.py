@@ -285,6 +285,7 @@ def test_advance_async_does_not_block_the_event_loop(connect):
         assert hub.now() == after
 
 
+@pytest.mark.slow
 def test_a_cancelled_advance_async_leaves_a_hub_that_works(connect):
     with Sandbox(time_scale=Clock.manual(), limits=None) as hub:
         http = connect(hub)
@@ -454,6 +455,7 @@ def test_the_command_runs_a_hub(number):
         assert process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_start_says_why(hub):
     port = hub.url.rsplit(":", 1)[1]
     done = subprocess.run(

@@ -296,6 +296,7 @@ def test_long_lists_are_read_in_pages(http, wire, path, name):
         wire.get(path, 400, **query)
 
 
+@pytest.mark.slow
 def test_requests_keep_their_number_when_the_oldest_are_dropped():
     log = RequestLog()
     for n in range(100_003):

@@ -111,6 +111,7 @@ def test_a_body_shorter_than_its_length_is_truncated(
     assert items == [{"n": 1}, {"n": 2}]
 
 
+@pytest.mark.slow
 def test_a_frame_over_the_limit_is_a_stream_error_after_the_items_before_it(
     hub: LoopbackHub, caller: Any
 ) -> None:

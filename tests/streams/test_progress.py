@@ -136,6 +136,7 @@ _snapshots = st.dictionaries(
 
 
 @given(st.lists(st.tuples(_snapshots, st.floats(0, 1e9)), max_size=8))
+@pytest.mark.slow
 def test_no_snapshot_crashes_progress_or_makes_it_absurd(
     looks: list[tuple[dict[str, Any], float]],
 ) -> None:

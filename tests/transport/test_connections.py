@@ -271,6 +271,7 @@ def test_first_requests_of_many_threads_make_one_pool(blocking: Sender, hub: Loo
     wait_for(lambda: hub.open_connections == 0)
 
 
+@pytest.mark.slow
 def test_many_threads_share_connections_without_mixing_responses(
     blocking: Sender, hub: LoopbackHub
 ) -> None:

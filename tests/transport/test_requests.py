@@ -325,6 +325,7 @@ def test_a_callers_client_that_cannot_connect_sent_nothing(caller: Sender) -> No
         ("async_transport", ["httpx"]),
     ],
 )
+@pytest.mark.slow
 def test_a_module_loads_only_what_it_needs(module: str, absent: list[str], tmp_path: Path) -> None:
     code = f"import kataven._http.{module}, sys; print([m for m in {absent} if m in sys.modules])"
     done = subprocess.run(
@@ -333,6 +334,7 @@ def test_a_module_loads_only_what_it_needs(module: str, absent: list[str], tmp_p
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_an_upload_is_the_only_request_that_loads_httpx(hub: LoopbackHub) -> None:
     code = f"""
 import io, sys

@@ -31,6 +31,7 @@ def test_no_module_imports_itself_through_others() -> None:
     assert circles == []
 
 
+@pytest.mark.slow
 def test_no_private_name_of_another_library_is_reached_by_its_text() -> None:
     """``SLF001`` finds ``x._y``; this finds ``getattr(x, "_y")``, frames, and foreign loggers."""
     found = []
