@@ -69,6 +69,7 @@ def test_a_refused_stream_releases_its_lease(
     assert client.rate_limits.concurrent == 5
 
 
+@pytest.mark.slow
 def test_a_dropped_stream_releases_its_lease(sandbox: Sandbox, running: str) -> None:
     limits = RateLimits(concurrent=5)
     with KatavenClient(sandbox.api_key, base_url=sandbox.url, rate_limits=limits) as client:

@@ -82,6 +82,7 @@ def test_progress_lines_never_go_back_and_always_add_up(piped):
     assert all(re.search("calls? in flight, ETA ", counts) for _, _, counts in lines[:-1])
 
 
+@pytest.mark.slow
 def test_table_agrees_with_the_results_file(piped):
     folder, done = piped
 

@@ -43,6 +43,7 @@ def test_each_fault_has_its_exit_code(on_hub, hub, match, fault, command, code, 
 
 
 @pytest.mark.parametrize("command", [["campaigns", "list"], ["limits"]])
+@pytest.mark.slow
 def test_without_a_key_it_says_how_to_give_one(kataven, command):
     done = kataven.run(*command)
 

@@ -119,6 +119,7 @@ def test_a_child_leaves_the_stream_of_its_parent_alone(
 
 
 @pytest.mark.parametrize("end", ["drop", "close"])
+@pytest.mark.slow
 def test_a_child_leaves_the_async_stream_of_its_parent_alone(hub: LoopbackHub, end: str) -> None:
     async def run() -> str:
         async with AsyncKatavenClient(KEY, base_url=hub.url) as client:

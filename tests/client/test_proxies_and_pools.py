@@ -188,6 +188,7 @@ def test_the_sdk_sets_auth_url_headers_timeout_and_redirects_of_a_callers_client
 
 
 @table("operation", OPERATIONS)
+@pytest.mark.slow
 def test_a_callers_hook_may_read_the_response(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str
 ) -> None:

@@ -233,6 +233,7 @@ def test_bytes_after_a_response_to_the_generated_client_are_not_used_either(
 @table(
     "location", ["http:login", "https:login", "mailto:x", "http://h:bad/x", "https://\xff.example/"]
 )
+@pytest.mark.slow
 def test_a_redirect_to_an_invalid_url_is_the_error_of_its_status(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, location: str, operation: str, own: bool
 ) -> None:

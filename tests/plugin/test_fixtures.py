@@ -233,6 +233,7 @@ def test_workers_of_xdist(run):
     result.stdout.fnmatch_lines(["*kataven Hub: requests*", "* GET /campaigns -> 503 (sandbox)"])
 
 
+@pytest.mark.slow
 def test_a_run_without_the_fixtures_imports_neither_the_hub_nor_a_client(run):
     result = run(
         """

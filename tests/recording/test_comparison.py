@@ -445,6 +445,7 @@ def test_refusals_of_limits(record):
 
 
 @pytest.mark.parametrize("clock", [1.0, 60.0, None], ids=["real", "fast", "manual"])
+@pytest.mark.slow
 def test_refusals_of_the_request_limit(record, clock, brief):
     if clock == 60.0:
         # The three requests must fit into a minute of Hub time.

@@ -66,6 +66,7 @@ def test_recording_has_no_cell_no_number_and_no_key(record):
     assert recorded.path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_numbers_are_mapped_consistently(record):
     recorded = record()
     lines = [json.loads(line) for line in recorded.path.read_text().splitlines()]

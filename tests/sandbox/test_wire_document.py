@@ -101,6 +101,7 @@ def documented():
     return found
 
 
+@pytest.mark.slow
 def test_the_document_has_the_paths_and_the_parameters_of_the_hub():
     validate(DOCUMENT)
     operations = documented()

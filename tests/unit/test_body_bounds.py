@@ -86,6 +86,7 @@ def test_an_empty_body_is_empty_with_any_encoding() -> None:
 
 
 @pytest.mark.parametrize("encodings", ["", "gzip", "gzip, gzip"])
+@pytest.mark.slow
 def test_the_limit_is_exactly_sixteen_mib(encodings: str) -> None:
     assert LONGEST_BODY == 16 * MIB
     for size, taken in [(LONGEST_BODY, True), (LONGEST_BODY + 1, False)]:
