@@ -157,16 +157,16 @@ $(VENV)/has-demo: $(MADE) $(SOURCES)
 	@touch $@
 
 $(VENV)/has-test: $(MADE) $(SOURCES)
-	@echo "installing kataven with the requirements of the tests (one or two minutes, only once)"
+	@echo "installing kataven with the requirements of the tests (a minute or less, only once)"
 	@$(RUN) $(INSTALL) -e '.[test]'
 	@touch $(VENV)/has-demo $@
 
 $(VENV)/has-docs: $(MADE) $(SOURCES)
-	@echo "installing kataven with the requirements of the site (one or two minutes, only once)"
+	@echo "installing kataven with the requirements of the site (a minute or less, only once)"
 	@$(RUN) $(INSTALL) -e '.[docs]'
 	@touch $(VENV)/has-demo $@
 
 $(VENV)/has-dev: $(MADE) $(SOURCES)
-	@echo "installing kataven with the requirements of the checks (one or two minutes, only once)"
+	@echo "installing kataven with the requirements of the checks (a minute or less, only once)"
 	@$(RUN) $(INSTALL) -e '.[dev]'
 	@touch $(VENV)/has-demo $(VENV)/has-test $(VENV)/has-docs $@

@@ -154,8 +154,8 @@ def least_seconds(limits: RateLimits, requests: int) -> float:
 
 
 def _reserved(limit: int, share: float) -> int:
-    # One is always left for ordinary calls, or nothing would ever be sent.
-    return min(limit - 1, int(limit * share + _EPSILON))
+    # At most half: no headroom is over 10, and no share over a twentieth.
+    return int(limit * share + _EPSILON)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Lookup:
             region: A region of one number, which is checked too.
 
         Raises:
-            ValueError: phonenumbers does not know a region.
+            ValueError: A region is not the code of a country.
             ImportError: phonenumbers is not installed.
         """
         if self._numbering is None:
@@ -170,4 +170,4 @@ class Lookup:
 def _check_region(numbering: Numbering, region: str | None) -> None:
     if region is not None and not numbering.knows(region):
         hint = ": the United Kingdom is 'GB'" if region == "UK" else ""
-        raise ValueError(f"phonenumbers does not know the region {region!r}{hint}")
+        raise ValueError(f"no country has the code {region!r}{hint}")

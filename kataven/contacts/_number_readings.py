@@ -48,7 +48,7 @@ def readings(lookup: Lookup, value: str) -> frozenset[str]:
         value: The text. It may contain several numbers, labels and trunk prefixes.
 
     Raises:
-        ValueError: phonenumbers does not know the region.
+        ValueError: The region is not the code of a country.
         ImportError: phonenumbers is needed, and is not installed.
     """
     if _has_one_meaning(value):

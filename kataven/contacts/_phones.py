@@ -109,7 +109,7 @@ class Phones:
             The number if the text has exactly one reading, else why it is refused.
 
         Raises:
-            ValueError: phonenumbers does not know the region.
+            ValueError: The region is not the code of a country.
             ImportError: phonenumbers is not installed, and the text is not in E.164 or may contain
                 a trunk prefix (``+44020...``).
         """
@@ -157,7 +157,7 @@ class Phones:
             a part of the text may be a number that cannot be read.
 
         Raises:
-            ValueError: phonenumbers does not know the region.
+            ValueError: The region is not the code of a country.
             ImportError: As for ``read``.
         """
         return readings(self._lookup, value)

@@ -142,41 +142,6 @@ def test_a_part_that_the_hub_showed_is_marked_until_the_next_step(opened: Open) 
     assert not other.row(0).seen
 
 
-OLD_DETAILS = ("there is c1, but the list of campaigns had 100 rows", "no campaign with that name")
-
-
-def test_a_file_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
-    path = tmp_path / "ledger"
-    ledger = SQLiteLedger(path, "plan")
-    ledger.fix(PARTS, "{}")
-    for number, detail in enumerate(OLD_DETAILS):
-        row = moved(ledger, claimed(ledger, number), "sending")
-        ledger.step(row, "unknown", 60.0, detail=detail)
-    ledger._db.execute("ALTER TABLE parts DROP COLUMN seen")
-    ledger.close()
-    for _ in range(2):
-        ledger = SQLiteLedger(path, "plan")
-        assert [row.seen for row in ledger.rows()] == [True, False, False]
-        assert [row.detail for row in ledger.rows(("unknown",))] == list(OLD_DETAILS)
-        ledger.close()
-
-
-def test_a_redis_that_an_earlier_version_wrote_is_read(durable_redis: str) -> None:
-    plan = next(PLANS)
-    ledger = open_ledger(durable_redis, plan)
-    ledger.fix(PARTS, "{}")
-    for number, detail in enumerate(OLD_DETAILS):
-        row = moved(ledger, claimed(ledger, number), "sending")
-        ledger.step(row, "unknown", 60.0, detail=detail)
-    with redis.Redis.from_url(durable_redis) as server:
-        for number in range(len(PARTS)):
-            assert server.hdel(f"{{kataven:bulk:{plan}}}:part:{number}", "seen") == 1
-    assert [row.seen for row in ledger.rows()] == [True, False, False]
-    row = moved(ledger, ledger.row(1), "unknown")
-    assert not ledger.row(1).seen
-    ledger.close()
-
-
 def test_a_part_with_a_campaign_names_it(opened: Open) -> None:
     ledger = opened()
     row = moved(ledger, claimed(ledger), "sending")

@@ -148,7 +148,7 @@ def test_a_region_for_one_number_replaces_that_of_the_list() -> None:
     phones = Phones("US")
     assert phones.read("020 7946 0018", "GB") == Phone("+442079460018", "", in_use=True)
     assert isinstance(phones.read("020 7946 0018"), Refused)
-    with pytest.raises(ValueError, match="does not know the region 'ZZ'"):
+    with pytest.raises(ValueError, match="no country has the code 'ZZ'"):
         phones.read("020 7946 0018", "ZZ")
 
 

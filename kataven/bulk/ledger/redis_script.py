@@ -23,11 +23,6 @@ local function padded(number) return string.format('%08d', number) end
 local function key(number) return prefix .. tonumber(number) end
 local function row(number)
   local found = redis.call('HMGET', key(number), unpack(names))
-  if not found[7] then
-    -- An earlier version wrote the part, and said it at the start of the detail.
-    local shown = found[1] == 'unknown' and string.sub(found[6], 1, 9) == 'there is '
-    found[7] = shown and '1' or '0'
-  end
   table.insert(found, 1, tostring(tonumber(number)))
   return found
 end

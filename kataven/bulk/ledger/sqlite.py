@@ -51,11 +51,6 @@ CREATE TABLE IF NOT EXISTS parts (
 CREATE INDEX IF NOT EXISTS parts_by_state ON parts (state, number);
 CREATE INDEX IF NOT EXISTS parts_held ON parts (number) WHERE held = 1;
 """
-# A ledger of an earlier version, which said it at the start of the detail.
-_ADD_SEEN: Final = (
-    "ALTER TABLE parts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
-    "UPDATE parts SET seen = 1 WHERE state = 'unknown' AND detail LIKE 'there is %'",
-)
 _COLUMNS: Final = "number, state, token, campaign, status, held, detail, seen"
 # A lease that ends later than it can: the clock was set back, and nobody may wait for it.
 _FREE: Final = "(until <= :now OR until > :now + seconds)"
@@ -97,7 +92,6 @@ class SQLiteLedger:
         try:
             self._prepare()
             with self._transaction() as db:
-                _add_missing_columns(db)
                 db.execute("INSERT OR IGNORE INTO notes VALUES ('plan', ?)", (plan_id,))
                 found = self._note("plan")
             self._refuse_other(found, plan_id)
@@ -348,13 +342,6 @@ class SQLiteLedger:
         if found == "stopped":
             return "stopped"
         return "paused" if found == "paused" else "running"
-
-
-def _add_missing_columns(db: sqlite3.Connection) -> None:
-    """Give a ledger of an earlier version the columns of this one, within a transaction."""
-    if "seen" not in {name for _, name, *_ in db.execute("PRAGMA table_info(parts)")}:
-        for statement in _ADD_SEEN:
-            db.execute(statement)
 
 
 def _first_free(
