@@ -189,7 +189,6 @@ def test_a_duplicate_names_the_first_row() -> None:
     assert all("row 2 " in problem.message for problem in report.problems)
 
 
-@pytest.mark.slow
 def test_a_list_that_is_too_large_or_too_long_is_reported() -> None:
     header = "phone_number\n"
     rows = "".join(f"+1{n:010d}\n" for n in range(2_000_000_000, 2_000_100_001))
