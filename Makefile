@@ -126,7 +126,7 @@ lowest: $(MADE) ## the tests of the core, and some of each extra, with the lowes
 constraints: $(VENV)/has-dev ## write scripts/constraints: the lowest and the newest library versions
 	$(RUN) scripts/constraints.py
 
-release-check: $(VENV)/has-dev ## build and test what would be released; print a checklist. Takes half an hour
+release-check: $(VENV)/has-dev ## build and test what would be released; print a checklist. Takes twenty minutes
 	$(RUN) scripts/release_check.py
 
 bench: $(VENV)/has-dev ## the benchmarks, as ratios compared with their goals

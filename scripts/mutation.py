@@ -66,7 +66,21 @@ AREAS = {
     ),
     "call": Area(
         ("kataven/_flow/call.py", "kataven/_flow/attempts.py"),
-        ("tests/unit/test_exchange_flow.py", "tests/client/test_deadlines.py"),
+        (
+            "tests/unit/test_exchange_flow.py",
+            "tests/client/test_deadlines.py",
+            "tests/client/test_fault_table.py",
+            "tests/client/test_rate_limit_responses.py",
+            "tests/client/test_token_refresh.py",
+            "tests/client/test_hooks_and_logs.py",
+            "tests/client/test_request_outcomes.py",
+            "tests/client/test_failure_messages.py",
+            "tests/client/test_errors_by_status.py",
+            "tests/client/test_tracing_spans.py",
+            "tests/client/test_with_response.py",
+            "tests/budget/test_limiter_ends.py",
+            "tests/budget/test_waiting.py",
+        ),
     ),
     "limiter": Area(
         ("kataven/_flow/ratelimit.py", "kataven/_http/limiter.py"),

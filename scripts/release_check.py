@@ -1,6 +1,6 @@
 """Check that this checkout can be released, and print a checklist.
 
-    python scripts/release_check.py            everything; takes half an hour
+    python scripts/release_check.py            everything; takes twenty minutes
     python scripts/release_check.py --quick    without the tests of installed archives
 
 Builds the archives, looks into them, installs them with each Python that is found, once with the
