@@ -176,6 +176,8 @@ def test_the_status_of_a_write_counts_though_its_body_is_truncated(status: int) 
     failure = Failure(OSError("gone"), "it was truncated", sent=True, status=status)
     result, effects = drive(WRITES["start"], [failure])
     assert result.status_code == status
+    # What of the body arrived is not shown as all of it.
+    assert result.body == ""
     assert kinds(effects) == ["Send"]
 
 
@@ -203,6 +205,24 @@ def test_an_expired_limit_sends_nothing() -> None:
     with pytest.raises(APITimeoutError) as caught:
         next(flow)
     assert caught.value.request_sent is False
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("late", [0.0, 1.0])
+def test_a_deadline_that_passes_between_two_attempts_says_so(late: float) -> None:
+    clock = HandClock()
+    for operation, known in ((GET, ""), (WRITES["start"], " The Hub did not process it.")):
+        flow = call(operation, Options(deadline=5.0), clock)
+        next(flow)
+        assert isinstance(flow.send(lost(sent=False)), Sleep)
+        clock.time += 5.0 + late
+        with pytest.raises(APITimeoutError) as caught:
+            flow.send(None)
+        assert str(caught.value) == (
+            f"{operation.method} {operation.path}: deadline of 5 s (option deadline) exceeded: "
+            f"no time is left for another attempt.{known}"
+        )
+        assert "the connection broke" in str(caught.value.__cause__)
 
 
 def test_a_wait_beyond_the_deadline_ends_at_once_with_the_last_error_as_cause() -> None:
@@ -220,6 +240,8 @@ def test_a_refused_token_is_refreshed_once_by_its_number() -> None:
     assert result == {"id": "c1"}
     assert kinds(effects) == ["Send", "RefreshToken", "Send"]
     assert effects[1] == RefreshToken(7)
+    _, effects = drive(GET, [refused, OK], Options(refreshable=True, deadline=9.0))
+    assert effects[1] == RefreshToken(7, START + 9)
     result, effects = drive(GET, [refused, Response(401, (), b"no", token=8)], options)
     assert type(result) is AuthenticationError
     assert kinds(effects) == ["Send", "RefreshToken", "Send"]
@@ -285,6 +307,35 @@ def test_a_rate_limit_pauses_the_rate_limiter() -> None:
     assert pause.seconds == pytest.approx(63)
     _, effects = drive(GET, [Response(503, (), b""), OK], Options(rate_limited=True))
     assert not [effect for effect in effects if isinstance(effect, PauseLimiter)]
+
+
+def test_a_rate_limit_pauses_the_rate_limiter_though_the_call_is_not_retried() -> None:
+    result, effects = drive(GET, [limited(b"30")], Options(rate_limited=True, max_retries=0))
+    assert type(result) is RateLimitError
+    (pause,) = [effect for effect in effects if isinstance(effect, PauseLimiter)]
+    assert pause.seconds == 30
+
+
+@pytest.mark.parametrize(
+    ("retry_in", "why"),
+    [
+        (31.0, "the rate limiter would delay the next attempt by 31.0 s"),
+        (0.5, "the rate limiter would delay the next attempt by 0.5 s"),
+        (0.0, "too many requests are in flight for the rate limiter to start another in time"),
+    ],
+)
+def test_no_quota_before_the_deadline_says_what_there_is_none_of(
+    retry_in: float, why: str
+) -> None:
+    flow = call(GET, Options(rate_limited=True), HandClock(), START + 5)
+    next(flow)
+    flow.send(None)
+    flow.send(Response(503, (), b"busy"))
+    flow.send(None)
+    with pytest.raises(APITimeoutError) as caught:
+        flow.send(Rejected(retry_in))
+    assert str(caught.value) == f"GET /campaigns/c1: deadline exceeded: {why}."
+    assert type(caught.value.__cause__) is ServerError
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
