@@ -273,6 +273,11 @@ def test_an_interruption_between_two_attempts_says_that_the_hub_did_not_act(name
     attempt.progress = Progress(may_have_been_sent=True)
     assert isinstance(flow.send(lost(sent=False)), Sleep)
     assert NOT_PROCESSED in attempt.interrupted_note()
+    flow = call(WRITES[name], Options(refreshable=True), HandClock())
+    attempt = next(flow).attempt
+    attempt.progress = Progress(may_have_been_sent=True)
+    assert isinstance(flow.send(Response(401, (), b"expired", token=7)), RefreshToken)
+    assert NOT_PROCESSED in attempt.interrupted_note()
 
 
 def test_an_error_of_a_driver_is_passed_on_unchanged() -> None:
