@@ -1,8 +1,8 @@
 """The arguments of both clients' constructors as one checked value, which a copy and a pickle use.
 
-Knows all options of a client, and what of them a pickle may hold. The rules for URL, key and
-account, and their environment variables, are in ``config``. The key is kept where no repr and no
-pickle can show it.
+Knows all options of a client, and what of them a pickle may hold; what the flows read of them is in
+``_flow/options.py``. The rules for URL, key and account, and their environment variables, are in
+``config``. The key is kept where no repr and no pickle can show it.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def add_reason(
         max_retry_wait: The longest time that the client waits, in seconds.
         retries: The number of retries that were made.
     """
-    if isinstance(error, RateLimitError) and error.reason == "cost_cap":
+    if isinstance(error, RateLimitError) and error.reason != "rate_limit":
         reason = (
             "This limits calls and not requests, so waiting a minute does not help; see "
             "client.call_limits()."

@@ -1,7 +1,8 @@
 """Whether and when a request is sent again.
 
 Knows the retry rules: reads are retried on any transient failure, writes only if the Hub did not
-process the request. Reads no clock: now and jitter are arguments.
+process the request. Tells rate limits, which are waited for, from everything else that is a 429.
+``stream.py`` reopens a stream by the same statuses. Reads no clock: now and jitter are arguments.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def retry_delay(
         return backoff(retries, jitter)
     retry_after = read_retry_after(outcome.raw_headers, now)
     if outcome.status == 429:
-        if limit_reason(outcome.body, retry_after) == "cost_cap":
+        if limit_reason(outcome.body, retry_after) != "rate_limit":
             return None
     elif operation.writes or outcome.status not in TRANSIENT_STATUSES:
         return None

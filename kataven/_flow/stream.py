@@ -242,7 +242,7 @@ class _Following:
         """Return the least pause before another attempt; raise ``error`` if there must be none."""
         retry_after = read_retry_after(response.raw_headers, time_of_day(self._clock))
         if response.status == 429:
-            if limit_reason(response.body, retry_after) == "cost_cap":
+            if limit_reason(response.body, retry_after) != "rate_limit":
                 self._give_up(error, retry_after)
         elif response.status not in TRANSIENT_STATUSES:
             raise error

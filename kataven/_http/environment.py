@@ -172,7 +172,7 @@ def _names(entry: str, host: str, port: int) -> bool:
             return ipaddress.ip_address(host) in network
         except ValueError:
             return False
-    # As before: ".example.com" names the hosts below it, "example.com" that host as well.
+    # ".example.com" names the hosts below it, "example.com" that host as well.
     entry = entry.removeprefix("*").rstrip(".")
     host = host.rstrip(".")
     if not entry:

@@ -13,7 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kataven._version import __version__
-from kataven.contacts._rules import MAX_ROWS
+from kataven.contacts._rules import MAX_ROWS, PART_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from kataven.bulk._excluded import BulkExclusions, Excluded
     from kataven.bulk._source import Source
 
-__all__ = ["MAX_BYTES", "PrepareOptions", "plan_id"]
-
-MAX_BYTES: Final = 10_000_000
-"""The default of ``max_bytes``."""
+__all__ = ["PrepareOptions", "plan_id"]
 
 _CHUNK: Final = 8 * 1024 * 1024
 # A bucket of this many numbers takes about 50 MB.
@@ -63,7 +60,7 @@ class PrepareOptions:
     numbers: Literal["valid", "possible"] = "valid"
     max_dropped: float | None = None
     max_rows: int = MAX_ROWS
-    max_bytes: int = MAX_BYTES
+    max_bytes: int = PART_BYTES
     windows: str | None = None
     grouping: Grouping | None = None
     chunk_size: int = _CHUNK

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from kataven.bulk._excluded import find_excluded
 from kataven.bulk._hours import check_windows, zone_group
 from kataven.bulk._opening import never_warning
-from kataven.bulk._options import MAX_BYTES, PrepareOptions, plan_id
+from kataven.bulk._options import PrepareOptions, plan_id
 from kataven.bulk._phases import Preparing
 from kataven.bulk._plan import BulkPlan
 from kataven.bulk._plan_folder import PlanFolder
@@ -24,7 +24,7 @@ from kataven.bulk._sources import find_sources
 from kataven.bulk._work import Pool
 from kataven.contacts._clean import check_options
 from kataven.contacts._phones import Phones
-from kataven.contacts._rules import MAX_ROWS
+from kataven.contacts._rules import MAX_ROWS, PART_BYTES
 from kataven.contacts.reader.text import check_encoding
 from kataven.errors import ContactsWarning
 
@@ -51,7 +51,7 @@ def prepare(
     numbers: Literal["valid", "possible"] = "valid",
     max_dropped: float | None = None,
     max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = PART_BYTES,
     windows: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> BulkPlan:

@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from kataven.contacts._rules import PART_BYTES
+
 __all__ = ["MAX_BYTES", "MAX_DROPPED", "MAX_ROWS", "NUMBERS"]
 
 NUMBERS: Final = click.option(
@@ -34,7 +36,7 @@ MAX_ROWS: Final = click.option(
 MAX_BYTES: Final = click.option(
     "--max-bytes",
     type=click.IntRange(min=1),
-    default=10_000_000,
+    default=PART_BYTES,
     show_default=True,
     help="The maximum size of a part.",
 )

@@ -1,8 +1,8 @@
 """What the Hub accepts: size, number of rows, encoding, header, and the form of a phone number.
 
-Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit is
-here and nowhere else, with its wording. The sentences about single numbers are in
-``_number_refusals``. Reads no files.
+Documented rules of the Hub and, where it documents nothing, our strict assumptions. Each limit of
+a list is here, with its wording; the embedded Hub has its own on purpose. The sentences about
+single numbers are in ``_number_refusals``. Reads no files.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = [
     "NO_ROWS",
     "NUL_CHARACTER",
     "NUMBER_FORM",
+    "PART_BYTES",
     "PHONE_COLUMN",
     "SPREADSHEET_NUMBER",
     "TOO_LARGE",
@@ -41,6 +42,9 @@ __all__ = [
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 """The largest file in bytes. The Hub documents "10 MB"; reading it as 10 MiB is our assumption."""
+
+PART_BYTES: Final = 10_000_000
+"""The default size of a part in bytes: accepted whichever of the two 10 MB means."""
 
 MAX_ROWS: Final = 100_000
 """The most rows of a list. Documented as "about" so many contacts, hence a warning only."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from itertools import chain
 from numbers import Integral
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kataven.contacts._files import TempFile
 from kataven.contacts._refusal import refusal
-from kataven.contacts._rules import EMPTY_LIST, MAX_BYTES, MAX_ROWS
+from kataven.contacts._rules import EMPTY_LIST, MAX_BYTES, MAX_ROWS, PART_BYTES
 from kataven.contacts.reader.delimiter import delimiter_of
 from kataven.contacts.reader.text import TextBlocks, check_encoding
 from kataven.contacts.source.open import (
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Part", "split"]
-
-_DEFAULT_BYTES: Final = 10_000_000
 
 
 class Part(TempFile):
@@ -51,7 +49,7 @@ class Part(TempFile):
 def split(
     source: ContactsSource,
     *,
-    max_bytes: int = _DEFAULT_BYTES,
+    max_bytes: int = PART_BYTES,
     max_rows: int | None = MAX_ROWS,
     encoding: str | None = None,
     on_progress: Progress | None = None,

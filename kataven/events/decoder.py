@@ -33,8 +33,8 @@ _OBJECT_START: Final = _OBJECT_LINE.decode()
 _OBJECT_LENGTH: Final = len(_OBJECT_LINE)
 _OBJECT_AT: Final = len("data: ")
 
-# A longer `retry` counts as this (some 31,000 years): more than enough for any wait, and still a
-# number of seconds that fits a float.
+# A longer `retry` counts as this (some 31,000 years), still a number of seconds that fits a float.
+# How long a stream waits at most is decided in ``_flow/stream.py``.
 _RETRY_CEILING_MS: Final = 10**15
 
 

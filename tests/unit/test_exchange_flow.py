@@ -329,9 +329,7 @@ def test_a_rate_limit_pauses_the_rate_limiter_though_the_call_is_not_retried() -
         (0.0, "too many requests are in flight for the rate limiter to start another in time"),
     ],
 )
-def test_no_quota_before_the_deadline_says_what_there_is_none_of(
-    retry_in: float, why: str
-) -> None:
+def test_no_quota_before_the_deadline_says_what_there_is_none_of(retry_in: float, why: str) -> None:
     flow = call(GET, Options(rate_limited=True), HandClock(), START + 5)
     next(flow)
     flow.send(None)

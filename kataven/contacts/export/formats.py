@@ -1,6 +1,7 @@
 """The formats of a table: CSV, JSON Lines, Parquet.
 
-Knows rows of values and column types. Does not know pages or paths.
+Knows rows of values and column types. Does not know pages or paths, nor which columns there are:
+``writer.py`` sees them, and all formats get the same ones.
 """
 
 from __future__ import annotations

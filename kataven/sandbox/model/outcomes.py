@@ -1,9 +1,9 @@
 """How a call ends: the outcomes, and the draw of one.
 
-Knows probabilities and durations. Must not know the clock, campaigns or contacts. A draw is a hash
-of (seed, number of the campaign in its account, row, attempt), not the next value of a random
-stream, so the order of requests, the speed of the clock and restarts change nothing. Probabilities
-and durations are our choice.
+Knows probabilities and durations. A call whose outcome is not in ``REACHED`` is tried again. Must
+not know the clock, campaigns or contacts. A draw is a hash of (seed, number of the campaign in its
+account, row, attempt), not the next value of a random stream, so the order of requests, the speed
+of the clock and restarts change nothing. Probabilities and durations are our choice.
 """
 
 from __future__ import annotations
