@@ -22,6 +22,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 
@@ -296,15 +297,15 @@ def print_start_over_tls(folder: Path) -> None:
     command += ["-keyout", str(certificate), "-out", str(folder / "only.pem")]
     subprocess.run(command, check=True, capture_output=True)
     certificate.write_bytes(certificate.read_bytes() + (folder / "only.pem").read_bytes())
-    os.environ["SSL_CERT_FILE"] = str(folder / "only.pem")
-    try:
-        with server(certificate) as url, KatavenClient(KEY, base_url=url) as client:
-            client.campaigns.get("c1")
-            client.campaigns.start("c1")
-            gets = [timed(lambda: client.campaigns.get("c1")) for _ in range(200)]
-            starts = [timed(lambda: client.campaigns.start("c1")) for _ in range(200)]
-    finally:
-        del os.environ["SSL_CERT_FILE"]
+    with (
+        patch.dict(os.environ, SSL_CERT_FILE=str(folder / "only.pem")),
+        server(certificate) as url,
+        KatavenClient(KEY, base_url=url) as client,
+    ):
+        client.campaigns.get("c1")
+        client.campaigns.start("c1")
+        gets = [timed(lambda: client.campaigns.get("c1")) for _ in range(200)]
+        starts = [timed(lambda: client.campaigns.start("c1")) for _ in range(200)]
     shown = [f"{statistics.median(times) * 1e3:.1f} ms" for times in (starts, gets)]
     print(f"  start over TLS on loopback: {shown[0]}; get on a kept connection: {shown[1]}")
 

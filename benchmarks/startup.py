@@ -2,13 +2,15 @@
 
 Measured in a separate environment (benchmarks/scratch/core) with the wheel and its core
 requirements only: if click and rich are installed, httpx imports them for its own command line and
-looks slower than it is. CPU time of fresh processes, interleaved, medians. To print a table::
+looks slower than it is. Without SSL_CERT_FILE and SSL_CERT_DIR, which would decide how much httpx
+reads for a URL with http://. CPU time of fresh processes, interleaved, medians. To print a table::
 
     python benchmarks/startup.py
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -75,7 +77,9 @@ def prepare() -> Path:
 def seconds(python: Path, code: str) -> float:
     """Return the CPU seconds of some code in a fresh interpreter."""
     command = [str(python), "-I", "-c", TIMED.format(code)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+    return float(done.stdout)
 
 
 def ratio(python: Path, code: str, yardstick: str) -> float:
