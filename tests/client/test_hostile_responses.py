@@ -149,6 +149,7 @@ def test_a_bomb_does_not_make_an_accepted_write_look_failed(
 
 @table("status", [400, 429, 500])
 @table("operation", ["get", "start"])
+@pytest.mark.slow
 def test_a_bomb_in_a_refusal_raises_the_refusal(
     caller: Blocking, hub: LoopbackHub, clock: DrivenClock, operation: str, status: int
 ) -> None:

@@ -130,6 +130,7 @@ def test_each_form_has_its_own_boundary(socket_server: Any) -> None:
 
 @pytest.mark.parametrize("endpoint", WITH_AN_ID, ids=lambda endpoint: endpoint.__name__[26:])
 @pytest.mark.parametrize("campaign_id", ["", ".", ".."])
+@pytest.mark.slow
 def test_id_that_would_lead_to_another_path_is_rejected(
     socket_server: Any, endpoint: ModuleType, campaign_id: str
 ) -> None:

@@ -16,6 +16,9 @@ from spec import assumptions, document, hand_edits, importer, project, yaml_edit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Each test imports a document as a whole.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "tests" / "data" / "reconstructed-openapi.yaml"
 
@@ -83,7 +86,6 @@ def _shuffled(node: Any, seed: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.slow
 def test_key_order_of_the_document_does_not_matter(vendor: Doc, seed: int) -> None:
     shuffled = _shuffled(vendor, random.Random(seed))
     text = (ROOT / "openapi.yaml").read_text("utf-8")
@@ -230,7 +232,6 @@ EDITS: list[tuple[Callable[[Doc], None], str]] = [
 
 
 @pytest.mark.parametrize(("change", "words"), EDITS)
-@pytest.mark.slow
 def test_hand_edit_that_the_import_drops_is_named(
     vendor: Doc, change: Callable[[Doc], None], words: str
 ) -> None:

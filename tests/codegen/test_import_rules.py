@@ -14,6 +14,9 @@ from spec import document, importer, project
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Each test imports a document as a whole.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "tests" / "data" / "reconstructed-openapi.yaml"
 
@@ -141,7 +144,6 @@ def test_every_rule_is_tested() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(RULE_CAUSES)))
-@pytest.mark.slow
 def test_rule_that_matches_nothing_is_an_error_that_names_it(vendor: Doc, number: int) -> None:
     RULE_CAUSES[number](vendor)
 
@@ -155,7 +157,6 @@ def test_rule_that_matches_nothing_is_an_error_that_names_it(vendor: Doc, number
 
 
 @pytest.mark.parametrize("number", range(len(RULE_CAUSES)))
-@pytest.mark.slow
 def test_document_is_imported_without_that_rule(vendor: Doc, number: int) -> None:
     RULE_CAUSES[number](vendor)
     rules = copy.deepcopy(RULES)
@@ -254,7 +255,6 @@ DEFINED: list[tuple[Callable[[Doc], None], str]] = [
 
 
 @pytest.mark.parametrize(("define", "place"), DEFINED)
-@pytest.mark.slow
 def test_assumption_gives_way_where_the_document_defines_it(
     vendor: Doc, define: Callable[[Doc], None], place: str
 ) -> None:

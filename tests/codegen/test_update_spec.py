@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Most tests start the generators, one after the other; a busy machine needs time.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "tests" / "data" / "reconstructed-openapi.yaml"
@@ -25,7 +25,6 @@ def _vendor() -> Doc:
     return document.load(FIRST.read_text("utf-8"), FIRST.name)
 
 
-@pytest.mark.slow
 def test_importing_the_last_document_again_changes_nothing(project: Any) -> None:
     before = project.snapshot()
     written = project.root.parent / "report.json"
@@ -40,7 +39,6 @@ def test_importing_the_last_document_again_changes_nothing(project: Any) -> None
     assert project.snapshot() == before
 
 
-@pytest.mark.slow
 def test_import_keeps_comments_and_order_and_names_the_hand_edits_that_it_drops(
     project: Any,
 ) -> None:
@@ -65,7 +63,6 @@ def test_import_keeps_comments_and_order_and_names_the_hand_edits_that_it_drops(
     assert project.run("generate.py", "--check").returncode == 0
 
 
-@pytest.mark.slow
 def test_assumption_that_the_document_defines_gives_way(project: Any) -> None:
     doc = _vendor()
     times = doc["components"]["schemas"]["data.Campaign"]["properties"]
@@ -89,7 +86,6 @@ def test_assumption_that_the_document_defines_gives_way(project: Any) -> None:
     assert "x-assumed" not in started_at
 
 
-@pytest.mark.slow
 def test_report_lists_what_to_change_in_the_sdk(project: Any) -> None:
     doc = _vendor()
     form = doc["paths"]["/api/v1/campaigns"]["post"]["requestBody"]["content"]
@@ -129,7 +125,6 @@ def _unsupported_media_type(doc: Doc) -> None:
     response["content"] = {"application/x-protobuf": {"schema": {"type": "object"}}}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -215,7 +210,6 @@ UNUSABLE: list[tuple[Callable[[Doc], None], str]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "words"), UNUSABLE)
 def test_unusable_document_is_rejected_and_nothing_is_written(
     project: Any, spoil: Callable[[Doc], None], words: str
@@ -243,7 +237,6 @@ def test_unusable_document_is_rejected_and_nothing_is_written(
         ("openapi: 3.1.0\npaths: {}\npaths: {}\n", "duplicate key 'paths' in one mapping, line 3"),
     ],
 )
-@pytest.mark.slow
 def test_text_that_is_not_a_document_is_rejected(project: Any, text: str, words: str) -> None:
     file = project.root.parent / "new.yaml"
     file.write_text(text, "utf-8")
@@ -274,7 +267,6 @@ def test_wrong_usage_has_its_own_exit_code(project: Any, arguments: list[str]) -
     assert project.snapshot() == before
 
 
-@pytest.mark.slow
 def test_document_is_compared_over_the_network_and_nothing_changes(
     project: Any, socket_server: Any
 ) -> None:

@@ -196,6 +196,7 @@ def test_ctrl_c_in_a_run_says_which_campaign_goes_on(
 
 
 @pytest.mark.parametrize("way", _FOLLOWING)
+@pytest.mark.slow
 def test_ctrl_c_while_a_campaign_is_followed_names_it(hub: LoopbackHub, way: str) -> None:
     hub.events(QUIET)
     script = Script(_FOLLOWING[way], hub)

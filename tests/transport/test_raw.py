@@ -87,6 +87,7 @@ def test_a_redirect_is_not_followed(caller: Blocking, hub: LoopbackHub, raw: Any
         assert elsewhere.connections == 0
 
 
+@pytest.mark.slow
 def test_a_compressed_response_is_decoded_within_the_size_limit(
     caller: Blocking, hub: LoopbackHub, raw: Any
 ) -> None:
