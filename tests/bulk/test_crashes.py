@@ -439,7 +439,8 @@ def test_a_draft_is_not_started_after_a_pause_or_a_stop(scene: Scene, what: str)
     assert (scene.states(), scene.status()) == (["created"], "draft")
 
 
-def test_a_late_start_is_paused_by_watch(scene: Scene) -> None:
+def a_start_that_arrives_late(scene: Scene) -> None:
+    """Launch until a start is on its way, pause the run, and let the worker give the start up."""
     worker = scene.worker("launch")
     worker.go_to("hub.start")
     worker.fault = "late"
@@ -447,6 +448,10 @@ def test_a_late_start_is_paused_by_watch(scene: Scene) -> None:
     scene.ledger.want("paused")
     worker.finish()
     assert scene.states() == ["created"]
+
+
+def test_a_late_start_is_paused_by_watch(scene: Scene) -> None:
+    a_start_that_arrives_late(scene)
     scene.hub.arrive()
     assert scene.status() == "running"
     watcher = scene.worker("watch")
@@ -461,13 +466,7 @@ def test_a_late_start_is_paused_or_stopped_by_the_next_pause_or_stop(
 ) -> None:
     # With 100 others the list does not show it.
     scene.hub.others, scene.hub.cut = others, True
-    worker = scene.worker("launch")
-    worker.go_to("hub.start")
-    worker.fault = "late"
-    worker.go_to("hub.get")
-    scene.ledger.want("paused")
-    worker.finish()
-    assert scene.states() == ["created"]
+    a_start_that_arrives_late(scene)
     scene.run(what)
     # It was a draft, which a pause and a stop leave alone.
     assert (scene.states(), scene.status()) == (["created"], "draft")
